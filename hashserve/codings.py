@@ -76,7 +76,9 @@ def _decode_brotli(chunks: Iterable[bytes]) -> Iterator[bytes]:
         if chunk and decompressor.is_finished():
             raise DecodeError("bytes follow the end of the brotli stream")
         try:
-            yield decompressor.process(chunk)
+            yield decompressor.process(chunk, output_buffer_limit=_STEP)
+            while rest := decompressor.process(b"", output_buffer_limit=_STEP):
+                yield rest
         except brotli.error as error:
             raise DecodeError(str(error)) from error
     if not decompressor.is_finished():

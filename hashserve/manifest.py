@@ -20,8 +20,9 @@ with one key more, ``hashserve``::
 ``files`` has a row for every fingerprinted file of every retained release; its columns after
 ``sha256`` are content codings, and hold the size in bytes of that variant or 0 where there is
 none. A row is one string because 100,000 of them load in half the time and memory of lists; it is
-taken apart when its file is first asked for. ``releases`` are the retained older ones, newest first; ``paths`` of each holds only what
-differs from the release in force, ``null`` for a logical path that it did not have.
+taken apart when its file is first asked for. ``releases`` are the retained older ones, newest
+first; ``paths`` of each holds only what differs from the release in force, ``null`` for a logical
+path that it did not have.
 """
 
 from __future__ import annotations
@@ -183,7 +184,8 @@ def unsafe_path(paths: Iterable[str]) -> str | None:
     """Find a path that could name something outside its root, or None if each is safe.
 
     Safe is: relative, with ``/`` between segments, no segment empty, ``.`` or ``..``, and no NUL,
-    line break, backslash or lone surrogate. One scan of one joined string, since a manifest has 100,000 of them.
+    line break, backslash or lone surrogate. One scan of one joined string, since a manifest has
+    100,000 of them.
     """
     paths = list(paths)
     if _all_safe(paths):
@@ -238,7 +240,7 @@ class _Reader:
         if extra.get("format") != FORMAT:
             self.fail(
                 "hashserve.format",
-                f"expected {FORMAT}, found {extra.get('format')!r}; if a newer hashserve wrote it, upgrade this one",
+                f"expected {FORMAT}, found {extra.get('format')!r}; was it written by a newer hashserve?",
             )
         codings = self.codings(extra.get("columns"))
         files = self.files(extra.get("files"), len(codings))

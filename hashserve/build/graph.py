@@ -1,0 +1,204 @@
+"""Which files have to be named before which, and what each is called.
+
+Law: a file's name follows from its final content alone: its own bytes and the names of what it
+refers to. Files that refer to each other in a circle are named as one unit. The order that anything
+is given in never matters, and a change renames the files that reach it, and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.references import Reference
+from hashserve.build.resolution import Internal
+from hashserve.build.rewriting import rewrite
+
+__all__ = ["Component", "Fingerprinted", "Link", "Source", "components", "fingerprint", "fingerprints"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A reference that names a file of the tree and is to be rewritten."""
+
+    reference: Reference
+    internal: Internal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a file holds before its references are rewritten, and which of them are."""
+
+    content: bytes
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """Files that reach each other, in order of their logical paths; or one that is in no circle."""
+
+    members: tuple[str, ...]
+    is_cyclic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprinted:
+    """A file's final content, and the path that stands for it."""
+
+    logical_path: str
+    path: str
+    token: str
+    content: bytes
+
+
+def components(graph: Mapping[str, Iterable[str]]) -> list[Component]:
+    """Part a graph of references into its strongly connected components, each after all it refers to.
+
+    ``graph`` maps every logical path to those it refers to; one that is no key is left out. The
+    result depends on the graph alone, never on its order. Takes time in proportion to its size, and no
+    recursion (Tarjan 1972).
+    """
+    edges = {path: sorted({target for target in graph[path] if target in graph}) for path in sorted(graph)}
+    return [
+        Component(members=members, is_cyclic=len(members) > 1 or members[0] in edges[members[0]])
+        for members in _Tarjan(edges).run()
+    ]
+
+
+class _Tarjan:
+    """The algorithm's state: when each path was first seen, and the earliest that it leads back to."""
+
+    def __init__(self, edges: Mapping[str, list[str]]) -> None:
+        self.edges = edges
+        self.seen: dict[str, int] = {}
+        self.earliest: dict[str, int] = {}
+        self.open: dict[str, None] = {}  # a stack in which membership is found at once
+
+    def run(self) -> Iterator[tuple[str, ...]]:
+        for path in self.edges:
+            if path not in self.seen:
+                yield from self.visit(path)
+
+    def enter(self, path: str) -> tuple[str, Iterator[str]]:
+        self.seen[path] = self.earliest[path] = len(self.seen)
+        self.open[path] = None
+        return path, iter(self.edges[path])
+
+    def visit(self, root: str) -> Iterator[tuple[str, ...]]:
+        """Walk all that ``root`` leads to, giving each component as its last member is left."""
+        walk = [self.enter(root)]
+        while walk:
+            path, targets = walk[-1]
+            target = next(targets, None)
+            if target is None:
+                walk.pop()
+                if walk:
+                    self.lead_back(walk[-1][0], self.earliest[path])
+                if self.earliest[path] == self.seen[path]:
+                    yield self.close(path)
+            elif target not in self.seen:
+                walk.append(self.enter(target))
+            elif target in self.open:
+                self.lead_back(path, self.seen[target])
+
+    def lead_back(self, path: str, number: int) -> None:
+        self.earliest[path] = min(self.earliest[path], number)
+
+    def close(self, path: str) -> tuple[str, ...]:
+        members = [self.open.popitem()[0]]
+        while members[-1] != path:
+            members.append(self.open.popitem()[0])
+        return tuple(sorted(members))
+
+
+def fingerprints(
+    sources: Mapping[str, Source], fingerprinter: Fingerprinter, *, kept: Iterable[str] = ()
+) -> Iterator[Fingerprinted]:
+    """Fingerprint a whole tree that is held in memory, what is referred to first.
+
+    The ``kept`` ones keep their name and content; the others refer to them as they did.
+    """
+    paths = {path: path for path in kept}
+    graph = {
+        path: [link.internal.logical_path for link in source.links]
+        for path, source in sources.items()
+        if path not in paths
+    }
+    for component in components(graph):
+        for item in fingerprint(component, sources.__getitem__, paths, fingerprinter):
+            paths[item.logical_path] = item.path
+            yield item
+
+
+def fingerprint(
+    component: Component,
+    load: Callable[[str], Source],
+    paths: Mapping[str, str],
+    fingerprinter: Fingerprinter,
+) -> list[Fingerprinted]:
+    """Fingerprint the members of one component, in their order.
+
+    ``load`` gives the source of a logical path, and is called once for each member. ``paths`` gives
+    the path that each file outside of the component goes by: it has to hold every one that is
+    referred to, under its own logical path if it keeps its name. Nothing is read or written here.
+    """
+    sources = {path: load(path) for path in component.members}
+    if not component.is_cyclic:
+        return [_by_content(path, source, paths, fingerprinter) for path, source in sources.items()]
+    tokens = _unit_tokens(sources, paths, fingerprinter)
+    inside = {path: fingerprinter.insert(path, token) for path, token in tokens.items()}
+    return [
+        Fingerprinted(
+            logical_path=path,
+            path=inside[path],
+            token=tokens[path],
+            content=_rewritten(source, lambda target: inside.get(target) or paths[target]),
+        )
+        for path, source in sources.items()
+    ]
+
+
+def _by_content(
+    path: str, source: Source, paths: Mapping[str, str], fingerprinter: Fingerprinter
+) -> Fingerprinted:
+    content = _rewritten(source, paths.__getitem__)
+    token = fingerprinter.token(content)
+    return Fingerprinted(
+        logical_path=path, path=fingerprinter.insert(path, token), token=token, content=content
+    )
+
+
+def _unit_tokens(
+    sources: Mapping[str, Source], paths: Mapping[str, str], fingerprinter: Fingerprinter
+) -> dict[str, str]:
+    """Derive the members' tokens from all that decides their final content, but for the tokens.
+
+    That is, for each: its logical path, its content with references to outside rewritten and those
+    to inside as written, and which logical paths the latter name.
+    """
+    unit = sha256()
+    for path, source in sorted(sources.items()):
+        content = _rewritten(source, lambda target: target if target in sources else paths[target])
+        named = [link.internal.logical_path for link in source.links]
+        parts = [_bytes(path), content, *(_bytes(target) for target in named if target in sources)]
+        # Counted and measured, so that no two different units run together into the same bytes.
+        unit.update(b"%d;" % len(parts))
+        for part in parts:
+            unit.update(b"%d:%b" % (len(part), part))
+    return {path: fingerprinter.token(unit.digest() + _bytes(path)) for path in sources}
+
+
+def _rewritten(source: Source, path_of: Callable[[str], str]) -> bytes:
+    """Have each link name the path that its target goes by; one that keeps its name stays as written."""
+    replacements = []
+    for link in source.links:
+        path = path_of(link.internal.logical_path)
+        if path != link.internal.logical_path:
+            replacements.append((link.reference, link.internal.url(path)))
+    return rewrite(source.content, replacements) if replacements else source.content
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")

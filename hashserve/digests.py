@@ -1,0 +1,25 @@
+"""Digests of content: SHA-256, as the manifest, entity-tags and integrity attributes write it.
+
+Law: one digest says everything about a content's identity; nothing is derived from times.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import sha256
+
+__all__ = ["digest_of", "integrity_of"]
+
+
+def digest_of(chunks: Iterable[bytes]) -> str:
+    """Give the SHA-256 of all ``chunks`` together, in base64: 44 characters."""
+    digest = sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return b64encode(digest.digest()).decode("ascii")
+
+
+def integrity_of(digest: str) -> str:
+    """Write a digest as the value of an ``integrity`` attribute (Subresource Integrity, 3.1)."""
+    return f"sha256-{digest}"

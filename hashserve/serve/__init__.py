@@ -1,0 +1,5 @@
+"""The serve side: from a manifest and a folder to responses.
+
+Law: nothing here imports the build, and nothing but an adapter (``hashserve.wsgi``) knows which
+protocol it is under.
+"""

@@ -1,0 +1,65 @@
+"""Bodies kept in memory, within a budget.
+
+Law: the bytes kept never exceed the budget, and only bytes that were proven to be what their
+`StoredFile` says are kept (`hashserve.serve.files.read_stored`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hashserve.serve.files import read_stored
+from hashserve.serve.generations import Generations
+from hashserve.serve.messages import StoredFile
+
+__all__ = ["DEFAULT_BUDGET", "DEFAULT_LARGEST", "BodyCache"]
+
+DEFAULT_BUDGET = 64 * 1024 * 1024
+DEFAULT_LARGEST = 1024 * 1024
+
+_ENTRY = 512
+"""About what an entry weighs beside its body, in bytes."""
+
+
+class BodyCache:
+    """The bodies that this process keeps; ``budget`` and ``largest`` (of one body) are in bytes.
+
+    ``on_drop`` is called after bodies have been let go, for whoever refers to them too.
+    """
+
+    def __init__(
+        self,
+        budget: int = DEFAULT_BUDGET,
+        largest: int = DEFAULT_LARGEST,
+        on_drop: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.largest = min(largest, budget // 2)
+        self._bodies: Generations[StoredFile, bytes] = Generations(budget, _weight, on_drop)
+
+    def holds(self, file: StoredFile) -> bool:
+        """Whether a file is small enough to be kept."""
+        return file.size <= self.largest
+
+    def read(self, file: StoredFile) -> bytes:
+        """Give a small file's bytes, from memory or from disk. Raises `OSError`."""
+        body = self._bodies.get(file)
+        if body is None:
+            body = read_stored(file)
+            self._bodies.put(file, body)
+        return body
+
+    def keep(self, file: StoredFile, body: bytes) -> None:
+        """Keep bytes that were just read, and proven, by someone else."""
+        self._bodies.put(file, body)
+
+    def has_room(self, file: StoredFile) -> bool:
+        """Whether a file's body can be kept without letting go of another's."""
+        return self.holds(file) and self._bodies.has_room(file.size + _ENTRY)
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._bodies.clear()
+
+
+def _weight(file: StoredFile, body: bytes) -> int:
+    return len(body) + _ENTRY

@@ -1,0 +1,127 @@
+"""Files on disk, opened so that nothing odd can happen.
+
+Law: only a regular file is ever opened for reading, an open never blocks, and a descriptor that
+is handed on has been proven to be the file that was meant.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+
+from hashserve.codings import CODINGS, IDENTITY, DecodeError
+from hashserve.digests import digest_of
+from hashserve.errors import HashserveError
+from hashserve.serve.messages import StoredFile
+
+__all__ = [
+    "BLOCK_SIZE",
+    "ChangedFileError",
+    "chunks_of",
+    "is_exhaustion",
+    "open_regular",
+    "open_stored",
+    "read_stored",
+    "signature",
+]
+
+BLOCK_SIZE = 256 * 1024
+"""How many bytes are read from a file at a time."""
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EAGAIN})
+
+
+class ChangedFileError(HashserveError, OSError):
+    """Tell that a file is no longer what was known of it: replaced, cut short, or damaged."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+def signature(status: os.stat_result) -> tuple[int, ...]:
+    """Give what changes whenever a file's content does: its inode, its size and its times.
+
+    The change time is in it, so a replacement of the same size and modification time is seen.
+    """
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def is_exhaustion(error: OSError) -> bool:
+    """Whether ``error`` speaks of the machine (descriptors, memory, disk) and not of the file."""
+    return error.errno in _EXHAUSTED
+
+
+def open_regular(path: str) -> tuple[int, os.stat_result]:
+    """Open ``path`` for reading if it is a regular file; gives the descriptor and its status.
+
+    A FIFO or a device is neither opened nor waited for. Raises `OSError`.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ChangedFileError(path, "is not a regular file")
+    descriptor = os.open(path, _FLAGS)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise ChangedFileError(path, "was replaced by something that is not a regular file")
+    return descriptor, status
+
+
+def open_stored(file: StoredFile) -> int:
+    """Open a stored file and prove by size or signature that it is the one that was meant.
+
+    Gives a descriptor at offset 0. Raises `ChangedFileError` or another `OSError`.
+    """
+    descriptor, status = open_regular(file.path)
+    if file.signature is None:
+        is_the_one = status.st_size == file.size
+    else:
+        is_the_one = signature(status) == file.signature
+    if not is_the_one:
+        os.close(descriptor)
+        raise ChangedFileError(file.path, f"was {file.size} bytes and has changed since")
+    return descriptor
+
+
+def read_stored(file: StoredFile) -> bytes:
+    """Read a stored file whole, and prove what was read: its length and its digest.
+
+    A variant is decoded for that, so bytes of a damaged or foreign variant are never returned.
+    Raises `ChangedFileError` or another `OSError`.
+    """
+    descriptor = open_stored(file)
+    try:
+        content = b"".join(chunks_of(descriptor))
+        status = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if len(content) != file.size or (file.signature is not None and signature(status) != file.signature):
+        raise ChangedFileError(file.path, "changed while it was read")
+    _prove(file, content)
+    return content
+
+
+def _prove(file: StoredFile, content: bytes) -> None:
+    identity: Iterator[bytes] = iter((content,))
+    if file.coding != IDENTITY:
+        identity = CODINGS[file.coding].decode((content,))
+    try:
+        holds = digest_of(identity) == file.sha256
+    except DecodeError as error:
+        raise ChangedFileError(file.path, f"does not decode ({error}); build again") from error
+    if not holds:
+        raise ChangedFileError(file.path, "is not the content that the manifest lists; build again")
+
+
+def chunks_of(descriptor: int) -> Iterator[bytes]:
+    """Read from a descriptor to the end of its file."""
+    while chunk := os.read(descriptor, BLOCK_SIZE):
+        yield chunk

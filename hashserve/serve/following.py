@@ -1,0 +1,84 @@
+"""The manifest in force, followed while the server runs.
+
+Law: a new manifest is loaded aside and taken over in one assignment; one that is broken is
+logged, once, and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from hashserve.errors import ManifestError
+from hashserve.importers import find_manifest, load_manifest
+from hashserve.manifest import Manifest
+from hashserve.serve.files import signature
+from hashserve.serve.generations import ForkSafeLock
+
+__all__ = ["ManifestFollower"]
+
+_logger = logging.getLogger("hashserve")
+
+
+class ManifestFollower:
+    """Follows the manifest of the folder ``root``, at ``name`` in it, or wherever it is found.
+
+    ``manifest`` is the last one that loaded, None until one did. ``is_present`` tells whether
+    there is a manifest on disk now, broken or not: where it was deleted, the folder very likely
+    was too, and what was remembered of its files counts no more.
+    """
+
+    def __init__(self, root: str, name: str | None = None) -> None:
+        self._root = root
+        self._name = name
+        self._seen: tuple[int, ...] | None = None
+        self._lock = ForkSafeLock()
+        self.manifest: Manifest | None = None
+        self.is_present = False
+
+    def load(self) -> None:
+        """Load the manifest for the first time, if there is one. Raises `ManifestError`."""
+        path = self.path()
+        if path is None:
+            return
+        try:
+            self._seen = signature(os.stat(path))
+            self.manifest = load_manifest(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ManifestError(path, "", f"cannot be read: {error.strerror}") from error
+        self.is_present = True
+
+    def path(self) -> str | None:
+        """Tell where the manifest is, or would be; None where the folder has none."""
+        if self._name is not None:
+            return os.path.join(self._root, self._name)
+        return find_manifest(self._root)
+
+    def check(self) -> bool:
+        """Look at the disk, and load what is new; True if anything is not as it was before."""
+        with self._lock:
+            was_present, old = self.is_present, self.manifest
+            self._look()
+            return self.manifest is not old or self.is_present != was_present
+
+    def _look(self) -> None:
+        path = self.path()
+        try:
+            seen = None if path is None else signature(os.stat(path))
+        except OSError:
+            seen = None
+        if seen is None and self.is_present:
+            _logger.warning("the manifest in %s is gone; its last content stays in force", self._root)
+        self.is_present = seen is not None
+        if path is None or seen is None or seen == self._seen:
+            return
+        # Remembered before the load, so that a broken manifest is read, and logged, once.
+        self._seen = seen
+        try:
+            self.manifest = load_manifest(path)
+        except (OSError, ManifestError) as error:
+            _logger.error("a new manifest is not used, the one before stays in force: %s", error)  # noqa: TRY400
+        else:
+            _logger.info("following the new manifest %s (%d assets)", path, len(self.manifest.paths))

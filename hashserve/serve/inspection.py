@@ -1,0 +1,132 @@
+"""What is on disk under one name: a file's content, digest and usable variants.
+
+Law: a variant is used only if it is proven to be a coded form of the bytes that its source has
+now: it is no older, and decodes to the same digest.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hashserve.codings import CODINGS, IDENTITY, Coding, DecodeError
+from hashserve.digests import digest_of
+from hashserve.serve.files import ChangedFileError, chunks_of, open_regular, signature
+from hashserve.serve.messages import StoredFile
+from hashserve.serve.representations import Representation, representation_of
+
+__all__ = ["Inspected", "Root", "inspect", "variant_signatures"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """A folder that files are served from; ``path`` is absolute and ends with a separator.
+
+    Unless ``follow_symlinks``, a file counts only if its real path is below the root's real path.
+    """
+
+    path: str
+    follow_symlinks: bool = False
+
+    def contains(self, path: str, descriptor: int) -> bool:
+        """Whether the open file that was reached as ``path`` lies below the root."""
+        if self.follow_symlinks:
+            return True
+        real_root = os.path.realpath(self.path)
+        real_path = os.path.realpath(path)
+        if not real_path.startswith(os.path.join(real_root, "")):
+            return False
+        # The name may have been changed between the open and now: compare what was opened.
+        return os.path.samestat(os.stat(real_path), os.fstat(descriptor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """A file as it was found: its status, its digest, and its variants by coding.
+
+    ``content`` is the identity bytes, where they were few enough to keep.
+    """
+
+    path: str
+    status: os.stat_result
+    sha256: str
+    variants: Mapping[str, os.stat_result]
+    content: bytes | None
+
+    def representations(self) -> dict[str, Representation]:
+        """Give a representation for each coding, identity first."""
+        found = {IDENTITY: self._representation(IDENTITY, "", self.status)}
+        for coding, status in self.variants.items():
+            found[coding] = self._representation(coding, CODINGS[coding].suffix, status)
+        return found
+
+    def _representation(self, coding: str, suffix: str, status: os.stat_result) -> Representation:
+        path, size = self.path + suffix, status.st_size
+        return representation_of(StoredFile(path, size, coding, self.sha256, signature(status)))
+
+
+def inspect(path: str, root: Root, *, keep: int) -> Inspected:
+    """Read the file at ``path``, and find out what it is; content up to ``keep`` bytes is kept.
+
+    Raises `ChangedFileError` where it is no regular file, lies outside ``root`` or changed while
+    it was read, and `OSError`.
+    """
+    descriptor, status = open_regular(path)
+    try:
+        if not root.contains(path, descriptor):
+            raise ChangedFileError(path, "is a link that leaves the root; follow_symlinks=True allows it")
+        kept: list[bytes] = []
+        sha256 = digest_of(_keeping(chunks_of(descriptor), kept, status.st_size <= keep))
+        if signature(os.fstat(descriptor)) != signature(status):
+            raise ChangedFileError(path, "changed while it was read")
+    finally:
+        os.close(descriptor)
+    content = b"".join(kept) if status.st_size <= keep else None
+    variants = dict(_variants(path, status, sha256, root))
+    return Inspected(path=path, status=status, sha256=sha256, variants=variants, content=content)
+
+
+def _keeping(chunks: Iterator[bytes], kept: list[bytes], keep: bool) -> Iterator[bytes]:
+    for chunk in chunks:
+        if keep:
+            kept.append(chunk)
+        yield chunk
+
+
+def _variants(
+    path: str, source: os.stat_result, sha256: str, root: Root
+) -> Iterator[tuple[str, os.stat_result]]:
+    for coding in CODINGS.values():
+        try:
+            status = _proven_variant(path + coding.suffix, coding, source, sha256, root)
+        except (OSError, DecodeError):
+            continue
+        if status is not None:
+            yield coding.name, status
+
+
+def _proven_variant(
+    path: str, coding: Coding, source: os.stat_result, sha256: str, root: Root
+) -> os.stat_result | None:
+    descriptor, status = open_regular(path)
+    try:
+        if status.st_mtime_ns < source.st_mtime_ns or not root.contains(path, descriptor):
+            return None
+        return status if digest_of(coding.decode(chunks_of(descriptor))) == sha256 else None
+    finally:
+        os.close(descriptor)
+
+
+def variant_signatures(path: str) -> tuple[tuple[int, ...] | None, ...]:
+    """Give the signature of each variant that could be beside ``path``, None where there is none."""
+    return tuple(_signature_or_none(path + coding.suffix) for coding in CODINGS.values())
+
+
+def _signature_or_none(path: str) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return signature(status) if stat.S_ISREG(status.st_mode) else None

@@ -1,0 +1,128 @@
+"""Live files: whatever is on disk under a root now.
+
+Law: an answer is always made from the bytes on disk at the time of the request. What is
+remembered of a file is used only while its signature, and those of its variants, are unchanged.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from hashserve.codings import IDENTITY, coding_of_suffix
+from hashserve.serve.bodies import BodyCache
+from hashserve.serve.files import signature
+from hashserve.serve.generations import Generations
+from hashserve.serve.inspection import Inspected, Root, inspect, variant_signatures
+from hashserve.serve.paths import is_servable
+from hashserve.serve.policy import Policy
+from hashserve.serve.representations import Asset, asset_of
+
+__all__ = ["Directory", "LiveFiles"]
+
+SETTLED_AFTER = 2_000_000_000
+"""How long ago, in nanoseconds, a file must have changed for its signature to be trusted.
+
+Two changes within one tick of a file system's clock leave the same times; the coarsest clocks
+still in use (FAT, some network file systems) tick every two seconds.
+"""
+
+EARLIEST_DATE = 315_619_200
+"""1980-01-02 in seconds since the epoch: what hosts that normalise times use lies before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A folder is there, not a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    signatures: tuple[object, ...]
+    asset: Asset
+
+
+class LiveFiles:
+    """The files under ``root`` as they are at each moment, served below the URL path ``prefix``.
+
+    ``hidden`` are paths relative to the root that are never served (the manifest). Files of at
+    most ``bodies.largest`` bytes are answered from the very bytes that were inspected; ``memo_size``
+    is how many files are remembered.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        prefix: str,
+        policy: Policy,
+        bodies: BodyCache,
+        *,
+        hidden: Collection[str],
+        memo_size: int,
+    ) -> None:
+        self.root = root
+        self._prefix = prefix
+        self._policy = policy
+        self._hidden = frozenset(hidden)
+        self._bodies = bodies
+        self._remembered: Generations[str, _Remembered] = Generations(memo_size, lambda key, value: 1)
+
+    def find(self, path: str) -> Asset | Directory | None:
+        """Find what is at ``path`` (relative to the root) now.
+
+        None where nothing is that may be served. Raises `OSError` where something is there and
+        cannot be read, or changes faster than it can be read.
+        """
+        if not is_servable(path) or path in self._hidden:
+            return None
+        location = self.root.path + path
+        try:
+            status = os.stat(location)
+        except (OSError, ValueError):
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return Directory()
+        if not stat.S_ISREG(status.st_mode) or self._is_variant(location):
+            return None
+        return self._asset(path, location, status)
+
+    def _asset(self, path: str, location: str, status: os.stat_result) -> Asset:
+        # Signatures of before the inspection: whatever changes during it is seen at the next request.
+        signatures = (signature(status), *variant_signatures(location))
+        known = self._remembered.get(path)
+        if known is not None and known.signatures == signatures:
+            return known.asset
+        found = inspect(location, self.root, keep=self._bodies.largest)
+        asset = self._make(path, found)
+        if _is_settled(found):
+            self._remembered.put(path, _Remembered(signatures, asset))
+        return asset
+
+    def _make(self, path: str, found: Inspected) -> Asset:
+        fields = self._policy.fields(found.path, self._prefix + path, immutable=False)
+        modified = int(found.status.st_mtime)
+        forms = found.representations()
+        if found.content is not None:
+            self._bodies.keep(forms[IDENTITY].content, found.content)
+        return asset_of(
+            forms,
+            fields,
+            sha256=found.sha256,
+            last_modified=modified if modified >= EARLIEST_DATE else None,
+            varies=bool(found.variants),
+        )
+
+    @staticmethod
+    def _is_variant(location: str) -> bool:
+        """A variant is no URL of its own while its source is there."""
+        coding = coding_of_suffix(location)
+        return coding is not None and os.path.isfile(location[: -len(coding.suffix)])
+
+
+def _is_settled(found: Inspected) -> bool:
+    now = time.time_ns()
+    statuses = (found.status, *found.variants.values())
+    return all(abs(now - status.st_ctime_ns) > SETTLED_AFTER for status in statuses)

@@ -1,0 +1,177 @@
+"""A mount: one folder served under one URL prefix, fingerprinted and live files together.
+
+Law: fingerprinted paths are looked up first, in memory; only what the manifest does not list is
+looked for on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import md5
+
+from hashserve.codings import IDENTITY
+from hashserve.fingerprints import looks_fingerprinted, without_fingerprint
+from hashserve.manifest import MANIFEST_NAME
+from hashserve.serve.assets import AssetTable
+from hashserve.serve.bodies import BodyCache
+from hashserve.serve.following import ManifestFollower
+from hashserve.serve.inspection import Root
+from hashserve.serve.live import Directory, LiveFiles
+from hashserve.serve.paths import is_servable, url_of
+from hashserve.serve.policy import IMMUTABLE, Policy
+from hashserve.serve.representations import Asset
+
+__all__ = ["Fingerprinted", "Found", "Live", "Mount", "Moved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprinted:
+    """An asset that a retained release lists: immutable."""
+
+    asset: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A file that is on disk now."""
+
+    asset: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An index file's other URL: ``location`` is a relative reference."""
+
+    location: str
+
+
+Found = Fingerprinted | Live | Moved
+
+
+class Mount:
+    """The folder ``root`` under the URL path ``prefix``, which starts and ends with a slash."""
+
+    def __init__(
+        self,
+        root: Root,
+        prefix: str | None,
+        policy: Policy,
+        bodies: BodyCache,
+        *,
+        manifest_name: str | None = None,
+        index_file: str | None = None,
+        memo_size: int,
+    ) -> None:
+        self.root = root
+        self._policy = policy
+        self._bodies = bodies
+        self._index_file = index_file
+        self._follower = ManifestFollower(root.path, manifest_name)
+        self._follower.load()
+        manifest = self._follower.manifest
+        self.prefix: str = prefix or (manifest.prefix if manifest is not None else None) or "/"
+        self.table: AssetTable | None = None
+        self._take_over()
+        self.live = LiveFiles(
+            root, self.prefix, policy, bodies, hidden=self._hidden(manifest_name), memo_size=memo_size
+        )
+
+    def _hidden(self, manifest_name: str | None) -> set[str]:
+        names = {MANIFEST_NAME, "cache_manifest.json", "mix-manifest.json"}
+        return names | {os.path.normpath(manifest_name)} if manifest_name else names
+
+    def _take_over(self) -> None:
+        manifest = self._follower.manifest
+        if manifest is not None:
+            self.table = AssetTable(manifest, self.root, self.prefix, self._policy)
+
+    def follow(self) -> bool:
+        """Take over a new manifest if there is one; True if anything changed."""
+        changed = self._follower.check()
+        if changed:
+            self._take_over()
+        return changed
+
+    @property
+    def may_remember(self) -> bool:
+        """Whether bodies of fingerprinted files may be kept: not after the manifest was deleted."""
+        return self._follower.is_present
+
+    def find(self, path: str, query: str) -> Found | None:
+        """Find what a path below the prefix names; None where that is nothing. Raises `OSError`."""
+        if self.table is not None:
+            asset = self.table.asset(path)
+            if asset is not None:
+                return Fingerprinted(asset)
+        if self._index_file is not None:
+            return self._find_with_index(path, query, self._index_file)
+        return self._find_live(path, query)
+
+    def _find_live(self, path: str, query: str) -> Live | None:
+        asset = self.live.find(path)
+        if not isinstance(asset, Asset):
+            return None
+        return Live(asset.with_cache_control(IMMUTABLE) if self._is_versioned(asset, path, query) else asset)
+
+    def _find_with_index(self, path: str, query: str, index_file: str) -> Found | None:
+        """Serve an index file at its folder's URL alone, as WhiteNoise does."""
+        if path == "" or path.endswith("/"):
+            return self._find_live(path + index_file, query)
+        name = path.rpartition("/")[2]
+        if name == index_file:
+            return Moved("./") if self._find_live(path, query) else None
+        found = self.live.find(path)
+        if isinstance(found, Directory):
+            index = self._find_live(f"{path}/{index_file}", query)
+            return Moved(f"{url_of(name)}/") if index else None
+        return self._find_live(path, query) if found else None
+
+    def _is_versioned(self, asset: Asset, path: str, query: str) -> bool:
+        """Whether the query string is the fingerprint of the bytes on disk (Laravel Mix).
+
+        It is the start of their MD5; neither the manifest alone nor the query proves anything.
+        """
+        if not query or self.table is None or self.table.manifest.queries.get(path) != query:
+            return False
+        content = self._bodies.read(asset.representations[IDENTITY].content)
+        fingerprint = query.partition("=")[2]
+        return len(fingerprint) >= 8 and md5(content, usedforsecurity=False).hexdigest().startswith(
+            fingerprint
+        )
+
+    def lists_nothing_like(self, path: str) -> bool:
+        """Whether a path looks like a fingerprinted one and names nothing here.
+
+        Only below a prefix of its own: where the application shares it, its URLs may look so too.
+        """
+        return self.prefix != "/" and is_servable(path) and looks_fingerprinted(path)
+
+    def current_path(self, path: str) -> str | None:
+        """Give today's fingerprinted path of the logical path that an outdated one was of."""
+        logical = without_fingerprint(path)
+        if logical is None or self.table is None:
+            return None
+        current = self.table.manifest.paths.get(logical)
+        return current if current != path else None
+
+    def url(self, logical_path: str) -> str | None:
+        """Give the URL path of a logical path: fingerprinted, or as it is for a live file."""
+        path = None
+        if self.table is not None:
+            path = self.table.manifest.paths.get(logical_path)
+        if path is None:
+            if not is_servable(logical_path) or not os.path.isfile(self.root.path + logical_path):
+                return None
+            path = logical_path
+        query = self.table.manifest.queries.get(logical_path) if self.table is not None else None
+        return url_of(self.prefix + path) + (f"?{query}" if query else "")
+
+    def digest(self, logical_path: str) -> str | None:
+        """Give the SHA-256 of what `url` names, in base64. Raises `OSError`."""
+        if self.table is not None and logical_path in self.table.manifest.paths:
+            record = self.table.record(self.table.manifest.paths[logical_path])
+            if record is not None:
+                return record.sha256
+        found = self.live.find(logical_path)
+        return found.sha256 if isinstance(found, Asset) else None

@@ -1,0 +1,95 @@
+"""What is said about each kind of file: lifetime, media type, and the fields on every response.
+
+Law: these fields depend on settings and on a file's name, never on a request; they are made once
+for each asset, not once for each response.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from wsgiref.headers import Headers as HeaderFields
+
+from hashserve.media_types import MediaTypes
+from hashserve.serve.messages import Headers
+
+__all__ = ["FOREVER", "IMMUTABLE", "HeadersHook", "ImmutableTest", "Policy"]
+
+FOREVER = 31_536_000
+"""One year in seconds: the longest lifetime that caches are asked to honour."""
+
+IMMUTABLE = f"public, max-age={FOREVER}, immutable"
+"""The Cache-Control of what never changes (RFC 8246)."""
+
+HeadersHook = Callable[[HeaderFields, str, str], None]
+"""Called with the fields of one file, its path on disk and its URL path; changes the fields."""
+
+ImmutableTest = Callable[[str, str], bool]
+"""Called with a file's path on disk and its URL path; says whether it never changes."""
+
+_OURS = frozenset(
+    {"content-length", "content-encoding", "content-range", "accept-ranges", "etag", "transfer-encoding"}
+)
+"""Fields that describe the bytes that are sent: no hook may set them."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+_logger = logging.getLogger("hashserve")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The settings that decide header fields; ``max_age`` is in seconds, None for no lifetime."""
+
+    max_age: int | None = 60
+    allow_all_origins: bool = True
+    nosniff: bool = True
+    media_types: MediaTypes = field(default_factory=MediaTypes)
+    add_headers: HeadersHook | None = None
+    is_immutable: ImmutableTest | None = None
+
+    def common_fields(self) -> Headers:
+        """Give the fields of every response that is ours, errors included."""
+        fields: Headers = []
+        if self.allow_all_origins:
+            fields.append(("Access-Control-Allow-Origin", "*"))
+        if self.nosniff:
+            fields.append(("X-Content-Type-Options", "nosniff"))
+        return fields
+
+    def fields(self, path: str, url: str, *, immutable: bool, media_type: str | None = None) -> Headers:
+        """Give the fields of the file at ``path`` on disk, served at the URL path ``url``."""
+        known = self.media_types
+        content_type = known.with_charset(media_type) if media_type else known.content_type(path)
+        fields = [("Content-Type", content_type), *self._lifetime(path, url, immutable=immutable)]
+        return self._hooked([*fields, *self.common_fields()], path, url)
+
+    def _lifetime(self, path: str, url: str, *, immutable: bool) -> Headers:
+        if immutable or (self.is_immutable is not None and self.is_immutable(path, url)):
+            return [("Cache-Control", IMMUTABLE)]
+        if self.max_age is None:
+            return []
+        return [("Cache-Control", f"public, max-age={self.max_age}")]
+
+    def _hooked(self, fields: Headers, path: str, url: str) -> Headers:
+        if self.add_headers is None:
+            return fields
+        changed = HeaderFields(fields)
+        self.add_headers(changed, path, url)
+        return [(name, value) for name, value in changed.items() if self._is_allowed(name, value, path)]
+
+    def _is_allowed(self, name: str, value: str, path: str) -> bool:
+        if name.lower() in _OURS:
+            _logger.warning(
+                "add_headers_function set %s of %s: dropped, hashserve sets it itself", name, path
+            )
+            return False
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            _logger.error(
+                "add_headers_function set a field of %s that HTTP forbids: %r: %r", path, name, value
+            )
+            return False
+        return True

@@ -1,0 +1,128 @@
+"""An asset and its representations: everything about a response that no request changes.
+
+Law: an entity-tag is derived from content alone, so every host and every redeploy of the same
+bytes gives the same one; each content coding has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hashserve.codings import IDENTITY, choose_coding
+from hashserve.serve.messages import Headers, StoredFile
+from hashserve.serve.preconditions import Validators
+from hashserve.serve.validators import EntityTag, format_date, parse_date
+
+__all__ = ["Asset", "Representation", "asset_of", "entity_tag", "representation_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Representation:
+    """One coded form of an asset: the file that holds its bytes, and its entity-tag."""
+
+    etag: EntityTag
+    content: StoredFile
+
+    @property
+    def coding(self) -> str:
+        """The content coding, ``identity`` for none."""
+        return self.content.coding
+
+    @property
+    def size(self) -> int:
+        """The length of the body in bytes."""
+        return self.content.size
+
+    def fields(self) -> Headers:
+        """Give the fields that differ between an asset's representations, but for the length."""
+        fields = [("ETag", str(self.etag)), ("Accept-Ranges", "bytes")]
+        if self.coding != IDENTITY:
+            fields.append(("Content-Encoding", self.coding))
+        return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One file that can be served, in all its codings.
+
+    ``fields`` are the header fields of every representation; ``last_modified`` is in seconds
+    since the epoch, None where it would mean nothing. ``sha256`` is of the identity bytes.
+    """
+
+    representations: Mapping[str, Representation]
+    fields: Headers
+    sha256: str
+    last_modified: int | None = None
+
+    def select(self, accept_encoding: str | None) -> Representation:
+        """Select the representation for an Accept-Encoding value."""
+        if len(self.representations) == 1:
+            return self.representations[IDENTITY]
+        sizes = {coding: form.size for coding, form in self.representations.items()}
+        return self.representations[choose_coding(accept_encoding, sizes)]
+
+    def validators(self, selected: Representation) -> Validators:
+        """Give the validators that a precondition on ``selected`` is evaluated against."""
+        others = tuple(form.etag for form in self.representations.values() if form is not selected)
+        return Validators(etag=selected.etag, others=others, last_modified=self.last_modified)
+
+    def without(self, coding: str) -> Asset:
+        """Give the asset without one of its variants; it still varies by Accept-Encoding."""
+        kept = {name: form for name, form in self.representations.items() if name != coding}
+        return replace(self, representations=kept)
+
+    def with_cache_control(self, value: str) -> Asset:
+        """Give the asset with another lifetime."""
+        kept = [field for field in self.fields if field[0] != "Cache-Control"]
+        return replace(self, fields=[*kept, ("Cache-Control", value)])
+
+
+def asset_of(
+    representations: Mapping[str, Representation],
+    fields: Headers,
+    *,
+    sha256: str,
+    last_modified: int | None = None,
+    varies: bool,
+) -> Asset:
+    """Make an asset; adds ``Vary: Accept-Encoding`` if it ``varies``, merged with a hook's own Vary.
+
+    A hook's own Last-Modified takes the place of ``last_modified``.
+    """
+    merged, vary = [], []
+    for name, value in fields:
+        if name.lower() == "vary":
+            vary.append(value)
+        elif name.lower() == "last-modified":
+            last_modified = parse_date(value)
+        else:
+            merged.append((name, value))
+    if varies:
+        vary = with_vary_member(vary, "Accept-Encoding")
+    if vary:
+        merged.append(("Vary", ", ".join(vary)))
+    if last_modified is not None:
+        merged.append(("Last-Modified", format_date(last_modified)))
+    return Asset(representations=representations, fields=merged, sha256=sha256, last_modified=last_modified)
+
+
+def with_vary_member(vary: list[str], member: str) -> list[str]:
+    """Add a member to the values of Vary unless it is there, in any case, or all are (``*``)."""
+    present = {name.strip().lower() for value in vary for name in value.split(",")}
+    return vary if member.lower() in present or "*" in present else [*vary, member]
+
+
+def representation_of(stored: StoredFile) -> Representation:
+    """Make the representation whose bytes a file holds."""
+    return Representation(etag=entity_tag(stored.sha256, stored.coding, stored.size), content=stored)
+
+
+def entity_tag(sha256: str, coding: str, size: int) -> EntityTag:
+    """Derive the strong entity-tag of a representation of ``size`` bytes from its content's digest.
+
+    132 bits of the digest; then, for a variant, the coding and its size, since another release of
+    a compressor makes other bytes of the same content (RFC 9110 section 8.8.3.3).
+    """
+    opaque = sha256[:22]
+    return EntityTag(opaque if coding == IDENTITY else f"{opaque}-{coding}{size:x}")

@@ -1,0 +1,355 @@
+"""The serve side as a whole: every mount, and what each request under them gets.
+
+Law: whatever happens on disk, the answer is a whole and right one, or an honest 404 or 503 that
+no cache stores; never an exception of ours, never a wrong length.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from hashserve.codings import IDENTITY
+from hashserve.digests import integrity_of
+from hashserve.errors import UnknownAssetError
+from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
+from hashserve.serve.files import ChangedFileError, is_exhaustion, open_stored, read_stored
+from hashserve.serve.inspection import Root
+from hashserve.serve.messages import FileSpan, Request, Response
+from hashserve.serve.mounts import Fingerprinted, Found, Live, Mount, Moved
+from hashserve.serve.paths import decode_path, url_of
+from hashserve.serve.policy import Policy
+from hashserve.serve.representations import Asset
+from hashserve.serve.respond import method_not_allowed, not_found, options, redirect, respond, unavailable
+
+__all__ = ["Answer", "Site", "SiteSettings"]
+
+ATTEMPTS = 8
+"""How often a live file that changes while it is being answered from is looked at again."""
+
+_MOST_TOLD = 1000
+
+_logger = logging.getLogger("hashserve")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings:
+    """How a `Site` behaves; `hashserve.HashServe` documents each."""
+
+    policy: Policy = field(default_factory=Policy)
+    on_unknown: str = "404"
+    on_missing: str = "pass"
+    index_file: str | None = None
+    spa_fallback: str | None = None
+    follow_symlinks: bool = False
+    check_interval: float = 1.0
+    body_budget: int = DEFAULT_BUDGET
+    largest_body: int = DEFAULT_LARGEST
+    memo_size: int = 10_000
+    url_base: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A response whose body can be sent: bytes in memory, or spans of one open ``descriptor``.
+
+    Whoever takes the answer closes the descriptor. ``asset`` is set where the response depends on
+    nothing but the path and Accept-Encoding of a GET, now and until ``on_change`` is called.
+    """
+
+    response: Response
+    descriptor: int | None = None
+    asset: Asset | None = None
+
+
+class Site:
+    """The mounts of one server; the last one added is asked first.
+
+    ``on_change`` is called whenever what was answered before may no longer be remembered.
+    """
+
+    def __init__(
+        self,
+        settings: SiteSettings,
+        *,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.mounts: tuple[Mount, ...] = ()
+        self.bodies = BodyCache(settings.body_budget, settings.largest_body, on_change)
+        self.check_due = clock() + settings.check_interval
+        self._on_change = on_change
+        self._clock = clock
+        self._told: set[str] = set()
+
+    def add(
+        self, root: str | os.PathLike[str], prefix: str | None, manifest_name: str | None = None
+    ) -> Mount:
+        """Serve the folder ``root`` under ``prefix`` (with slashes around, or None) too."""
+        path = os.path.join(os.path.abspath(root), "")
+        if not os.path.isdir(path):
+            _logger.warning("there is no folder at %s yet; its files are served once there is", path)
+        mount = Mount(
+            Root(path=path, follow_symlinks=self.settings.follow_symlinks),
+            prefix,
+            self.settings.policy,
+            self.bodies,
+            manifest_name=manifest_name,
+            index_file=self.settings.index_file,
+            memo_size=self.settings.memo_size,
+        )
+        self.mounts = (mount, *self.mounts)
+        self._on_change()
+        return mount
+
+    # Following manifests
+
+    def follow_if_due(self) -> None:
+        """Look for new manifests unless that was done within the last ``check_interval`` seconds."""
+        if self._clock() >= self.check_due:
+            self.follow()
+
+    def follow(self) -> bool:
+        """Look for new manifests now; True if any mount changed."""
+        self.check_due = self._clock() + self.settings.check_interval
+        changed = [mount for mount in self.mounts if mount.follow()]
+        if any(not mount.may_remember for mount in changed):
+            self.bodies.clear()
+        if changed:
+            self._on_change()
+        return bool(changed)
+
+    # Answering
+
+    def answer(self, request: Request) -> Answer | None:
+        """Answer a request, or give None where it is the application's. Never raises `OSError`."""
+        self.follow_if_due()
+        if request.method == "HEAD":
+            # All that differs from GET: no ranges (RFC 9110 section 14.2), and no body.
+            return _without_body(self._answer(replace(request, method="GET", range=None)))
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Answer | None:
+        path = decode_path(request.path)
+        if path is None:
+            return None
+        try:
+            return self._find_and_load(path, request) or self._answer_nothing(path, request)
+        except OSError as error:
+            return self._answer_failure(path, error)
+
+    def _find_and_load(self, path: str, request: Request, attempts: int = ATTEMPTS) -> Answer | None:
+        """Answer with what is there, looking again where it changes in the meantime."""
+        try:
+            for mount, relative in self._mounts_of(path):
+                found = mount.find(relative, request.query)
+                if found is not None:
+                    return self._load(mount, found, request)
+        except (ChangedFileError, FileNotFoundError):
+            if attempts == 1:
+                raise
+            return self._find_and_load(path, request, attempts - 1)
+        return None
+
+    def _mounts_of(self, path: str) -> Iterator[tuple[Mount, str]]:
+        for mount in self.mounts:
+            if path.startswith(mount.prefix):
+                yield mount, path[len(mount.prefix) :]
+            elif mount.prefix == f"{path}/":
+                yield mount, ""
+
+    def _load(self, mount: Mount, found: Found, request: Request) -> Answer:
+        if isinstance(found, Moved):
+            return self._answer_moved(found, request)
+        if isinstance(found, Live):
+            return self._with_body(respond(found.asset, request, self.settings.policy))
+        return self._load_fingerprinted(mount, found, request)
+
+    def _load_fingerprinted(self, mount: Mount, found: Fingerprinted, request: Request) -> Answer:
+        """Answer with the best representation that is whole; a damaged one is told of and left out."""
+        asset = found.asset
+        while True:
+            response = respond(asset, request, self.settings.policy)
+            try:
+                answer = self._with_body(response, remember=mount.may_remember)
+            except OSError as error:
+                if is_exhaustion(error):
+                    raise
+                coding = asset.select(request.accept_encoding).coding
+                self._tell_once(f"{error}")
+                if coding == IDENTITY:
+                    return Answer(response=not_found(self.settings.policy))
+                asset = asset.without(coding)
+            else:
+                is_lasting = mount.may_remember and answer.descriptor is None and asset is found.asset
+                return replace(answer, asset=asset) if is_lasting else answer
+
+    def _with_body(self, response: Response, *, remember: bool = True) -> Answer:
+        """Open what the response's body is in, or take it from memory. Raises `OSError`."""
+        file = next((part.file for part in response.body if isinstance(part, FileSpan)), None)
+        if file is None:
+            return Answer(response=response)
+        if not self.bodies.holds(file):
+            return Answer(response=response, descriptor=open_stored(file))
+        content = self.bodies.read(file) if remember else read_stored(file)
+        return Answer(response=replace(response, body=tuple(_cut(part, content) for part in response.body)))
+
+    def _answer_moved(self, found: Moved, request: Request) -> Answer:
+        policy = self.settings.policy
+        if request.method == "OPTIONS":
+            return Answer(response=options(request, policy))
+        if request.method != "GET":
+            return Answer(response=method_not_allowed(policy))
+        query = f"?{request.query}" if request.query else ""
+        lifetime = "no-store" if policy.max_age is None else f"public, max-age={policy.max_age}"
+        return Answer(response=redirect(found.location + query, policy, lifetime))
+
+    def _answer_nothing(self, path: str, request: Request) -> Answer | None:
+        """Answer for a path that names nothing: an outdated or unknown fingerprint, or a plain miss."""
+        for mount, relative in self._mounts_of(path):
+            if mount.lists_nothing_like(relative):
+                # A page of a new release may be ahead of the next check: look before saying no.
+                if self.follow():
+                    found = self._find_and_load(path, request)
+                    if found is not None:
+                        return found
+                return self._answer_unknown(mount, relative, request)
+        if self.settings.on_missing == "pass" or not any(self._mounts_of(path)):
+            return None
+        return self.fallback(request) or Answer(response=not_found(self.settings.policy))
+
+    def _answer_unknown(self, mount: Mount, relative: str, request: Request) -> Answer | None:
+        if self.settings.on_unknown == "pass":
+            return None
+        current = mount.current_path(relative) if self.settings.on_unknown == "redirect" else None
+        if current is None:
+            return Answer(response=not_found(self.settings.policy))
+        query = f"?{request.query}" if request.query else ""
+        location = url_of(decode_path(request.mount) or "") + url_of(mount.prefix + current) + query
+        return Answer(response=redirect(location, self.settings.policy, "no-store"))
+
+    def _answer_failure(self, path: str, error: OSError) -> Answer:
+        """Something is there and cannot be read: say so in the log once, and to the client briefly."""
+        self._tell_once(f"{path}: {error}")
+        if is_exhaustion(error) or isinstance(error, ChangedFileError):
+            return Answer(response=unavailable(self.settings.policy))
+        return Answer(response=not_found(self.settings.policy))
+
+    def _tell_once(self, message: str) -> None:
+        if message not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(message)
+            _logger.error("cannot serve %s", message)
+
+    # The fallback of single-page applications
+
+    def is_navigation(self, request: Request) -> bool:
+        """Whether a request is one that the fallback answers: a page, asked for by a browser."""
+        if self.settings.spa_fallback is None or request.method not in ("GET", "HEAD"):
+            return False
+        accepts_html = request.accept is not None and (
+            "text/html" in request.accept or "*/*" in request.accept
+        )
+        return accepts_html and "." not in request.path.rpartition("/")[2]
+
+    def fallback(self, request: Request) -> Answer | None:
+        """Answer a navigation with the fallback file, to be revalidated each time; None without one."""
+        if not self.is_navigation(request):
+            return None
+        try:
+            answer = self._fallback(request)
+        except OSError as error:
+            return self._answer_failure(self.settings.spa_fallback or "", error)
+        return _without_body(answer) if request.method == "HEAD" else answer
+
+    def _fallback(self, request: Request) -> Answer | None:
+        path = decode_path(request.path) or "/"
+        for mount, _ in self._mounts_of(path):
+            asset = mount.live.find(self.settings.spa_fallback or "")
+            if isinstance(asset, Asset):
+                page = respond(
+                    asset.with_cache_control("no-cache"), replace(request, method="GET"), self.settings.policy
+                )
+                return self._with_body(page)
+        return None
+
+    # URLs for templates
+
+    def url(self, logical_path: str, mount_point: str = "") -> str:
+        """Give the URL of a logical path. Raises `UnknownAssetError`.
+
+        ``mount_point`` is where the application is mounted, percent-encoded; the setting
+        ``url_base`` takes its place. A query or fragment in ``logical_path`` is kept.
+        """
+        self.follow_if_due()
+        path, suffix = split_suffix(logical_path)
+        for mount in self.mounts:
+            url = mount.url(path)
+            if url is not None:
+                return (self.settings.url_base or mount_point) + url + suffix
+        raise self._unknown(logical_path)
+
+    def integrity(self, logical_path: str) -> str:
+        """Give the ``integrity`` attribute for what `url` names. Raises `UnknownAssetError`."""
+        self.follow_if_due()
+        path, _ = split_suffix(logical_path)
+        for mount in self.mounts:
+            try:
+                digest = mount.digest(path)
+            except OSError as error:
+                raise self._unknown(logical_path) from error
+            if digest is not None:
+                return integrity_of(digest)
+        raise self._unknown(logical_path)
+
+    def _unknown(self, logical_path: str) -> UnknownAssetError:
+        return UnknownAssetError(logical_path, tuple(mount.root.path for mount in self.mounts))
+
+    # Before the fork
+
+    def preload(self) -> int:
+        """Read bodies of the releases in force into memory until the budget is used; count them.
+
+        The smallest representation of each asset first, since that is what most clients get.
+        """
+        count = 0
+        for mount in self.mounts:
+            paths = () if mount.table is None else tuple(mount.table.manifest.paths.values())
+            for order in range(3):
+                count += sum(self._preload(mount, path, order) for path in paths)
+        return count
+
+    def _preload(self, mount: Mount, path: str, order: int) -> bool:
+        try:
+            asset = mount.table.asset(path) if mount.table is not None else None
+            forms = sorted(asset.representations.values(), key=lambda form: form.size) if asset else []
+            if order >= len(forms) or not self.bodies.has_room(forms[order].content):
+                return False
+            self.bodies.read(forms[order].content)
+        except OSError as error:
+            self._tell_once(str(error))
+            return False
+        return True
+
+
+def split_suffix(logical_path: str) -> tuple[str, str]:
+    """Split a path from the query and fragment behind it, which keep their delimiter."""
+    end = min((logical_path.find(mark) for mark in "?#" if mark in logical_path), default=len(logical_path))
+    return logical_path[:end], logical_path[end:]
+
+
+def _cut(part: bytes | FileSpan, content: bytes) -> bytes:
+    if isinstance(part, bytes):
+        return part
+    return content if part.length == len(content) else content[part.start : part.start + part.length]
+
+
+def _without_body(answer: Answer | None) -> Answer | None:
+    if answer is None:
+        return None
+    if answer.descriptor is not None:
+        os.close(answer.descriptor)
+    return Answer(response=replace(answer.response, body=()))

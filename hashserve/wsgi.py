@@ -1,0 +1,330 @@
+"""WSGI: from an environ to a `Request`, from an `Answer` to ``start_response`` and a body.
+
+Law: what is not static reaches the application untouched, for one dictionary lookup and one
+prefix test; a hit on a fingerprinted URL costs two lookups and no I/O.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
+
+from hashserve.errors import SettingError
+from hashserve.media_types import MediaTypes
+from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
+from hashserve.serve.messages import Headers, Request
+from hashserve.serve.paths import decode_path, native_string, url_of
+from hashserve.serve.policy import HeadersHook, ImmutableTest, Policy
+from hashserve.serve.respond import not_modified
+from hashserve.serve.site import Answer, Site, SiteSettings
+from hashserve.wsgi_bodies import body_of
+from hashserve.wsgi_fallback import run_with_fallback
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["HashServe"]
+
+LONGEST_REMEMBERED = 256
+"""How long an Accept-Encoding value may be, in characters, to be remembered with its answer."""
+
+_STATUS_LINES = {int(status): f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+_Entry = tuple[Callable[[], Headers], tuple[bytes, ...], str, Callable[[], Headers]]
+"""What copies the headers of the 200, its body, its entity-tag, what copies the headers of the 304."""
+
+
+class HashServe:
+    """Serve the static files of ``application``, fingerprinted ones forever.
+
+    ::
+
+        application = HashServe(application, root="build/static", prefix="/static/")
+
+    ``root`` is a folder that ``hashserve build`` (or Django, or a bundler) made with its
+    manifest, or any plain folder; `add_files` adds more of them. ``prefix`` is the URL path it
+    is served under; None means the one that the build wrote down, else ``/``.
+
+    These mean what they mean to WhiteNoise:
+
+    * ``max_age``: lifetime in seconds of whatever has no fingerprint (60); None for no field;
+    * ``allow_all_origins``: send ``Access-Control-Allow-Origin: *`` (True);
+    * ``charset``: of every ``text/`` media type ("utf-8");
+    * ``mimetypes``: media types by extension (``".foo"``) or file name, beside the built-in ones;
+    * ``add_headers_function``: called once for each file with its ``wsgiref.headers.Headers``, its
+      path on disk and its URL path, to change the fields;
+    * ``index_file``: serve ``index.html`` (True) or another file at its folder's URL;
+    * ``immutable_file_test``: a regular expression over URL paths, or a function of path and URL
+      path, of what else never changes;
+    * ``autorefresh``: look for a new manifest at every request (files are looked at anyway).
+
+    And these are ours:
+
+    * ``manifest``: the manifest's name below ``root``, where it is not one that is found by itself;
+    * ``on_unknown``: what a path gets that looks fingerprinted but is in no retained release:
+      ``"404"`` that no cache stores, ``"redirect"`` to today's name, or ``"pass"`` to the
+      application;
+    * ``on_missing``: what any other path under the prefix gets that names nothing: ``"pass"`` or
+      ``"404"``;
+    * ``spa_fallback``: a file below the root that answers navigations which neither a file nor the
+      application (it said 404) knows;
+    * ``follow_symlinks``: serve links that leave the root (False);
+    * ``nosniff``: send ``X-Content-Type-Options: nosniff`` (True);
+    * ``url_base``: what `url` puts before each path: a CDN's origin, or a mount point;
+    * ``check_interval``: how often, in seconds, a new manifest is looked for (1.0);
+    * ``body_budget``, ``largest_body``: bytes of bodies that each process keeps in memory (64 MiB),
+      and the largest single one (1 MiB); larger ones are sent from their file;
+    * ``memo_size``: how many answers, and how many live files, each process remembers (10,000);
+    * ``preload``: read bodies into memory now, before the server forks (False).
+
+    Raises `SettingError` for a setting that cannot mean anything, and `ManifestError` for a
+    manifest that is broken from the start.
+    """
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        root: str | os.PathLike[str] | None = None,
+        prefix: str | None = None,
+        *,
+        max_age: int | None = 60,
+        allow_all_origins: bool = True,
+        charset: str = "utf-8",
+        mimetypes: Mapping[str, str] | None = None,
+        add_headers_function: HeadersHook | None = None,
+        index_file: str | bool | None = None,
+        immutable_file_test: ImmutableTest | str | None = None,
+        autorefresh: bool = False,
+        manifest: str | os.PathLike[str] | None = None,
+        on_unknown: Literal["404", "redirect", "pass"] = "404",
+        on_missing: Literal["pass", "404"] = "pass",
+        spa_fallback: str | None = None,
+        follow_symlinks: bool = False,
+        nosniff: bool = True,
+        url_base: str = "",
+        check_interval: float = 1.0,
+        body_budget: int = DEFAULT_BUDGET,
+        largest_body: int = DEFAULT_LARGEST,
+        memo_size: int = 10_000,
+        preload: bool = False,
+    ) -> None:
+        _check_choice("on_unknown", on_unknown, ("404", "redirect", "pass"))
+        _check_choice("on_missing", on_missing, ("pass", "404"))
+        for name, number in (("max_age", max_age), ("body_budget", body_budget), ("memo_size", memo_size)):
+            _check_not_negative(name, number)
+        self.application = application
+        self._hot: dict[str, dict[str | None, _Entry]] = {}
+        self._remembered = 0
+        self._memo_size = memo_size
+        self._prefixes: tuple[str, ...] = ()
+        self._lowest, self._highest = "", ""  # no path is below ""
+        self._due = 0.0
+        policy = Policy(
+            max_age=max_age,
+            allow_all_origins=allow_all_origins,
+            nosniff=nosniff,
+            media_types=MediaTypes(mimetypes, charset=charset),
+            add_headers=add_headers_function,
+            is_immutable=_immutable_test(immutable_file_test),
+        )
+        settings = SiteSettings(
+            policy=policy,
+            on_unknown=on_unknown,
+            on_missing=on_missing,
+            index_file="index.html" if index_file is True else index_file or None,
+            spa_fallback=spa_fallback,
+            follow_symlinks=follow_symlinks,
+            check_interval=0.0 if autorefresh else check_interval,
+            body_budget=body_budget,
+            largest_body=largest_body,
+            memo_size=memo_size,
+            url_base=url_base.rstrip("/"),
+        )
+        self._site = Site(settings, on_change=self._forget)
+        if root is not None:
+            self.add_files(root, prefix, manifest=manifest)
+        if preload:
+            self._site.preload()
+
+    def add_files(
+        self,
+        root: str | os.PathLike[str],
+        prefix: str | None = None,
+        *,
+        manifest: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Serve one more folder; where two have the same path, the one added last is served."""
+        normal = None if prefix is None else f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
+        name = None if manifest is None else os.fspath(manifest)
+        added = self._site.add(root, normal, name)
+        native = native_string(added.prefix)
+        has_bare = self._site.settings.index_file is not None and native != "/"
+        bare = (native.rstrip("/"),) if has_bare else ()
+        self._prefixes = tuple(dict.fromkeys((*self._prefixes, native, *bare)))
+        # Every path that starts with a prefix lies from it to it with its last character raised by one.
+        self._lowest = min(self._prefixes)
+        self._highest = max(prefix[:-1] + chr(ord(prefix[-1]) + 1) for prefix in self._prefixes if prefix)
+
+    def url(self, logical_path: str, environ: WSGIEnvironment | None = None) -> str:
+        """Give the URL of a logical path, fingerprinted where the manifest lists it.
+
+        ``url("css/app.css")`` is ``/static/css/app.55e7cbb9ba48.css``. With the request's
+        ``environ``, the path at which the application is mounted (SCRIPT_NAME) comes first;
+        with the setting ``url_base``, that does. Raises `UnknownAssetError`.
+        """
+        mount_point = "" if environ is None else _mount_point(environ)
+        return self._site.url(logical_path, mount_point)
+
+    def integrity(self, logical_path: str) -> str:
+        """Give the ``integrity`` attribute of what `url` names: ``sha256-`` and the digest.
+
+        Raises `UnknownAssetError`.
+        """
+        return self._site.integrity(logical_path)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer what is static, and hand everything else to the application as it came."""
+        try:
+            path = environ["PATH_INFO"]
+        except KeyError:
+            path = ""
+        memo = self._hot.get(path)
+        if memo is None:
+            # Two comparisons stand in for startswith(), which takes 52 ns where they take 25.
+            if self._lowest <= path < self._highest:
+                return self._answer(environ, start_response)
+            return self.application(environ, start_response)
+        entry = memo.get(environ.get("HTTP_ACCEPT_ENCODING"))
+        if (
+            entry is None
+            or environ["REQUEST_METHOD"] != "GET"
+            or "HTTP_RANGE" in environ
+            or "HTTP_IF_MATCH" in environ
+            or "HTTP_IF_MODIFIED_SINCE" in environ
+            or "HTTP_IF_UNMODIFIED_SINCE" in environ
+            or monotonic() >= self._due
+        ):
+            return self._answer(environ, start_response)
+        # Copies of the headers: servers and middleware above may add fields to the list they get.
+        copy_headers, body, etag, copy_not_modified_headers = entry
+        if "HTTP_IF_NONE_MATCH" not in environ:
+            start_response("200 OK", copy_headers())
+            return body
+        if environ["HTTP_IF_NONE_MATCH"] == etag:
+            start_response("304 Not Modified", copy_not_modified_headers())
+            return ()
+        return self._answer(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer in full generality: everything that is not a plain hit."""
+        if not environ.get("PATH_INFO", "").startswith(self._prefixes):
+            return self.application(environ, start_response)
+        hot = self._hot  # taken before the answer is made: if that is outdated meanwhile, so is this
+        request = request_of(environ)
+        answer = self._site.answer(request)
+        self._due = self._site.check_due
+        if answer is None:
+            return self._pass_on(request, environ, start_response)
+        if answer.asset is not None and request.is_plain_get:
+            self._remember(hot, request, answer)
+        return send(answer, environ, start_response)
+
+    def _pass_on(
+        self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        if not self._site.is_navigation(request):
+            return self.application(environ, start_response)
+        return run_with_fallback(
+            self.application,
+            environ,
+            start_response,
+            lambda: self._fallback(request, environ, start_response),
+        )
+
+    def _fallback(
+        self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes] | None:
+        answer = self._site.fallback(request)
+        return None if answer is None else send(answer, environ, start_response)
+
+    def _remember(self, hot: dict[str, dict[str | None, _Entry]], request: Request, answer: Answer) -> None:
+        accept_encoding = request.accept_encoding
+        if accept_encoding is not None and len(accept_encoding) > LONGEST_REMEMBERED:
+            return
+        if self._remembered >= self._memo_size:
+            self._forget()
+        headers = answer.response.headers
+        etag = next(value for name, value in headers if name == "ETag")
+        assert answer.asset is not None
+        body = tuple(part for part in answer.response.body if isinstance(part, bytes))
+        entry = (headers.copy().copy, body, etag, not_modified(answer.asset, etag).headers.copy)
+        hot.setdefault(request.path, {})[accept_encoding] = entry
+        self._remembered += 1
+
+    def _forget(self) -> None:
+        self._hot = {}
+        self._remembered = 0
+
+
+def request_of(environ: WSGIEnvironment) -> Request:
+    """Take from an environ what `Request` holds."""
+    get = environ.get
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        path=get("PATH_INFO", ""),
+        query=get("QUERY_STRING", ""),
+        mount=get("SCRIPT_NAME", ""),
+        accept=get("HTTP_ACCEPT"),
+        accept_encoding=get("HTTP_ACCEPT_ENCODING"),
+        range=get("HTTP_RANGE"),
+        if_range=get("HTTP_IF_RANGE"),
+        if_match=get("HTTP_IF_MATCH"),
+        if_none_match=get("HTTP_IF_NONE_MATCH"),
+        if_modified_since=get("HTTP_IF_MODIFIED_SINCE"),
+        if_unmodified_since=get("HTTP_IF_UNMODIFIED_SINCE"),
+        origin=get("HTTP_ORIGIN"),
+        requested_method=get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
+        requested_fields=get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+    )
+
+
+def send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Start the response and give its body; the answer's descriptor is closed with the body."""
+    body = body_of(answer, environ)
+    try:
+        start_response(_STATUS_LINES[answer.response.status], list(answer.response.headers))
+    except BaseException:
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+        raise
+    return body
+
+
+def _mount_point(environ: WSGIEnvironment) -> str:
+    script_name: str = environ.get("SCRIPT_NAME", "")
+    return url_of(decode_path(script_name) or "").rstrip("/")
+
+
+def _immutable_test(test: ImmutableTest | str | None) -> ImmutableTest | None:
+    if test is None or callable(test):
+        return test
+    try:
+        pattern = re.compile(test)
+    except re.error as error:
+        raise SettingError("immutable_file_test", test, f"is no regular expression: {error}") from error
+    return lambda path, url: pattern.search(url) is not None
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingError(name, value, f"must be one of {', '.join(map(repr, choices))}")
+
+
+def _check_not_negative(name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise SettingError(name, value, "must be a whole number, 0 or more")

@@ -1,0 +1,324 @@
+"""Importers against the manifests that the real tools write, of a small app that they really build."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from hashserve.importers import find_manifest, load_manifest
+from hashserve.manifest import Manifest
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+RequireTool = Callable[[str], str]
+
+CACHE = Path(__file__).parents[2] / ".cache" / "npm"
+
+PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "vite-5": ("vite@5.4.21",),
+    "vite-8": ("vite@8.3.8",),
+    "webpack": (
+        "webpack@5.112.2",
+        "webpack-cli@6.0.1",
+        "webpack-manifest-plugin@6.0.1",
+        "webpack-assets-manifest@6.5.2",
+        "mini-css-extract-plugin@2.10.2",
+        "css-loader@7.1.5",
+    ),
+    # Newer ones of webpack have no SizeFormatHelpers, which Mix needs.
+    "laravel-mix": ("laravel-mix@6.0.49", "webpack@5.97.1"),
+}
+
+SOURCES = {
+    "package.json": '{"private": true}',
+    "src/main.js": 'import "./style.css"; import logo from "./logo.png"; document.title = logo;'
+    'import("./lazy.js").then(m => m.go()); import("./other.js").then(m => m.go());',
+    "src/lazy.js": 'import {text} from "./shared.js"; import "./lazy.css"; export const go = () => alert(text);',
+    "src/other.js": 'import {text} from "./shared.js"; export const go = () => console.log(text);',
+    "src/shared.js": 'export const text = "shared".repeat(3);',
+    "src/style.css": "body { background: url(./logo.png) }",
+    "src/lazy.css": ".lazy { color: red }",
+}
+
+VITE_CONFIG = """
+const plain = {entryFileNames: "assets/[name].js", chunkFileNames: "assets/[name].js",
+               assetFileNames: "assets/[name][extname]"};
+export default {
+  logLevel: "error",
+  build: {
+    manifest: true, outDir: process.env.OUT, emptyOutDir: true,
+    rollupOptions: {input: "src/main.js", output: process.env.PLAIN ? plain : {}},
+  },
+};
+"""
+
+WEBPACK_CONFIG = """
+const modules = process.env.MODULES;
+const {WebpackManifestPlugin} = require(modules + "/webpack-manifest-plugin");
+const {WebpackAssetsManifest} = require(modules + "/webpack-assets-manifest/dist/cjs/index.js");
+const CssPlugin = require(modules + "/mini-css-extract-plugin");
+const plain = process.env.PLAIN;
+module.exports = {
+  mode: "production", entry: {main: "./src/main.js"}, devtool: "source-map", stats: "errors-only",
+  output: {
+    path: process.env.OUT, publicPath: process.env.PUBLIC_PATH,
+    filename: plain ? "js/[name].js" : "js/[name].[contenthash].js",
+    assetModuleFilename: plain ? "[name][ext]" : "[hash][ext]",
+  },
+  resolveLoader: {modules: [modules]},
+  module: {rules: [{test: /\\.css$/, use: [CssPlugin.loader, "css-loader"]}, {test: /\\.png$/, type: "asset/resource"}]},
+  plugins: [
+    new CssPlugin({filename: plain ? "css/[name].css" : "css/[name].[contenthash:8].css"}),
+    new WebpackManifestPlugin(),
+    new WebpackAssetsManifest({output: "assets-manifest.json", integrity: true, entrypoints: true, publicPath: true}),
+  ],
+};
+"""
+
+MIX_CONFIG = """
+const mix = require(process.env.MODULES + "/laravel-mix");
+mix.setPublicPath(process.env.OUT);
+mix.js("src/main.js", "js").css("src/style.css", "css").version().disableNotifications();
+"""
+
+SPROCKETS_SCRIPT = """
+require "sprockets"
+environment = Sprockets::Environment.new(Dir.pwd)
+environment.append_path("src")
+Sprockets::Manifest.new(environment, ENV["OUT"]).compile("main.js", "style.css", "logo.png")
+"""
+
+
+def missing(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true" or os.environ.get("HASHSERVE_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def require_tool() -> RequireTool:
+    def require(name: str) -> str:
+        return shutil.which(name) or missing(f"{name} is not installed")
+
+    return require
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """Write an app with a dynamic import, a shared chunk, and CSS with an image too big to be inlined."""
+    folder = tmp_path / "app"
+    (folder / "src").mkdir(parents=True)
+    for name, text in SOURCES.items():
+        (folder / name).write_text(text)
+    (folder / "src/logo.png").write_bytes(b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(9000))
+    return folder
+
+
+def node_modules(name: str, require_tool: RequireTool) -> Path:
+    """Install the packages of ``name`` once, whole or not at all, and give their folder."""
+    target = CACHE / re.sub(r"[^\w.-]", "-", "+".join((name, *PACKAGES[name])))
+    if not target.is_dir():
+        install(target, PACKAGES[name], require_tool("npm"))
+    return target / "node_modules"
+
+
+def install(target: Path, packages: tuple[str, ...], npm: str) -> None:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix=".install-", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary) / "whole"
+        folder.mkdir()
+        (folder / "package.json").write_text('{"private": true}')
+        quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"]
+        try:
+            run(npm, "install", *quiet, *packages, cwd=folder, timeout=600)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            missing(f"npm cannot install {' '.join(packages)}: {error.stderr}")
+        try:
+            folder.rename(target)
+        except OSError:
+            assert target.is_dir(), "another run has installed the same meanwhile"
+
+
+def run(*command: str, cwd: Path, timeout: float = 120, **environment: str) -> None:
+    subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        timeout=timeout,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def built(command: list[str], app: Path, **environment: str) -> Path:
+    out = Path(tempfile.mkdtemp(dir=app.parent, prefix="out-"))
+    try:
+        run(*command, cwd=app, OUT=str(out), NODE_ENV="production", **environment)
+    except subprocess.CalledProcessError as error:
+        pytest.fail(f"{command} failed:\n{error.stdout}\n{error.stderr}")
+    return out
+
+
+def vite(name: str, app: Path, require_tool: RequireTool, **environment: str) -> Path:
+    (app / "vite.config.mjs").write_text(VITE_CONFIG)
+    script = node_modules(name, require_tool) / "vite/bin/vite.js"
+    return built([require_tool("node"), str(script), "build"], app, **environment)
+
+
+def webpack(app: Path, require_tool: RequireTool, **environment: str) -> Path:
+    (app / "webpack.config.js").write_text(WEBPACK_CONFIG)
+    modules = node_modules("webpack", require_tool)
+    script = modules / "webpack-cli/bin/cli.js"
+    return built([require_tool("node"), str(script)], app, MODULES=str(modules), **environment)
+
+
+def emitted(out: Path) -> set[str]:
+    """Every file of a build but its manifests."""
+    paths = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    return {path for path in paths if "manifest" not in path}
+
+
+def assert_unchanging(first: tuple[Path, Manifest], second: tuple[Path, Manifest]) -> None:
+    """What two builds of different sources both call immutable must be the same bytes."""
+    (one, manifest), (two, other) = first, second
+    assert manifest.files.keys() != other.files.keys()
+    for path in manifest.files.keys() & other.files.keys():
+        assert (one / path).read_bytes() == (two / path).read_bytes()
+
+
+def change(app: Path) -> None:
+    (app / "src/shared.js").write_text('export const text = "changed";')
+    (app / "src/style.css").write_text("body { background: url(./logo.png); color: blue }")
+
+
+@pytest.mark.parametrize("name", ["vite-5", "vite-8"])
+def test_every_file_that_vite_emits_is_immutable(name: str, app: Path, require_tool: RequireTool) -> None:
+    out = vite(name, app, require_tool)
+    found = find_manifest(out)
+    assert found == str(out / ".vite/manifest.json")
+    manifest = load_manifest(found, root=out)
+    assert set(manifest.files) == emitted(out)
+    assert manifest.paths["src/main.js"].startswith("assets/main-")
+    assert {"src/lazy.js", "src/logo.png", "assets/main.css", "assets/shared.js"} <= manifest.paths.keys()
+    assert set(manifest.paths.values()) == set(manifest.files)
+
+
+@pytest.mark.parametrize("name", ["vite-5", "vite-8"])
+def test_vite_without_hashes_has_nothing_immutable(name: str, app: Path, require_tool: RequireTool) -> None:
+    out = vite(name, app, require_tool, PLAIN="1")
+    manifest = load_manifest(out / ".vite/manifest.json")
+    assert manifest.files == {}
+    assert manifest.paths["src/main.js"] == "assets/main.js"
+    assert set(manifest.paths.values()) <= emitted(out)
+
+
+@pytest.mark.parametrize("name", ["vite-5", "vite-8"])
+def test_what_vite_calls_the_same_never_changes(name: str, app: Path, require_tool: RequireTool) -> None:
+    first = vite(name, app, require_tool)
+    change(app)
+    second = vite(name, app, require_tool)
+    assert_unchanging(
+        (first, load_manifest(first / ".vite/manifest.json")),
+        (second, load_manifest(second / ".vite/manifest.json")),
+    )
+
+
+@pytest.mark.parametrize("public_path", ["/static/", "/a/b/", "/", "auto", "", "https://cdn.example.com/x/"])
+def test_every_file_that_webpack_emits_is_immutable_under_any_public_path(
+    public_path: str, app: Path, require_tool: RequireTool
+) -> None:
+    out = webpack(app, require_tool, PUBLIC_PATH=public_path)
+    for name in ("manifest.json", "assets-manifest.json"):
+        manifest = load_manifest(out / name, root=out)
+        assert set(manifest.files) == emitted(out)
+        assert manifest.paths["main.js"].startswith("js/main.")
+        assert {"main.css", "logo.png"} <= manifest.paths.keys()
+
+
+def test_webpack_below_the_root_has_the_folder_in_its_paths(app: Path, require_tool: RequireTool) -> None:
+    out = webpack(app, require_tool, PUBLIC_PATH=f"/static/{app.parent.name}/")
+    manifest = load_manifest(out / "manifest.json", root=out.parent)
+    assert set(manifest.files) == {f"{out.name}/{path}" for path in emitted(out)}
+
+
+def test_webpack_without_hashes_has_nothing_immutable(app: Path, require_tool: RequireTool) -> None:
+    out = webpack(app, require_tool, PUBLIC_PATH="/static/", PLAIN="1")
+    for name in ("manifest.json", "assets-manifest.json"):
+        manifest = load_manifest(out / name)
+        assert manifest.files == {}
+        assert emitted(out) <= set(manifest.paths.values())
+
+
+def test_what_webpack_calls_the_same_never_changes(app: Path, require_tool: RequireTool) -> None:
+    first = webpack(app, require_tool, PUBLIC_PATH="/static/")
+    change(app)
+    second = webpack(app, require_tool, PUBLIC_PATH="/static/")
+    assert_unchanging(
+        (first, load_manifest(first / "manifest.json")), (second, load_manifest(second / "manifest.json"))
+    )
+
+
+def test_laravel_mix_versions_its_files_by_query(app: Path, require_tool: RequireTool) -> None:
+    (app / "webpack.mix.js").write_text(MIX_CONFIG)
+    modules = node_modules("laravel-mix", require_tool)
+    config = f"--config={modules}/laravel-mix/setup/webpack.config.js"
+    command = [require_tool("node"), str(modules / "webpack-cli/bin/cli.js"), config]
+    out = built(command, app, MODULES=str(modules))
+    found = find_manifest(out)
+    assert found == str(out / "mix-manifest.json")
+    manifest = load_manifest(found)
+    assert manifest.paths == {"js/main.js": "js/main.js", "css/style.css": "css/style.css"}
+    assert set(manifest.paths.values()) <= emitted(out)
+    assert manifest.files == {}
+    assert all(re.fullmatch("id=[0-9a-f]{20,32}", query) for query in manifest.queries.values())
+    assert manifest.queries.keys() == manifest.paths.keys()
+
+
+def sprockets(app: Path, require_tool: RequireTool) -> Path:
+    ruby = require_tool("ruby")
+    try:
+        run(ruby, "-W0", "-e", 'require "sprockets"', cwd=app)
+    except subprocess.CalledProcessError:
+        missing("ruby has no sprockets")
+    (app / "compile.rb").write_text(SPROCKETS_SCRIPT)
+    return built([ruby, "-W0", "compile.rb"], app)
+
+
+def test_sprockets_keeps_older_files_with_their_sizes_and_digests(
+    app: Path, require_tool: RequireTool
+) -> None:
+    out = sprockets(app, require_tool)
+    change(app)
+    run(require_tool("ruby"), "-W0", "compile.rb", cwd=app, OUT=str(out))
+    found = find_manifest(out)
+    assert found is not None
+    manifest = load_manifest(found)
+    assert set(manifest.files) == {path for path in emitted(out) if not path.endswith(".gz")}
+    assert manifest.paths.keys() == {"main.js", "style.css", "logo.png"}
+    assert len(manifest.files) == 4, "style.css is there as it was and as it is"
+    assert_digests_hold(out, manifest)
+
+
+def assert_digests_hold(out: Path, manifest: Manifest) -> None:
+    for path in manifest.files:
+        record = manifest.record(path)
+        assert record is not None
+        assert (record.size, record.sha256) == measured(out / path)
+
+
+def measured(path: Path) -> tuple[int, str]:
+    content = path.read_bytes()
+    return len(content), base64.b64encode(hashlib.sha256(content).digest()).decode()
