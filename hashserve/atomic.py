@@ -17,14 +17,22 @@ TEMPORARY_PREFIX = ".hashserve-"
 """How the names of files in the making start: dotfiles, so that no server serves one."""
 
 
-def write_atomically(path: str, chunks: Iterable[bytes], *, durable: bool = False, mode: int = 0o644) -> None:
-    """Write ``chunks`` to ``path`` by way of a temporary file beside it and a rename.
+def write_atomically(
+    path: str,
+    chunks: Iterable[bytes],
+    *,
+    durable: bool = False,
+    mode: int = 0o644,
+    temporary_directory: str | None = None,
+) -> None:
+    """Write ``chunks`` to ``path`` by way of a temporary file and a rename.
 
-    With ``durable``, the bytes reach the disk before the new name does (fsync of the file, then
+    The temporary file is made in ``temporary_directory``, which must be on the same file system,
+    else beside ``path``. With ``durable``, the bytes reach the disk before the new name does (fsync of the file, then
     of its folder). Raises `OSError`; the temporary file is removed first.
     """
     directory = os.path.dirname(path) or "."
-    descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)
+    descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=temporary_directory or directory)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             for chunk in chunks:

@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256
 
-__all__ = ["digest_of", "integrity_of"]
+__all__ = ["digest_of", "digest_text", "integrity_of"]
 
 
 def digest_of(chunks: Iterable[bytes]) -> str:
@@ -17,7 +17,12 @@ def digest_of(chunks: Iterable[bytes]) -> str:
     digest = sha256()
     for chunk in chunks:
         digest.update(chunk)
-    return b64encode(digest.digest()).decode("ascii")
+    return digest_text(digest.digest())
+
+
+def digest_text(digest: bytes) -> str:
+    """Write the bytes of a digest in base64."""
+    return b64encode(digest).decode("ascii")
 
 
 def integrity_of(digest: str) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import os.path
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ Language = Literal["css", "js", "mjs"]
 Delimiter = Literal["", "'", '"', "`", "/*", "//"]
 """What the text of a URL stands in: nothing (``url(a.png)``), quotes, or a comment."""
 
-_LANGUAGES: dict[str, Language] = {"css": "css", "js": "js", "cjs": "js", "mjs": "mjs"}
+_LANGUAGES: dict[str, Language] = {".css": "css", ".js": "js", ".cjs": "js", ".mjs": "mjs"}
 
 
 class ReferenceKind(enum.Enum):
@@ -99,7 +100,7 @@ class Reference:
 
 def language_of(path: str) -> Language | None:
     """Tell what a file is written in by its extension, or None where no references are sought."""
-    return _LANGUAGES.get(path.rpartition(".")[2].lower())
+    return _LANGUAGES.get(os.path.splitext(path)[1].lower())
 
 
 def find_references(content: bytes, *, language: Language, module: bool | None = None) -> list[Reference]:
@@ -143,15 +144,17 @@ def _source_map(content: bytes, start: int, end: int) -> Iterator[Reference]:
 
 # comment; one without an end reaches to the end of the file.
 _COMMENT = rb"/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/)?"
+_HEX = rb"[0-9a-fA-F]{1,6}(?:\r\n|[ \t\n\r\f])?"
 # string-token, or bad-string-token, which ends before its line does.
-_STRING = rb"\"(?:[^\"\\\n\r\f]+|\\(?:\r\n|[\s\S]|\Z))*\"?|'(?:[^'\\\n\r\f]+|\\(?:\r\n|[\s\S]|\Z))*'?"
+_STRING_ESCAPE = rb"\\(?:%b|\r\n|[\s\S]|\Z)" % _HEX
+_STRING = rb"\"(?:[^\"\\\n\r\f]+|%b)*\"?|'(?:[^'\\\n\r\f]+|%b)*'?" % (_STRING_ESCAPE, _STRING_ESCAPE)
 # escape, outside of strings
-_ESCAPE = rb"\\(?:[0-9a-fA-F]{1,6}(?:\r\n|[ \t\n\r\f])?|[^\n\r\f0-9a-fA-F]|\Z)"
+_ESCAPE = rb"\\(?:%b|[^\n\r\f0-9a-fA-F]|\Z)" % _HEX
 _LETTER = rb"[-\w\x80-\xff]"
 # The rest of a name from its first escape on, and the parenthesis that makes it a function.
 _ESCAPED_NAME = rb"%b(?:%b|%b)*(\()?" % (_ESCAPE, _LETTER, _ESCAPE)
-# at-keyword-token
-_AT_KEYWORD = rb"@(?:%b|%b)+" % (_LETTER, _ESCAPE)
+# at-keyword-token, and the parenthesis that makes no function of it
+_AT_KEYWORD = rb"@(?:%b|%b)+(\()?" % (_LETTER, _ESCAPE)
 # The parenthesis of url(, src( or image-set(, as far as three letters tell.
 _OPENING = rb"\((?<=[uU][rR][lL]\(|[sS][rR][cC]\(|[sS][eE][tT]\()"
 # Each alternative starts with a literal byte, so that the search skips everything else at full speed.
@@ -172,25 +175,26 @@ _CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\
 # Section 3.2; of the encodings only those in which an ASCII byte always means itself.
 _CHARSET = re.compile(rb'@charset "((?:iso-?8859|windows|koi8)-\w{1,4})";', re.IGNORECASE)
 
-_SLASH, _OPEN, _BACKSLASH, _AT = b"/(\\@"
+_SLASH, _AT = b"/@"
 _QUOTES = b"\"'"
+_OPENERS = b"(\\"
 _LETTERS = bytes(byte for byte in range(256) if re.match(_LETTER, bytes((byte,))))
 _BRACKETS = {b"(": 1, b"[": 1, b"{": 1, b")": -1, b"]": -1, b"}": -1}
 _PRELUDE_ENDS = frozenset({b";", b"{", b"}", b")", b"]"})
 
-_FUNCTIONS = {
-    "url": ReferenceKind.CSS_URL,
-    "src": ReferenceKind.CSS_SRC,
-    "image-set": ReferenceKind.CSS_IMAGE_SET,
-    "-webkit-image-set": ReferenceKind.CSS_IMAGE_SET,
-}
-_LONGEST_FUNCTION = max(map(len, _FUNCTIONS))
+_URLS = {"url": ReferenceKind.CSS_URL, "src": ReferenceKind.CSS_SRC}
+_IMAGE_SETS = frozenset({"image-set", "-webkit-image-set"})
+_LONGEST_FUNCTION = len("-webkit-image-set")
 _CONDITIONAL = frozenset({"container", "document", "-moz-document", "namespace", "supports"})
 """At-rules whose prelude may hold URLs that no browser fetches."""
 
 
 class _Stylesheet:
-    """One pass over a stylesheet; a method takes the position it starts at and gives where it ends."""
+    """One pass over a stylesheet; a method takes the position it starts at and gives where it ends.
+
+    Nothing recurses, however deep the brackets are. Where their depth counts, 1 stands for a
+    parenthesis that is open still.
+    """
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -205,47 +209,49 @@ class _Stylesheet:
         return self.found
 
     def token(self, token: re.Match[bytes]) -> int:
-        """Take in a token, and with a function of ours all of its arguments."""
+        """Take in a token outside of what `image_set` and `prelude` take in."""
+        if self.content[token.start()] == _AT:
+            return self.at_rule(token)
+        name = self.function_name(token)
+        if name in _IMAGE_SETS:
+            return self.image_set(token.end())
+        return self.nested(token, name)[0]
+
+    def nested(self, token: re.Match[bytes], name: str) -> tuple[int, int]:
+        """Take in a token with nothing of ours around it, or a bracket; gives the change of depth too."""
         start, end = token.span()
-        first = self.content[start]
-        if first == _OPEN or token[1]:
-            return self.function(self.function_name(start, end), end)
-        if first == _AT:
-            return self.at_rule(self.unescape(start + 1, end).lower(), end)
-        if first == _SLASH and self.has_source_map:
+        if name in _URLS:
+            return self.url(name, end, _URLS[name])
+        if self.content[start] == _SLASH and self.has_source_map:
             self.found += _source_map(self.content, start, end)
-        return end
+        return end, 1 if token.lastindex else _BRACKETS.get(token[0], 0)
 
-    def function_name(self, start: int, end: int) -> str:
-        """Name the function that opens before ``end``, in lower case; a hash or at-keyword is none.
+    def function_name(self, token: re.Match[bytes]) -> str:
+        """Name the function that the token opens, in lower case; empty where it opens none.
 
-        The letters of its name are before ``start``, except that escapes begin there.
+        The letters of the name are before the token, which starts at its first escape or its end.
         """
-        first = max(0, start - _LONGEST_FUNCTION - 3)
+        start, end = token.span()
+        if self.content[start] not in _OPENERS or (token.lastindex is None and token[0] != b"("):
+            return ""
+        first = max(0, start - _LONGEST_FUNCTION - 5)
         window = self.content[first:start]
         letters = len(window.rstrip(_LETTERS))
-        if window[:letters].endswith(b"<!") and window.startswith(b"--", letters):  # CDO-token
-            letters += 2
-        elif window[:letters].endswith((b"#", b"@")):
+        before = window[:letters]
+        if before.endswith((b"#", b"@")):
             return ""
+        if before.endswith(b"<!") and not before.endswith(b"\\<!") and window.startswith(b"--", letters):
+            letters += 2  # CDO-token
         return self.unescape(first + letters, end - 1).lower()
 
-    def function(self, name: str, start: int) -> int:
-        kind = _FUNCTIONS.get(name)
-        if kind is None:
-            return start
-        if kind is ReferenceKind.CSS_IMAGE_SET:
-            return self.arguments(start, option=kind)
-        return self.url(name, start, kind)
-
-    def url(self, name: str, start: int, kind: ReferenceKind) -> int:
+    def url(self, name: str, start: int, kind: ReferenceKind) -> tuple[int, int]:
         """Take in what follows ``url(`` or ``src(``; of the two, only ``url`` can go unquoted."""
         if name == "src":
-            return self.arguments(self.string(_end(_SPACE_AND_COMMENTS, self.content, start), kind))
+            return self.string(_end(_SPACE_AND_COMMENTS, self.content, start), kind), 1
         quoted = _STRING_START.match(self.content, start)
         if quoted is not None:
-            return self.arguments(self.string(quoted.end(), kind))
-        return self.unquoted(_end(_SPACE, self.content, start), kind)
+            return self.string(quoted.end(), kind), 1
+        return self.unquoted(_end(_SPACE, self.content, start), kind), 0
 
     def unquoted(self, start: int, kind: ReferenceKind) -> int:
         """Consume a url token (section 4.3.6), or the remnants of a bad url (4.3.14)."""
@@ -267,51 +273,45 @@ class _Stylesheet:
             self.add(start + 1, end - closed, kind, '"' if quote == b'"' else "'")
         return end
 
-    def arguments(self, start: int, *, option: ReferenceKind | None = None) -> int:
-        """Take in the arguments of a function up to the parenthesis that closes it.
+    def image_set(self, start: int) -> int:
+        """Take in ``image-set()``: a string that starts an option names an image.
 
-        Where ``option`` is given, a string that starts an argument is a reference of that kind;
-        one deeper, as in ``type("image/avif")``, is none.
+        One that is deeper, as in ``type("image/avif")``, does not.
         """
-        position, depth, opens = start, 1, option is not None
+        position, depth, opens = start, 1, True
         while depth and (token := _TOKEN_OR_BRACKET.search(self.content, position)) is not None:
             opens = opens and _end(_SPACE, self.content, position) >= token.start()
-            if opens and option is not None and token[0][0] in _QUOTES:
-                position = self.string(token.start(), option)
+            if opens and token[0][0] in _QUOTES:
+                position = self.string(token.start(), ReferenceKind.CSS_IMAGE_SET)
             else:
-                position, depth = self.nested(token, depth)
+                position, change = self.nested(token, self.function_name(token))
+                depth += change
             opens = depth == 1 and (token[0] == b"," or (opens and token[0][0] == _SLASH))
-        return position if not depth else len(self.content)
+        return len(self.content) if depth else position
 
-    def nested(self, token: re.Match[bytes], depth: int) -> tuple[int, int]:
-        """Take in a token or a bracket, and count how deep the brackets are after it."""
-        position = self.token(token)
-        if position > token.end():
-            return position, depth
-        return position, depth + (1 if token[1] else _BRACKETS.get(token[0], 0))
-
-    def at_rule(self, name: str, end: int) -> int:
+    def at_rule(self, token: re.Match[bytes]) -> int:
+        end = token.end() if token.lastindex is None else token.start(token.lastindex)
+        name = self.unescape(token.start() + 1, end).lower()
         if name == "import":
-            return self.prelude(self.imported(_end(_SPACE_AND_COMMENTS, self.content, end)))
-        return self.prelude(end) if name in _CONDITIONAL else end
+            return self.prelude(*self.imported(_end(_SPACE_AND_COMMENTS, self.content, end)))
+        return self.prelude(end, 0) if name in _CONDITIONAL else token.end()
 
-    def imported(self, start: int) -> int:
+    def imported(self, start: int) -> tuple[int, int]:
         """Take in the string or the ``url()`` that ``@import`` starts with."""
         function = _FUNCTION.match(self.content, start)
         if function is None or function[2] is None:
-            return self.string(start, ReferenceKind.CSS_IMPORT)
+            return self.string(start, ReferenceKind.CSS_IMPORT), 0
         name = self.unescape(*function.span(1)).lower()
-        if name not in ("url", "src"):
-            return start
-        return self.url(name, function.end(), ReferenceKind.CSS_IMPORT)
+        return self.url(name, function.end(), ReferenceKind.CSS_IMPORT) if name in _URLS else (start, 0)
 
-    def prelude(self, start: int) -> int:
+    def prelude(self, start: int, depth: int) -> int:
         """Pass over what is left of an at-rule before its block or its semicolon."""
-        position, depth, found = start, 0, len(self.found)
+        position, found = start, len(self.found)
         while (token := _TOKEN_OR_BRACKET.search(self.content, position)) is not None:
             if not depth and token[0] in _PRELUDE_ENDS:
                 break
-            position, depth = self.nested(token, depth)
+            position, change = self.nested(token, self.function_name(token))
+            depth += change
         del self.found[found:]
         return position
 

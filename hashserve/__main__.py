@@ -1,0 +1,12 @@
+"""``python -m hashserve``: the command line, without a script on the path."""
+
+from __future__ import annotations
+
+import sys
+
+from hashserve.cli import main
+
+__all__: list[str] = []
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+"""The build side: from a source tree to fingerprinted, compressed files and a manifest.
+
+Law: the manifest is written last. Whatever happens before that moment, the release that was in
+force is served as it was.
+"""
+
+from __future__ import annotations
+
+from hashserve.build.pipeline import BuildSettings, build
+from hashserve.build.report import BuildReport
+
+__all__ = ["BuildReport", "BuildSettings", "build"]

@@ -1,0 +1,90 @@
+"""Variants: the coded forms of a content that are worth keeping.
+
+Law: a variant is kept only if it saves its reader something, and decodes to its source; the same
+bytes are compressed once, on every core.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO
+
+import brotli
+from whitenoise.compress import Compressor as WhiteNoiseCompressor
+
+from hashserve.errors import SettingError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["COMPRESSORS", "DEFAULT_CODINGS", "compress", "is_compressible", "is_worth_keeping"]
+
+DEFAULT_CODINGS = ("br", "gzip")
+
+LEAST_SAVED_BYTES = 64
+LEAST_SAVED_SHARE = 0.05
+
+_MORE_COMPRESSED = ("avif", "7z", "zst", "mp3", "m4a", "ogg", "oga", "ogv", "opus", "aac", "flac", "mkv")
+
+_COMPRESSED = frozenset(
+    f".{extension}" for extension in (*WhiteNoiseCompressor.SKIP_COMPRESS_EXTENSIONS, *_MORE_COMPRESSED)
+)
+
+
+def _brotli(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    # A window as large as the content, up to brotli's most; 22 bits is its own default.
+    compressor = brotli.Compressor(quality=11, lgwin=min(max(size.bit_length(), 16), 24))
+    for chunk in chunks:
+        yield compressor.process(chunk)
+    yield compressor.finish()
+
+
+def _gzip(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)  # no name and no time in the header
+    for chunk in chunks:
+        yield compressor.compress(chunk)
+    yield compressor.flush()
+
+
+def _zstd(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    # RFC 9659: a window of 8 MiB at most for the content coding.
+    parameters = zstd.CompressionParameter
+    options: dict[int, int] = {parameters.compression_level: 19, parameters.window_log: 23}
+    compressor = zstd.ZstdCompressor(options=options)
+    for chunk in chunks:
+        yield compressor.compress(chunk)
+    yield compressor.flush()
+
+
+COMPRESSORS: Mapping[str, Callable[[Iterable[bytes], int], Iterator[bytes]]] = {
+    "br": _brotli,
+    "gzip": _gzip,
+    "zstd": _zstd,
+}
+"""By coding: what turns the chunks of a content, and its size in bytes, into coded chunks."""
+
+
+def is_compressible(path: str) -> bool:
+    """Whether a file's type, by its extension, is one that compression can make smaller."""
+    return os.path.splitext(path)[1].lower() not in _COMPRESSED
+
+
+def is_worth_keeping(size: int, coded_size: int) -> bool:
+    """Whether a variant of ``coded_size`` bytes saves at least 64 bytes and 5 % of ``size``."""
+    saved = size - coded_size
+    return saved >= LEAST_SAVED_BYTES and saved >= size * LEAST_SAVED_SHARE
+
+
+def compress(chunks: Iterable[bytes], size: int, coding: str, into: IO[bytes]) -> int:
+    """Write the coded form of a content of ``size`` bytes to ``into``; gives how many bytes."""
+    if coding not in COMPRESSORS:
+        raise SettingError("codings", coding, f"must be among {', '.join(COMPRESSORS)}")
+    coded_size = 0
+    for coded in COMPRESSORS[coding](chunks, size):
+        coded_size += into.write(coded)
+    return coded_size

@@ -1,0 +1,91 @@
+"""Retention: which old releases stay served beside the new one, and with which files.
+
+Law: an asset lives as long as a retained release refers to it; an unchanged file keeps its name,
+and so never expires by its age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hashserve.manifest import AssetRecord, Manifest, Release
+
+__all__ = [
+    "DEFAULT_KEEP",
+    "DEFAULT_KEEP_DAYS",
+    "OldRelease",
+    "changed_paths",
+    "old_releases",
+    "release_of",
+    "retained",
+]
+
+DEFAULT_KEEP = 3
+DEFAULT_KEEP_DAYS = 30
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldRelease:
+    """A release that was in force once: its paths, its files, and until when.
+
+    ``created`` and ``replaced`` are in seconds since the epoch.
+    """
+
+    id: str
+    created: int
+    replaced: int
+    paths: Mapping[str, str]
+    records: Mapping[str, AssetRecord]
+
+
+def old_releases(manifest: Manifest, now: int) -> list[OldRelease]:
+    """List the releases of a manifest as the old ones of the next, newest first."""
+    found = [_old(manifest, manifest.release, manifest.created, now, manifest.paths)]
+    for release in manifest.releases:
+        found.append(
+            _old(manifest, release.id, release.created, found[-1].created, manifest.paths_of(release))
+        )
+    return found
+
+
+def _old(manifest: Manifest, name: str, created: int, replaced: int, paths: Mapping[str, str]) -> OldRelease:
+    records = {path: manifest.record(path) for path in paths.values()}
+    known = {path: record for path, record in records.items() if record is not None}
+    return OldRelease(id=name, created=created, replaced=replaced, paths=paths, records=known)
+
+
+def retained(
+    candidates: Sequence[OldRelease], *, release: str, keep: int, keep_days: float, now: int
+) -> list[OldRelease]:
+    """Choose which old releases stay beside the one called ``release``, newest first.
+
+    Those among the last ``keep`` releases, the new one counted, and those that were replaced at
+    most ``keep_days`` ago: what counts is when the last page of a release was handed out.
+    """
+    kept: list[OldRelease] = []
+    seen = {release}
+    for candidate in candidates:
+        if candidate.id in seen:
+            continue
+        seen.add(candidate.id)
+        if len(kept) + 1 < keep or now - candidate.replaced <= keep_days * _DAY:
+            kept.append(candidate)
+    return kept
+
+
+def changed_paths(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str | None]:
+    """Give what of ``old`` differs from ``new``, with None for what only ``new`` has."""
+    changed: dict[str, str | None] = {
+        logical: path for logical, path in old.items() if new.get(logical) != path
+    }
+    changed.update((logical, None) for logical in new if logical not in old)
+    return changed
+
+
+def release_of(old: OldRelease, new_paths: Mapping[str, str], missing: frozenset[str]) -> Release:
+    """Write an old release for the manifest of a new one, without the paths that are ``missing``."""
+    paths = {logical: path for logical, path in old.paths.items() if path not in missing}
+    return Release(id=old.id, created=old.created, changed=changed_paths(paths, new_paths))

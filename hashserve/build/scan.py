@@ -1,0 +1,150 @@
+"""What each source file holds: its digest, its token, and what it refers to.
+
+Law: a source file is read once, and what was read is what is published: whoever reads it again
+proves by its digest that it has not changed since.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.graph import Link
+from hashserve.build.output import read_chunks
+from hashserve.build.references import Reference, ReferenceKind, find_references, language_of
+from hashserve.build.report import Finding
+from hashserve.build.resolution import Internal, Missing, Resolver
+from hashserve.build.source import SourceFile
+from hashserve.digests import digest_of, digest_text
+from hashserve.errors import SourceError
+
+__all__ = ["Scanned", "Scanner", "source_chunks"]
+
+LARGEST_SCRIPT = 64 * 1024 * 1024
+"""Files larger than this, in bytes, are taken as they are, whatever their extension."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """A source file, read: its size in bytes, the base64 of its SHA-256, and its references.
+
+    ``token`` is the fingerprint of the content as it is, for a file without ``links``.
+    """
+
+    file: SourceFile
+    size: int
+    sha256: str
+    token: str
+    links: Sequence[Link] = ()
+    findings: Sequence[Finding] = field(default_factory=tuple)
+
+    @property
+    def logical_path(self) -> str:
+        """The path below the source root."""
+        return self.file.logical_path
+
+
+class Scanner:
+    """Reads source files; ``paths`` are all logical paths of the tree, ``prefix`` its URL path."""
+
+    def __init__(
+        self, paths: Container[str], fingerprinter: Fingerprinter, *, prefix: str, js_references: bool
+    ) -> None:
+        self._fingerprinter = fingerprinter
+        self._resolver = Resolver(paths, prefix=prefix)
+        self._js_references = js_references
+
+    def scan(self, file: SourceFile) -> Scanned:
+        """Read one file. Raises `SourceError`."""
+        language = language_of(file.logical_path)
+        try:
+            size = os.stat(file.location).st_size
+            if language is None or size > LARGEST_SCRIPT:
+                return self._scan_opaque(file)
+            with open(file.location, "rb") as stream:
+                content = stream.read()
+        except OSError as error:
+            raise _unreadable(file, error) from error
+        references = find_references(content, language=language)
+        links, findings = self._resolve(file, content, references)
+        return Scanned(
+            file=file,
+            size=len(content),
+            sha256=digest_of([content]),
+            token=self._fingerprinter.token(content),
+            links=links,
+            findings=findings,
+        )
+
+    def _scan_opaque(self, file: SourceFile) -> Scanned:
+        digest, size = sha256(), 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
+            for chunk in read_chunks(file.location):
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+        token = self._fingerprinter.token_of_chunks(counted())
+        return Scanned(file=file, size=size, sha256=digest_text(digest.digest()), token=token)
+
+    def _resolve(
+        self, file: SourceFile, content: bytes, references: Sequence[Reference]
+    ) -> tuple[Sequence[Link], Sequence[Finding]]:
+        links, findings = [], []
+        for reference in references:
+            resolution = self._resolver.resolve(reference, file.logical_path)
+            if isinstance(resolution, Internal) and self._is_rewritten(reference):
+                links.append(Link(reference=reference, internal=resolution))
+            elif isinstance(resolution, Missing):
+                findings.append(_missing(file, content, reference, resolution))
+        return links, findings
+
+    def _is_rewritten(self, reference: Reference) -> bool:
+        return self._js_references or not reference.kind.is_specifier
+
+
+def _missing(file: SourceFile, content: bytes, reference: Reference, resolution: Missing) -> Finding:
+    line, column = reference.position(content)
+    return Finding(
+        kind="missing-reference",
+        path=file.location,
+        line=line,
+        column=column,
+        message=(
+            f"{reference.kind.value} names {reference.target!r}, but there is no {resolution.logical_path!r}"
+        ),
+        quiet=reference.kind is ReferenceKind.SOURCE_MAP,
+    )
+
+
+def source_chunks(scanned: Scanned) -> Iterator[bytes]:
+    """Read a source file again, and prove at its end that it still is what was scanned.
+
+    Raises `SourceError`.
+    """
+    digest = sha256()
+    try:
+        for chunk in read_chunks(scanned.file.location):
+            digest.update(chunk)
+            yield chunk
+    except OSError as error:
+        raise _unreadable(scanned.file, error) from error
+    if digest_text(digest.digest()) != scanned.sha256:
+        raise SourceError(
+            scanned.file.location, "changed during the build", "build again once it is complete"
+        )
+
+
+def _unreadable(file: SourceFile, error: OSError) -> SourceError:
+    if isinstance(error, FileNotFoundError):
+        return SourceError(
+            file.location, "vanished during the build", "build again once the tree is complete"
+        )
+    return SourceError(
+        file.location, f"cannot be read: {error.strerror}", "check its permissions, or ignore it"
+    )

@@ -1,0 +1,158 @@
+"""The variants of published files: reused where they are proven, made where they are missing.
+
+Law: the same content is compressed once in each coding, whatever number of names it has; what
+the release in force, or the cache, found not worth keeping is not tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO, cast
+
+from hashserve.build.cache import NOT_WORTH_IT, VariantCache
+from hashserve.build.compress import compress, is_compressible, is_worth_keeping
+from hashserve.build.output import BLOCK_SIZE, Output, read_chunks
+from hashserve.build.report import BuildReport
+from hashserve.codings import CODINGS
+from hashserve.manifest import Manifest
+
+__all__ = ["Published", "Variants", "tried_before"]
+
+KEPT_IN_MEMORY = 8 * 1024 * 1024
+"""Coded bytes over this many go through a temporary file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A file in the output: its path, its size in bytes, and its content's SHA-256 in base64."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def tried_before(manifest: Manifest | None, codings: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+    """Tell by SHA-256 which variants an earlier build kept, and with 0 which were not worth it.
+
+    Empty unless that build tried the same codings.
+    """
+    if manifest is None or set(manifest.codings) != set(codings):
+        return {}
+    tried = {}
+    for path in manifest.files:
+        record = manifest.record(path)
+        if record is not None and record.sha256 is not None:
+            tried[record.sha256] = {coding: record.variants.get(coding, 0) for coding in codings}
+    return tried
+
+
+class Variants:
+    """Makes and reuses the variants of one build, in ``codings``."""
+
+    def __init__(
+        self,
+        output: Output,
+        report: BuildReport,
+        codings: Sequence[str],
+        *,
+        tried: Mapping[str, Mapping[str, int]],
+        cache: VariantCache | None,
+        threads: int | None = None,
+    ) -> None:
+        self._output = output
+        self._report = report
+        self._codings = codings
+        self._tried = tried
+        self._cache = cache
+        self._threads = threads or os.cpu_count() or 1
+
+    def make(
+        self, files: Iterable[Published], on_done: Callable[[], None] = lambda: None
+    ) -> dict[str, dict[str, int]]:
+        """Put the variants of ``files`` beside them; gives their sizes by SHA-256 and coding."""
+        contents: dict[str, list[Published]] = {}
+        for file in files:
+            contents.setdefault(file.sha256, []).append(file)
+        # The largest first, so that no core is left alone with one at the end.
+        jobs = sorted(contents.values(), key=lambda alike: -alike[0].size)
+        sizes: dict[str, dict[str, int]] = {}
+        with ThreadPoolExecutor(self._threads) as executor:
+            futures = {
+                alike[0].sha256: [executor.submit(self._make, alike, coding) for coding in self._codings]
+                for alike in jobs
+            }
+            try:
+                for sha256, pending in futures.items():
+                    made = dict(zip(self._codings, (future.result() for future in pending), strict=True))
+                    sizes[sha256] = {coding: size for coding, size in made.items() if size}
+                    on_done()
+            except BaseException:
+                executor.shutdown(wait=True, cancel_futures=True)
+                raise
+        return sizes
+
+    def _make(self, alike: Sequence[Published], coding: str) -> int:
+        """Put one variant beside each of the files that are alike; gives its size, 0 for none."""
+        first = alike[0]
+        suffix = CODINGS[coding].suffix
+        if not any(is_compressible(file.path) for file in alike) or self._is_hopeless(first, coding):
+            self._remove(alike, suffix)
+            return 0
+        proven = next((file for file in alike if self._is_proven(file, coding)), None)
+        with tempfile.SpooledTemporaryFile(KEPT_IN_MEMORY, dir=self._output.temporary_folder) as spool:
+            stream = cast("IO[bytes]", spool)
+            size = self._fill(stream, first, coding, proven)
+            if not is_worth_keeping(first.size, size):
+                self._remove(alike, suffix)
+                self._keep_in_cache(first, coding, None)
+                return 0
+            if proven is None:
+                self._keep_in_cache(first, coding, stream)
+            for file in alike:
+                self._put_beside(file, stream, coding)
+        return size
+
+    def _fill(self, stream: IO[bytes], file: Published, coding: str, proven: Published | None) -> int:
+        """Write the variant's bytes to ``stream``: from beside a file, from the cache, or new."""
+        if proven is not None:
+            return _copy(read_chunks(self._output.location(proven.path + CODINGS[coding].suffix)), stream)
+        cached = self._cache.find(file.sha256, coding) if self._cache is not None else None
+        if cached is not None and cached is not NOT_WORTH_IT:
+            return _copy(read_chunks(cast("str", cached)), stream)
+        self._report.compressed += 1
+        return compress(read_chunks(self._output.location(file.path)), file.size, coding, stream)
+
+    def _is_proven(self, file: Published, coding: str) -> bool:
+        return self._output.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
+
+    def _is_hopeless(self, file: Published, coding: str) -> bool:
+        if file.size == 0 or self._tried.get(file.sha256, {}).get(coding) == 0:
+            return True
+        return self._cache is not None and self._cache.find(file.sha256, coding) is NOT_WORTH_IT
+
+    def _keep_in_cache(self, file: Published, coding: str, stream: IO[bytes] | None) -> None:
+        if self._cache is not None:
+            self._cache.keep(file.sha256, coding, None if stream is None else _chunks(stream))
+
+    def _put_beside(self, file: Published, stream: IO[bytes], coding: str) -> None:
+        path = file.path + CODINGS[coding].suffix
+        self._output.remove_if_older(path, file.path)
+        self._output.put(path, _chunks(stream), file.sha256, coding)
+
+    def _remove(self, alike: Sequence[Published], suffix: str) -> None:
+        for file in alike:
+            self._output.remove(file.path + suffix)
+
+
+def _copy(chunks: Iterable[bytes], stream: IO[bytes]) -> int:
+    return sum(map(stream.write, chunks))
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    stream.seek(0)
+    while chunk := stream.read(BLOCK_SIZE):
+        yield chunk
