@@ -147,10 +147,10 @@ def _progress(*, shown: bool) -> Iterator[Progress]:
 
 def summary(report: BuildReport, out: str) -> str:
     """Write a report for a person to read."""
+    rewritten = report.rewritten_references
     lines = [
         f"{report.files} files, {_bytes(report.source_bytes)}, built into {out} in {report.seconds:.1f} s",
-        f"  {report.written} written, {report.reused} as they were, "
-        f"{report.rewritten_references} references rewritten",
+        f"  {report.written} written, {report.reused} as they were, {rewritten} references rewritten",
     ]
     for coding, size in sorted(report.coded_bytes.items()):
         source = report.coded_source_bytes[coding]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import brotli
 
+from hashserve.errors import HashserveError
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -34,7 +36,7 @@ LONGEST_HEADER = 4096
 """How much of an Accept-Encoding is read, in characters. Real ones have about 30."""
 
 
-class DecodeError(ValueError):
+class DecodeError(HashserveError, ValueError):
     """Tell that coded bytes do not decode: cut short, damaged, or not of that coding."""
 
 
@@ -53,21 +55,22 @@ class Coding:
 
 def _decode_gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     decompressor = zlib.decompressobj(wbits=31)
-    for chunk in chunks:
-        pending = chunk
-        while pending:
-            if decompressor.eof:
-                raise DecodeError("bytes follow the end of the gzip member")
-            try:
+    try:
+        for chunk in chunks:
+            pending = chunk
+            while pending:
+                if decompressor.eof:
+                    raise DecodeError("bytes follow the end of the gzip member")
                 yield decompressor.decompress(pending, _STEP)
-            except zlib.error as error:
-                raise DecodeError(str(error)) from error
-            pending = decompressor.unconsumed_tail or decompressor.unused_data
-    while not decompressor.eof:
-        rest = decompressor.decompress(b"", _STEP)
-        if not rest:
-            raise DecodeError("the gzip stream is cut short")
-        yield rest
+                pending = decompressor.unconsumed_tail or decompressor.unused_data
+        while not decompressor.eof:
+            # zlib holds on to a few bits: damage in them shows as late as here.
+            rest = decompressor.decompress(b"", _STEP)
+            if not rest:
+                raise DecodeError("the gzip stream is cut short")
+            yield rest
+    except zlib.error as error:
+        raise DecodeError(str(error)) from error
 
 
 def _decode_brotli(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -20,9 +20,10 @@ with one key more, ``hashserve``::
 ``files`` has a row for every fingerprinted file of every retained release; its columns after
 ``sha256`` are content codings, and hold the size in bytes of that variant or 0 where there is
 none. A row is one string because 100,000 of them load in half the time and memory of lists; it is
-taken apart when its file is first asked for. ``releases`` are the retained older ones, newest
-first; ``paths`` of each holds only what differs from the release in force, ``null`` for a logical
-path that it did not have.
+taken apart when its file is first asked for. It is ``null`` where another tool's manifest told
+nothing. ``releases`` are the retained older ones, newest first; ``paths`` of each holds only what
+differs from the release in force, ``null`` for a logical path that it did not have. ``queries``
+is there where `Manifest.queries` holds something.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import md5
@@ -140,7 +142,7 @@ class Manifest:
             "format": FORMAT,
             "created": self.created,
             "columns": ["size", "sha256", *self.codings],
-            "files": {path: row for path, row in self.files.items() if row is not None},
+            "files": dict(self.files),
             "media_types": dict(self.media_types),
             "releases": [
                 {"id": release.id, "created": release.created, "paths": dict(release.changed)}
@@ -149,6 +151,8 @@ class Manifest:
         }
         if self.prefix is not None:
             extra["prefix"] = self.prefix
+        if self.queries:
+            extra["queries"] = dict(self.queries)
         return {"paths": dict(self.paths), "version": "1.1", "hash": self.release, "hashserve": extra}
 
 
@@ -178,6 +182,8 @@ def parse_json(text: bytes | str, source: str) -> Any:
         raise ManifestError(source, f"byte {error.start}", "is not UTF-8 text") from error
     except RecursionError as error:
         raise ManifestError(source, "", "is nested too deeply to be a manifest") from error
+    except ValueError as error:
+        raise ManifestError(source, "", f"holds a number of thousands of digits: {error}") from error
 
 
 def unsafe_path(paths: Iterable[str]) -> str | None:
@@ -211,6 +217,20 @@ def _strings(value: object) -> TypeGuard[dict[str, str]]:
     return type(value) is dict and set(map(type, value.values())) <= {str}
 
 
+# No leading zeros, so that "0" alone says that a variant is not there; 18 digits hold any file's size.
+_SIZE = "(?:0|[1-9][0-9]{0,17})"
+
+# What a Content-Type field takes (RFC 9110 section 8.3.1), its parameters loosely.
+_NAME = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}(?:[ \t]*;[\t\x20-\x7e]*)?")
+
+# What stands behind the ? of a URL (RFC 3986 section 3.4).
+_QUERY = re.compile(r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+")
+
+_YEAR_10000 = 253_402_300_800
+"""In seconds since the epoch: the first moment that `datetime` cannot hold."""
+
+
 class _Reader:
     """Turns a parsed document into a `Manifest`, or says where it is wrong."""
 
@@ -225,7 +245,8 @@ class _Reader:
             self.fail("top level", f"expected an object, found {_kind(document)}")
         version = document.get("version")
         if version not in ("1.0", "1.1"):
-            self.fail("version", f'expected "1.0" or "1.1", found {version!r}; is this a staticfiles.json?')
+            found = reprlib.repr(version)
+            self.fail("version", f'expected "1.0" or "1.1", found {found}; is this a staticfiles.json?')
         paths = self.paths(document.get("paths"), "paths")
         release = self.text(document, "hash", "hash", default="")
         extra = document.get("hashserve")
@@ -238,16 +259,13 @@ class _Reader:
 
     def extended(self, paths: dict[str, str], release: str, extra: dict[str, Any]) -> Manifest:
         if extra.get("format") != FORMAT:
+            found = reprlib.repr(extra.get("format"))
             self.fail(
-                "hashserve.format",
-                f"expected {FORMAT}, found {extra.get('format')!r}; was it written by a newer hashserve?",
+                "hashserve.format", f"expected {FORMAT}, found {found}; was it written by a newer hashserve?"
             )
         codings = self.codings(extra.get("columns"))
         files = self.files(extra.get("files"), len(codings))
         self.safe(files.keys() - set(paths.values()), "hashserve.files")
-        media_types = extra.get("media_types", {})
-        if not _strings(media_types):
-            self.fail("hashserve.media_types", "expected an object of strings")
         releases = self.releases(extra.get("releases", []))
         self.membership(paths, files, "paths")
         for number, old in enumerate(releases):
@@ -259,8 +277,9 @@ class _Reader:
             release=release,
             created=self.number(extra, "created", "hashserve.created"),
             prefix=self.prefix(extra),
-            media_types=media_types,
+            media_types=self.texts(extra, "media_types", _MEDIA_TYPE, "a media type"),
             releases=releases,
+            queries=self.texts(extra, "queries", _QUERY, "a query string"),
         )
 
     def paths(self, value: object, location: str) -> dict[str, str]:
@@ -285,22 +304,26 @@ class _Reader:
         for coding in codings:
             if type(coding) is not str or coding not in CODINGS or codings.count(coding) > 1:
                 known = ", ".join(CODINGS)
-                self.fail("hashserve.columns", f"{coding!r} is not a content coding, each once, of: {known}")
+                found = reprlib.repr(coding)
+                self.fail("hashserve.columns", f"{found} is not a content coding, each once, of: {known}")
         return tuple(codings)
 
-    def files(self, value: object, codings: int) -> dict[str, Row]:
+    def files(self, value: object, codings: int) -> dict[str, Row | None]:
         location = "hashserve.files"
         if type(value) is not dict:
             self.fail(location, f"expected an object, found {_kind(value)}")
-        row_holds = re.compile(rf"[0-9]{{1,18}} [A-Za-z0-9+/]{{43}}=(?: [0-9]{{1,18}}){{{codings}}}")
+        row_holds = re.compile(rf"{_SIZE} [A-Za-z0-9+/]{{43}}=(?: {_SIZE}){{{codings}}}")
         every_row_holds = re.compile(rf"(?:{row_holds.pattern}\n)*")
+        rows = value if _strings(value) else {path: row for path, row in value.items() if row is not None}
         # All rows in one match: one at a time takes three times as long.
-        if _strings(value) and every_row_holds.fullmatch("\n".join([*value.values(), ""])):
-            return value
-        for path, row in value.items():
+        if _strings(rows):
+            joined = "\n".join([*rows.values(), ""])
+            if joined.count("\n") == len(rows) and every_row_holds.fullmatch(joined):
+                return value
+        for path, row in rows.items():
             if type(row) is not str or not row_holds.fullmatch(row):
                 expected = f"a size, a SHA-256 in base64 and {codings} sizes of variants, a space between"
-                self.fail(f"{location}[{path!r}]", f"expected {expected}; found {row!r}")
+                self.fail(f"{location}[{path!r}]", f"expected {expected}; found {reprlib.repr(row)}")
         raise AssertionError("no row of a table that does not hold is wrong")
 
     def releases(self, value: object) -> tuple[Release, ...]:
@@ -337,22 +360,39 @@ class _Reader:
         if prefix is None:
             return None
         if type(prefix) is not str or not prefix.startswith("/") or not prefix.endswith("/"):
-            self.fail("hashserve.prefix", f"expected a path from / to /, found {prefix!r}")
+            self.fail("hashserve.prefix", f"expected a path from / to /, found {reprlib.repr(prefix)}")
+        if prefix != "/":
+            self.safe([prefix[1:-1]], "hashserve.prefix")
         return prefix
+
+    def texts(
+        self, extra: dict[str, Any], key: str, grammar: re.Pattern[str], expected: str
+    ) -> dict[str, str]:
+        location = f"hashserve.{key}"
+        value = extra.get(key, {})
+        if type(value) is not dict:
+            self.fail(location, f"expected an object, found {_kind(value)}")
+        for name, text in value.items():
+            if type(text) is not str or not grammar.fullmatch(text):
+                self.fail(f"{location}[{name!r}]", f"expected {expected}, found {reprlib.repr(text)}")
+        return value
 
     def text(self, document: dict[str, Any], key: str, location: str, default: str | None = None) -> str:
         value = document.get(key, default)
         if type(value) is not str:
             self.fail(location, f"expected a string, found {_kind(value)}")
+        if not value.isprintable():
+            self.fail(location, f"expected printable text, found {reprlib.repr(value)}")
         return value
 
     def number(self, document: dict[str, Any], key: str, location: str) -> int:
         value = document.get(key)
-        if type(value) is not int or value < 0:
-            self.fail(location, f"expected seconds since 1970 as a whole number, found {value!r}")
+        if type(value) is not int or not 0 <= value < _YEAR_10000:
+            found = reprlib.repr(value)
+            self.fail(location, f"expected seconds since 1970 as a whole number, found {found}")
         return value
 
 
 def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "a string", type(None): "nothing", bool: "a boolean"}
-    return names.get(type(value), repr(value))
+    return names.get(type(value)) or reprlib.repr(value)

@@ -38,7 +38,8 @@ class MediaTypes:
     """
 
     def __init__(self, extra: Mapping[str, str] | None = None, *, charset: str = "utf-8") -> None:
-        self._types = CuratedTypes(extra_types={**_OURS, **(extra or {})})
+        lowered = {name.lower(): media_type for name, media_type in (extra or {}).items()}
+        self._types = CuratedTypes(extra_types={**_OURS, **lowered})
         self._charset = charset
 
     def content_type(self, path: str) -> str:
@@ -47,6 +48,8 @@ class MediaTypes:
 
     def with_charset(self, media_type: str) -> str:
         """Add the charset parameter where the type is text and has none."""
-        if media_type.startswith("text/") and "charset=" not in media_type:
+        # Types and the names of parameters are case-insensitive (RFC 9110 section 8.3.1).
+        lowered = media_type.lower()
+        if lowered.startswith("text/") and "charset=" not in lowered:
             return f"{media_type}; charset={self._charset}"
         return media_type

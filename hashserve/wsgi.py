@@ -114,7 +114,12 @@ class HashServe:
     ) -> None:
         _check_choice("on_unknown", on_unknown, ("404", "redirect", "pass"))
         _check_choice("on_missing", on_missing, ("pass", "404"))
-        for name, number in (("max_age", max_age), ("body_budget", body_budget), ("memo_size", memo_size)):
+        for name, number in (
+            ("max_age", max_age),
+            ("body_budget", body_budget),
+            ("largest_body", largest_body),
+            ("memo_size", memo_size),
+        ):
             _check_not_negative(name, number)
         self.application = application
         self._hot: dict[str, dict[str | None, _Entry]] = {}

@@ -1,24 +1,26 @@
 """WSGI response bodies: bytes in memory, and spans of an open file.
 
 Law: a descriptor is closed exactly once, also when the client leaves in the middle; a file that
-ends early ends the connection, never the framing of the next response on it.
+ends early, or is written to while it is being sent, ends the connection: never the framing of
+the next response on it, and never a body of two halves where that can be seen in time.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from hashserve.errors import TruncatedFileError
-from hashserve.serve.files import BLOCK_SIZE
+from hashserve.serve.files import BLOCK_SIZE, ChangedFileError
 from hashserve.serve.messages import Body, FileSpan
 from hashserve.serve.site import Answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["SpansBody", "body_of"]
+__all__ = ["SpansBody", "WatchedFile", "body_of"]
 
 _SEEKED_WRAPPERS = frozenset({"gunicorn.http.wsgi"})
 """Modules whose ``wsgi.file_wrapper`` starts at the file's offset and ends at Content-Length.
@@ -65,7 +67,41 @@ def _span_chunks(descriptor: int, span: FileSpan) -> Iterator[bytes]:
         if not chunk:
             raise TruncatedFileError(span.file.path, left)
         left -= len(chunk)
+        if not left and _was_written_to(descriptor, span):
+            # The client must not take what it has for the whole of one file: the end is kept from it.
+            raise ChangedFileError(span.file.path, "was written to while it was being sent")
         yield chunk
+
+
+def _was_written_to(descriptor: int, span: FileSpan) -> bool:
+    """Whether an open file has another size or modification time; not by a rename or an unlink."""
+    status = os.fstat(descriptor)
+    if span.file.signature is None:
+        return status.st_size != span.file.size
+    return (status.st_size, status.st_mtime_ns) != span.file.signature[2:4]
+
+
+class WatchedFile(io.FileIO):
+    """The file open at ``descriptor``, for a server that sends ``span`` of it by itself.
+
+    Such a server does not notice that a file ends early: it goes on with the next response on the
+    connection, and the client takes that for the rest of the body. So closing it, the last that a
+    server does before it goes on, raises `TruncatedFileError` then.
+    """
+
+    def __init__(self, descriptor: int, span: FileSpan) -> None:
+        super().__init__(descriptor, "rb")
+        self._span = span
+        self.seek(span.start)
+
+    def close(self) -> None:
+        """Close the descriptor. Raises `TruncatedFileError`."""
+        if self.closed:
+            return
+        missing = self._span.start + self._span.length - os.fstat(self.fileno()).st_size
+        super().close()
+        if missing > 0:
+            raise TruncatedFileError(self._span.file.path, missing)
 
 
 def body_of(answer: Answer, environ: WSGIEnvironment) -> Iterable[bytes]:
@@ -78,9 +114,7 @@ def body_of(answer: Answer, environ: WSGIEnvironment) -> Iterable[bytes]:
     if wrapper is not None and len(parts) == 1 and isinstance(parts[0], FileSpan):
         span = parts[0]
         is_whole = span.start == 0 and span.length == span.file.size
-        if is_whole or wrapper.__module__ in _SEEKED_WRAPPERS:
-            stream = os.fdopen(descriptor, "rb", buffering=0)
-            stream.seek(span.start)
-            wrapped: Iterable[bytes] = wrapper(stream, BLOCK_SIZE)
+        if is_whole or getattr(wrapper, "__module__", None) in _SEEKED_WRAPPERS:
+            wrapped: Iterable[bytes] = wrapper(WatchedFile(descriptor, span), BLOCK_SIZE)
             return wrapped
     return SpansBody(descriptor, parts)

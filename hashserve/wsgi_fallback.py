@@ -15,25 +15,44 @@ __all__ = ["run_with_fallback"]
 
 
 class _Started:
-    """What an application gave to ``start_response``, held back until its status is known.
+    """What an application gave to ``start_response``, held back until its status counts.
 
-    Bytes given to the legacy ``write()`` are held back too, and go before the rest of the body.
+    Bytes given to the legacy ``write()`` are held back with a 404, and go before the rest of its
+    body; with any other status they go straight on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start_response: StartResponse) -> None:
         self.arguments: tuple[Any, ...] | None = None
         self.written: list[bytes] = []
-        self.passed_on: StartResponse | None = None
+        self._start_response = start_response
+        self._write: Callable[[bytes], object] | None = None
 
     def __call__(self, status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
-        if self.passed_on is not None:  # an error in the middle of the body (PEP 3333)
-            return self.passed_on(status, headers, exc_info)
-        self.arguments = (status, headers) if exc_info is None else (status, headers, exc_info)
-        return self.written.append
+        arguments = (status, headers) if exc_info is None else (status, headers, exc_info)
+        if self._write is not None:  # an error in the middle of the body (PEP 3333)
+            return self._start_response(*arguments)
+        self.arguments = arguments
+        return self._write_or_hold
 
     @property
     def is_not_found(self) -> bool:
-        return self.arguments is not None and str(self.arguments[0]).startswith("404")
+        """Whether the application said 404, and nothing of that has been passed on."""
+        is_held = self._write is None and self.arguments is not None
+        return is_held and str(self.arguments[0]).startswith("404")  # type: ignore[index]  # not None
+
+    def pass_on(self) -> None:
+        """Start the response as the application did, if it did; once."""
+        if self._write is None and self.arguments is not None:
+            self._write = self._start_response(*self.arguments)
+            self.arguments = None  # they may hold a traceback, and so this very object
+
+    def _write_or_hold(self, data: bytes) -> None:
+        if self.is_not_found:
+            self.written.append(data)
+        else:
+            self.pass_on()
+            assert self._write is not None
+            self._write(data)
 
 
 class _Replayed:
@@ -59,24 +78,28 @@ def run_with_fallback(
     fallback: Callable[[], Iterable[bytes] | None],
 ) -> Iterable[bytes]:
     """Call the application; where it answers 404, give what ``fallback`` gives, unless that is None."""
-    started = _Started()
+    started = _Started(start_response)
     body = application(environ, started)
+    replacement = None
     try:
-        chunks = iter(body)
-        # An application may call start_response as late as at its first chunk (PEP 3333).
-        first = [] if started.arguments is not None else [next(chunks, b"")]
+        chunks, first = None, []
+        if started.arguments is None and started.is_silent:
+            # An application may call start_response as late as at its first chunk (PEP 3333).
+            chunks = iter(body)
+            first = [next(chunks, b"")]
         if started.is_not_found:
             replacement = fallback()
-            if replacement is not None:
-                _close(body)
-                return replacement
-        if started.arguments is not None:
-            start_response(*started.arguments)
-            started.passed_on = start_response
+        if replacement is None:
+            started.pass_on()
     except BaseException:
         _close(body)
         raise
-    return _Replayed([*started.written, *first], chunks, body)
+    if replacement is not None:
+        _close(body)
+        return replacement
+    if not first and not started.written:
+        return body
+    return _Replayed([*started.written, *first], iter(body) if chunks is None else chunks, body)
 
 
 def _close(body: Iterable[bytes]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 __all__ = ["BuildReport", "Finding"]
@@ -64,4 +64,7 @@ class BuildReport:
 
     def as_json(self) -> Mapping[str, Any]:
         """Give the report as what JSON can hold."""
-        return asdict(self)
+        counts = {"coded_bytes": dict(self.coded_bytes), "coded_source_bytes": dict(self.coded_source_bytes)}
+        findings = [asdict(finding) for finding in self.findings]
+        others = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**others, **counts, "findings": findings}

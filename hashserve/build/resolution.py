@@ -85,7 +85,7 @@ class Resolver:
         if not self._is_ours(origin) or _is_elsewhere(reference.kind, path):
             return External()
         segments = self._segments(path, holder)
-        if segments[: len(self._base)] != self._base:
+        if segments == self._base or segments[: len(self._base)] != self._base:
             return External()
         logical_path = "/".join(segments[len(self._base) :])
         if logical_path not in self._paths:

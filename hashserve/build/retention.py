@@ -62,8 +62,8 @@ def retained(
 ) -> list[OldRelease]:
     """Choose which old releases stay beside the one called ``release``, newest first.
 
-    Those among the last ``keep`` releases, the new one counted, and those that were replaced at
-    most ``keep_days`` ago: what counts is when the last page of a release was handed out.
+    Those among the last ``keep`` releases, the new one counted, and those that were replaced less
+    than ``keep_days`` ago: what counts is when the last page of a release was handed out.
     """
     kept: list[OldRelease] = []
     seen = {release}
@@ -71,7 +71,7 @@ def retained(
         if candidate.id in seen:
             continue
         seen.add(candidate.id)
-        if len(kept) + 1 < keep or now - candidate.replaced <= keep_days * _DAY:
+        if len(kept) + 1 < keep or now - candidate.replaced < keep_days * _DAY:
             kept.append(candidate)
     return kept
 

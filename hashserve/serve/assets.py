@@ -52,6 +52,11 @@ class AssetTable:
             record = self._found[path] = self._find(record)
         return record
 
+    def forget(self, path: str) -> bool:
+        """Forget what was found on disk for a path; False where the manifest itself says what it holds."""
+        self._found.pop(path, None)
+        return self.manifest.files.get(path) is None
+
     def _find(self, record: AssetRecord) -> AssetRecord:
         found = inspect(self._root.path + record.path, self._root, keep=0)
         return AssetRecord(

@@ -33,7 +33,8 @@ class BodyCache:
         largest: int = DEFAULT_LARGEST,
         on_drop: Callable[[], None] = lambda: None,
     ) -> None:
-        self.largest = min(largest, budget // 2)
+        # One that a generation cannot hold would be remembered elsewhere and counted nowhere.
+        self.largest = min(largest, budget // 2 - _ENTRY)
         self._bodies: Generations[StoredFile, bytes] = Generations(budget, _weight, on_drop)
 
     def holds(self, file: StoredFile) -> bool:

@@ -99,7 +99,7 @@ def read_stored(file: StoredFile) -> bytes:
     """
     descriptor = open_stored(file)
     try:
-        content = b"".join(chunks_of(descriptor))
+        content = b"".join(chunks_of(descriptor, file.size))
         status = os.fstat(descriptor)
     finally:
         os.close(descriptor)
@@ -121,7 +121,13 @@ def _prove(file: StoredFile, content: bytes) -> None:
         raise ChangedFileError(file.path, "is not the content that the manifest lists; build again")
 
 
-def chunks_of(descriptor: int) -> Iterator[bytes]:
-    """Read from a descriptor to the end of its file."""
-    while chunk := os.read(descriptor, BLOCK_SIZE):
+def chunks_of(descriptor: int, size: int) -> Iterator[bytes]:
+    """Read from a descriptor to the end of its file of ``size`` bytes.
+
+    Of one that is longer by now, a single byte more: whoever reads sees that it changed, and a file
+    that grows as fast as it is read takes no more time or memory than it was promised.
+    """
+    left = size + 1
+    while left and (chunk := os.read(descriptor, min(left, BLOCK_SIZE))):
+        left -= len(chunk)
         yield chunk

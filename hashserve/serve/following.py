@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 
 from hashserve.errors import ManifestError
 from hashserve.importers import find_manifest, load_manifest
 from hashserve.manifest import Manifest
 from hashserve.serve.files import signature
-from hashserve.serve.generations import ForkSafeLock
 
 __all__ = ["ManifestFollower"]
 
@@ -32,23 +32,21 @@ class ManifestFollower:
         self._root = root
         self._name = name
         self._seen: tuple[int, ...] | None = None
-        self._lock = ForkSafeLock()
         self.manifest: Manifest | None = None
         self.is_present = False
 
     def load(self) -> None:
         """Load the manifest for the first time, if there is one. Raises `ManifestError`."""
-        path = self.path()
+        path, seen = self._find()
         if path is None:
             return
         try:
-            self._seen = signature(os.stat(path))
-            self.manifest = load_manifest(path)
+            self.manifest = load_manifest(path, root=self._root)
         except FileNotFoundError:
             return
         except OSError as error:
             raise ManifestError(path, "", f"cannot be read: {error.strerror}") from error
-        self.is_present = True
+        self._seen, self.is_present = seen, True
 
     def path(self) -> str | None:
         """Tell where the manifest is, or would be; None where the folder has none."""
@@ -57,27 +55,38 @@ class ManifestFollower:
         return find_manifest(self._root)
 
     def check(self) -> bool:
-        """Look at the disk, and load what is new; True if anything is not as it was before."""
-        with self._lock:
-            was_present, old = self.is_present, self.manifest
-            self._look()
-            return self.manifest is not old or self.is_present != was_present
+        """Look at the disk, and load what is new; True if anything is not as it was before.
+
+        One thread at a time may.
+        """
+        was_present, old = self.is_present, self.manifest
+        self._look()
+        return self.manifest is not old or self.is_present != was_present
+
+    def _find(self) -> tuple[str | None, tuple[int, ...] | None]:
+        """Find the manifest's path and signature; None for both where there is none to read."""
+        try:
+            path = self.path()
+            if path is not None:
+                status = os.stat(path)
+                # A FIFO would be waited for; a folder in the manifest's place is no manifest.
+                if stat.S_ISREG(status.st_mode):
+                    return path, signature(status)
+        except OSError:
+            pass
+        return None, None
 
     def _look(self) -> None:
-        path = self.path()
-        try:
-            seen = None if path is None else signature(os.stat(path))
-        except OSError:
-            seen = None
-        if seen is None and self.is_present:
+        path, seen = self._find()
+        if path is None and self.is_present:
             _logger.warning("the manifest in %s is gone; its last content stays in force", self._root)
-        self.is_present = seen is not None
-        if path is None or seen is None or seen == self._seen:
+        self.is_present = path is not None
+        if path is None or seen == self._seen:
             return
         # Remembered before the load, so that a broken manifest is read, and logged, once.
         self._seen = seen
         try:
-            self.manifest = load_manifest(path)
+            self.manifest = load_manifest(path, root=self._root)
         except (OSError, ManifestError) as error:
             _logger.error("a new manifest is not used, the one before stays in force: %s", error)  # noqa: TRY400
         else:

@@ -76,23 +76,25 @@ class Generations(Generic[K, V]):
         return value
 
     def put(self, key: K, value: V) -> bool:
-        """Keep an entry; False if it alone is too heavy to be kept."""
+        """Keep an entry in place of any other of its key; False if it is too heavy to be kept."""
         weight = self._weigh(key, value)
-        if weight > self._half:
-            return False
         with self._lock:
-            if key in self._young:
-                self._weight -= self._weigh(key, self._young[key])
-            self._old.pop(key, None)
+            self._forget(key)
+            if weight > self._half:
+                return False
             must_drop = self._weight + weight > self._half
             if must_drop:
                 self._old, self._young, self._weight = self._young, {}, 0
-                self._old.pop(key, None)
             self._young[key] = value
             self._weight += weight
         if must_drop:
             self._on_drop()
         return True
+
+    def _forget(self, key: K) -> None:
+        if key in self._young:
+            self._weight -= self._weigh(key, self._young.pop(key))
+        self._old.pop(key, None)
 
     def has_room(self, weight: int) -> bool:
         """Whether an entry of this weight can be put without another being dropped."""

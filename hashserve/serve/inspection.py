@@ -13,11 +13,23 @@ from dataclasses import dataclass
 
 from hashserve.codings import CODINGS, IDENTITY, Coding, DecodeError
 from hashserve.digests import digest_of
+from hashserve.errors import HashserveError
 from hashserve.serve.files import ChangedFileError, chunks_of, open_regular, signature
 from hashserve.serve.messages import StoredFile
 from hashserve.serve.representations import Representation, representation_of
 
-__all__ = ["Inspected", "Root", "inspect", "variant_signatures"]
+__all__ = ["Inspected", "OutsideRootError", "Root", "inspect", "variant_signatures"]
+
+
+class OutsideRootError(HashserveError, OSError):
+    """Tell of a link that leaves the root, where such links are not followed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path}: is a link that leaves the root; follow_symlinks=True allows it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +42,21 @@ class Root:
     path: str
     follow_symlinks: bool = False
 
-    def contains(self, path: str, descriptor: int) -> bool:
-        """Whether the open file that was reached as ``path`` lies below the root."""
+    def check_contains(self, path: str, descriptor: int) -> None:
+        """Make sure that the open file that was reached as ``path`` lies below the root.
+
+        Raises `OutsideRootError`, or `ChangedFileError` where a name on the way, or the root itself
+        (a link to the release in force), came to mean something else since the open.
+        """
         if self.follow_symlinks:
-            return True
+            return
         real_root = os.path.realpath(self.path)
         real_path = os.path.realpath(path)
-        if not real_path.startswith(os.path.join(real_root, "")):
-            return False
-        # The name may have been changed between the open and now: compare what was opened.
-        return os.path.samestat(os.stat(real_path), os.fstat(descriptor))
+        is_outside = not real_path.startswith(os.path.join(real_root, ""))
+        if is_outside and os.path.realpath(self.path) == real_root:
+            raise OutsideRootError(path)
+        if is_outside or not os.path.samestat(os.stat(real_path), os.fstat(descriptor)):
+            raise ChangedFileError(path, "was replaced while it was opened")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +87,18 @@ class Inspected:
 def inspect(path: str, root: Root, *, keep: int) -> Inspected:
     """Read the file at ``path``, and find out what it is; content up to ``keep`` bytes is kept.
 
-    Raises `ChangedFileError` where it is no regular file, lies outside ``root`` or changed while
-    it was read, and `OSError`.
+    Raises `ChangedFileError` where it is no regular file or changed while it was read,
+    `OutsideRootError`, and any other `OSError`.
     """
     descriptor, status = open_regular(path)
     try:
-        if not root.contains(path, descriptor):
-            raise ChangedFileError(path, "is a link that leaves the root; follow_symlinks=True allows it")
+        root.check_contains(path, descriptor)
         kept: list[bytes] = []
-        sha256 = digest_of(_keeping(chunks_of(descriptor), kept, status.st_size <= keep))
-        if signature(os.fstat(descriptor)) != signature(status):
+        chunks = chunks_of(descriptor, status.st_size)
+        sha256 = digest_of(_keeping(chunks, kept, status.st_size <= keep))
+        # Some that are called regular are not as long as they say (/proc, /sys).
+        is_whole = os.lseek(descriptor, 0, os.SEEK_CUR) == status.st_size
+        if not is_whole or signature(os.fstat(descriptor)) != signature(status):
             raise ChangedFileError(path, "changed while it was read")
     finally:
         os.close(descriptor)
@@ -112,9 +131,11 @@ def _proven_variant(
 ) -> os.stat_result | None:
     descriptor, status = open_regular(path)
     try:
-        if status.st_mtime_ns < source.st_mtime_ns or not root.contains(path, descriptor):
+        if status.st_mtime_ns < source.st_mtime_ns:
             return None
-        return status if digest_of(coding.decode(chunks_of(descriptor))) == sha256 else None
+        root.check_contains(path, descriptor)
+        identity = coding.decode(chunks_of(descriptor, status.st_size))
+        return status if digest_of(identity) == sha256 else None
     finally:
         os.close(descriptor)
 

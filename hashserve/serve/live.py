@@ -48,9 +48,9 @@ class _Remembered:
 class LiveFiles:
     """The files under ``root`` as they are at each moment, served below the URL path ``prefix``.
 
-    ``hidden`` are paths relative to the root that are never served (the manifest). Files of at
-    most ``bodies.largest`` bytes are answered from the very bytes that were inspected; ``memo_size``
-    is how many files are remembered.
+    ``hidden`` are paths relative to the root that are never served (the manifest). ``index_file`` is
+    the name whose URL is its folder's. Files of at most ``bodies.largest`` bytes are answered from
+    the very bytes that were inspected; ``memo_size`` is how many files are remembered.
     """
 
     def __init__(
@@ -61,12 +61,15 @@ class LiveFiles:
         bodies: BodyCache,
         *,
         hidden: Collection[str],
+        index_file: str | None = None,
         memo_size: int,
     ) -> None:
         self.root = root
         self._prefix = prefix
         self._policy = policy
         self._hidden = frozenset(hidden)
+        self._hidden_names = frozenset(map(os.path.basename, hidden))
+        self._index_file = index_file
         self._bodies = bodies
         self._remembered: Generations[str, _Remembered] = Generations(memo_size, lambda key, value: 1)
 
@@ -85,7 +88,7 @@ class LiveFiles:
             return None
         if stat.S_ISDIR(status.st_mode):
             return Directory()
-        if not stat.S_ISREG(status.st_mode) or self._is_variant(location):
+        if not stat.S_ISREG(status.st_mode) or self._is_variant(location) or self._is_hidden(path, status):
             return None
         return self._asset(path, location, status)
 
@@ -102,8 +105,7 @@ class LiveFiles:
         return asset
 
     def _make(self, path: str, found: Inspected) -> Asset:
-        fields = self._policy.fields(found.path, self._prefix + path, immutable=False)
-        modified = int(found.status.st_mtime)
+        fields = self._policy.fields(found.path, self._prefix + self._url_path(path), immutable=False)
         forms = found.representations()
         if found.content is not None:
             self._bodies.keep(forms[IDENTITY].content, found.content)
@@ -111,15 +113,38 @@ class LiveFiles:
             forms,
             fields,
             sha256=found.sha256,
-            last_modified=modified if modified >= EARLIEST_DATE else None,
+            last_modified=_date_of(found.status),
             varies=bool(found.variants),
         )
+
+    def _url_path(self, path: str) -> str:
+        """Give what hooks are told of a path: an index file's URL is its folder's, as to WhiteNoise."""
+        folder, slash, name = path.rpartition("/")
+        return folder + slash if name == self._index_file else path
+
+    def _is_hidden(self, path: str, status: os.stat_result) -> bool:
+        """Whether a path leads to a hidden file by way of a link to its folder."""
+        if path.rpartition("/")[2] not in self._hidden_names:
+            return False
+        return any(_is_same(self.root.path + hidden, status) for hidden in self._hidden)
 
     @staticmethod
     def _is_variant(location: str) -> bool:
         """A variant is no URL of its own while its source is there."""
         coding = coding_of_suffix(location)
         return coding is not None and os.path.isfile(location[: -len(coding.suffix)])
+
+
+def _is_same(location: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(location), status)
+    except OSError:
+        return False
+
+
+def _date_of(status: os.stat_result) -> int | None:
+    """Give the modification date, unless it means nothing or lies ahead (RFC 9110 section 8.8.2.1)."""
+    return int(status.st_mtime) if EARLIEST_DATE <= status.st_mtime <= time.time() else None
 
 
 def _is_settled(found: Inspected) -> bool:

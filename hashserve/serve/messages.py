@@ -42,12 +42,13 @@ class Request:
     @property
     def is_plain_get(self) -> bool:
         """Whether nothing but the path and Accept-Encoding decides the response."""
-        return self.method == "GET" and not (
-            self.range
-            or self.if_none_match
-            or self.if_match
-            or self.if_modified_since
-            or self.if_unmodified_since
+        return (
+            self.method == "GET"
+            and self.range is None
+            and self.if_none_match is None
+            and self.if_match is None
+            and self.if_modified_since is None
+            and self.if_unmodified_since is None
         )
 
 

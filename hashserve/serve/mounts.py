@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from hashlib import md5
 
-from hashserve.codings import IDENTITY
+from hashserve.codings import CODINGS, IDENTITY
 from hashserve.fingerprints import looks_fingerprinted, without_fingerprint
 from hashserve.manifest import MANIFEST_NAME
 from hashserve.serve.assets import AssetTable
@@ -27,8 +27,9 @@ __all__ = ["Fingerprinted", "Found", "Live", "Mount", "Moved"]
 
 @dataclass(frozen=True, slots=True)
 class Fingerprinted:
-    """An asset that a retained release lists: immutable."""
+    """An asset that a retained release lists at ``path``: immutable."""
 
+    path: str
     asset: Asset
 
 
@@ -74,12 +75,23 @@ class Mount:
         self.table: AssetTable | None = None
         self._take_over()
         self.live = LiveFiles(
-            root, self.prefix, policy, bodies, hidden=self._hidden(manifest_name), memo_size=memo_size
+            root,
+            self.prefix,
+            policy,
+            bodies,
+            hidden=self._hidden(manifest_name),
+            index_file=index_file,
+            memo_size=memo_size,
         )
 
     def _hidden(self, manifest_name: str | None) -> set[str]:
         names = {MANIFEST_NAME, "cache_manifest.json", "mix-manifest.json"}
-        return names | {os.path.normpath(manifest_name)} if manifest_name else names
+        if manifest_name is not None:
+            path = os.path.join(self.root.path, manifest_name)
+            names.add(os.path.relpath(path, self.root.path))
+            names.add(os.path.relpath(os.path.realpath(path), os.path.realpath(self.root.path)))
+        suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
+        return {name.replace(os.sep, "/") + suffix for name in names for suffix in suffixes}
 
     def _take_over(self) -> None:
         manifest = self._follower.manifest
@@ -87,7 +99,7 @@ class Mount:
             self.table = AssetTable(manifest, self.root, self.prefix, self._policy)
 
     def follow(self) -> bool:
-        """Take over a new manifest if there is one; True if anything changed."""
+        """Take over a new manifest if there is one; True if anything changed. One thread at a time."""
         changed = self._follower.check()
         if changed:
             self._take_over()
@@ -100,13 +112,19 @@ class Mount:
 
     def find(self, path: str, query: str) -> Found | None:
         """Find what a path below the prefix names; None where that is nothing. Raises `OSError`."""
-        if self.table is not None:
+        if self.table is not None and is_servable(path):
             asset = self.table.asset(path)
             if asset is not None:
-                return Fingerprinted(asset)
+                return Fingerprinted(path, asset)
         if self._index_file is not None:
             return self._find_with_index(path, query, self._index_file)
         return self._find_live(path, query)
+
+    def find_bare(self, query: str) -> Moved | None:
+        """Find what the prefix without its last slash names: the way to the index file, if there is one."""
+        name = self.prefix.rstrip("/").rpartition("/")[2]
+        is_there = self._index_file is not None and self._find_live(self._index_file, query) is not None
+        return _moved_below(name) if is_there else None
 
     def _find_live(self, path: str, query: str) -> Live | None:
         asset = self.live.find(path)
@@ -124,7 +142,7 @@ class Mount:
         found = self.live.find(path)
         if isinstance(found, Directory):
             index = self._find_live(f"{path}/{index_file}", query)
-            return Moved(f"{url_of(name)}/") if index else None
+            return _moved_below(name) if index else None
         return self._find_live(path, query) if found else None
 
     def _is_versioned(self, asset: Asset, path: str, query: str) -> bool:
@@ -175,3 +193,8 @@ class Mount:
                 return record.sha256
         found = self.live.find(logical_path)
         return found.sha256 if isinstance(found, Asset) else None
+
+
+def _moved_below(name: str) -> Moved:
+    """Refer to a folder from beside it; "a:b/" alone would have "a" for a scheme (RFC 3986 section 4.2)."""
+    return Moved(f"{'./' if ':' in name else ''}{url_of(name)}/")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from wsgiref.headers import Headers as HeaderFields
+from wsgiref.util import is_hop_by_hop
 
 from hashserve.media_types import MediaTypes
 from hashserve.serve.messages import Headers
@@ -87,7 +88,8 @@ class Policy:
                 "add_headers_function set %s of %s: dropped, hashserve sets it itself", name, path
             )
             return False
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+        # Hop-by-hop fields are the server's (RFC 9110 section 7.6.1, PEP 3333).
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or is_hop_by_hop(name):
             _logger.error(
                 "add_headers_function set a field of %s that HTTP forbids: %r: %r", path, name, value
             )

@@ -48,7 +48,7 @@ class ByteRanges:
     ranges: Sequence[ByteRange]
 
 
-# int-range / suffix-range (section 14.1.1); 18 digits hold more bytes than any file has.
+# int-range / suffix-range (section 14.1.1); any number of digits, `LONGEST_HEADER` bounds them.
 _RANGE_SPEC = re.compile(r"([0-9]+)-([0-9]*)|-([0-9]+)")
 _WHOLE = Whole()
 
@@ -76,11 +76,13 @@ def select_ranges(value: str, size: int) -> Whole | Unsatisfiable | ByteRanges:
 
 
 def _members(value: str) -> list[str] | None:
-    unit, equals, range_set = value.partition("=")
-    if not equals or unit.strip(" \t").lower() != "bytes" or len(value) > LONGEST_HEADER:
+    unit, equals, range_set = value.strip(" \t").partition("=")
+    if not equals or unit.lower() != "bytes" or len(value) > LONGEST_HEADER:
         return None
-    # A recipient takes empty list members (section 5.6.1.2), but not a list of nothing else.
-    members = [member.strip(" \t") for member in range_set.split(",")]
+    # White space stands around commas alone, so not before the first member. A recipient takes
+    # empty members, but not a list of nothing else (section 5.6.1.2).
+    first, *rest = range_set.split(",")
+    members = [first.rstrip(" \t"), *(member.strip(" \t") for member in rest)]
     return [member for member in members if member] or None
 
 

@@ -106,14 +106,14 @@ def _one_range(asset: Asset, selected: Representation, part: ByteRange) -> Respo
 def _several_ranges(asset: Asset, selected: Representation, parts: Sequence[ByteRange]) -> Response:
     """Answer in multipart/byteranges (section 14.6); the boundary is the content's own digest."""
     boundary = f"hashserve-{selected.etag.opaque}".translate(_BOUNDARY_CHARACTERS)
-    content_type = next((value for name, value in asset.fields if name == "Content-Type"), "")
+    content_types = [f"Content-Type: {value}\r\n" for name, value in asset.fields if _is_type(name)]
     body: list[bytes | FileSpan] = []
     for part in parts:
-        opening = f"\r\n--{boundary}\r\nContent-Type: {content_type}\r\n"
-        opening += f"Content-Range: {part.content_range(selected.size)}\r\n\r\n"
+        fields = f"{''.join(content_types)}Content-Range: {part.content_range(selected.size)}\r\n"
+        opening = f"\r\n--{boundary}\r\n{fields}\r\n"
         body.extend([opening.encode("latin-1"), *_span(selected, part)])
     body.append(f"\r\n--{boundary}--\r\n".encode("latin-1"))
-    headers: Headers = [(name, value) for name, value in asset.fields if name != "Content-Type"]
+    headers: Headers = [(name, value) for name, value in asset.fields if not _is_type(name)]
     headers += [
         ("Content-Type", f"multipart/byteranges; boundary={boundary}"),
         *selected.fields(),
@@ -124,6 +124,10 @@ def _several_ranges(asset: Asset, selected: Representation, parts: Sequence[Byte
 
 _BOUNDARY_CHARACTERS = str.maketrans("/+", "_.")
 """What stands unquoted in a Content-Type parameter (a token): no slash."""
+
+
+def _is_type(name: str) -> bool:
+    return name.lower() == "content-type"  # a hook writes names as it likes
 
 
 def _span(selected: Representation, part: ByteRange) -> Body:
@@ -149,13 +153,14 @@ def options(request: Request, policy: Policy) -> Response:
 
 
 def plain_text(
-    status: HTTPStatus, policy: Policy, *fields: tuple[str, str], cache_control: str = "no-store"
+    status: HTTPStatus, policy: Policy, *fields: tuple[str, str], cache_control: str | None = "no-store"
 ) -> Response:
     """Answer with a status of ours and its phrase as the body; no cache stores it unless told to."""
+    lifetime = [] if cache_control is None else [("Cache-Control", cache_control)]
     body = f"{status.value} {status.phrase}\n".encode("ascii")
     headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
-        ("Cache-Control", cache_control),
+        *lifetime,
         *policy.common_fields(),
         *fields,
         ("Content-Length", str(len(body))),
@@ -178,6 +183,6 @@ def unavailable(policy: Policy) -> Response:
     return plain_text(HTTPStatus.SERVICE_UNAVAILABLE, policy, ("Retry-After", "1"))
 
 
-def redirect(location: str, policy: Policy, cache_control: str) -> Response:
-    """Answer 302 to ``location``, a URL reference."""
+def redirect(location: str, policy: Policy, cache_control: str | None) -> Response:
+    """Answer 302 to ``location``, a URL reference; None for a lifetime that is not told."""
     return plain_text(HTTPStatus.FOUND, policy, ("Location", location), cache_control=cache_control)

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from hashserve.codings import IDENTITY
@@ -17,6 +18,7 @@ from hashserve.digests import integrity_of
 from hashserve.errors import UnknownAssetError
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
 from hashserve.serve.files import ChangedFileError, is_exhaustion, open_stored, read_stored
+from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import Root
 from hashserve.serve.messages import FileSpan, Request, Response
 from hashserve.serve.mounts import Fingerprinted, Found, Live, Mount, Moved
@@ -85,6 +87,7 @@ class Site:
         self._on_change = on_change
         self._clock = clock
         self._told: set[str] = set()
+        self._following = ForkSafeLock()
 
     def add(
         self, root: str | os.PathLike[str], prefix: str | None, manifest_name: str | None = None
@@ -116,11 +119,13 @@ class Site:
     def follow(self) -> bool:
         """Look for new manifests now; True if any mount changed."""
         self.check_due = self._clock() + self.settings.check_interval
-        changed = [mount for mount in self.mounts if mount.follow()]
-        if any(not mount.may_remember for mount in changed):
-            self.bodies.clear()
-        if changed:
-            self._on_change()
+        # Whoever waited here finds what the one before has taken over.
+        with self._following:
+            changed = [mount for mount in self.mounts if mount.follow()]
+            if any(not mount.may_remember for mount in changed):
+                self.bodies.clear()
+            if changed:
+                self._on_change()
         return bool(changed)
 
     # Answering
@@ -138,29 +143,34 @@ class Site:
         if path is None:
             return None
         try:
-            return self._find_and_load(path, request) or self._answer_nothing(path, request)
+            return self._insist(lambda: self._find_and_load(path, request)) or self._answer_nothing(
+                path, request
+            )
         except OSError as error:
             return self._answer_failure(path, error)
 
-    def _find_and_load(self, path: str, request: Request, attempts: int = ATTEMPTS) -> Answer | None:
-        """Answer with what is there, looking again where it changes in the meantime."""
-        try:
-            for mount, relative in self._mounts_of(path):
-                found = mount.find(relative, request.query)
-                if found is not None:
-                    return self._load(mount, found, request)
-        except (ChangedFileError, FileNotFoundError):
-            if attempts == 1:
-                raise
-            return self._find_and_load(path, request, attempts - 1)
+    def _insist(self, look: Callable[[], Answer | None]) -> Answer | None:
+        """Look again where what is there changes in the meantime. Raises `OSError` in the end."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(ChangedFileError, FileNotFoundError):
+                return look()
+        return look()
+
+    def _find_and_load(self, path: str, request: Request) -> Answer | None:
+        for mount in self.mounts:
+            found: Found | None = None
+            if path.startswith(mount.prefix):
+                found = mount.find(path[len(mount.prefix) :], request.query)
+            elif mount.prefix == f"{path}/":
+                found = mount.find_bare(request.query)
+            if found is not None:
+                return self._load(mount, found, request)
         return None
 
     def _mounts_of(self, path: str) -> Iterator[tuple[Mount, str]]:
         for mount in self.mounts:
             if path.startswith(mount.prefix):
                 yield mount, path[len(mount.prefix) :]
-            elif mount.prefix == f"{path}/":
-                yield mount, ""
 
     def _load(self, mount: Mount, found: Found, request: Request) -> Answer:
         if isinstance(found, Moved):
@@ -177,7 +187,8 @@ class Site:
             try:
                 answer = self._with_body(response, remember=mount.may_remember)
             except OSError as error:
-                if is_exhaustion(error):
+                # Of what no manifest tells, the disk is the only truth: it is looked at again.
+                if is_exhaustion(error) or (mount.table is not None and mount.table.forget(found.path)):
                     raise
                 coding = asset.select(request.accept_encoding).coding
                 self._tell_once(f"{error}")
@@ -205,31 +216,34 @@ class Site:
         if request.method != "GET":
             return Answer(response=method_not_allowed(policy))
         query = f"?{request.query}" if request.query else ""
-        lifetime = "no-store" if policy.max_age is None else f"public, max-age={policy.max_age}"
+        lifetime = None if policy.max_age is None else f"public, max-age={policy.max_age}"
         return Answer(response=redirect(found.location + query, policy, lifetime))
 
     def _answer_nothing(self, path: str, request: Request) -> Answer | None:
         """Answer for a path that names nothing: an outdated or unknown fingerprint, or a plain miss."""
-        for mount, relative in self._mounts_of(path):
-            if mount.lists_nothing_like(relative):
-                # A page of a new release may be ahead of the next check: look before saying no.
-                if self.follow():
-                    found = self._find_and_load(path, request)
-                    if found is not None:
-                        return found
-                return self._answer_unknown(mount, relative, request)
+        if any(mount.lists_nothing_like(relative) for mount, relative in self._mounts_of(path)):
+            # A page of a new release may be ahead of the next check: look before saying no. Look also
+            # where nothing changed, since another thread may have been the one that saw it change.
+            self.follow()
+            found = self._insist(lambda: self._find_and_load(path, request))
+            return found or self._answer_unknown(path, request)
         if self.settings.on_missing == "pass" or not any(self._mounts_of(path)):
             return None
         return self.fallback(request) or Answer(response=not_found(self.settings.policy))
 
-    def _answer_unknown(self, mount: Mount, relative: str, request: Request) -> Answer | None:
+    def _answer_unknown(self, path: str, request: Request) -> Answer | None:
         if self.settings.on_unknown == "pass":
             return None
-        current = mount.current_path(relative) if self.settings.on_unknown == "redirect" else None
-        if current is None:
-            return Answer(response=not_found(self.settings.policy))
+        if self.settings.on_unknown == "redirect":
+            for mount, relative in self._mounts_of(path):
+                current = mount.current_path(relative)
+                if current is not None:
+                    return self._answer_outdated(mount.prefix + current, request)
+        return Answer(response=not_found(self.settings.policy))
+
+    def _answer_outdated(self, current: str, request: Request) -> Answer:
         query = f"?{request.query}" if request.query else ""
-        location = url_of(decode_path(request.mount) or "") + url_of(mount.prefix + current) + query
+        location = url_of(decode_path(request.mount) or "") + url_of(current) + query
         return Answer(response=redirect(location, self.settings.policy, "no-store"))
 
     def _answer_failure(self, path: str, error: OSError) -> Answer:
@@ -260,19 +274,19 @@ class Site:
         if not self.is_navigation(request):
             return None
         try:
-            answer = self._fallback(request)
+            answer = self._insist(lambda: self._fallback(request))
         except OSError as error:
             return self._answer_failure(self.settings.spa_fallback or "", error)
         return _without_body(answer) if request.method == "HEAD" else answer
 
     def _fallback(self, request: Request) -> Answer | None:
         path = decode_path(request.path) or "/"
+        if request.method == "HEAD":
+            request = replace(request, method="GET", range=None)
         for mount, _ in self._mounts_of(path):
             asset = mount.live.find(self.settings.spa_fallback or "")
             if isinstance(asset, Asset):
-                page = respond(
-                    asset.with_cache_control("no-cache"), replace(request, method="GET"), self.settings.policy
-                )
+                page = respond(asset.with_cache_control("no-cache"), request, self.settings.policy)
                 return self._with_body(page)
         return None
 

@@ -85,24 +85,24 @@ def parse_date(value: str) -> int | None:
 
 
 def _timestamp(match: re.Match[str]) -> int | None:
+    month = _MONTHS.index(match["month"]) + 1
+    day, hour, minute, second = (int(match[part]) for part in ("day", "hour", "minute", "second"))
     year = int(match["year"])
     if len(match["year"]) == 2:
-        year = _century(year)
-    month = _MONTHS.index(match["month"]) + 1
-    hour, minute, second = (int(match[part]) for part in ("hour", "minute", "second"))
+        year = _full_year(year, (month, day, hour, minute, second))
     try:
-        day = datetime(year, month, int(match["day"]), hour, minute, min(second, 59), tzinfo=timezone.utc)
+        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=timezone.utc)
     except ValueError:
         return None
     # second = 60 is a leap second (section 5.6.7); it counts as the second after.
-    return timegm(day.utctimetuple()) + max(second - 59, 0) if second <= 60 else None
+    return timegm(moment.utctimetuple()) + max(second - 59, 0) if second <= 60 else None
 
 
-def _century(year: int) -> int:
-    """Place a two-digit year: one over 50 years in the future is the past one (section 5.6.7)."""
-    this_year = datetime.now(timezone.utc).year
+def _full_year(year: int, rest: tuple[int, ...]) -> int:
+    """Place a two-digit year: a moment over 50 years in the future is in the past (section 5.6.7)."""
+    this_year, *now = datetime.now(timezone.utc).timetuple()[:6]
     year += this_year - this_year % 100
-    return year - 100 if year > this_year + 50 else year
+    return year - 100 if (year - 50, *rest) > (this_year, *now) else year
 
 
 def format_date(timestamp: int) -> str:

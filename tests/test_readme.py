@@ -1,0 +1,146 @@
+"""Every code block of the README and of the pages about building runs as it is written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.client import request
+
+PROJECT = Path(__file__).parent.parent
+CSS = b"body { background: url(../img/dot.svg) }\n" * 30
+DJANGO_SETTINGS = """
+SECRET_KEY = "test"
+STATIC_URL = "/static/"
+STATIC_ROOT = "static"
+INSTALLED_APPS = ["django.contrib.staticfiles"]
+STATICFILES_DIRS = ["assets"]
+ROOT_URLCONF = "site_settings"
+urlpatterns = []
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
+"""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def every_block() -> list[tuple[str, str]]:
+    pages = ["README.md", "docs/building.md"]
+    return [(page, block) for page in pages for block in blocks(page, "python")]
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with ``assets/`` in it, as the README supposes, which is the current one."""
+    (tmp_path / "assets/css").mkdir(parents=True)
+    (tmp_path / "assets/img").mkdir()
+    (tmp_path / "assets/css/app.css").write_bytes(CSS)
+    (tmp_path / "assets/img/dot.svg").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def run(command: list[str]) -> str:
+    result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    return result.stdout
+
+
+def build() -> None:
+    run([sys.executable, "-m", "hashserve", "build", "assets", "--out", "static"])
+
+
+def test_the_only_languages_are_those_that_are_run_here() -> None:
+    for page in ("README.md", "docs/building.md", "docs/http.md"):
+        text = (PROJECT / page).read_text(encoding="utf-8")
+        assert set(re.findall(r"^```(\w+)$", text, re.MULTILINE)) <= {"python", "console"}
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_the_two_commands_are_targets_of_the_makefile(target: str) -> None:
+    assert f"make {target}" in blocks("README.md", "console")[0].splitlines()
+    subprocess.run(["make", "-n", target], cwd=PROJECT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/building.md"])
+def test_the_build_command_builds(page: str, site: Path) -> None:
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith("hashserve ")]
+    assert commands
+    for command in commands:
+        run([sys.executable, "-m", *shlex.split(command)])
+    assert (site / "static/staticfiles.json").is_file()
+
+
+def test_the_extra_that_pip_is_told_of_exists() -> None:
+    extras = re.findall(r"hashserve\[(\w+)\]", (PROJECT / "README.md").read_text(encoding="utf-8"))
+    pyproject = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    assert extras
+    for extra in extras:
+        assert re.search(rf"^{extra} = \[", pyproject, re.MULTILINE)
+
+
+def test_the_wsgi_example_links_and_serves_the_fingerprinted_file(site: Path) -> None:
+    build()
+    application = run_block("WSGI application")["application"]
+    page = request(application, "/").body.decode()
+    served = request(application, re.search(r'href="([^"]+)"', page)[1])  # type: ignore[index]
+    assert served["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_the_flask_example_links_and_serves_the_fingerprinted_file(site: Path) -> None:
+    build()
+    client = run_block("**Flask**")["app"].test_client()
+    url = re.search(r'href="([^"]+)"', client.get("/").text)[1]  # type: ignore[index]
+    with client.get(url) as served:
+        assert served.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_the_django_example_serves_what_collectstatic_made(site: Path) -> None:
+    (site / "site_settings.py").write_text(DJANGO_SETTINGS, encoding="utf-8")
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": f"{site}:{PROJECT}"}
+    script = f"""
+import django, json
+from django.core.management import call_command
+django.setup()
+call_command("collectstatic", verbosity=0)
+{block_after("**Django**")}
+from tests.client import request
+path = json.load(open("static/staticfiles.json"))["paths"]["css/app.css"]
+print(request(application, "/static/" + path)["Cache-Control"])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "public, max-age=31536000, immutable"
+
+
+def test_the_build_example_in_python_reports(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(blocks("docs/building.md", "python")[0], "docs/building.md", "exec"), {})  # noqa: S102
+    assert re.match(r"[0-9a-f]{12} [1-9]", capsys.readouterr().out)
+
+
+def test_no_block_is_left_without_a_test() -> None:
+    assert len(every_block()) == 4
+
+
+def block_after(mark: str) -> str:
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"^```python\n(.*?)^```$", text[text.index(mark) :], re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def run_block(mark: str) -> dict[str, object]:
+    names: dict[str, object] = {"__name__": "readme"}
+    exec(compile(block_after(mark), "README.md", "exec"), names)  # noqa: S102
+    return names
