@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
 
 import pytest
 
+from tests.parts import require_tool
 from tests.trees import BuiltTree, build_tree
 
-MISSING_PARTS: list[str] = []
-
-
-def must_have_all() -> bool:
-    """Whether a missing part is a failure here: on CI, or where it is asked for."""
-    return os.environ.get("CI") == "true" or os.environ.get("HASHSERVE_REQUIRE_ALL") == "1"
-
-
-def require_tool(name: str) -> str:
-    """Give the path of an executable; without it, skip and list the test, or fail where all is required."""
-    path = shutil.which(name)
-    if path is not None:
-        return path
-    if must_have_all():
-        pytest.fail(f"{name} is not installed; `make test` installs it where it may")
-    MISSING_PARTS.append(name)
-    pytest.skip(f"{name} is not installed")
+__all__ = ["require_tool"]
 
 
 @pytest.hookimpl(trylast=True)
@@ -39,6 +22,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def built(tmp_path: os.PathLike[str]) -> Iterator[BuiltTree]:
+def built(tmp_path: os.PathLike[str]) -> BuiltTree:
     """A small built tree: a fingerprinted 10-byte file, a style sheet with variants, and more."""
-    yield build_tree(os.fspath(tmp_path))
+    return build_tree(os.fspath(tmp_path))

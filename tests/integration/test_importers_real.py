@@ -7,21 +7,18 @@ import hashlib
 import os
 import random
 import re
-import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from hashserve.importers import find_manifest, load_manifest
 from hashserve.manifest import Manifest
+from tests.parts import missing, require_tool
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
-
-RequireTool = Callable[[str], str]
 
 CACHE = Path(__file__).parents[2] / ".cache" / "npm"
 
@@ -105,20 +102,6 @@ Sprockets::Manifest.new(environment, ENV["OUT"]).compile("main.js", "style.css",
 """
 
 
-def missing(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true" or os.environ.get("HASHSERVE_REQUIRE_ALL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture
-def require_tool() -> RequireTool:
-    def require(name: str) -> str:
-        return shutil.which(name) or missing(f"{name} is not installed")
-
-    return require
-
-
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """Write an app with a dynamic import, a shared chunk, and CSS with an image too big to be inlined."""
@@ -130,7 +113,7 @@ def app(tmp_path: Path) -> Path:
     return folder
 
 
-def node_modules(name: str, require_tool: RequireTool) -> Path:
+def node_modules(name: str) -> Path:
     """Install the packages of ``name`` once, whole or not at all, and give their folder."""
     pins = hashlib.sha256(" ".join(PACKAGES[name]).encode()).hexdigest()[:8]
     target = CACHE / f"{name}-{pins}"
@@ -182,15 +165,15 @@ def build_into(out: Path, command: list[str], app: Path, **environment: str) -> 
         pytest.fail(f"{command} failed:\n{error.stdout}\n{error.stderr}")
 
 
-def vite(name: str, app: Path, require_tool: RequireTool, **environment: str) -> Path:
+def vite(name: str, app: Path, **environment: str) -> Path:
     (app / "vite.config.mjs").write_text(VITE_CONFIG)
-    script = node_modules(name, require_tool) / "vite/bin/vite.js"
+    script = node_modules(name) / "vite/bin/vite.js"
     return built([require_tool("node"), str(script), "build"], app, **environment)
 
 
-def webpack(app: Path, require_tool: RequireTool, **environment: str) -> Path:
+def webpack(app: Path, **environment: str) -> Path:
     (app / "webpack.config.js").write_text(WEBPACK_CONFIG)
-    modules = node_modules("webpack", require_tool)
+    modules = node_modules("webpack")
     script = modules / "webpack-cli/bin/cli.js"
     return built([require_tool("node"), str(script)], app, MODULES=str(modules), **environment)
 
@@ -215,8 +198,8 @@ def change(app: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["vite-5", "vite-8"])
-def test_every_file_that_vite_emits_is_immutable(name: str, app: Path, require_tool: RequireTool) -> None:
-    out = vite(name, app, require_tool)
+def test_every_file_that_vite_emits_is_immutable(name: str, app: Path) -> None:
+    out = vite(name, app)
     found = find_manifest(out)
     assert found == str(out / ".vite/manifest.json")
     manifest = load_manifest(found, root=out)
@@ -227,8 +210,8 @@ def test_every_file_that_vite_emits_is_immutable(name: str, app: Path, require_t
 
 
 @pytest.mark.parametrize("name", ["vite-5", "vite-8"])
-def test_vite_without_hashes_has_nothing_immutable(name: str, app: Path, require_tool: RequireTool) -> None:
-    out = vite(name, app, require_tool, PLAIN="1")
+def test_vite_without_hashes_has_nothing_immutable(name: str, app: Path) -> None:
+    out = vite(name, app, PLAIN="1")
     manifest = load_manifest(out / ".vite/manifest.json")
     assert manifest.files == {}
     assert manifest.paths["src/main.js"] == "assets/main.js"
@@ -236,10 +219,10 @@ def test_vite_without_hashes_has_nothing_immutable(name: str, app: Path, require
 
 
 @pytest.mark.parametrize("name", ["vite-5", "vite-8"])
-def test_what_vite_calls_the_same_never_changes(name: str, app: Path, require_tool: RequireTool) -> None:
-    first = vite(name, app, require_tool)
+def test_what_vite_calls_the_same_never_changes(name: str, app: Path) -> None:
+    first = vite(name, app)
     change(app)
-    second = vite(name, app, require_tool)
+    second = vite(name, app)
     assert_unchanging(
         (first, load_manifest(first / ".vite/manifest.json")),
         (second, load_manifest(second / ".vite/manifest.json")),
@@ -248,9 +231,9 @@ def test_what_vite_calls_the_same_never_changes(name: str, app: Path, require_to
 
 @pytest.mark.parametrize("public_path", ["/static/", "/a/b/", "/", "auto", "", "https://cdn.example.com/x/"])
 def test_every_file_that_webpack_emits_is_immutable_under_any_public_path(
-    public_path: str, app: Path, require_tool: RequireTool
+    public_path: str, app: Path
 ) -> None:
-    out = webpack(app, require_tool, PUBLIC_PATH=public_path)
+    out = webpack(app, PUBLIC_PATH=public_path)
     for name in ("manifest.json", "assets-manifest.json"):
         manifest = load_manifest(out / name, root=out)
         assert set(manifest.files) == emitted(out)
@@ -258,32 +241,32 @@ def test_every_file_that_webpack_emits_is_immutable_under_any_public_path(
         assert {"main.css", "logo.png"} <= manifest.paths.keys()
 
 
-def test_webpack_below_the_root_has_the_folder_in_its_paths(app: Path, require_tool: RequireTool) -> None:
-    out = webpack(app, require_tool, PUBLIC_PATH=f"/static/{app.parent.name}/")
+def test_webpack_below_the_root_has_the_folder_in_its_paths(app: Path) -> None:
+    out = webpack(app, PUBLIC_PATH=f"/static/{app.parent.name}/")
     manifest = load_manifest(out / "manifest.json", root=out.parent)
     assert set(manifest.files) == {f"{out.name}/{path}" for path in emitted(out)}
 
 
-def test_webpack_without_hashes_has_nothing_immutable(app: Path, require_tool: RequireTool) -> None:
-    out = webpack(app, require_tool, PUBLIC_PATH="/static/", PLAIN="1")
+def test_webpack_without_hashes_has_nothing_immutable(app: Path) -> None:
+    out = webpack(app, PUBLIC_PATH="/static/", PLAIN="1")
     for name in ("manifest.json", "assets-manifest.json"):
         manifest = load_manifest(out / name)
         assert manifest.files == {}
         assert emitted(out) <= set(manifest.paths.values())
 
 
-def test_what_webpack_calls_the_same_never_changes(app: Path, require_tool: RequireTool) -> None:
-    first = webpack(app, require_tool, PUBLIC_PATH="/static/")
+def test_what_webpack_calls_the_same_never_changes(app: Path) -> None:
+    first = webpack(app, PUBLIC_PATH="/static/")
     change(app)
-    second = webpack(app, require_tool, PUBLIC_PATH="/static/")
+    second = webpack(app, PUBLIC_PATH="/static/")
     assert_unchanging(
         (first, load_manifest(first / "manifest.json")), (second, load_manifest(second / "manifest.json"))
     )
 
 
-def test_laravel_mix_versions_its_files_by_query(app: Path, require_tool: RequireTool) -> None:
+def test_laravel_mix_versions_its_files_by_query(app: Path) -> None:
     (app / "webpack.mix.js").write_text(MIX_CONFIG)
-    modules = node_modules("laravel-mix", require_tool)
+    modules = node_modules("laravel-mix")
     (app / "node_modules").symlink_to(modules)  # Mix looks for its plugins there
     config = f"--config={modules}/laravel-mix/setup/webpack.config.js"
     command = [require_tool("node"), str(modules / "webpack-cli/bin/cli.js"), config]
@@ -299,7 +282,7 @@ def test_laravel_mix_versions_its_files_by_query(app: Path, require_tool: Requir
     assert manifest.queries.keys() == manifest.paths.keys()
 
 
-def sprockets(app: Path, require_tool: RequireTool) -> Path:
+def sprockets(app: Path) -> Path:
     ruby = require_tool("ruby")
     try:
         run(ruby, "-W0", "-e", 'require "sprockets"', cwd=app)
@@ -309,10 +292,8 @@ def sprockets(app: Path, require_tool: RequireTool) -> Path:
     return built([ruby, "-W0", "compile.rb"], app)
 
 
-def test_sprockets_keeps_older_files_with_their_sizes_and_digests(
-    app: Path, require_tool: RequireTool
-) -> None:
-    out = sprockets(app, require_tool)
+def test_sprockets_keeps_older_files_with_their_sizes_and_digests(app: Path) -> None:
+    out = sprockets(app)
     change(app)
     build_into(out, [require_tool("ruby"), "-W0", "compile.rb"], app)
     found = find_manifest(out)
