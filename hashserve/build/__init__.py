@@ -6,7 +6,9 @@ force is served as it was.
 
 from __future__ import annotations
 
-from hashserve.build.pipeline import BuildSettings, build
-from hashserve.build.report import BuildReport
+from hashserve.build.pipeline import build
+from hashserve.build.prune import PruneReport, prune
+from hashserve.build.report import BuildReport, Finding
+from hashserve.build.settings import BuildSettings
 
-__all__ = ["BuildReport", "BuildSettings", "build"]
+__all__ = ["BuildReport", "BuildSettings", "Finding", "PruneReport", "build", "prune"]

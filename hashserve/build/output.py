@@ -11,10 +11,12 @@ import contextlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from hashserve.atomic import write_atomically
+from hashserve.build.fingerprint import Fingerprinter
 from hashserve.build.report import BuildReport
 from hashserve.codings import CODINGS, IDENTITY, DecodeError
 from hashserve.digests import digest_of
@@ -44,7 +46,10 @@ class Output:
         self._temporary = os.path.join(self._private, "temporary")
         self._proven: dict[str, list[object]] = {}
         self._known: dict[str, list[object]] = {}
+        self._made: set[str] = set()
+        self._recalled = ""
         self._lock: int | None = None
+        self._counting = threading.Lock()
 
     def __enter__(self) -> Output:
         try:
@@ -60,7 +65,7 @@ class Output:
         except BaseException:
             os.close(self._lock)
             raise
-        self._proven = self._remembered()
+        self._recall()
         return self
 
     def __exit__(
@@ -117,12 +122,25 @@ class Output:
             return None
         return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
+    def size(self, path: str) -> int | None:
+        """Give the size of a file in bytes, None where there is none."""
+        try:
+            return os.stat(self.location(path)).st_size
+        except OSError:
+            return None
+
     # What is put there
+
+    def keep(self, path: str) -> None:
+        """Count a file that is there as made by a build, so that pruning may remove it one day."""
+        self._made.add(path)
 
     def put(self, path: str, chunks: Iterable[bytes], sha256: str, coding: str = IDENTITY) -> bool:
         """Put a file there unless it is; True if it had to be written. Raises `BuildError`."""
+        self._made.add(path)
         if self.holds(path, sha256, coding):
-            self._report.reused += 1
+            with self._counting:
+                self._report.reused += 1
             return False
         location = self.location(path)
         try:
@@ -132,7 +150,8 @@ class Output:
             raise BuildError(
                 location, f"cannot be written: {error.strerror or error}", _remedy(error)
             ) from error
-        self._report.written += 1
+        with self._counting:
+            self._report.written += 1
         signature = self._signature(path)
         if signature is not None:  # pragma: no branch  # it was just written
             self._proven[path] = self._known[path] = [sha256, coding, *signature]
@@ -142,6 +161,19 @@ class Output:
         """Remove a file, if it is there."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.location(path))
+
+    @property
+    def longest_name(self) -> int:
+        """How many bytes a file's name may have there."""
+        try:
+            return os.pathconf(self.root, "PC_NAME_MAX")
+        except (OSError, AttributeError, ValueError):
+            return 255
+
+    @property
+    def folds_case(self) -> bool:
+        """Whether names that differ in case only are one name there."""
+        return os.path.exists(os.path.join(self.root, PRIVATE_FOLDER.upper()))
 
     @property
     def temporary_folder(self) -> str:
@@ -157,21 +189,48 @@ class Output:
 
     # What is remembered
 
-    def _memory(self) -> str:
-        return os.path.join(self._private, "proven.json")
+    def made(self, path: str) -> bool:
+        """Whether a build put this file there, as far as is remembered."""
+        return path in self._made
 
-    def _remembered(self) -> dict[str, list[object]]:
+    def forget(self, paths: Iterable[str]) -> None:
+        """Forget files that were removed, for good."""
+        self._made.difference_update(paths)
+        self._known = {path: proof for path, proof in self._proven.items() if path in self._made}
+        self.remember()
+
+    def token(self, path: str, length: int) -> str | None:
+        """Give the fingerprint that a file's content has by Django's rule; None without the file."""
+        try:
+            content_token = Fingerprinter(length=min(length, 32)).token_of_chunks(
+                read_chunks(self.location(path))
+            )
+        except OSError:
+            return None
+        return content_token
+
+    def _memory(self) -> str:
+        return os.path.join(self._private, "memory.json")
+
+    def _recall(self) -> None:
         try:
             with open(self._memory(), encoding="utf-8") as stream:
                 remembered = json.load(stream)
-        except (OSError, ValueError):
-            return {}
-        return remembered if isinstance(remembered, dict) else {}
+            self._made = set(remembered["made"])
+            self._proven = dict(remembered["proven"])
+        except (OSError, ValueError, KeyError, TypeError):
+            self._made, self._proven = set(), {}
+        self._recalled = self._document()
+
+    def _document(self) -> str:
+        remembered = {"made": sorted(self._made), "proven": self._proven}
+        return json.dumps(remembered, separators=(",", ":"), sort_keys=True)
 
     def remember(self) -> None:
-        """Write down what was proven in this build, if that is anything new."""
-        if self._known != self._remembered():
-            text = json.dumps(self._known, separators=(",", ":"))
+        """Write down what was made and proven, if that is anything new."""
+        self._proven = self._known
+        text = self._document()
+        if text != self._recalled:
             write_atomically(self._memory(), [text.encode()], temporary_directory=self._temporary)
 
 

@@ -9,53 +9,30 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from hashserve.atomic import write_atomically
+from hashserve.build.bringing import bring_over
 from hashserve.build.cache import VariantCache
-from hashserve.build.compress import DEFAULT_CODINGS
-from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.fingerprinted import already_fingerprinted
 from hashserve.build.graph import Component, Fingerprinted, Source, components, fingerprint
+from hashserve.build.import_map import import_map
 from hashserve.build.output import Output, read_chunks
+from hashserve.build.previous import Place, UnreachableError, place_of
 from hashserve.build.report import BuildReport, Finding
-from hashserve.build.retention import DEFAULT_KEEP, DEFAULT_KEEP_DAYS, old_releases, release_of, retained
+from hashserve.build.retention import OldRelease, old_releases, release_of, retained
 from hashserve.build.scan import Scanned, Scanner, source_chunks
-from hashserve.build.source import DEFAULT_IGNORE, walk
-from hashserve.build.variants import Published, Variants, tried_before
+from hashserve.build.settings import BuildSettings
+from hashserve.build.source import SourceFile, walk
+from hashserve.build.variants import Published, Variants
 from hashserve.codings import CODINGS
 from hashserve.digests import digest_of
-from hashserve.errors import BuildError, ManifestError, SettingError
-from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, format_row, release_id
+from hashserve.errors import BuildError, ManifestError, SettingError, SourceError
+from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, Release, format_row, release_id
 
-__all__ = ["BuildSettings", "Progress", "build"]
+__all__ = ["Progress", "build"]
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a step, how many of its files are done, and how many there are."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildSettings:
-    """How to build; see `build`."""
-
-    prefix: str = "/static/"
-    ignore: Sequence[str] = DEFAULT_IGNORE
-    codings: Sequence[str] = DEFAULT_CODINGS
-    fingerprinter: Fingerprinter = field(default_factory=Fingerprinter)
-    js_references: bool = True
-    strict: bool = False
-    keep: int = DEFAULT_KEEP
-    keep_days: float = DEFAULT_KEEP_DAYS
-    cache: str | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.prefix.startswith("/") and self.prefix.endswith("/")) or "//" in self.prefix:
-            raise SettingError("prefix", self.prefix, "must be a URL path that starts and ends with a slash")
-        for coding in self.codings:
-            if coding not in CODINGS:
-                raise SettingError("codings", coding, f"must be among {', '.join(CODINGS)}")
-        if self.keep < 1:
-            raise SettingError("keep", self.keep, "must be 1 or more: the new release counts")
-        if self.keep_days < 0:
-            raise SettingError("keep_days", self.keep_days, "must be 0 or more")
 
 
 def build(
@@ -109,25 +86,22 @@ class _Build:
         self.report = report
         self.progress = on_progress
         self.manifest_path = output.location(MANIFEST_NAME)
+        self.place: Place | None = None
+        self.now = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
 
     def run(self) -> None:
         """Go through the steps."""
-        before = self.manifest_in_force()
         scanned = self.scan()
-        self.report.findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
-        if self.settings.strict and self.report.warnings:
-            first = self.report.warnings[0]
-            raise BuildError(
-                f"{first}",
-                f"{len(self.report.warnings)} findings and strict is set: nothing was published",
-                "mend them, or build without strict",
-            )
+        self.fail_if_strict()
+        before = self.manifest_in_force()
+        previous = self.previous_manifest()
         published = self.publish_fingerprinted(scanned)
-        contents = len({file.sha256 for file in published.values()})
-        sizes = self.variants(before).make(published.values(), self.counter("compress", contents))
+        sizes = self.publish_variants(published, [item for item in (before, previous) if item is not None])
         self.publish_unhashed(published, sizes)
-        self.publish_manifest(before, published, sizes)
+        self.publish_import_map(published)
+        self.publish_manifest(before, previous, published, sizes)
         self.output.remember()
+        self.report.findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
 
     def counter(self, step: str, total: int) -> Callable[[], None]:
         done = 0
@@ -142,6 +116,18 @@ class _Build:
     def find(self, kind: str, path: str, message: str) -> None:
         self.report.findings.append(Finding(kind=kind, path=path, message=message))
 
+    def fail_if_strict(self) -> None:
+        warnings = self.report.warnings
+        if self.settings.strict and warnings:
+            listed = "\n".join(f"  {finding}" for finding in warnings)
+            raise BuildError(
+                ", ".join(self.roots),
+                f"{len(warnings)} findings, and strict is set: nothing was published\n{listed}\n",
+                "mend them, or build without strict",
+            )
+
+    # What was there before
+
     def manifest_in_force(self) -> Manifest | None:
         """Load the manifest that is in the output; a broken one is reported and built over."""
         try:
@@ -151,6 +137,23 @@ class _Build:
         except (OSError, ManifestError) as error:
             self.find("broken-manifest", self.manifest_path, f"is not used: {error}; its releases are lost")
             return None
+
+    def previous_manifest(self) -> Manifest | None:
+        """Load the manifest of the release that ``previous`` names; none is a warning, or a failure."""
+        where = self.settings.previous
+        if where is None:
+            return None
+        place = place_of(where, self.settings.prefix)
+        try:
+            manifest = place.manifest()
+        except (UnreachableError, ManifestError) as error:
+            if self.settings.require_previous:
+                remedy = "check --previous, or build without --require-previous"
+                raise BuildError(where, f"holds no previous release: {error}", remedy) from error
+            self.find("previous", where, f"is not brought over: {error}")
+            return None
+        self.place = place
+        return manifest
 
     # Reading
 
@@ -162,9 +165,11 @@ class _Build:
         )
         if not files:
             raise BuildError(", ".join(self.roots), "holds no files", "name the folder of your static files")
-        self.check_names([file.logical_path for file in files])
+        paths = [file.logical_path for file in files]
+        self.check_names(files)
+        self.kept = already_fingerprinted(self.roots, paths, self.settings.already_hashed)
         scanner = Scanner(
-            {file.logical_path for file in files},
+            frozenset(paths),
             self.settings.fingerprinter,
             prefix=self.settings.prefix,
             js_references=self.settings.js_references,
@@ -172,20 +177,28 @@ class _Build:
         count = self.counter("read", len(files))
         scanned = {}
         for file in files:
-            scanned[file.logical_path] = found = scanner.scan(file)
+            scanned[file.logical_path] = found = scanner.scan(file, whole=file.logical_path not in self.kept)
             self.report.findings.extend(found.findings)
             self.report.source_bytes += found.size
             count()
         self.report.files = len(scanned)
         return scanned
 
-    def check_names(self, paths: Sequence[str]) -> None:
-        """Report names that one folder cannot hold on every system."""
-        folded: dict[str, str] = {}
-        for path in paths:
-            other = folded.setdefault(path.casefold(), path)
-            if other != path:
-                self.find("case", path, f"differs from {other!r} in case only: many systems hold one of them")
+    def check_names(self, files: Sequence[SourceFile]) -> None:
+        """Report names that a folder cannot hold, or not everywhere, before anything is written."""
+        folded: dict[str, SourceFile] = {}
+        longest = self.output.longest_name - self.settings.fingerprinter.length - len("..zst")
+        for file in files:
+            if len(os.fsencode(os.path.basename(file.logical_path))) > longest:
+                raise SourceError(file.location, f"has a name of over {longest} bytes", "shorten it")
+            other = folded.setdefault(file.logical_path.casefold(), file)
+            if other is not file:
+                problem = f"differs from {other.location} in case only"
+                if self.output.folds_case:
+                    raise SourceError(
+                        file.location, f"{problem}, and {self.output.root} cannot hold both", "rename it"
+                    )
+                self.find("case", file.location, f"{problem}: many systems cannot hold both")
 
     # Publishing
 
@@ -196,9 +209,9 @@ class _Build:
         paths: dict[str, str] = {}
         count = self.counter("publish", len(scanned))
         for component in components(graph):
-            for item in self.publish_component(component, scanned, paths):
-                published[item[0]] = item[1]
-                paths[item[0]] = item[1].path
+            for logical_path, file in self.publish_component(component, scanned, paths):
+                published[logical_path] = file
+                paths[logical_path] = file.path
                 count()
         return {path: published[path] for path in scanned}
 
@@ -213,7 +226,9 @@ class _Build:
         return [(item.logical_path, self.publish_rewritten(item)) for item in made]
 
     def publish_as_it_is(self, file: Scanned) -> Published:
-        path = self.settings.fingerprinter.insert(file.logical_path, file.token)
+        path = file.logical_path
+        if path not in self.kept:
+            path = self.settings.fingerprinter.insert(path, file.token)
         self.output.put(path, source_chunks(file), file.sha256)
         return Published(path=path, size=file.size, sha256=file.sha256)
 
@@ -222,11 +237,24 @@ class _Build:
         self.output.put(item.path, [item.content], sha256)
         return Published(path=item.path, size=len(item.content), sha256=sha256)
 
+    def publish_variants(
+        self, published: Mapping[str, Published], manifests: Sequence[Manifest]
+    ) -> Mapping[str, Mapping[str, int]]:
+        """Put the variants of every fingerprinted file beside it; gives their sizes by SHA-256."""
+        cache = None if self.settings.cache is None else VariantCache(self.settings.cache)
+        variants = Variants(
+            self.output, self.report, self.settings.codings, known=manifests, place=self.place, cache=cache
+        )
+        contents = len({file.sha256 for file in published.values()})
+        return variants.make(published.values(), self.counter("compress", contents))
+
     def publish_unhashed(
         self, published: Mapping[str, Published], sizes: Mapping[str, Mapping[str, int]]
     ) -> None:
         """Put every file, and its variants, under its own name too."""
         for logical_path, file in published.items():
+            if logical_path == file.path:
+                continue
             self.output.put(logical_path, read_chunks(self.output.location(file.path)), file.sha256)
             for coding in CODINGS.values():
                 variant = logical_path + coding.suffix
@@ -239,64 +267,72 @@ class _Build:
                 content = read_chunks(self.output.location(file.path + coding.suffix))
                 self.output.put(variant, content, file.sha256, coding.name)
 
-    def variants(self, before: Manifest | None) -> Variants:
-        cache = None if self.settings.cache is None else VariantCache(self.settings.cache)
-        tried = tried_before(before, self.settings.codings)
-        return Variants(self.output, self.report, self.settings.codings, tried=tried, cache=cache)
+    def publish_import_map(self, published: Mapping[str, Published]) -> None:
+        location = self.settings.import_map
+        if location is None:
+            return
+        text = import_map(published, self.settings.import_map_bare, self.settings.prefix).encode()
+        try:
+            if not _has(location, text):
+                write_atomically(location, [text])
+        except OSError as error:
+            raise BuildError(location, f"cannot be written: {error.strerror}", "check its folder") from error
 
     def publish_manifest(
         self,
         before: Manifest | None,
+        previous: Manifest | None,
         published: Mapping[str, Published],
         sizes: Mapping[str, Mapping[str, int]],
     ) -> None:
         """Put the new release in force, unless it is already."""
-        now = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
-        paths = {logical_path: file.path for logical_path, file in published.items()}
+        paths = {
+            self.kept.get(logical_path, logical_path): file.path for logical_path, file in published.items()
+        }
         records = {file.path: _record(file, sizes) for file in published.values()}
-        for record in records.values():
-            for coding, size in record.variants.items():
-                self.report.coded_bytes[coding] += size
-                self.report.coded_source_bytes[coding] += record.size or 0
+        self.count_variants(records)
         release = release_id(paths)
-        releases = []
-        candidates = old_releases(before, now) if before is not None else []
-        for old in retained(
-            candidates, release=release, keep=self.settings.keep, keep_days=self.settings.keep_days, now=now
-        ):
-            missing = frozenset(
-                path for path in old.paths.values() if not self.is_whole(old.records.get(path))
-            )
-            records.update((path, old.records[path]) for path in old.paths.values() if path not in missing)
-            releases.append(release_of(old, paths, missing))
+        candidates = [
+            old for item in (before, previous) if item is not None for old in old_releases(item, self.now)
+        ]
+        settings = self.settings
+        old_ones = retained(
+            candidates, release=release, keep=settings.keep, keep_days=settings.keep_days, now=self.now
+        )
+        releases = self.retain(old_ones, paths, records)
         self.report.release = release
-        self.report.retained_releases = len(releases)
-        self.report.retained_files = len(records) - len(published)
         is_same = before is not None and before.release == release
         manifest = Manifest(
             paths=paths,
-            files={
-                path: format_row(record, self.settings.codings) for path, record in sorted(records.items())
-            },
-            codings=tuple(self.settings.codings),
+            files={path: format_row(record, settings.codings) for path, record in sorted(records.items())},
+            codings=tuple(settings.codings),
             release=release,
-            created=before.created if before is not None and is_same else now,
-            prefix=self.settings.prefix,
-            releases=tuple(releases),
+            created=before.created if before is not None and is_same else self.now,
+            prefix=settings.prefix,
+            releases=releases,
         )
         if before is None or manifest.dumps() != before.dumps():
             self.write_manifest(manifest)
 
-    def is_whole(self, record: AssetRecord | None) -> bool:
-        """Whether a retained file is still in the output, as it was; reported if not."""
-        if record is None or record.sha256 is None:
-            return False
-        if self.output.holds(record.path, record.sha256):
-            return True
-        self.find(
-            "lost", record.path, "of a retained release is gone or damaged; its URL is not served any more"
-        )
-        return False
+    def count_variants(self, records: Mapping[str, AssetRecord]) -> None:
+        for record in records.values():
+            for coding, size in record.variants.items():
+                self.report.coded_bytes[coding] += size
+                self.report.coded_source_bytes[coding] += record.size or 0
+
+    def retain(
+        self, old_ones: Sequence[OldRelease], paths: Mapping[str, str], records: dict[str, AssetRecord]
+    ) -> tuple[Release, ...]:
+        """Bring over what old releases need, add it to ``records``, and write the releases."""
+        needed = {
+            path: record for old in old_ones for path, record in old.records.items() if path not in records
+        }
+        whole, findings = bring_over(list(needed.values()), self.output, self.place)
+        self.report.findings.extend(findings)
+        records.update(whole)
+        self.report.retained_releases = len(old_ones)
+        self.report.retained_files = len(whole)
+        return tuple(release_of(old, paths, records) for old in old_ones)
 
     def write_manifest(self, manifest: Manifest) -> None:
         try:
@@ -318,3 +354,11 @@ def _record(file: Published, sizes: Mapping[str, Mapping[str, int]]) -> AssetRec
     return AssetRecord(
         path=file.path, size=file.size, sha256=file.sha256, variants=sizes.get(file.sha256, {})
     )
+
+
+def _has(location: str, content: bytes) -> bool:
+    try:
+        with open(location, "rb") as stream:
+            return stream.read() == content
+    except FileNotFoundError:
+        return False

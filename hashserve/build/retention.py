@@ -6,7 +6,7 @@ and so never expires by its age.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from hashserve.manifest import AssetRecord, Manifest, Release
@@ -85,7 +85,10 @@ def changed_paths(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, s
     return changed
 
 
-def release_of(old: OldRelease, new_paths: Mapping[str, str], missing: frozenset[str]) -> Release:
-    """Write an old release for the manifest of a new one, without the paths that are ``missing``."""
-    paths = {logical: path for logical, path in old.paths.items() if path not in missing}
+def release_of(old: OldRelease, new_paths: Mapping[str, str], served: Container[str]) -> Release:
+    """Write an old release for the manifest of a new one, without the paths that are not ``served``.
+
+    A path that never was fingerprinted (it has no record) needs no file to be served.
+    """
+    paths = {name: path for name, path in old.paths.items() if path in served or path not in old.records}
     return Release(id=old.id, created=old.created, changed=changed_paths(paths, new_paths))

@@ -10,6 +10,7 @@ import os
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Literal
 
 from hashserve.build.fingerprint import Fingerprinter
 from hashserve.build.graph import Link
@@ -21,7 +22,10 @@ from hashserve.build.source import SourceFile
 from hashserve.digests import digest_of, digest_text
 from hashserve.errors import SourceError
 
-__all__ = ["Scanned", "Scanner", "source_chunks"]
+__all__ = ["JsReferences", "Scanned", "Scanner", "source_chunks"]
+
+JsReferences = Literal["rewrite", "import-map", "off"]
+"""Which references in scripts are rewritten: all, those no import map has a say in, or none."""
 
 LARGEST_SCRIPT = 64 * 1024 * 1024
 """Files larger than this, in bytes, are taken as they are, whatever their extension."""
@@ -51,18 +55,26 @@ class Scanner:
     """Reads source files; ``paths`` are all logical paths of the tree, ``prefix`` its URL path."""
 
     def __init__(
-        self, paths: Container[str], fingerprinter: Fingerprinter, *, prefix: str, js_references: bool
+        self,
+        paths: Container[str],
+        fingerprinter: Fingerprinter,
+        *,
+        prefix: str,
+        js_references: JsReferences = "rewrite",
     ) -> None:
         self._fingerprinter = fingerprinter
         self._resolver = Resolver(paths, prefix=prefix)
         self._js_references = js_references
 
-    def scan(self, file: SourceFile) -> Scanned:
-        """Read one file. Raises `SourceError`."""
+    def scan(self, file: SourceFile, *, whole: bool = True) -> Scanned:
+        """Read one file, and unless it is to stay as it is (``whole`` False) find its references.
+
+        Raises `SourceError`.
+        """
         language = language_of(file.logical_path)
         try:
             size = os.stat(file.location).st_size
-            if language is None or size > LARGEST_SCRIPT:
+            if language is None or not whole or size > LARGEST_SCRIPT:
                 return self._scan_opaque(file)
             with open(file.location, "rb") as stream:
                 content = stream.read()
@@ -98,14 +110,20 @@ class Scanner:
         links, findings = [], []
         for reference in references:
             resolution = self._resolver.resolve(reference, file.logical_path)
-            if isinstance(resolution, Internal) and self._is_rewritten(reference):
+            if self._is_left_alone(reference):
+                continue
+            if isinstance(resolution, Internal):
                 links.append(Link(reference=reference, internal=resolution))
             elif isinstance(resolution, Missing):
                 findings.append(_missing(file, content, reference, resolution))
         return links, findings
 
-    def _is_rewritten(self, reference: Reference) -> bool:
-        return self._js_references or not reference.kind.is_specifier
+    def _is_left_alone(self, reference: Reference) -> bool:
+        """Whether an import map has the say, or nobody is to touch scripts."""
+        if self._js_references == "rewrite":
+            return False
+        is_script = reference.kind.name.startswith("JS_")
+        return reference.kind.is_specifier if self._js_references == "import-map" else is_script
 
 
 def _missing(file: SourceFile, content: bytes, reference: Reference, resolution: Missing) -> Finding:

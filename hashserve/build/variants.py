@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, cast
 
+from hashserve.build.bringing import MismatchError, proven_chunks
 from hashserve.build.cache import NOT_WORTH_IT, VariantCache
 from hashserve.build.compress import compress, is_compressible, is_worth_keeping
 from hashserve.build.output import BLOCK_SIZE, Output, read_chunks
+from hashserve.build.previous import Place, UnreachableError
 from hashserve.build.report import BuildReport
 from hashserve.codings import CODINGS
-from hashserve.manifest import Manifest
+from hashserve.manifest import AssetRecord, Manifest
 
-__all__ = ["Published", "Variants", "tried_before"]
+__all__ = ["Published", "Variants"]
 
 KEPT_IN_MEMORY = 8 * 1024 * 1024
 """Coded bytes over this many go through a temporary file."""
@@ -35,19 +38,27 @@ class Published:
     sha256: str
 
 
-def tried_before(manifest: Manifest | None, codings: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
-    """Tell by SHA-256 which variants an earlier build kept, and with 0 which were not worth it.
+class _Known:
+    """What earlier manifests tell of the variants of a content, by its SHA-256."""
 
-    Empty unless that build tried the same codings.
-    """
-    if manifest is None or set(manifest.codings) != set(codings):
-        return {}
-    tried = {}
-    for path in manifest.files:
-        record = manifest.record(path)
-        if record is not None and record.sha256 is not None:
-            tried[record.sha256] = {coding: record.variants.get(coding, 0) for coding in codings}
-    return tried
+    def __init__(self, manifests: Sequence[Manifest], codings: Sequence[str]) -> None:
+        self._records: dict[str, AssetRecord] = {}
+        for manifest in manifests:
+            if not set(codings) <= set(manifest.codings):
+                continue  # it does not tell whether a variant was tried
+            for path in manifest.files:
+                record = manifest.record(path)
+                if record is not None and record.sha256 is not None:
+                    self._records.setdefault(record.sha256, record)
+
+    def was_not_worth_it(self, sha256: str, coding: str) -> bool:
+        record = self._records.get(sha256)
+        return record is not None and coding not in record.variants
+
+    def path_with(self, sha256: str, coding: str) -> str | None:
+        """Give the path of a file with this content and variant."""
+        record = self._records.get(sha256)
+        return record.path if record is not None and coding in record.variants else None
 
 
 class Variants:
@@ -59,15 +70,18 @@ class Variants:
         report: BuildReport,
         codings: Sequence[str],
         *,
-        tried: Mapping[str, Mapping[str, int]],
-        cache: VariantCache | None,
+        known: Sequence[Manifest] = (),
+        place: Place | None = None,
+        cache: VariantCache | None = None,
         threads: int | None = None,
     ) -> None:
         self._output = output
         self._report = report
         self._codings = codings
-        self._tried = tried
+        self._known = _Known(known, codings)
+        self._place = place
         self._cache = cache
+        self._counting = threading.Lock()
         self._threads = threads or os.cpu_count() or 1
 
     def make(
@@ -123,14 +137,30 @@ class Variants:
         cached = self._cache.find(file.sha256, coding) if self._cache is not None else None
         if cached is not None and cached is not NOT_WORTH_IT:
             return _copy(read_chunks(cast("str", cached)), stream)
-        self._report.compressed += 1
+        if self._fetch(stream, file.sha256, coding):
+            return stream.tell()
+        with self._counting:
+            self._report.compressed += 1
         return compress(read_chunks(self._output.location(file.path)), file.size, coding, stream)
+
+    def _fetch(self, stream: IO[bytes], sha256: str, coding: str) -> bool:
+        """Take a variant from the previous release, if it has it whole."""
+        path = self._known.path_with(sha256, coding)
+        if self._place is None or path is None:
+            return False
+        try:
+            _copy(proven_chunks(self._place.read(path, coding), path, sha256, coding), stream)
+        except (UnreachableError, MismatchError):
+            stream.seek(0)
+            stream.truncate()
+            return False
+        return True
 
     def _is_proven(self, file: Published, coding: str) -> bool:
         return self._output.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
 
     def _is_hopeless(self, file: Published, coding: str) -> bool:
-        if file.size == 0 or self._tried.get(file.sha256, {}).get(coding) == 0:
+        if file.size == 0 or self._known.was_not_worth_it(file.sha256, coding):
             return True
         return self._cache is not None and self._cache.find(file.sha256, coding) is NOT_WORTH_IT
 

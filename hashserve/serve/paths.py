@@ -7,7 +7,8 @@ whether a symlink leads out of it is for whoever opens it.
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+
+from hashserve.urls import url_of
 
 __all__ = ["decode_path", "is_servable", "native_string", "url_of"]
 
@@ -41,8 +42,3 @@ def decode_path(native: str) -> str | None:
 def native_string(text: str) -> str:
     """Turn text into a native string: the code points of its UTF-8 bytes."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def url_of(path: str) -> str:
-    """Percent-encode a path for use in a URL; slashes stay."""
-    return quote(path.encode("utf-8", "surrogateescape"), safe="/~!$&'()*+,;=:@")

@@ -1,0 +1,48 @@
+"""What another tool fingerprinted already: it keeps its name, and is not hashed a second time.
+
+Law: a bundler's own manifest, or a pattern that the caller gave, says so; never the look of a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from hashserve.fingerprints import without_fingerprint
+from hashserve.importers import find_manifest, load_manifest
+from hashserve.manifest import MANIFEST_NAME
+
+__all__ = ["already_fingerprinted"]
+
+
+def already_fingerprinted(
+    roots: Sequence[str], paths: Sequence[str], patterns: Sequence[str]
+) -> dict[str, str]:
+    """Tell which of the source's ``paths`` keep their name, and each one's logical path.
+
+    The logical path is the one that the tool's manifest states, else the name without its
+    fingerprint, else the name itself. Raises `ManifestError` for a tool's manifest that is broken.
+    """
+    present = set(paths)
+    kept: dict[str, str] = {}
+    for path in paths:
+        if any(fnmatchcase(path, pattern) for pattern in patterns):
+            kept[path] = without_fingerprint(path) or path
+    for root in roots:
+        location = find_manifest(root)
+        if location is None or location.endswith(MANIFEST_NAME):
+            continue
+        manifest = load_manifest(location, root=root)
+        logical = {path: name for name, path in manifest.paths.items()}
+        kept.update((path, logical.get(path, path)) for path in manifest.files if path in present)
+    return _each_once(kept, present)
+
+
+def _each_once(kept: dict[str, str], present: set[str]) -> dict[str, str]:
+    """Leave a file its own name as logical path where that other one is taken."""
+    taken = present - kept.keys()
+    result = {}
+    for path, logical_path in sorted(kept.items()):
+        result[path] = path if logical_path in taken else logical_path
+        taken.add(result[path])
+    return result

@@ -1,0 +1,42 @@
+"""The import map: module names that stay, to the fingerprinted URLs of today.
+
+Law: with it, a script may import another by a name that never changes, so a change in a leaf
+renames the leaf alone. Source: HTML standard, 8.1.6.2 (import maps), and its ``integrity`` key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from hashserve.build.references import language_of
+from hashserve.build.variants import Published
+from hashserve.digests import integrity_of
+from hashserve.errors import SettingError
+from hashserve.urls import url_of
+
+__all__ = ["import_map"]
+
+
+def import_map(published: Mapping[str, Published], bare: Mapping[str, str], prefix: str) -> str:
+    """Write the import map of a release as JSON.
+
+    It maps, for every script, its unhashed URL (which is what a relative import resolves to) and its
+    logical path, and each ``bare`` specifier for the logical path that it stands for, to the
+    fingerprinted URL under ``prefix``; and each such URL to its integrity. Raises `SettingError` for
+    a bare specifier that stands for no script of the tree.
+    """
+    imports: dict[str, str] = {}
+    integrity: dict[str, str] = {}
+    for logical_path, file in sorted(published.items()):
+        if language_of(logical_path) in ("js", "mjs"):
+            url = url_of(prefix + file.path)
+            imports[url_of(prefix + logical_path)] = imports[logical_path] = url
+            integrity[url] = integrity_of(file.sha256)
+    for specifier, logical_path in sorted(bare.items()):
+        if logical_path not in imports:
+            raise SettingError(
+                "import_map_bare", specifier, f"stands for {logical_path!r}, which is no script here"
+            )
+        imports[specifier] = imports[logical_path]
+    return json.dumps({"imports": imports, "integrity": integrity}, indent=1, ensure_ascii=False) + "\n"

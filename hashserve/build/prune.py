@@ -1,0 +1,123 @@
+"""Pruning: removing what no retained release refers to.
+
+Law: nothing is removed that the manifest in force lists, and nothing that a build did not make.
+The manifest that lists less is in force before the first file goes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from hashserve.build.output import PRIVATE_FOLDER, Output
+from hashserve.build.report import BuildReport
+from hashserve.build.retention import old_releases, retained
+from hashserve.codings import CODINGS
+from hashserve.errors import BuildError, ManifestError
+from hashserve.fingerprints import fingerprint_of
+from hashserve.manifest import MANIFEST_NAME, Manifest, Release
+
+__all__ = ["PruneReport", "prune"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneReport:
+    """What was removed, or would be: release ids, and files with their sizes in bytes."""
+
+    releases: list[str] = field(default_factory=list)
+    files: Mapping[str, int] = field(default_factory=dict)
+    dry_run: bool = False
+
+    @property
+    def freed_bytes(self) -> int:
+        """How many bytes the files have together."""
+        return sum(self.files.values())
+
+
+def prune(
+    out: str | os.PathLike[str],
+    *,
+    keep: int | None = None,
+    keep_days: float | None = None,
+    dry_run: bool = False,
+) -> PruneReport:
+    """Remove from the folder ``out`` what no retained release refers to.
+
+    With ``keep`` or ``keep_days``, releases that these would not retain are dropped first (what is
+    not given retains nothing by itself). With ``dry_run``, nothing changes. Raises `BuildError`
+    where there is no usable manifest: without one, nothing tells what is needed.
+    """
+    root = os.fspath(out)
+    if not os.path.isdir(root):
+        raise BuildError(root, "is not a folder", "name the folder that hashserve build wrote")
+    with Output(root, BuildReport()) as output:
+        manifest = _manifest(output)
+        lesser = (
+            manifest if keep is None and keep_days is None else _lesser(manifest, keep or 1, keep_days or 0)
+        )
+        files = {path: size for path, size in _sizes(output) if path not in _needed(lesser)}
+        removable = {
+            path: size for path, size in files.items() if output.made(path) or _is_ours(output, path)
+        }
+        dropped = {release.id for release in manifest.releases} - {release.id for release in lesser.releases}
+        if not dry_run:
+            if dropped:
+                lesser.write(output.location(MANIFEST_NAME))
+            for path in removable:
+                output.remove(path)
+            output.forget(removable)
+    return PruneReport(releases=sorted(dropped), files=removable, dry_run=dry_run)
+
+
+def _manifest(output: Output) -> Manifest:
+    location = output.location(MANIFEST_NAME)
+    try:
+        return Manifest.load(location)
+    except OSError as error:
+        raise BuildError(
+            location, f"cannot be read: {error.strerror}", "build first: nothing was removed"
+        ) from error
+    except ManifestError as error:
+        raise BuildError(location, f"is broken: {error}", "build first: nothing was removed") from error
+
+
+def _lesser(manifest: Manifest, keep: int, keep_days: float) -> Manifest:
+    """Give the manifest without the releases that are not to be retained, and their files."""
+    now = int(time.time())
+    candidates = old_releases(manifest, now)
+    kept = retained(candidates, release=manifest.release, keep=keep, keep_days=keep_days, now=now)
+    ids = {old.id for old in kept}
+    releases: list[Release] = [release for release in manifest.releases if release.id in ids]
+    needed = {*manifest.paths.values(), *(path for old in kept for path in old.paths.values())}
+    files = {path: row for path, row in manifest.files.items() if path in needed}
+    return replace(manifest, releases=tuple(releases), files=files)
+
+
+def _needed(manifest: Manifest) -> frozenset[str]:
+    """List every path that a retained release refers to, under each of its names, with its variants."""
+    paths = {*manifest.files, *manifest.paths, *manifest.paths.values()}
+    for release in manifest.releases:
+        paths.update(manifest.paths_of(release))
+    suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
+    return frozenset({MANIFEST_NAME, *(path + suffix for path in paths for suffix in suffixes)})
+
+
+def _sizes(output: Output) -> Iterator[tuple[str, int]]:
+    for folder, folders, names in os.walk(output.root):
+        if PRIVATE_FOLDER in folders:
+            folders.remove(PRIVATE_FOLDER)
+        for name in sorted(names):
+            location = os.path.join(folder, name)
+            if os.path.isfile(location) and not os.path.islink(location):
+                path = os.path.relpath(location, output.root).replace(os.sep, "/")
+                yield path, os.stat(location).st_size
+
+
+def _is_ours(output: Output, path: str) -> bool:
+    """Whether a file that no memory tells of was made by a build: its name is its content's."""
+    for coding in CODINGS.values():
+        path = path.removesuffix(coding.suffix)
+    token = fingerprint_of(path)
+    return token is not None and output.token(path, len(token)) == token

@@ -1,0 +1,74 @@
+"""How a build is to be done.
+
+Law: a setting that cannot mean anything is refused before anything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import get_args
+
+from hashserve.build.compress import DEFAULT_CODINGS
+from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.retention import DEFAULT_KEEP, DEFAULT_KEEP_DAYS
+from hashserve.build.scan import JsReferences
+from hashserve.build.source import DEFAULT_IGNORE
+from hashserve.codings import CODINGS
+from hashserve.errors import SettingError
+
+__all__ = ["BuildSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSettings:
+    """How a build is to be done; raises `SettingError`.
+
+    * ``prefix``: the URL path that the output is served under, with a slash at both ends;
+    * ``ignore``: patterns of file names, or of paths where they hold a slash, that are left out;
+    * ``codings``: content codings of the variants: ``br``, ``gzip``, ``zstd``;
+    * ``fingerprinter``: the digest, and how much of it stands in names;
+    * ``js_references``: which references in scripts are rewritten: all (``rewrite``), those that no
+      import map has a say in (``import-map``), or none (``off``);
+    * ``import_map``: a file to write the import map to; ``import_map_bare`` maps bare specifiers to
+      the logical paths that they stand for in it;
+    * ``already_hashed``: patterns of paths that another tool fingerprinted and that keep their name,
+      beside those that such a tool's manifest in a source folder lists;
+    * ``strict``: publish nothing if anything is found wrong;
+    * ``keep``, ``keep_days``: how many releases stay served, the new one counted, and for how many
+      days after they were replaced the others do;
+    * ``previous``: a folder or a site that has the last release, and ``require_previous`` whether
+      the build fails without it;
+    * ``cache``: a folder that compressed files are kept in between builds.
+    """
+
+    prefix: str = "/static/"
+    ignore: Sequence[str] = DEFAULT_IGNORE
+    codings: Sequence[str] = DEFAULT_CODINGS
+    fingerprinter: Fingerprinter = field(default_factory=Fingerprinter)
+    js_references: JsReferences = "rewrite"
+    import_map: str | None = None
+    import_map_bare: Mapping[str, str] = field(default_factory=dict)
+    already_hashed: Sequence[str] = ()
+    strict: bool = False
+    keep: int = DEFAULT_KEEP
+    keep_days: float = DEFAULT_KEEP_DAYS
+    previous: str | None = None
+    require_previous: bool = False
+    cache: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.prefix.startswith("/") and self.prefix.endswith("/")) or "//" in self.prefix:
+            raise SettingError("prefix", self.prefix, "must be a URL path that starts and ends with a slash")
+        for coding in self.codings:
+            if coding not in CODINGS or self.codings.count(coding) > 1:
+                raise SettingError("codings", coding, f"must be among {', '.join(CODINGS)}, each once")
+        if self.js_references not in get_args(JsReferences):
+            choices = ", ".join(get_args(JsReferences))
+            raise SettingError("js_references", self.js_references, f"must be one of {choices}")
+        if self.keep < 1:
+            raise SettingError("keep", self.keep, "must be 1 or more: the new release counts")
+        if not self.keep_days >= 0:
+            raise SettingError("keep_days", self.keep_days, "must be 0 or more")
+        if self.require_previous and self.previous is None:
+            raise SettingError("require_previous", True, "needs previous: where is the last release?")
