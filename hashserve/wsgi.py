@@ -73,6 +73,8 @@ class HashServe:
     * ``spa_fallback``: a file below the root that answers navigations which neither a file nor the
       application (it said 404) knows;
     * ``follow_symlinks``: serve links that leave the root (False);
+    * ``publish_manifest``: serve the manifest at ``.well-known/hashserve.json`` below the prefix, so that
+      the next ``hashserve build --previous URL`` can bring over what old pages still need (False);
     * ``nosniff``: send ``X-Content-Type-Options: nosniff`` (True);
     * ``url_base``: what `url` puts before each path: a CDN's origin, or a mount point;
     * ``check_interval``: how often, in seconds, a new manifest is looked for (1.0);
@@ -104,6 +106,7 @@ class HashServe:
         on_missing: Literal["pass", "404"] = "pass",
         spa_fallback: str | None = None,
         follow_symlinks: bool = False,
+        publish_manifest: bool = False,
         nosniff: bool = True,
         url_base: str = "",
         check_interval: float = 1.0,
@@ -143,6 +146,7 @@ class HashServe:
             index_file="index.html" if index_file is True else index_file or None,
             spa_fallback=spa_fallback,
             follow_symlinks=follow_symlinks,
+            publish_manifest=publish_manifest,
             check_interval=0.0 if autorefresh else check_interval,
             body_budget=body_budget,
             largest_body=largest_body,

@@ -92,6 +92,15 @@ class LiveFiles:
             return None
         return self._asset(path, location, status)
 
+    def find_even_hidden(self, path: str) -> Asset | None:
+        """Find a regular file at ``path`` whether or not it is hidden. Raises `OSError`."""
+        location = self.root.path + path
+        try:
+            status = os.stat(location)
+        except FileNotFoundError:
+            return None
+        return self._asset(path, location, status)
+
     def _asset(self, path: str, location: str, status: os.stat_result) -> Asset:
         # Signatures of before the inspection: whatever changes during it is seen at the next request.
         signatures = (signature(status), *variant_signatures(location))

@@ -21,6 +21,7 @@ from hashserve.serve.live import Directory, LiveFiles
 from hashserve.serve.paths import is_servable, url_of
 from hashserve.serve.policy import IMMUTABLE, Policy
 from hashserve.serve.representations import Asset
+from hashserve.urls import PUBLISHED_MANIFEST
 
 __all__ = ["Fingerprinted", "Found", "Live", "Mount", "Moved"]
 
@@ -62,9 +63,11 @@ class Mount:
         *,
         manifest_name: str | None = None,
         index_file: str | None = None,
+        publish_manifest: bool = False,
         memo_size: int,
     ) -> None:
         self.root = root
+        self._publish_manifest = publish_manifest
         self._policy = policy
         self._bodies = bodies
         self._index_file = index_file
@@ -112,6 +115,8 @@ class Mount:
 
     def find(self, path: str, query: str) -> Found | None:
         """Find what a path below the prefix names; None where that is nothing. Raises `OSError`."""
+        if path == PUBLISHED_MANIFEST and self._publish_manifest:
+            return self._find_manifest()
         if self.table is not None and is_servable(path):
             asset = self.table.asset(path)
             if asset is not None:
@@ -119,6 +124,11 @@ class Mount:
         if self._index_file is not None:
             return self._find_with_index(path, query, self._index_file)
         return self._find_live(path, query)
+
+    def _find_manifest(self) -> Live | None:
+        """Find the manifest itself, for whoever builds the next release and brings this one over."""
+        asset = self.live.find_even_hidden(MANIFEST_NAME)
+        return None if asset is None else Live(asset.with_cache_control("no-store"))
 
     def find_bare(self, query: str) -> Moved | None:
         """Find what the prefix without its last slash names: the way to the index file, if there is one."""

@@ -47,6 +47,7 @@ class SiteSettings:
     index_file: str | None = None
     spa_fallback: str | None = None
     follow_symlinks: bool = False
+    publish_manifest: bool = False
     check_interval: float = 1.0
     body_budget: int = DEFAULT_BUDGET
     largest_body: int = DEFAULT_LARGEST
@@ -103,6 +104,7 @@ class Site:
             self.bodies,
             manifest_name=manifest_name,
             index_file=self.settings.index_file,
+            publish_manifest=self.settings.publish_manifest,
             memo_size=self.settings.memo_size,
         )
         self.mounts = (mount, *self.mounts)
