@@ -88,10 +88,9 @@ def load_manifest(path: str | os.PathLike[str], *, root: str | os.PathLike[str] 
     if os.path.basename(source) == MANIFEST_NAME:
         return Manifest.load(source)
     with open(source, "rb") as stream:
-        text = stream.read()
-    document = parse_json(text, source)
+        document = parse_json(stream.read(), source)
     if type(document) is dict and "paths" in document and "version" in document:
-        return Manifest.loads(text, source=source)
+        return Manifest.of(document, source=source)
     folder, way_down = _place(source, root)
     return _below(way_down, _import(document, source, folder))
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import request_cost, start
 from benchmarks.__main__ import ALL
-from benchmarks.corpus import bundle, compressed
+from benchmarks.corpus import Site, build_many, bundle, compressed
 from benchmarks.harness import (
     Sample,
     Series,
@@ -119,7 +119,7 @@ def test_a_worker_that_fails_says_why() -> None:
 
 @pytest.mark.parametrize("case", request_cost.CASES, ids=lambda case: case.name)
 def test_an_environ_is_like_a_browsers(case: request_cost.Case) -> None:
-    site = request_cost.Site(root="", hashed="a", unhashed="b", film="c", sizes={})
+    site = Site(root="", hashed="a", unhashed="b", film="c", sizes={})
 
     assert 33 <= len(request_cost.environ_of(case, site)) <= 40
 
@@ -193,7 +193,7 @@ def test_the_bundle_leaves_about_23_kb_of_brotli() -> None:
 
 
 def test_a_tree_of_many_has_that_many_files_and_a_true_manifest(tmp_path: Path) -> None:
-    path = start.build_many(tmp_path, 250)
+    path = build_many(tmp_path, 250)
 
     manifest = Manifest.load(tmp_path / "staticfiles.json")
     assert len(manifest.files) == 250

@@ -1,0 +1,211 @@
+"""The corpus: real files, the same for everyone who has the same Django, and no network.
+
+Law: what is served was written by people for browsers; only names and the one large file, which
+stands for a film, are made up. Whatever a tree's manifest says of its files is true.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from hashlib import md5
+from importlib.util import find_spec
+from itertools import count, islice
+from pathlib import Path
+
+import brotli
+
+from hashserve.digests import digest_of
+from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, format_row, release_id
+
+__all__ = [
+    "FINGERPRINT",
+    "Site",
+    "admin_files",
+    "build_many",
+    "build_site",
+    "bundle",
+    "publish_plainly",
+]
+
+FINGERPRINT = r"\.[0-9a-f]{12}\."
+"""What is fingerprinted in these trees: WhiteNoise is told by this expression."""
+
+SETTLING = 2.1
+"""How long, in seconds, after its last change hashserve trusts a live file's times."""
+
+_FILM_SIZE = 5 * 1024 * 1024
+_LARGEST = 40_000
+_CODINGS = ("br", "gzip")
+_SUFFIXES = {"br": ".br", "gzip": ".gz"}
+_BUNDLED = ("js/vendor/select2/select2.full.min.js", "js/SelectFilter2.js", "js/inlines.js")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The bytes of a file and of its variants, by coding."""
+
+    identity: bytes
+    variants: dict[str, bytes]
+
+    @property
+    def token(self) -> str:
+        """The fingerprint, as Django derives it."""
+        return md5(self.identity, usedforsecurity=False).hexdigest()[:12]
+
+    def record(self, path: str) -> AssetRecord:
+        """Describe the content for a manifest."""
+        sizes = {coding: len(body) for coding, body in self.variants.items()}
+        sha256 = digest_of([self.identity])
+        return AssetRecord(path=path, size=len(self.identity), sha256=sha256, variants=sizes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The tree that requests are sent to: paths below the root, sizes in bytes."""
+
+    root: str
+    hashed: str
+    unhashed: str
+    film: str
+    sizes: dict[str, int]
+
+
+@cache
+def admin_files() -> dict[str, bytes]:
+    """Read the static files of the installed Django's admin, by path, in order."""
+    found = find_spec("django.contrib.admin")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("the corpus is Django's admin: install hashserve[bench]")
+    top = Path(found.origin).parent / "static" / "admin"
+    files = sorted(path for path in top.rglob("*") if path.is_file())
+    return {path.relative_to(top).as_posix(): path.read_bytes() for path in files}
+
+
+def bundle() -> bytes:
+    """Join scripts of the admin as a bundler would: about 110 kB, 23 kB of them left by brotli."""
+    return b";\n".join(admin_files()[path] for path in _BUNDLED)
+
+
+def compressed(identity: bytes) -> Content:
+    """Compress as hard as a build does: brotli 11, gzip 9."""
+    variants = {"br": brotli.compress(identity, quality=11), "gzip": gzip.compress(identity, 9, mtime=0)}
+    return Content(identity=identity, variants=variants)
+
+
+@cache
+def compressible() -> dict[str, Content]:
+    """Give the admin's files up to 40 kB whose variants are smaller than they are."""
+    small = {path: body for path, body in admin_files().items() if 0 < len(body) <= _LARGEST}
+    contents = {path: compressed(body) for path, body in small.items()}
+    return {
+        path: content
+        for path, content in contents.items()
+        if all(len(body) < len(content.identity) for body in content.variants.values())
+    }
+
+
+def build_site(root: Path) -> Site:
+    """Make a site: the admin's files, fingerprinted and not, a bundle, and a film of 5 MB.
+
+    Waits until the files are old enough for their times to be trusted.
+    """
+    main = compressed(bundle())
+    film = Content(identity=random.Random(5).randbytes(_FILM_SIZE), variants={})
+    contents = {**compressible(), "js/bundle.js": main, "media/film.mp4": film}
+    names = {logical: fingerprinted(logical, content) for logical, content in contents.items()}
+    for logical, content in contents.items():
+        put(root, logical, content)
+        put(root, names[logical], content)
+    publish(root, names, [content.record(names[logical]) for logical, content in contents.items()])
+    time.sleep(SETTLING)
+    sizes = {"identity": len(main.identity), **{name: len(body) for name, body in main.variants.items()}}
+    return Site(
+        root=str(root),
+        hashed=names["js/bundle.js"],
+        unhashed="js/bundle.js",
+        film=names["media/film.mp4"],
+        sizes=sizes,
+    )
+
+
+def build_many(root: Path, number: int) -> str:
+    """Make ``number`` fingerprinted files with two variants each; gives the path of the last one.
+
+    The contents come round again in folders of other names. Equal files are hard links to one,
+    which spares the disk; names, stats and manifest are as many as if they were copies.
+    """
+    names, records = {}, []
+    originals: dict[str, Path] = {}
+    for folder, (original, content) in islice(_many(), number):
+        logical = f"{folder}/{original}"
+        path = names[logical] = fingerprinted(logical, content)
+        records.append(content.record(path))
+        first = originals.setdefault(original, root / path)
+        if first == root / path:
+            put(root, path, content)
+        else:
+            _link(first, root / path)
+    publish(root, names, records)
+    return path
+
+
+def _many() -> Iterator[tuple[str, tuple[str, Content]]]:
+    for number in count():
+        for item in compressible().items():
+            yield f"app-{number:04}/static", item
+
+
+def _link(first: Path, other: Path) -> None:
+    other.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in ("", *_SUFFIXES.values()):
+        _link_or_copy(f"{first}{suffix}", f"{other}{suffix}")
+
+
+def _link_or_copy(first: str, other: str) -> None:
+    try:
+        os.link(first, other)
+    except OSError:  # a file system without links, or a file that has too many
+        shutil.copyfile(first, other)
+
+
+def fingerprinted(logical_path: str, content: Content) -> str:
+    """Put the fingerprint of a file's content into its path, as Django does."""
+    stem, extension = os.path.splitext(logical_path)
+    return f"{stem}.{content.token}{extension}"
+
+
+def put(root: Path, path: str, content: Content) -> None:
+    """Write a file and its variants."""
+    location = root / path
+    location.parent.mkdir(parents=True, exist_ok=True)
+    location.write_bytes(content.identity)
+    for coding, body in content.variants.items():
+        Path(f"{location}{_SUFFIXES[coding]}").write_bytes(body)
+
+
+def publish(root: Path, names: dict[str, str], records: list[AssetRecord]) -> None:
+    """Write the manifest, as ``hashserve build`` does."""
+    manifest = Manifest(
+        paths=names,
+        files={record.path: format_row(record, _CODINGS) for record in records},
+        codings=_CODINGS,
+        release=release_id(names),
+        created=1_700_000_000,
+        prefix="/static/",
+    )
+    manifest.write(root / MANIFEST_NAME)
+
+
+def publish_plainly(root: Path, name: str) -> None:
+    """Write, beside a tree's manifest, the one that Django itself would have written."""
+    known = Manifest.load(root / MANIFEST_NAME)
+    document = {"paths": dict(known.paths), "version": "1.1", "hash": known.release}
+    (root / name).write_text(json.dumps(document), encoding="utf-8")

@@ -1,0 +1,198 @@
+"""Samples: how they are taken, and what is concluded from them.
+
+Law: whatever is compared is measured in turns (A B C, A B C, ...), so that a machine which slows
+down slows all of it; ratios are made within a turn, and medians of them after that.
+
+pyperf is not used: it takes every sample of A, in all of its processes, before the first one of B,
+so on a shared machine the ratio of two of its results is also the ratio of two moments. What it
+does well is done here as it does it: calibrated loops, warm-ups, many fresh processes, medians.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import get_clock_info, perf_counter, thread_time
+from typing import Any
+
+__all__ = [
+    "CLOCK",
+    "PROJECT",
+    "Sample",
+    "Series",
+    "Summary",
+    "WorkerError",
+    "calibrate",
+    "in_turns",
+    "rotated",
+    "run_worker",
+    "summarize",
+    "timed_in_turns",
+]
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder that ``python -m benchmarks`` is run in."""
+
+Drive = Callable[[int], object]
+"""Does what is measured as many times as it is told."""
+
+CLOCK = thread_time if get_clock_info("thread_time").resolution < 1e-6 else perf_counter
+"""Seconds on the processor, which other processes do not add to, where they are told finely enough."""
+
+
+class WorkerError(Exception):
+    """Tell that a process which should have taken samples failed; holds what it said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One value of one ``metric`` (its unit is in its name) of one subject in one case.
+
+    ``process`` numbers the fresh interpreters, ``turn`` the rounds within each: samples that
+    agree in both were taken right after each other.
+    """
+
+    case: str
+    subject: str
+    metric: str
+    process: int
+    turn: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The median of ``count`` values, and the quartiles that half of them lie between."""
+
+    median: float
+    low: float
+    high: float
+    count: int
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the quartiles, as a part of the median."""
+        return (self.high - self.low) / 2 / abs(self.median) if self.median else 0.0
+
+
+def summarize(values: Iterable[float]) -> Summary:
+    """Summarize values; raises `ValueError` if there are none."""
+    known = list(values)
+    if not known:
+        raise ValueError("nothing was measured")
+    if len(known) == 1:
+        return Summary(median=known[0], low=known[0], high=known[0], count=1)
+    low, median, high = statistics.quantiles(known, n=4, method="inclusive")
+    return Summary(median=median, low=low, high=high, count=len(known))
+
+
+class Series:
+    """All samples of a run, to be asked for by case, subject and metric."""
+
+    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+        self.samples: list[Sample] = []
+        self._values: dict[tuple[str, str, str], dict[tuple[int, int], float]] = defaultdict(dict)
+        self.extend(samples)
+
+    def extend(self, samples: Iterable[Sample]) -> None:
+        """Add samples."""
+        for sample in samples:
+            self.samples.append(sample)
+            key = (sample.case, sample.subject, sample.metric)
+            self._values[key][sample.process, sample.turn] = sample.value
+
+    def has(self, case: str, subject: str, metric: str) -> bool:
+        """Whether anything was measured of a subject in a case."""
+        return bool(self._values.get((case, subject, metric)))
+
+    def summary(self, case: str, subject: str, metric: str, *, minus: str | None = None) -> Summary:
+        """Summarize a subject's values, less those of the subject ``minus`` in the same turn."""
+        own = self._of(case, subject, metric)
+        other = self._of(case, minus, metric) if minus is not None else {}
+        return summarize(value - other.get(turn, 0.0) for turn, value in own.items())
+
+    def ratio(self, case: str, over: str, under: str, metric: str, *, minus: str | None = None) -> Summary:
+        """Summarize ``over`` / ``under``, turn by turn, each less ``minus`` in that turn first.
+
+        A turn in which nothing is left of ``under`` has no ratio.
+        """
+        overs, unders = self._of(case, over, metric), self._of(case, under, metric)
+        less = self._of(case, minus, metric) if minus is not None else {}
+        pairs = [
+            (overs[turn] - less.get(turn, 0.0), unders[turn] - less.get(turn, 0.0))
+            for turn in overs
+            if turn in unders
+        ]
+        return summarize(above / below for above, below in pairs if below > 0)
+
+    def _of(self, case: str, subject: str, metric: str) -> dict[tuple[int, int], float]:
+        return self._values.get((case, subject, metric), {})
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Give every sample as JSON can hold it."""
+        return [asdict(sample) for sample in self.samples]
+
+
+def calibrate(drive: Drive, least_seconds: float) -> int:
+    """Find how many loops of ``drive`` take at least ``least_seconds``; warms it up by the way."""
+    loops = 1
+    while True:
+        seconds = _time(drive, loops)
+        if seconds >= least_seconds:
+            return loops
+        needed = loops * least_seconds / max(seconds, 1e-9)
+        loops = max(loops + 1, min(int(needed * 1.1), loops * 10))
+
+
+def timed_in_turns(
+    drives: Mapping[str, Drive], *, turns: int, least_seconds: float, first: int = 0
+) -> Iterator[tuple[int, str, float]]:
+    """Time each drive once a turn; gives turn, name, and the seconds that one loop took.
+
+    The seconds are the processor's (`CLOCK`). The order starts with drive number ``first``, so that
+    over several processes each of them is the first. The collector stays on, as it does in servers.
+    """
+    loops = {name: calibrate(drive, least_seconds) for name, drive in drives.items()}
+    gc.collect()
+    gc.freeze()
+    for turn, name in in_turns(rotated(list(drives), first), turns):
+        yield turn, name, _time(drives[name], loops[name]) / loops[name]
+    gc.unfreeze()
+
+
+def _time(drive: Drive, loops: int) -> float:
+    started = CLOCK()
+    drive(loops)
+    return CLOCK() - started
+
+
+def in_turns(names: Sequence[str], turns: int) -> Iterator[tuple[int, str]]:
+    """Give every name once a turn: A B C, A B C, ..."""
+    for turn in range(turns):
+        for name in names:
+            yield turn, name
+
+
+def rotated(names: Sequence[str], first: int) -> list[str]:
+    """Give the names from number ``first`` on, the ones before it last."""
+    start = first % len(names) if names else 0
+    return [*names[start:], *names[:start]]
+
+
+def run_worker(module: str, arguments: Mapping[str, Any], *, under: Sequence[str] = ()) -> Any:
+    """Run ``python -m module --worker ...`` in a fresh interpreter; gives the JSON that it prints.
+
+    ``under`` is a command to run it under, such as ``strace``. Raises `WorkerError`.
+    """
+    command = [*under, sys.executable, "-m", module, "--worker", json.dumps(dict(arguments))]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise WorkerError(f"{module} failed with {arguments}:\n{done.stderr[-4000:]}")
+    return json.loads(done.stdout)

@@ -1,0 +1,433 @@
+"""What one request costs in process: hashserve, WhiteNoise, and an application that does nothing else.
+
+No server and no socket: an environ as gunicorn makes it for Chromium goes in, new for each request;
+status and fields are kept and the body is consumed and closed, as servers do. The costs in the
+tables are without the driver's own loop, which is measured in the same turns (``driver``): the
+same work around a body that is already there. Ratios are given without the loop and with it. Times
+are the processor's, so that other work on the machine counts as little as it can.
+
+The constant application is the limit: it gives the same bytes and the same fields as hashserve, the
+list made anew each time because the server may change it. For the film it opens the file, as the
+plainest application would. Page cache and every memo are warm.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import repeat
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+from wsgiref.util import FileWrapper
+
+from whitenoise import WhiteNoise
+
+from benchmarks.corpus import FINGERPRINT, Site, build_site
+from benchmarks.harness import Sample, Series, Summary, run_worker, timed_in_turns
+from benchmarks.options import Options, main
+from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
+from hashserve import HashServe
+from hashserve.serve.files import BLOCK_SIZE
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["CASES", "Case", "Exchange", "environ_of", "run", "work"]
+
+METRIC = "seconds"
+DRIVER, CONSTANT, HASHSERVE, WHITENOISE = "driver", "constant", "hashserve", "WhiteNoise"
+
+CHROMIUM = "gzip, deflate, br, zstd"
+PAGE = b"<!doctype html><title>Sign in</title>" + b"<p>A page.</p>" * 200
+PAGE_FIELDS = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(PAGE)))]
+
+
+FILM_NOTE = (
+    f"A block of the 5 MB is {BLOCK_SIZE // 1024} kB from hashserve and from the constant application (which "
+    "opens the file each time), and the wrapper's own 8 kB from WhiteNoise; servers with sendfile read none."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One kind of request. ``path`` names a path of the site, or is one of the application's.
+
+    ``revalidates`` sends the entity-tag that the server gave before; ``reads`` is how much of the
+    body is consumed.
+    """
+
+    name: str
+    path: str = "hashed"
+    method: str = "GET"
+    fields: Mapping[str, str] = field(default_factory=dict)
+    revalidates: bool = False
+    reads: str = "all"
+    status: str = "200"
+
+
+IDENTITY_ONLY = {"HTTP_ACCEPT_ENCODING": "identity"}
+
+CASES = (
+    Case(name="hit, br"),
+    Case(name="hit, gzip", fields={"HTTP_ACCEPT_ENCODING": "gzip, deflate"}),
+    Case(name="hit, identity", fields=IDENTITY_ONLY),
+    Case(name="304", revalidates=True, status="304"),
+    Case(name="HEAD", method="HEAD"),
+    Case(name="range, 1 byte", fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-0"}, status="206"),
+    Case(name="range, 100 bytes", fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-99"}, status="206"),
+    Case(name="unhashed file, br", path="unhashed"),
+    Case(name="5 MB, first block", path="film", reads="first"),
+    Case(name="5 MB, whole", path="film"),
+    Case(name="not static", path="/accounts/login/"),
+)
+
+
+def environ_of(case: Case, site: Site) -> WSGIEnvironment:
+    """Make the environ that gunicorn makes of Chromium's request, TLS ended by a proxy."""
+    path = case.path if case.path.startswith("/") else f"/static/{getattr(site, case.path)}"
+    return {
+        "wsgi.errors": sys.stderr,
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.input_terminated": True,
+        "wsgi.input": io.BytesIO(),
+        "wsgi.url_scheme": "https",
+        "SERVER_SOFTWARE": "gunicorn/23.0.0",
+        "REQUEST_METHOD": case.method,
+        "QUERY_STRING": "",
+        "RAW_URI": path,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "www.example.com",
+        "HTTP_CONNECTION": "keep-alive",
+        "HTTP_SEC_CH_UA_PLATFORM": '"Linux"',
+        "HTTP_USER_AGENT": (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Chrome/140.0.0.0 Safari/537.36"
+        ),
+        "HTTP_SEC_CH_UA": '"Chromium";v="140", "Not=A?Brand";v="24", "Google Chrome";v="140"',
+        "HTTP_SEC_CH_UA_MOBILE": "?0",
+        "HTTP_ACCEPT": "*/*",
+        "HTTP_SEC_FETCH_SITE": "same-origin",
+        "HTTP_SEC_FETCH_MODE": "no-cors",
+        "HTTP_SEC_FETCH_DEST": "script",
+        "HTTP_REFERER": "https://www.example.com/",
+        "HTTP_ACCEPT_ENCODING": CHROMIUM,
+        "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.9,de;q=0.8",
+        "HTTP_COOKIE": "csrftoken=0123456789abcdefghijklmnopqrstuv; sessionid=zyxwvutsrqponmlkjihgfedcba98",
+        "HTTP_X_FORWARDED_FOR": "192.0.2.7",
+        "HTTP_X_FORWARDED_PROTO": "https",
+        "REMOTE_ADDR": "127.0.0.1",
+        "REMOTE_PORT": "51234",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8000",
+        "PATH_INFO": path,
+        "SCRIPT_NAME": "",
+        **case.fields,
+    }
+
+
+# The driver: what a server does around an application
+
+
+class Exchange:
+    """What a server keeps of one response."""
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: object = None
+    ) -> Callable[[bytes], object]:
+        """Keep status and fields."""
+        self.status = status
+        self.headers = headers
+        return self.write
+
+    def write(self, chunk: bytes) -> None:
+        """Refuse what no application here does."""
+        raise NotImplementedError
+
+
+Drive = Callable[["WSGIApplication", "WSGIEnvironment", int], None]
+
+
+def drive(application: WSGIApplication, template: WSGIEnvironment, loops: int) -> None:
+    """Send requests and consume the bodies."""
+    for _ in repeat(None, loops):
+        exchange = Exchange()
+        body = application(template.copy(), exchange.start_response)
+        for _ in body:
+            pass
+        if hasattr(body, "close"):
+            body.close()
+
+
+def drive_to_first_block(application: WSGIApplication, template: WSGIEnvironment, loops: int) -> None:
+    """Send requests of clients that leave after the first block."""
+    for _ in repeat(None, loops):
+        exchange = Exchange()
+        body = application(template.copy(), exchange.start_response)
+        for _ in body:
+            break
+        if hasattr(body, "close"):
+            body.close()
+
+
+def drive_nothing(application: WSGIApplication, template: WSGIEnvironment, loops: int) -> None:
+    """Do what `drive` does, but for the call: ``application`` only names the body."""
+    constant = (b"",)
+    for _ in repeat(None, loops):
+        exchange = Exchange()
+        body = constant
+        template.copy(), exchange.start_response
+        for _ in body:
+            pass
+        if hasattr(body, "close"):
+            raise NotImplementedError
+
+
+def own(function: Drive) -> Drive:
+    """Give a copy whose bytecode is its own, so that no subject specialises another's call sites."""
+    code = function.__code__.replace()
+    return FunctionType(code, globals())
+
+
+# The subjects
+
+
+def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer everything with a page: the application that is wrapped."""
+    start_response("200 OK", [*PAGE_FIELDS])
+    return (PAGE,)
+
+
+def constant_application(status: str, headers: list[tuple[str, str]], body: bytes) -> WSGIApplication:
+    """Make the application that gives the same bytes each time, with a new list of fields."""
+    bodies = (body,) if body else ()
+
+    def constant(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(status, [*headers])
+        return bodies
+
+    return constant
+
+
+def opening_application(status: str, headers: list[tuple[str, str]], path: str) -> WSGIApplication:
+    """Make the application that opens the same file each time."""
+
+    def opening(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(status, [*headers])
+        stream = open(path, "rb", buffering=0)  # noqa: SIM115  # the wrapper closes it
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](stream, BLOCK_SIZE)
+        return wrapped
+
+    return opening
+
+
+def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGIEnvironment]]:
+    """Make each subject, with the environ that it gets in this case."""
+    environ = environ_of(case, site)
+    hashserve = HashServe(page, root=site.root, prefix="/static/")
+    whitenoise = WhiteNoise(page, root=site.root, prefix="static/", immutable_file_test=FINGERPRINT)
+    subjects = {
+        HASHSERVE: (hashserve, _asking(case, hashserve, environ)),
+        WHITENOISE: (whitenoise, _asking(case, whitenoise, environ)),
+    }
+    limit = _limit(case, site, *subjects[HASHSERVE])
+    return {DRIVER: (page, environ), CONSTANT: (limit, environ), **subjects}
+
+
+def _limit(case: Case, site: Site, hashserve: WSGIApplication, environ: WSGIEnvironment) -> WSGIApplication:
+    if case.path.startswith("/"):
+        return page
+    status, headers, body = answer_of(hashserve, environ)
+    if case.path == "film":
+        return opening_application(status, headers, f"{site.root}/{site.film}")
+    return constant_application(status, headers, body)
+
+
+def _asking(case: Case, application: WSGIApplication, environ: WSGIEnvironment) -> WSGIEnvironment:
+    if not case.revalidates:
+        return environ
+    _, headers, _ = answer_of(application, environ)
+    return {**environ, "HTTP_IF_NONE_MATCH": dict(headers)["ETag"]}
+
+
+def answer_of(
+    application: WSGIApplication, environ: WSGIEnvironment
+) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Send one request; gives status, fields and body."""
+    exchange = Exchange()
+    body = application(environ.copy(), exchange.start_response)
+    content = b"".join(body)
+    if hasattr(body, "close"):
+        body.close()
+    return exchange.status, exchange.headers, content
+
+
+# The work of one process, and what is concluded from all of them
+
+
+def work(site: dict[str, Any], process: int, turns: int, least_seconds: float, cases: list[str]) -> Any:
+    """Measure every case in this process; gives samples, and what each subject answered."""
+    place = Site(**site)
+    samples, answers = [], {}
+    for case in CASES:
+        if case.name in cases:
+            found, statuses = measure(case, place, process, turns, least_seconds)
+            samples += [asdict(sample) for sample in found]
+            answers[case.name] = statuses
+    return {"samples": samples, "answers": answers}
+
+
+def measure(
+    case: Case, site: Site, process: int, turns: int, least_seconds: float
+) -> tuple[list[Sample], dict[str, str]]:
+    """Measure one case; gives samples, and the status that each subject answered."""
+    subjects = subjects_of(case, site)
+    statuses = checked(case, subjects)
+    drives = {name: _bound(case, name, *subject) for name, subject in subjects.items()}
+    samples = [
+        Sample(case=case.name, subject=name, metric=METRIC, process=process, turn=turn, value=value)
+        for turn, name, value in timed_in_turns(
+            drives, turns=turns, least_seconds=least_seconds, first=process
+        )
+    ]
+    return samples, statuses
+
+
+def checked(case: Case, subjects: Mapping[str, tuple[WSGIApplication, WSGIEnvironment]]) -> dict[str, str]:
+    """Make sure that all give the same, twice; gives the statuses, of which a peer's may differ."""
+    expected = answer_of(*subjects[CONSTANT])[2]
+    statuses = {}
+    for name, subject in subjects.items():
+        if name == DRIVER:
+            continue
+        answer_of(*subject)
+        status, _, body = answer_of(*subject)
+        statuses[name] = status
+        is_expected = status.startswith(case.status) and body == expected
+        if not is_expected and (name != WHITENOISE or status.startswith(case.status)):
+            raise AssertionError(f"{name} answers {case.name} with {status} and {len(body)} bytes")
+    return statuses
+
+
+def _bound(
+    case: Case, name: str, application: WSGIApplication, environ: WSGIEnvironment
+) -> Callable[[int], None]:
+    function = drive_nothing if name == DRIVER else drive if case.reads == "all" else drive_to_first_block
+    driving = own(function)
+    return lambda loops: driving(application, environ, loops)
+
+
+def run(options: Options) -> Report:
+    """Measure everything in several processes."""
+    processes = options.processes or (1 if options.quick else 12)
+    # Short and many: what is compared lies within 20 ms, so a busy machine disturbs few of the pairs.
+    turns, least_seconds = (2, 0.0005) if options.quick else (25, 0.004)
+    report = Report(
+        name="request_cost",
+        settings={"processes": processes, "turns": turns, "least_seconds": least_seconds},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        site = build_site(Path(folder))
+        report.facts["sizes"] = site.sizes
+        task = {"site": asdict(site), "turns": turns, "least_seconds": least_seconds}
+        for process in range(processes):
+            done = run_worker(
+                "benchmarks.request_cost",
+                {**task, "process": process, "cases": [case.name for case in CASES]},
+            )
+            report.series.extend(Sample(**sample) for sample in done["samples"])
+            report.facts["answers"] = done["answers"]
+    report.tables.append(("Cost of one request, without the driver's loop", cost_table(report)))
+    report.tables.append(("Ratios: without the driver's loop, and with it", ratio_table(report.series)))
+    report.targets += targets(report.series)
+    report.notes += notes(report)
+    return report
+
+
+def cost_table(report: Report) -> str:
+    """Give each subject's cost in each case."""
+    subjects = (CONSTANT, HASHSERVE, WHITENOISE)
+    rows = []
+    for case in CASES:
+        costs = [report.series.summary(case.name, name, METRIC, minus=DRIVER) for name in subjects]
+        loop = report.series.summary(case.name, DRIVER, METRIC)
+        rows.append((case.name, *(quantity(cost, " us", per_unit=1e-6) for cost in (*costs, loop))))
+    return markdown_table(("case", CONSTANT, HASHSERVE, WHITENOISE, "driver's loop"), rows)
+
+
+def ratio_table(series: Series) -> str:
+    """Give the ratios in each case."""
+    rows = []
+    for case in CASES:
+        pairs = ((WHITENOISE, HASHSERVE), (HASHSERVE, CONSTANT))
+        ratios = [
+            series.ratio(case.name, over, under, METRIC, minus=minus)
+            for over, under in pairs
+            for minus in (DRIVER, None)
+        ]
+        rows.append((case.name, *(quantity(ratio, "x") for ratio in ratios)))
+    peers = f"{WHITENOISE} / {HASHSERVE}", f"{HASHSERVE} / {CONSTANT}"
+    head = [f"{peer}, {how}" for peer in peers for how in ("without", "with")]
+    return markdown_table(("case", *head), rows)
+
+
+def added_cost(series: Series) -> tuple[Summary, Summary, Summary]:
+    """Give what hashserve and WhiteNoise add to a request that is not static, and the ratio."""
+    case = CASES[-1].name
+    return (
+        series.summary(case, HASHSERVE, METRIC, minus=CONSTANT),
+        series.summary(case, WHITENOISE, METRIC, minus=CONSTANT),
+        series.ratio(case, HASHSERVE, WHITENOISE, METRIC, minus=CONSTANT),
+    )
+
+
+def targets(series: Series) -> list[Target]:
+    """Judge what was found."""
+    hit, revalidation = CASES[0].name, CASES[3].name
+    found = []
+    for how, minus in (("without the loop", DRIVER), ("with it", None)):
+        rate = series.ratio(hit, WHITENOISE, HASHSERVE, METRIC, minus=minus)
+        cost = series.ratio(hit, HASHSERVE, CONSTANT, METRIC, minus=minus)
+        faster = series.ratio(revalidation, WHITENOISE, HASHSERVE, METRIC, minus=minus)
+        found += [
+            at_least(f"hit: rate over WhiteNoise's, {how}", rate, 15),
+            at_most(f"hit: cost over the constant application's, {how}", cost, 2.2),
+            at_least(f"304: rate over WhiteNoise's, {how}", faster, 1),
+        ]
+    return [*found, at_most("not static: added cost over WhiteNoise's", added_cost(series)[2], 0.5)]
+
+
+def notes(report: Report) -> list[str]:
+    """Say what the tables do not: sizes, added costs, and answers that differ."""
+    ours, theirs, _ = added_cost(report.series)
+    told = [
+        "A hit sends {br:,} bytes of brotli, {gzip:,} of gzip or {identity:,} of identity.".format(
+            **report.facts["sizes"]
+        ),
+        "Added to a request that is not static: hashserve {}, WhiteNoise {}.".format(
+            *(quantity(added, " ns", per_unit=1e-9) for added in (ours, theirs))
+        ),
+        FILM_NOTE,
+    ]
+    for case in CASES:
+        status = report.facts["answers"][case.name][WHITENOISE]
+        if not status.startswith(case.status):
+            told.append(f"WhiteNoise answers “{case.name}” with {status}: its cost there is no peer's.")
+    return told
+
+
+if __name__ == "__main__":
+    main(run, work, __doc__)

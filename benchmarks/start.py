@@ -1,0 +1,331 @@
+"""What a start costs: from the import to the first answer, for trees of 1,000 to 100,000 files.
+
+Each file has two variants, and each sample is taken in a fresh process: construct the application,
+answer one request for the last file of the tree, consume the body. The page and inode caches are
+warm, because the tree was just made: a cold disk is only harder on whoever reads the tree. Memory is
+what the process has more of after its first answer than before the construction (RSS, USS and PSS
+of ``/proc/self/smaps_rollup``; and the highest RSS in between). What the import alone costs is
+measured apart. System calls are counted by strace, in a process that is not timed, where the tree is
+small enough for its patience.
+
+``hashserve, plain`` is hashserve with the manifest as Django writes it, which tells no sizes or
+digests. WhiteNoise needs no manifest and reads none.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any
+from wsgiref.util import setup_testing_defaults
+
+from benchmarks.corpus import FINGERPRINT, build_many, publish_plainly
+from benchmarks.harness import PROJECT, Sample, Series, Summary, in_turns, rotated, run_worker
+from benchmarks.options import Options, main
+from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+__all__ = ["SUBJECTS", "calls_in_trace", "memory", "run", "work"]
+
+HASHSERVE, PLAIN, WHITENOISE = "hashserve", "hashserve, plain", "WhiteNoise"
+SUBJECTS = (HASHSERVE, PLAIN, WHITENOISE)
+PLAIN_MANIFEST = "django.json"
+
+SIZES = (1_000, 10_000, 50_000)
+JUDGED = 50_000
+LARGEST_TRACED = 10_000
+
+_FIELDS = {"Rss": "rss", "Pss": "pss", "Private_Clean": "uss", "Private_Dirty": "uss"}
+_BEGIN, _END = "benchmark-begins", "benchmark-ends"
+_KINDS = {
+    "stat": re.compile(r"(?:new)?[fl]?stat(?:at|fs|x)?(?:64)?|f?access(?:at2?)?|readlink(?:at)?"),
+    "open": re.compile(r"open(?:at2?)?"),
+    "scan": re.compile(r"getdents(?:64)?"),
+}
+_CALL = re.compile(r"^(?:\d+ +|\[pid +\d+\] )?(\w+)\((.*)")
+
+
+def memory() -> dict[str, int]:
+    """Measure this process: RSS, PSS and USS now, and the highest RSS so far, in bytes; {} if unknown."""
+    try:
+        rollup = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    found: Counter[str] = Counter()
+    for name, size in re.findall(r"^(\w+): +(\d+) kB$", rollup, re.MULTILINE):
+        if name in _FIELDS:
+            found[_FIELDS[name]] += int(size) * 1024
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return {**found, "peak": int(peak[1]) * 1024} if peak else dict(found)
+
+
+def constructor(subject: str) -> Callable[[WSGIApplication, str], WSGIApplication]:
+    """Import a subject; gives what makes it of an application and the root."""
+    if subject == WHITENOISE:
+        from whitenoise import WhiteNoise
+
+        return lambda application, root: WhiteNoise(
+            application, root=root, prefix="static/", immutable_file_test=FINGERPRINT
+        )
+    from hashserve import HashServe
+
+    manifest = PLAIN_MANIFEST if subject == PLAIN else None
+    return lambda application, root: HashServe(application, root=root, prefix="/static/", manifest=manifest)
+
+
+def nothing(environ: object, start_response: object) -> Iterable[bytes]:
+    """Be the wrapped application; it is never called."""
+    raise NotImplementedError
+
+
+def environ_of(path: str) -> dict[str, Any]:
+    """Make the first request's environ."""
+    environ: dict[str, Any] = {"PATH_INFO": f"/static/{path}", "HTTP_ACCEPT_ENCODING": "gzip, deflate, br"}
+    setup_testing_defaults(environ)
+    return environ
+
+
+def work(subject: str, root: str, path: str, *, mark: bool = False) -> Any:
+    """Start once, in this process; gives seconds and bytes by metric."""
+    make = constructor(subject)
+    environ = environ_of(path)
+    gc.collect()
+    before = memory()
+    if mark:
+        os.access(_BEGIN, os.F_OK)
+    started, processor = perf_counter(), process_time()
+    application = make(nothing, root)
+    constructed = perf_counter()
+    status = first_answer(application, environ)
+    finished, processor = perf_counter(), process_time() - processor
+    if mark:
+        os.access(_END, os.F_OK)
+    after = memory()
+    if status != "200 OK":
+        raise AssertionError(f"{subject} answers {status}")
+    added = {name: size - before[name] for name, size in after.items()}
+    seconds = {
+        "first_answer": finished - started,
+        "construction": constructed - started,
+        "processor": processor,
+    }
+    return {
+        **{f"{name}_seconds": value for name, value in seconds.items()},
+        **{f"{name}_bytes": size for name, size in added.items()},
+    }
+
+
+def first_answer(application: WSGIApplication, environ: dict[str, Any]) -> str:
+    """Send a request, consume the body; gives the status."""
+    statuses = []
+
+    def start_response(status: str, headers: object, exc_info: object = None) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return lambda chunk: None
+
+    body = application(environ, start_response)
+    length = sum(map(len, body))
+    if hasattr(body, "close"):
+        body.close()
+    if not length:
+        raise AssertionError("the first answer has no body")
+    return statuses[-1]
+
+
+# What the import costs, in an interpreter that has imported nothing else
+
+_IMPORT = """
+import gc, os, time
+def rss(): return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+gc.collect(); before = rss() if os.path.exists("/proc/self/statm") else 0; started = time.perf_counter()
+import {module}
+seconds = time.perf_counter() - started
+print(seconds, (rss() if before else 0) - before)
+"""
+
+
+def import_samples(subject: str, process: int) -> list[Sample]:
+    """Import a subject in a bare interpreter: seconds, and bytes of RSS."""
+    module = "whitenoise" if subject == WHITENOISE else "hashserve"
+    command = [sys.executable, "-c", _IMPORT.format(module=module)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    seconds, size = done.stdout.split()
+    values = {"seconds": float(seconds), "rss_bytes": float(size)}
+    return [_sample("import", subject, metric, process, value) for metric, value in values.items()]
+
+
+# System calls
+
+
+def trace(subject: str, root: str, path: str) -> dict[str, Any] | None:
+    """Count a start's system calls on the file system; None without strace."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return None
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as log:
+        under = [strace, "-f", "-y", "-s", "4096", "-e", "trace=%file,fstat,getdents64", "-o", log.name]
+        task = {"subject": subject, "root": root, "path": path, "mark": True}
+        run_worker("benchmarks.start", task, under=under)
+        return calls_in_trace(log.read().splitlines(), root)
+
+
+def calls_in_trace(lines: Sequence[str], root: str) -> dict[str, Any]:
+    """Count the calls between the marks by kind, and tell the first ones below ``root``."""
+    first = next(number for number, line in enumerate(lines) if _BEGIN in line)
+    last = next(number for number, line in enumerate(lines) if _END in line)
+    below = [line for line in lines[first + 1 : last] if root in line]
+    calls = [match.groups() for line in below if (match := _CALL.match(line))]
+    counts = Counter(kind for name, _ in calls for kind, names in _KINDS.items() if names.fullmatch(name))
+    shown = [f"{name}({rest}".replace(root, "ROOT")[:200] for name, rest in calls[:20]]
+    return {**{kind: counts[kind] for kind in _KINDS}, "first": shown}
+
+
+# All together
+
+
+def run(options: Options) -> Report:
+    """Start every subject on every tree, in turns."""
+    sizes = (200,) if options.quick else (*SIZES, 100_000) if options.full else SIZES
+    turns = options.processes or (2 if options.quick else 9)
+    report = Report(name="start", settings={"sizes": sizes, "processes": turns, "page_cache": "warm"})
+    for turn, subject in in_turns((HASHSERVE, WHITENOISE), turns):
+        report.series.extend(import_samples(subject, turn))
+    traces = report.facts["system_calls"] = {}
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = build_many(Path(folder), size)
+            publish_plainly(Path(folder), PLAIN_MANIFEST)
+            report.series.extend(start_samples(size, turns, folder, path))
+            if size <= LARGEST_TRACED:
+                traces[str(size)] = {subject: trace(subject, folder, path) for subject in SUBJECTS}
+    conclude(report, sizes)
+    return report
+
+
+def start_samples(size: int, turns: int, root: str, path: str) -> list[Sample]:
+    """Start each subject once a turn, each time in a fresh process."""
+    found = []
+    for turn in range(turns):
+        for subject in rotated(SUBJECTS, turn):
+            values = run_worker("benchmarks.start", {"subject": subject, "root": root, "path": path})
+            case = case_of(size)
+            found += [_sample(case, subject, metric, turn, value) for metric, value in values.items()]
+    return found
+
+
+def case_of(size: int) -> str:
+    """Name the case of a tree of so many files."""
+    return f"{size:,} files"
+
+
+def _sample(case: str, subject: str, metric: str, process: int, value: float) -> Sample:
+    return Sample(case=case, subject=subject, metric=metric, process=process, turn=0, value=value)
+
+
+def conclude(report: Report, sizes: Sequence[int]) -> None:
+    """Make the tables and judge."""
+    report.tables += [
+        ("Import, in a bare interpreter", import_table(report.series)),
+        ("First answer, and added memory", start_table(report.series, sizes)),
+    ]
+    traces = report.facts["system_calls"]
+    if any(found for counts in traces.values() for found in counts.values()):
+        report.tables.append(("System calls below the root, to the first answer", call_table(traces)))
+    else:
+        report.notes.append("System calls were not counted: there is no strace here.")
+    report.targets += targets(report.series, sizes, traces)
+
+
+def import_table(series: Series) -> str:
+    """Give what the imports cost."""
+    rows = [
+        (
+            subject,
+            quantity(series.summary("import", subject, "seconds"), " ms", per_unit=1e-3),
+            quantity(series.summary("import", subject, "rss_bytes"), " MB", per_unit=1e6),
+        )
+        for subject in (HASHSERVE, WHITENOISE)
+    ]
+    return markdown_table(("", "time", "RSS"), rows)
+
+
+def start_table(series: Series, sizes: Sequence[int]) -> str:
+    """Give times, memory and their ratios."""
+    rows = []
+    for size in sizes:
+        for subject in SUBJECTS:
+            case = case_of(size)
+            values = [
+                quantity(series.summary(case, subject, metric), " ms", per_unit=1e-3)
+                for metric in ("first_answer_seconds", "processor_seconds")
+            ]
+            for metric in ("rss_bytes", "uss_bytes", "peak_bytes"):
+                has = series.has(case, subject, metric)
+                values.append(_megabytes(series.summary(case, subject, metric)) if has else "unknown")
+            sooner = series.ratio(case, WHITENOISE, subject, "first_answer_seconds")
+            rows.append((case, subject, *values, quantity(sooner, "x")))
+    head = ("tree", "", "first answer", "of it on CPU", "RSS", "USS", "highest RSS", "sooner than WhiteNoise")
+    return markdown_table(head, rows)
+
+
+def _megabytes(summary: Summary) -> str:
+    return quantity(summary, " MB", per_unit=1e6)
+
+
+def call_table(traces: dict[str, dict[str, Any]]) -> str:
+    """Give the counts of system calls."""
+    rows = [
+        (case_of(int(size)), subject, *(f"{calls[kind]:,}" for kind in _KINDS))
+        for size, counts in traces.items()
+        for subject, calls in counts.items()
+    ]
+    return markdown_table(("tree", "", *_KINDS), rows)
+
+
+def targets(series: Series, sizes: Sequence[int], traces: dict[str, dict[str, Any]]) -> list[Target]:
+    """Judge the tree of 50,000 files, or the largest one that there was."""
+    size = JUDGED if JUDGED in sizes else max(sizes)
+    case = case_of(size)
+    sooner = series.ratio(case, WHITENOISE, HASHSERVE, "first_answer_seconds")
+    found = [at_least(f"{case}: first answer sooner than WhiteNoise's", sooner, 20)]
+    for metric in ("rss_bytes", "uss_bytes"):
+        if series.has(case, HASHSERVE, metric):
+            share = series.ratio(case, HASHSERVE, WHITENOISE, metric)
+            name = metric.partition("_")[0].upper()
+            found.append(at_most(f"{case}: added {name} over WhiteNoise's", share, 0.2))
+    counted = {int(size): counts[HASHSERVE] for size, counts in traces.items() if counts[HASHSERVE]}
+    if counted:
+        found.append(_no_walk(counted))
+    return found
+
+
+def _no_walk(counted: dict[int, dict[str, Any]]) -> Target:
+    """No scan at all, and as many stats and opens for the largest tree as for the smallest.
+
+    Those few are of the root, its manifest, and the file that was asked for.
+    """
+    smallest, largest = counted[min(counted)], counted[max(counted)]
+    stats, opens, scans = (largest[kind] for kind in _KINDS)
+    is_constant = all(smallest[kind] == largest[kind] for kind in _KINDS)
+    return Target(
+        name="no scan of the tree, no stats that grow with it",
+        limit="0 scans, 20 stats",
+        found=f"{scans} scans, {stats} stats, {opens} opens",
+        is_met=scans == 0 and stats <= 20 and is_constant,
+    )
+
+
+if __name__ == "__main__":
+    main(run, work, __doc__)

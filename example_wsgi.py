@@ -1,0 +1,323 @@
+"""A small site in plain WSGI, served with hashserve: the first thing to try.
+
+::
+
+    python example_wsgi.py                    # http://127.0.0.1:8000/
+    python example_wsgi.py --port 8001
+    gunicorn example_wsgi:application
+
+It needs what the dependency group ``demo`` names; ``make demo`` installs that and starts it.
+
+Its own few files are in ``example/``; the others are the static files of Django's admin, and the
+fonts that come with django-unfold where that is installed. The first start builds them into
+``.demo/`` (or the folder that HASHSERVE_DEMO_DIR names); later ones build again what has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.util import application_uri
+
+import hashserve.build
+from hashserve import BuildError, HashServe, HashserveError, Manifest, UnknownAssetError
+from hashserve.build import BuildSettings, build
+
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE / "example" / "page.html"
+DEMO = Path(os.environ.get("HASHSERVE_DEMO_DIR") or HERE / ".demo")
+OUT = DEMO / "static"
+PREFIX = "/static/"
+BUILDER = Path(hashserve.build.__file__).parent
+
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+"""The page's Content-Security-Policy: nothing inline, nothing from elsewhere."""
+
+REMEDY = "install what it needs: pip install 'hashserve[django,build]' django-unfold waitress"
+THREADS = 16
+
+
+# The assets: from several folders, into one
+
+
+def sources() -> list[Path]:
+    """Find the folders of static files; where two have the same path, the first one's is taken."""
+    admin, unfold = _static_files_of("django.contrib.admin"), _static_files_of("unfold")
+    if admin is None:
+        raise BuildError("django", "is not installed, and the example serves the files of its admin", REMEDY)
+    return [HERE / "example" / "static", admin, *([unfold] if unfold else [])]
+
+
+def _static_files_of(package: str) -> Path | None:
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError:
+        return None
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "static"
+    return folder if folder.is_dir() else None
+
+
+def build_assets() -> None:
+    """Build what has changed since the last start; of processes that start together, one does."""
+    roots = sources()
+    DEMO.mkdir(parents=True, exist_ok=True)
+    with _alone():
+        stamp, now = DEMO / "built-from", _fingerprint_of(roots)
+        if (OUT / "staticfiles.json").exists() and stamp.exists() and stamp.read_text() == now:
+            return
+        print("Building the static files ...", file=sys.stderr, flush=True)
+        report = build(roots, OUT, BuildSettings(prefix=PREFIX, cache=str(DEMO / "cache")))
+        stamp.write_text(now)
+        print(
+            f"Built {report.files} files in {report.seconds:.1f} s: {report.written} written, "
+            f"{report.reused} as they were.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait for the other processes that start now, as the workers of gunicorn do."""
+    with open(DEMO / "lock", "w") as lock:
+        if sys.platform != "win32":
+            fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed, or its process killed
+        yield
+
+
+def _fingerprint_of(roots: Iterable[Path]) -> str:
+    """Tell one state of the folders, and of what builds them, from another without reading it all."""
+    states = []
+    for path in [path for root in (*roots, BUILDER) for path in sorted(root.rglob("*"))]:
+        if "__pycache__" in path.parts:
+            continue
+        status = path.stat()
+        states.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    return sha256("\n".join(states).encode()).hexdigest()
+
+
+# The site
+
+
+def make_application() -> HashServe:
+    """Build the assets, and wrap the site in the middleware that serves them."""
+    build_assets()
+
+    def site(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO") or "/"
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            answer = ("405 Method Not Allowed", "text/plain", "Only GET and HEAD are allowed.\n")
+        elif path == "/":
+            answer = ("200 OK", "text/html", page(server, environ))
+        elif path == "/assets.json":
+            answer = ("200 OK", "application/json", listing(server, environ))
+        else:
+            answer = ("404 Not Found", "text/plain", "There is only one page here: /\n")
+        return _send(environ, start_response, *answer)
+
+    server = HashServe(site, OUT, PREFIX, on_missing="404")
+    return server
+
+
+def _send(
+    environ: WSGIEnvironment, start_response: StartResponse, status: str, media_type: str, text: str
+) -> Iterable[bytes]:
+    body = text.encode()
+    headers = [
+        ("Content-Type", f"{media_type}; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-cache"),
+        ("Content-Security-Policy", POLICY),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+    ]
+    if status.startswith("405"):
+        headers.append(("Allow", "GET, HEAD"))
+    start_response(status, headers)
+    return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def page(server: HashServe, environ: WSGIEnvironment) -> str:
+    """Fill in the template: ``{{ url css/app.css }}`` and the like.
+
+    A line that names a file of a package which is not installed is left out.
+    """
+    values: dict[str, Callable[[str], str]] = {
+        "url": lambda path: server.url(path, environ),
+        "integrity": server.integrity,
+        "unhashed": lambda path: _mount_point(environ) + PREFIX + path,
+        "origin": lambda _: application_uri({**environ, "SCRIPT_NAME": ""}).rstrip("/"),
+        "assets": lambda _: str(len(Manifest.load(OUT / "staticfiles.json").paths)),
+    }
+
+    def value(match: re.Match[str]) -> str:
+        return html.escape(values[match["name"]](match["argument"] or ""))
+
+    def filled(line: str) -> str:
+        try:
+            return re.sub(r"{{ (?P<name>\w+)(?: (?P<argument>\S+))? }}", value, line)
+        except UnknownAssetError:
+            if "unfold/" in line:
+                return ""
+            raise
+
+    with PAGE.open(encoding="utf-8") as lines:
+        return "".join(map(filled, lines))
+
+
+def _mount_point(environ: WSGIEnvironment) -> str:
+    return str(environ.get("SCRIPT_NAME", "")).rstrip("/")
+
+
+def listing(server: HashServe, environ: WSGIEnvironment) -> str:
+    """List every asset with its URL and its integrity, as JSON."""
+    paths = Manifest.load(OUT / "staticfiles.json").paths
+    assets = [
+        {"path": path, "url": server.url(path, environ), "integrity": server.integrity(path)}
+        for path in sorted(paths)
+    ]
+    return json.dumps(assets)
+
+
+# The server
+
+
+class _ThreadingServer(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
+        pass
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a socket, which tells whether the port is free. Raises `OSError`."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind)
+    try:
+        if sys.platform != "win32":  # there it would let two servers share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that listens: its name, what runs it until it is interrupted, and what closes it."""
+
+    name: str
+    run: Callable[[], None]
+    close: Callable[[], object]
+
+
+def server_on(listener: socket.socket, application: WSGIApplication) -> Server:
+    """Make a server with threads: waitress, or where that is not installed wsgiref's."""
+    try:
+        from waitress.server import create_server
+    except ModuleNotFoundError:
+        plain = _wsgiref_on(listener, application)
+        return Server("wsgiref", plain.serve_forever, plain.server_close)
+    server = create_server(application, sockets=[listener], threads=THREADS)
+    return Server("waitress", server.run, server.close)
+
+
+def _wsgiref_on(listener: socket.socket, application: WSGIApplication) -> WSGIServer:
+    host, port = listener.getsockname()[:2]
+    server = _ThreadingServer((host, port), _QuietHandler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    server.server_name, server.server_port = host, port
+    server.setup_environ()
+    server.set_app(application)
+    return server
+
+
+def url_of(listener: socket.socket, host: str) -> str:
+    """Give the URL to open; a host that stands for every address is shown as this machine."""
+    shown = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}/"
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Serve the site until Ctrl-C or SIGTERM; gives the exit code."""
+    parser = argparse.ArgumentParser(description="A small site whose static files hashserve serves.")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=os.environ.get("PORT") or 8000,
+        help="0 for any that is free (PORT, else 8000)",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return serve(arguments.host, arguments.port)
+    except KeyboardInterrupt:
+        print("\nStopped.", flush=True)
+        return 0
+    except HashserveError as error:
+        print(f"The static files could not be built: {error}", file=sys.stderr)
+        return 1
+
+
+def serve(host: str, port: int) -> int:
+    """Bind the port, build, say where to look, and serve."""
+    try:
+        listener = listen(host, port)
+    except (OSError, OverflowError) as error:
+        print(f"Cannot listen on {host}, port {port}: {_reason(error)}", file=sys.stderr)
+        print("Choose another port: python example_wsgi.py --port 8001", file=sys.stderr)
+        return 1
+    with listener:
+        server = server_on(listener, make_application())
+        try:
+            with suppress(KeyboardInterrupt):
+                url = url_of(listener, host)
+                print(f"hashserve's example is at {url} ({server.name}; Ctrl-C stops it)", flush=True)
+                server.run()
+        finally:
+            server.close()
+    print("\nStopped.", flush=True)
+    return 0
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())  # before anything is built: the port may be taken
+
+application = make_application()

@@ -1,0 +1,470 @@
+"""The example, started as its readers start it: over raw HTTP, in a real browser, under gunicorn."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import brotli
+import pytest
+
+from tests.conftest import require_tool
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = pytest.mark.real
+
+REPOSITORY = Path(__file__).parents[2]
+PATIENCE = 120.0
+"""How long, in seconds, a server may take to build and to listen."""
+
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+IS_COMPLETE = "html[data-costs][data-checks][data-lookup]"
+
+
+# The server
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A response as it came: nothing decoded, nothing followed."""
+
+    status: int
+    fields: http.client.HTTPMessage
+    body: bytes
+
+    def __getitem__(self, name: str) -> str:
+        value = self.fields[name]
+        assert value is not None, f"{name} is not in {self.fields}"
+        return str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """A running example: its URL, its process, and what the process has printed, line by line."""
+
+    url: str
+    process: subprocess.Popen[str]
+    lines: list[str]
+
+    def get(self, path: str, method: str = "GET", **fields: str) -> Reply:
+        """Send one request; ``fields`` are header fields, with underscores for hyphens."""
+        address = urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=30)
+        try:
+            headers = {name.replace("_", "-"): value for name, value in fields.items()}
+            connection.request(method, path, headers=headers)
+            response = connection.getresponse()
+            return Reply(status=response.status, fields=response.headers, body=response.read())
+        finally:
+            connection.close()
+
+    def asset(self, name: str) -> str:
+        """Give the fingerprinted URL path of an asset that the page names."""
+        stem, extension = map(re.escape, os.path.splitext(name))
+        page = self.get("/").body.decode()
+        match = re.search(rf'"(/static/{stem}\.[0-9a-f]{{12}}{extension})"', page)
+        assert match is not None, f"{name} is not on the page"
+        return match[1]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Give the environment of a server that builds into ``folder``."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PORT"}
+    return {**inherited, "HASHSERVE_DEMO_DIR": str(folder), "PYTHONWARNINGS": "error"}
+
+
+@contextmanager
+def running(command: list[str], folder: Path, printed: str = r"(http://\S+/)") -> Iterator[Demo]:
+    """Start a server, wait for the URL that it prints, and stop it in the end."""
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    fresh: Queue[str | None] = Queue()
+    lines: list[str] = []
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            fresh.put(line)
+        fresh.put(None)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield Demo(url=_printed_url(fresh, lines, printed), process=process, lines=lines)
+    finally:
+        process.terminate()
+        process.wait(30)
+        reader.join()
+        process.stdout.close()
+
+
+def _printed_url(fresh: Queue[str | None], lines: list[str], printed: str) -> str:
+    while True:
+        try:
+            line = fresh.get(timeout=PATIENCE)
+        except Empty:
+            line = None
+        if line is None:
+            pytest.fail(f"it printed no URL: {''.join(lines)}")
+        if match := re.search(printed, line):
+            return match[1].rstrip("/")
+
+
+def example(*arguments: str) -> list[str]:
+    """Give the command that starts the example."""
+    return [sys.executable, "example_wsgi.py", *arguments]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "built"
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> Iterator[Demo]:
+    with running(example("--port", "0"), folder) as started:
+        yield started
+
+
+# Over raw HTTP
+
+
+def test_the_page_is_never_kept_without_asking_and_allows_nothing_inline(demo: Demo) -> None:
+    reply = demo.get("/")
+    assert reply.status == 200
+    assert reply["Cache-Control"] == "no-cache"
+    assert reply["Content-Security-Policy"].startswith("default-src 'self';")
+    page = reply.body.decode()
+    assert "{{" not in page
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", page)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_every_script_and_style_of_the_page_has_an_integrity(demo: Demo) -> None:
+    page = demo.get("/").body.decode()
+    tags = re.findall(r'<(?:script|link rel="(?:stylesheet|modulepreload)")[^>]*>', page)
+    assert len(tags) >= 7
+    assert all(re.search(r'integrity="sha256-[\w+/]{43}="', tag) for tag in tags)
+
+
+def test_the_page_uses_web_fonts_that_come_with_a_package(demo: Demo) -> None:
+    assert demo.get(demo.asset("unfold/fonts/inter/Inter-Regular.woff2")).body.startswith(b"wOF2")
+
+
+def test_a_fingerprinted_asset_is_immutable_and_sent_in_brotli(demo: Demo) -> None:
+    reply = demo.get(demo.asset("admin/js/vendor/jquery/jquery.min.js"), Accept_Encoding="gzip, br")
+    assert reply.status == 200
+    assert reply["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert reply["Content-Encoding"] == "br"
+    assert len(reply.body) == int(reply["Content-Length"]) < 40_000
+    assert b"jQuery" in brotli.decompress(reply.body)
+
+
+def test_its_etag_is_strong_and_gives_304(demo: Demo) -> None:
+    path = demo.asset("site/site.css")
+    etag = demo.get(path, Accept_Encoding="br")["ETag"]
+    assert re.fullmatch(r'"[^"]+"', etag)
+    reply = demo.get(path, Accept_Encoding="br", If_None_Match=etag)
+    assert (reply.status, reply.body, reply["ETag"]) == (304, b"", etag)
+
+
+def test_one_byte_of_it_is_206(demo: Demo) -> None:
+    path = demo.asset("site/site.css")
+    whole = demo.get(path).body
+    reply = demo.get(path, Range="bytes=0-0")
+    assert (reply.status, reply.body) == (206, whole[:1])
+    assert reply["Content-Range"] == f"bytes 0-0/{len(whole)}"
+
+
+def test_an_unknown_fingerprint_is_404_that_nobody_stores(demo: Demo) -> None:
+    reply = demo.get("/static/site/site.000000000000.css")
+    assert (reply.status, reply["Cache-Control"]) == (404, "no-store")
+
+
+def test_a_plain_name_is_kept_for_a_minute(demo: Demo) -> None:
+    reply = demo.get("/static/site/site.css")
+    assert (reply.status, reply["Cache-Control"]) == (200, "public, max-age=60")
+
+
+def test_the_styles_name_the_pictures_of_another_package_by_their_fingerprints(demo: Demo) -> None:
+    styles = demo.get(demo.asset("site/site.css")).body.decode()
+    assert re.search(r'url\("\.\./admin/img/icon-yes\.[0-9a-f]{12}\.svg"\)', styles)
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("POST", "/", 405)])
+def test_the_site_answers_for_itself_what_is_not_static(
+    demo: Demo, method: str, path: str, status: int
+) -> None:
+    assert demo.get(path, method).status == status
+
+
+def test_head_of_the_page_has_no_body(demo: Demo) -> None:
+    reply = demo.get("/", "HEAD")
+    assert (reply.status, reply.body) == (200, b"")
+    assert int(reply["Content-Length"]) == len(demo.get("/").body)
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    executable = require_tool("chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context()
+    yield made
+    made.close()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page that has loaded, and what went wrong meanwhile."""
+
+    page: Page
+    complaints: list[str]
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        """Give what the table says of each asset, by URL path."""
+        found: list[dict[str, str]] = self.page.evaluate(
+            "[...document.querySelectorAll('#rows tr')].map(row => ({...row.dataset}))"
+        )
+        return {urlsplit(row["url"]).path: row for row in found}
+
+    def loaded(self) -> set[str]:
+        """Give the URL path of every asset that the browser says it has loaded for the page."""
+        urls: list[str] = self.page.evaluate(
+            "performance.getEntriesByType('resource').filter(entry => entry.initiatorType !== 'fetch')"
+            ".map(entry => entry.name)"
+        )
+        return {urlsplit(url).path for url in urls}
+
+
+def visit(context: BrowserContext, url: str, **options: Any) -> Visit:
+    """Open the page in a tab of its own and wait until it has measured everything."""
+    page, complaints = context.new_page(), list[str]()
+    page.on("console", lambda message: _note(complaints, message.type, message.text))
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    if options:
+        page.set_viewport_size(options["viewport"])
+    page.goto(url)
+    page.wait_for_selector(IS_COMPLETE)
+    visited = Visit(page, complaints)
+    for _ in range(200):  # not wait_for_function: it needs eval, which the page's policy forbids
+        if set(visited.rows()) == visited.loaded():
+            break
+        page.wait_for_timeout(50)
+    return visited
+
+
+def _note(complaints: list[str], kind: str, text: str) -> None:
+    if kind in ("error", "warning"):
+        complaints.append(f"{kind}: {text}")
+
+
+def test_the_page_loads_without_an_error_or_a_failed_request(demo: Demo, context: BrowserContext) -> None:
+    assert visit(context, demo.url).complaints == []
+
+
+def test_the_table_has_a_row_for_each_asset_and_all_are_fingerprinted(
+    demo: Demo, context: BrowserContext
+) -> None:
+    visited = visit(context, demo.url)
+    rows = visited.rows()
+    assert set(rows) == visited.loaded()
+    assert all(re.search(r"\.[0-9a-f]{12}\.\w+$", path) for path in rows)
+    assert {path.rpartition(".")[2] for path in rows} == {"css", "js", "svg", "woff2"}
+    assert all(row["policy"] == "public, max-age=31536000, immutable" for row in rows.values())
+    assert all(row["etag"].startswith('"') for row in rows.values())
+
+
+def test_scripts_and_styles_cost_less_on_the_wire_than_decoded(demo: Demo, context: BrowserContext) -> None:
+    rows = visit(context, demo.url).rows()
+    texts = {path: row for path, row in rows.items() if path.endswith((".css", ".js"))}
+    assert len(texts) >= 8
+    for path, row in texts.items():
+        assert row["coding"] == "br"
+        assert row["cached"] == "false"
+        assert 0 < int(row["wire"]) < int(row["decoded"])
+        assert int(row["wire"]) == len(demo.get(path, Accept_Encoding="br").body)
+        assert int(row["decoded"]) == len(demo.get(path).body)
+
+
+def test_every_check_that_the_page_makes_passes(demo: Demo, context: BrowserContext) -> None:
+    items = visit(context, demo.url).page.locator("#check-list li")
+    states = items.evaluate_all(
+        "items => Object.fromEntries(items.map(i => [i.dataset.check, i.dataset.state]))"
+    )
+    assert states == dict.fromkeys(("immutable", "revalidated", "unhashed", "unknown", "range"), "passed")
+
+
+def test_a_second_visit_takes_every_asset_from_the_cache(demo: Demo, context: BrowserContext) -> None:
+    first = visit(context, demo.url).rows()
+    second = visit(context, demo.url)
+    assert second.complaints == []
+    assert set(second.rows()) == set(first)
+    assert {path for path, row in second.rows().items() if row["cached"] == "false"} == set()
+    assert second.page.inner_text("#total-wire") == "0 B"
+
+
+def test_the_reload_button_takes_every_asset_from_the_cache(demo: Demo, context: BrowserContext) -> None:
+    visited = visit(context, demo.url)
+    visited.page.click("#reload")
+    visited.page.wait_for_selector('html[data-visit="cached"]')
+    assert all(row["cached"] == "true" for row in visited.rows().values())
+    assert visited.complaints == []
+
+
+def test_any_asset_can_be_looked_up(demo: Demo, context: BrowserContext) -> None:
+    page = visit(context, demo.url).page
+    page.click(".select2-selection")
+    page.keyboard.type("css/dashboard.css")
+    page.keyboard.press("Enter")
+    shown = page.inner_text("#lookup-url")
+    assert re.fullmatch(r"/static/admin/css/dashboard\.[0-9a-f]{12}\.css", shown)
+    assert demo.get(shown).status == 200
+
+
+@pytest.mark.parametrize("width", [360, 820, 1280, 1600])
+def test_nothing_has_to_be_scrolled_sideways(demo: Demo, context: BrowserContext, width: int) -> None:
+    page = visit(context, demo.url, viewport={"width": width, "height": 800}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+# Starting and stopping
+
+
+def test_a_second_start_builds_nothing(demo: Demo, folder: Path) -> None:
+    assert any(line.startswith("Built") for line in demo.lines)
+    with running(example("--port", "0"), folder) as again:
+        assert again.get("/").status == 200
+    assert not any("uil" in line for line in again.lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_signal_stops_it_cleanly(demo: Demo, folder: Path, number: signal.Signals) -> None:
+    with running(example("--port", "0"), folder) as started:
+        started.process.send_signal(number)
+        assert started.process.wait(30) == 0
+    assert started.lines[-1] == "Stopped.\n"
+    assert not any("Traceback" in line for line in started.lines)
+
+
+def test_a_port_that_is_taken_is_said_plainly(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            example("--port", str(port)),
+            cwd=REPOSITORY,
+            env=environment(folder),
+            capture_output=True,
+            text=True,
+        )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"Cannot listen on 127.0.0.1, port {port}: Address already in use\n")
+
+
+def test_the_port_may_come_from_the_environment(demo: Demo, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            example(),
+            cwd=REPOSITORY,
+            env={**environment(folder), "PORT": str(port)},
+            capture_output=True,
+            text=True,
+        )
+    assert f"port {port}" in ended.stderr
+
+
+def example_without(package: str) -> list[str]:
+    """Give the command that starts the example as if a package were not installed."""
+    hide = f"import runpy, sys; sys.modules[{package!r}] = None; "
+    start = "runpy.run_module('example_wsgi', {}, '__main__')"
+    return [sys.executable, "-c", hide + start, "--port", "0"]
+
+
+def test_it_serves_without_waitress_too(demo: Demo, folder: Path) -> None:
+    with running(example_without("waitress"), folder) as started:
+        assert "(wsgiref;" in started.lines[-1]
+        reply = started.get(started.asset("site/site.css"), Accept_Encoding="br")
+        assert (reply.status, reply["Content-Encoding"]) == (200, "br")
+        started.process.send_signal(signal.SIGINT)
+        assert started.process.wait(30) == 0
+
+
+def test_it_serves_without_the_web_fonts_too(tmp_path: Path) -> None:
+    with running(example_without("unfold"), tmp_path / "built") as started:
+        reply = started.get("/")
+    assert reply.status == 200
+    assert b"unfold/" not in reply.body
+    assert reply.body.rstrip().endswith(b"</html>")
+
+
+def test_two_workers_of_gunicorn_start_from_nothing(tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "gunicorn", "example_wsgi:application", "--bind", "127.0.0.1:0"),
+        *("--workers", "2"),
+    ]
+    with running(command, tmp_path / "cold", r"Listening at: (http://\S+)") as started:
+        replies = parallel(
+            lambda: started.get(started.asset("site/site.css"), Accept_Encoding="br"), times=20
+        )
+    assert {(reply.status, reply["Content-Encoding"]) for reply in replies} == {(200, "br")}
+    assert sum(line.startswith("Built") for line in started.lines) == 1
+    assert not any("Traceback" in line for line in started.lines)
+
+
+def parallel(call: Callable[[], Reply], *, times: int) -> list[Reply]:
+    """Make a call from several threads at once."""
+    replies: list[Reply] = []
+    threads = [
+        threading.Thread(target=functools.partial(lambda: replies.append(call()))) for _ in range(times)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(replies) == times
+    return replies

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import ast
+import copy
+import importlib
+import pickle
+from pathlib import Path
+
+import pytest
+
+import hashserve
+import hashserve.errors
+from hashserve.errors import (
+    BuildError,
+    HashserveError,
+    ManifestError,
+    SettingError,
+    SourceError,
+    TruncatedFileError,
+    UnknownAssetError,
+)
+
+ERRORS = [
+    # error, its text, its data, what else it is
+    (
+        SettingError("max_age", -1, "must not be negative"),
+        "max_age=-1: must not be negative",
+        {"name": "max_age", "value": -1, "problem": "must not be negative"},
+        ValueError,
+    ),
+    (
+        ManifestError("static/staticfiles.json", "paths['a']", "expected a string"),
+        "static/staticfiles.json: paths['a']: expected a string",
+        {"path": "static/staticfiles.json", "location": "paths['a']", "problem": "expected a string"},
+        ValueError,
+    ),
+    (
+        ManifestError("static/staticfiles.json", "", "is nested too deeply"),
+        "static/staticfiles.json: is nested too deeply",
+        {"location": ""},
+        ValueError,
+    ),
+    (
+        UnknownAssetError("css/app.css", ("/srv/a/", "/srv/b/")),
+        "no asset named 'css/app.css' (searched: /srv/a/, /srv/b/); was it there at the last build?",
+        {"logical_path": "css/app.css", "places": ("/srv/a/", "/srv/b/")},
+        LookupError,
+    ),
+    (
+        UnknownAssetError("css/app.css", ()),
+        "no asset named 'css/app.css' (searched: no root was added); was it there at the last build?",
+        {"places": ()},
+        LookupError,
+    ),
+    (
+        BuildError("out", "is not empty", "choose another folder"),
+        "out: is not empty; choose another folder",
+        {"path": "out", "problem": "is not empty", "remedy": "choose another folder"},
+        HashserveError,
+    ),
+    (BuildError("out", "is not empty"), "out: is not empty", {"remedy": ""}, HashserveError),
+    (SourceError("a.css", "is gone"), "a.css: is gone", {"path": "a.css"}, BuildError),
+    (
+        TruncatedFileError("a.css", 5),
+        "a.css: ended 5 bytes early while it was being sent",
+        {"path": "a.css", "missing": 5},
+        OSError,
+    ),
+]
+every_error = pytest.mark.parametrize(
+    ("error", "text", "members", "kind"), ERRORS, ids=lambda value: type(value).__name__
+)
+
+
+@every_error
+def test_an_error_holds_its_data_and_tells_it(
+    error: HashserveError, text: str, members: dict[str, object], kind: type[Exception]
+) -> None:
+    assert str(error) == text
+    assert {name: getattr(error, name) for name in members} == members
+    assert isinstance(error, HashserveError)
+    assert isinstance(error, kind)
+
+
+@every_error
+def test_an_error_survives_another_process_and_a_copy(
+    error: HashserveError, text: str, members: dict[str, object], kind: type[Exception]
+) -> None:
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == text
+        assert {name: getattr(twin, name) for name in members} == members
+
+
+def test_every_error_of_the_module_is_in_the_table() -> None:
+    tested = {type(error).__name__ for error, *_ in ERRORS} | {"HashserveError"}
+    assert tested == set(hashserve.errors.__all__)
+    assert tested <= set(hashserve.__all__)
+
+
+PACKAGE = Path(hashserve.__file__).parent
+
+
+def exceptions_named_in(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).endswith(("Error", "Exception")) for base in node.bases)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (path.relative_to(PACKAGE).as_posix(), name)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for name in exceptions_named_in(path)
+    ],
+)
+def test_every_error_of_the_package_has_the_one_base(path: str, name: str) -> None:
+    module = importlib.import_module(f"hashserve.{path.removesuffix('.py').replace('/', '.')}")
+    assert issubclass(getattr(module, name), HashserveError)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import hashserve
+
+PACKAGE = Path(hashserve.__file__).parent
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_only_a_docstring(tree: ast.Module) -> bool:
+    return all(isinstance(node, ast.Expr) for node in tree.body)
+
+
+TREES = {dotted(path): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = [
+    name for name, tree in TREES.items() if not name.endswith(".__main__") and not is_only_a_docstring(tree)
+]
+every_module = pytest.mark.parametrize("name", MODULES)
+
+
+def public_names(name: str) -> list[str]:
+    for node in TREES[name].body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            names = ast.literal_eval(node.value)
+            assert type(names) is list
+            return names
+    pytest.fail(f"{name} has no __all__")
+
+
+def order(name: str) -> tuple[int, list[tuple[int, str]]]:
+    """Sort constants first, then classes, then functions, each as people count."""
+    kind = 0 if name.isupper() else 1 if name[0].isupper() else 2
+    pieces = re.findall(r"[0-9]+|[^0-9]+", name)
+    return kind, [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in pieces]
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_every_module_says_what_it_is_for(name: str) -> None:
+    docstring = ast.get_docstring(TREES[name])
+    assert docstring
+    assert docstring.splitlines()[0].endswith((".", "::"))
+
+
+@every_module
+def test_the_public_names_of_a_module_are_listed_once_and_in_order(name: str) -> None:
+    names = public_names(name)
+    assert names == sorted(set(names), key=order)
+    assert not any(public.startswith("_") for public in names)
+
+
+@every_module
+def test_every_public_name_is_there(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__all__ == public_names(name)
+    for public in module.__all__:
+        assert hasattr(module, public), public
+
+
+@every_module
+def test_every_public_class_and_function_has_a_docstring(name: str) -> None:
+    # Read from the text: at run time a dataclass makes one up, and a subclass inherits one.
+    names = public_names(name)
+    for node in TREES[name].body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name in names:
+            assert ast.get_docstring(node), node.name
+            if isinstance(node, ast.ClassDef):
+                assert_members_have_docstrings(node)
+
+
+def assert_members_have_docstrings(owner: ast.ClassDef) -> None:
+    for node in owner.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{owner.name}.{node.name}"
+
+
+@pytest.mark.parametrize("name", hashserve.__all__)
+def test_a_name_of_the_package_is_the_one_of_the_module_that_made_it(name: str) -> None:
+    public = getattr(hashserve, name)
+    origin = importlib.import_module(public.__module__)
+    assert origin.__name__.startswith("hashserve.")
+    assert name in origin.__all__
+    assert getattr(origin, name) is public
+
+
+def test_the_package_gives_nothing_else_away() -> None:
+    imported = {
+        alias.asname or alias.name
+        for node in TREES["hashserve"].body
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+        for alias in node.names
+    }
+    assert imported == set(hashserve.__all__)
+
+
+def test_the_package_is_typed() -> None:
+    assert (PACKAGE / "py.typed").is_file()
