@@ -35,10 +35,14 @@ class _Started:
         return self._write_or_hold
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the application called it."""
+        return self.arguments is not None or self._write is not None
+
+    @property
     def is_not_found(self) -> bool:
         """Whether the application said 404, and nothing of that has been passed on."""
-        is_held = self._write is None and self.arguments is not None
-        return is_held and str(self.arguments[0]).startswith("404")  # type: ignore[index]  # not None
+        return self.arguments is not None and str(self.arguments[0]).startswith("404")
 
     def pass_on(self) -> None:
         """Start the response as the application did, if it did; once."""
@@ -80,10 +84,11 @@ def run_with_fallback(
     """Call the application; where it answers 404, give what ``fallback`` gives, unless that is None."""
     started = _Started(start_response)
     body = application(environ, started)
-    replacement = None
+    chunks: Iterator[bytes] | None = None
+    first: list[bytes] = []
+    replacement: Iterable[bytes] | None = None
     try:
-        chunks, first = None, []
-        if started.arguments is None and started.is_silent:
+        if not started.has_begun:
             # An application may call start_response as late as at its first chunk (PEP 3333).
             chunks = iter(body)
             first = [next(chunks, b"")]
@@ -97,7 +102,7 @@ def run_with_fallback(
     if replacement is not None:
         _close(body)
         return replacement
-    if not first and not started.written:
+    if chunks is None and not started.written:
         return body
     return _Replayed([*started.written, *first], iter(body) if chunks is None else chunks, body)
 

@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from wsgiref import validate
 from wsgiref.util import setup_testing_defaults
-from wsgiref.validate import validator
 
-from webtest import lint
+from webtest import lint  # type: ignore[import-untyped]
 
 Headers = list[tuple[str, str]]
 
@@ -39,18 +39,30 @@ class Reply:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
+APPLICATION_BODY = b"the application's own"
+
+
+def wrapped_application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer every request, 200, for tests that ask whether it reached the application."""
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(APPLICATION_BODY)))]
+    start_response("200 OK", headers)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else APPLICATION_BODY]
+
+
 def request(
     application: Callable[..., Iterable[bytes]],
     path: str,
+    environ: dict[str, Any] | None = None,
+    /,
     *,
     method: str = "GET",
     query: str = "",
     script_name: str = "",
-    environ: dict[str, Any] | None = None,
     **fields: str,
 ) -> Reply:
     """Send one request. ``path`` is text (its UTF-8 is sent); ``fields`` are header fields by name.
 
+    What is in ``environ`` goes into the request's as it is.
     Field names are written with underscores: ``if_none_match='"x"'``.
     """
     given: dict[str, Any] = {
@@ -63,18 +75,20 @@ def request(
     }
     setup_testing_defaults(given)
     started: list[tuple[str, Headers]] = []
+    written: list[bytes] = []
 
     def start_response(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
         started.append((status, list(headers)))
         headers.append(("X-Added-By-The-Server", "1"))  # what is handed over must be the server's own
-        return lambda data: None
+        return written.append
 
     with warnings.catch_warnings():
-        # The lint warns of any method it does not know; the tests send such on purpose.
+        # Both warn of any method they do not know; the tests send such on purpose.
         warnings.filterwarnings("ignore", category=lint.WSGIWarning)
-        body = validator(lint.middleware(application))(given, start_response)
+        warnings.filterwarnings("ignore", category=validate.WSGIWarning)
+        body = validate.validator(lint.middleware(application))(given, start_response)
         try:
-            content = b"".join(body)
+            content = b"".join([*written, *body])
         finally:
             body.close()  # type: ignore[attr-defined]  # the validator's always has one
     status, headers = started[-1]

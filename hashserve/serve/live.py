@@ -97,9 +97,9 @@ class LiveFiles:
         location = self.root.path + path
         try:
             status = os.stat(location)
-        except FileNotFoundError:
+        except OSError:
             return None
-        return self._asset(path, location, status)
+        return self._asset(path, location, status) if stat.S_ISREG(status.st_mode) else None
 
     def _asset(self, path: str, location: str, status: os.stat_result) -> Asset:
         # Signatures of before the inspection: whatever changes during it is seen at the next request.

@@ -175,6 +175,10 @@ class Mount:
         """
         return self.prefix != "/" and is_servable(path) and looks_fingerprinted(path)
 
+    def may_yet_list(self, path: str) -> bool:
+        """Whether a live file may be one that a newer manifest lists."""
+        return self.table is not None and looks_fingerprinted(path)
+
     def current_path(self, path: str) -> str | None:
         """Give today's fingerprinted path of the logical path that an outdated one was of."""
         logical = without_fingerprint(path)

@@ -162,7 +162,11 @@ class Site:
         for mount in self.mounts:
             found: Found | None = None
             if path.startswith(mount.prefix):
-                found = mount.find(path[len(mount.prefix) :], request.query)
+                relative = path[len(mount.prefix) :]
+                found = mount.find(relative, request.query)
+                # A new release's files are on disk before the manifest that lists them is seen here.
+                if isinstance(found, Live) and mount.may_yet_list(relative) and self.follow():
+                    return self._find_and_load(path, request)
             elif mount.prefix == f"{path}/":
                 found = mount.find_bare(request.query)
             if found is not None:

@@ -1,0 +1,101 @@
+"""Where the references of a published file lead: to a file, to an unhashed one, or nowhere.
+
+Law: what counts as a reference, and what it names, the build's own lexers and resolver say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+
+from hashserve.build.check.findings import Finding, finding
+from hashserve.build.check.listing import Listing, token_in
+from hashserve.build.references import Reference, ReferenceKind, find_references, language_of
+from hashserve.build.resolution import Internal, Missing, Resolver
+from hashserve.build.scan import JsReferences
+from hashserve.fingerprints import without_fingerprint
+
+__all__ = ["References", "Referring"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referring:
+    """What a file refers to: paths of the folder, and what is wrong with its references."""
+
+    targets: frozenset[str] = frozenset()
+    findings: tuple[Finding, ...] = ()
+
+
+class References:
+    """Finds and follows the references of a folder whose files are ``paths``."""
+
+    def __init__(
+        self, paths: Container[str], listing: Listing, *, prefix: str | None, js_references: JsReferences
+    ) -> None:
+        self._prefix = prefix
+        self._resolver = Resolver(paths, prefix=prefix)
+        self._listing = listing
+        self._js_references = js_references
+        self._logical_paths = listing.logical_paths
+        self._current = frozenset(listing.current.values())
+
+    def links(
+        self, path: str, content: bytes, *, among: Container[str] | None = None
+    ) -> Iterator[tuple[Reference, Internal | Missing]]:
+        """Give the references of a file that a build takes for its own, with what they name.
+
+        That is ``among`` other files than those of the folder, if it is given.
+        """
+        language = language_of(path)
+        assert language is not None, "only scripts and style sheets are looked into"
+        resolver = self._resolver if among is None else Resolver(among, prefix=self._prefix)
+        for reference in find_references(content, language=language):
+            resolution = resolver.resolve(reference, path)
+            if isinstance(resolution, (Internal, Missing)) and not self._is_left_alone(reference):
+                yield reference, resolution
+
+    def are_sought_in(self, path: str) -> bool:
+        """Whether to look into a file; not if it is the unhashed copy of one that is looked into."""
+        is_copy = path in self._logical_paths and path not in self._listing.logical
+        return not is_copy and language_of(path) is not None
+
+    def of(self, path: str, content: bytes) -> Referring:
+        """Follow the references of the file at ``path``."""
+        targets, findings = set(), []
+        for reference, resolution in self.links(path, content):
+            if isinstance(resolution, Internal):
+                targets.add(resolution.logical_path)
+                problem = self._unhashed(path, resolution)
+            else:
+                problem = self._missing(path, reference, resolution)
+            if problem is not None:
+                rule, message = problem
+                line, column = reference.position(content)
+                text = f"{reference.kind.value} names {reference.target!r}, {message}"
+                findings.append(finding(rule, path, text, line=line, column=column))
+        return Referring(targets=frozenset(targets), findings=tuple(findings))
+
+    def _is_left_alone(self, reference: Reference) -> bool:
+        if self._js_references == "rewrite":
+            return False
+        is_script = reference.kind.name.startswith("JS_")
+        return reference.kind.is_specifier if self._js_references == "import-map" else is_script
+
+    def _is_of_the_past(self, path: str) -> bool:
+        """Whether only older releases have a file: what its build reported then is past mending."""
+        return path in self._listing.records and path not in self._current
+
+    def _unhashed(self, path: str, target: Internal) -> tuple[str, str] | None:
+        fingerprinted = self._listing.current.get(target.logical_path, target.logical_path)
+        if fingerprinted == target.logical_path or self._is_of_the_past(path):
+            return None
+        return "reference-unhashed", f"which is published as {fingerprinted!r}"
+
+    def _missing(self, path: str, reference: Reference, target: Missing) -> tuple[str, str] | None:
+        logical = without_fingerprint(target.logical_path)
+        if logical in self._logical_paths and token_in(target.logical_path, logical) is not None:
+            return "reference-outdated", f"but no release has that form of {logical!r}"
+        if self._is_of_the_past(path):
+            return None
+        rule = "source-map-missing" if reference.kind is ReferenceKind.SOURCE_MAP else "reference-missing"
+        return rule, f"but there is no {target.logical_path!r}"
