@@ -177,10 +177,10 @@ def choose_coding(accept_encoding: str | None, sizes: Mapping[str, int]) -> str:
         return IDENTITY
     qvalues = _ranking(accept_encoding)
     rest = qvalues.get("*", 0)
-    best, best_rank = IDENTITY, (_identity_qvalue(qvalues), -sizes[IDENTITY])
+    best, best_rank = IDENTITY, (0, 0)  # what no qvalue above 0 names comes last of all
     for coding, size in sizes.items():
         qvalue = qvalues.get(coding, rest)
-        if coding != IDENTITY and qvalue and (qvalue, -size) > best_rank:
+        if qvalue and (qvalue, -size) > best_rank:
             best, best_rank = coding, (qvalue, -size)
     return best
 
@@ -201,8 +201,3 @@ def _ranking(accept_encoding: str) -> Mapping[str, int]:
 
 
 _remembered_ranking = lru_cache(maxsize=256)(parse_accept_encoding)
-
-
-def _identity_qvalue(qvalues: Mapping[str, int]) -> int:
-    """Rank identity: as listed, else by ``*``, else last of all (12.5.3: acceptable by default)."""
-    return qvalues.get(IDENTITY, qvalues.get("*", 0))

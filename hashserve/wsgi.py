@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hashserve.errors import SettingError
 from hashserve.media_types import MediaTypes
+from hashserve.paths import decode_path, native_string, url_of
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
 from hashserve.serve.messages import Headers, Request
-from hashserve.serve.paths import decode_path, native_string, url_of
 from hashserve.serve.policy import HeadersHook, ImmutableTest, Policy
 from hashserve.serve.respond import not_modified
 from hashserve.serve.site import Answer, Site, SiteSettings
@@ -33,6 +33,13 @@ LONGEST_REMEMBERED = 256
 """How long an Accept-Encoding value may be, in characters, to be remembered with its answer."""
 
 _STATUS_LINES = {int(status): f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+_PRECONDITIONS = (
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_UNMODIFIED_SINCE",
+)
 
 _Entry = tuple[Callable[[], Headers], tuple[bytes, ...], str, Callable[[], Headers]]
 """What copies the headers of the 200, its body, its entity-tag, what copies the headers of the 304."""
@@ -201,12 +208,13 @@ class HashServe:
             path = environ["PATH_INFO"]
         except KeyError:
             path = ""
+        # Two comparisons stand in for startswith(), which takes 52 ns where they take 25; and they
+        # come first, since most requests are the application's.
+        if not self._lowest <= path < self._highest:
+            return self.application(environ, start_response)
         memo = self._hot.get(path)
         if memo is None:
-            # Two comparisons stand in for startswith(), which takes 52 ns where they take 25.
-            if self._lowest <= path < self._highest:
-                return self._answer(environ, start_response)
-            return self.application(environ, start_response)
+            return self._answer(environ, start_response)
         entry = memo.get(environ.get("HTTP_ACCEPT_ENCODING"))
         if (
             entry is None
@@ -232,6 +240,11 @@ class HashServe:
         """Answer in full generality: everything that is not a plain hit."""
         if not environ.get("PATH_INFO", "").startswith(self._prefixes):
             return self.application(environ, start_response)
+        if environ["REQUEST_METHOD"] == "HEAD":
+            entry = self._plain_hit(environ)
+            if entry is not None:
+                start_response("200 OK", entry[0]())
+                return ()
         hot = self._hot  # taken before the answer is made: if that is outdated meanwhile, so is this
         request = request_of(environ)
         answer = self._site.answer(request)
@@ -241,6 +254,13 @@ class HashServe:
         if answer.asset is not None and request.is_plain_get:
             self._remember(hot, request, answer)
         return send(answer, environ, start_response)
+
+    def _plain_hit(self, environ: WSGIEnvironment) -> _Entry | None:
+        """Find what is remembered for a request whose method has no ranges and no body (HEAD)."""
+        memo = self._hot.get(environ.get("PATH_INFO", ""))
+        if memo is None or monotonic() >= self._due or any(map(environ.__contains__, _PRECONDITIONS)):
+            return None
+        return memo.get(environ.get("HTTP_ACCEPT_ENCODING"))
 
     def _pass_on(
         self, request: Request, environ: WSGIEnvironment, start_response: StartResponse

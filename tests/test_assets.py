@@ -25,7 +25,9 @@ def is_clean_404(reply: Reply) -> bool:
 
 
 def table_of(tree: BuiltTree) -> AssetTable:
-    return AssetTable(tree.manifest(), Root(path=os.path.join(tree.root, "")), "/static/", Policy())
+    return AssetTable(
+        tree.manifest(), Root(path=os.path.join(tree.root, "")), "/static/", Policy(), memo_size=100
+    )
 
 
 def test_an_asset_is_what_the_manifest_lists_and_nothing_else(built: BuiltTree) -> None:
@@ -188,7 +190,7 @@ def test_what_no_manifest_tells_is_found_once(
 ) -> None:
     root, path = collected
     manifest = Manifest.load(os.path.join(root, "staticfiles.json"))
-    table = AssetTable(manifest, Root(path=os.path.join(root, "")), "/static/", Policy())
+    table = AssetTable(manifest, Root(path=os.path.join(root, "")), "/static/", Policy(), memo_size=100)
     first = table.asset(path)
     os.unlink(os.path.join(root, path))
     assert table.asset(path) == first

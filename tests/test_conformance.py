@@ -526,8 +526,21 @@ def test_preconditions_by_date(live: ServedTree, fields: dict[str, str], status:
 def test_the_tag_of_any_representation_counts_for_if_none_match(tree: ServedTree) -> None:
     application, path = serve(tree), tree.url("css/styles.css")
     zipped = request(application, path, accept_encoding="gzip")
-    reply = request(application, path, accept_encoding="br", if_none_match=zipped["ETag"])
-    assert (reply.status, reply["ETag"]) == (304, zipped["ETag"])
+    for accept_encoding in ("br, gzip", "br, x-gzip;q=0.1", "*"):
+        reply = request(application, path, accept_encoding=accept_encoding, if_none_match=zipped["ETag"])
+        assert (reply.status, reply["ETag"]) == (304, zipped["ETag"])
+    assert request(application, path, if_none_match=zipped["ETag"]).status == 304
+
+
+@pytest.mark.parametrize("accept_encoding", ["", "identity", "br, gzip;q=0"])
+def test_the_tag_of_a_coding_that_is_not_accepted_does_not_count(
+    tree: ServedTree, accept_encoding: str
+) -> None:
+    application, path = serve(tree), tree.url("css/styles.css")
+    zipped = request(application, path, accept_encoding="gzip")
+    reply = request(application, path, accept_encoding=accept_encoding, if_none_match=zipped["ETag"])
+    assert reply.status == 200
+    assert reply["ETag"] != zipped["ETag"]
 
 
 # Ranges

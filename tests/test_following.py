@@ -260,7 +260,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error_at_the_start_unless_it_is_go
     def failing(*arguments: Any, **keywords: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(following, "load_manifest", failing)
+    monkeypatch.setattr(following, "_load", failing)
     if isinstance(error, PermissionError):
         with pytest.raises(ManifestError, match="cannot be read: no"):
             follower.load()
@@ -285,7 +285,7 @@ def test_a_manifest_that_goes_while_it_is_looked_for_is_no_error(
     def going(root: str) -> str:
         raise FileNotFoundError(2, "gone between the listing and the stat")
 
-    monkeypatch.setattr(following, "find_manifest", going)
+    monkeypatch.setattr(following, "_manifest_in", going)
     assert is_immutable(request(application, url(built, "ten.txt")))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hashserve.codings import CODINGS, IDENTITY
 from hashserve.manifest import AssetRecord, Manifest
+from hashserve.serve.generations import Generations
 from hashserve.serve.inspection import Root, inspect
 from hashserve.serve.messages import StoredFile
 from hashserve.serve.policy import Policy
@@ -17,23 +18,36 @@ __all__ = ["AssetTable"]
 
 
 class AssetTable:
-    """The assets of one manifest, under one root, served below the URL path ``prefix``."""
+    """The assets of one manifest, under one root, served below the URL path ``prefix``.
 
-    def __init__(self, manifest: Manifest, root: Root, prefix: str, policy: Policy) -> None:
+    ``memo_size`` is how many of them are remembered once they were asked for.
+    """
+
+    def __init__(
+        self, manifest: Manifest, root: Root, prefix: str, policy: Policy, *, memo_size: int
+    ) -> None:
         self.manifest = manifest
         self._root = root
         self._prefix = prefix
         self._policy = policy
         self._found: dict[str, AssetRecord] = {}
+        self._remembered: Generations[str, Asset] = Generations(memo_size, lambda path, asset: 1)
 
     def asset(self, path: str) -> Asset | None:
         """Give the asset at a fingerprinted path, or None where no retained release lists it.
 
         Raises `OSError` where the manifest does not say what the file holds and it is not there.
         """
-        record = self.record(path)
-        if record is None:
-            return None
+        asset = self._remembered.get(path)
+        if asset is None:
+            record = self.record(path)
+            if record is not None:
+                asset = self._make(record)
+                self._remembered.put(path, asset)
+        return asset
+
+    def _make(self, record: AssetRecord) -> Asset:
+        path = record.path
         fields = self._policy.fields(
             self._root.path + path, self._prefix + path, immutable=True, media_type=record.media_type
         )
@@ -55,6 +69,7 @@ class AssetTable:
     def forget(self, path: str) -> bool:
         """Forget what was found on disk for a path; False where the manifest itself says what it holds."""
         self._found.pop(path, None)
+        self._remembered.drop(path)
         return self.manifest.files.get(path) is None
 
     def _find(self, record: AssetRecord) -> AssetRecord:

@@ -11,8 +11,7 @@ import os
 import stat
 
 from hashserve.errors import ManifestError
-from hashserve.importers import find_manifest, load_manifest
-from hashserve.manifest import Manifest
+from hashserve.manifest import MANIFEST_NAME, Manifest
 from hashserve.serve.files import signature
 
 __all__ = ["ManifestFollower"]
@@ -41,7 +40,7 @@ class ManifestFollower:
         if path is None:
             return
         try:
-            self.manifest = load_manifest(path, root=self._root)
+            self.manifest = _load(path, self._root)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -52,7 +51,7 @@ class ManifestFollower:
         """Tell where the manifest is, or would be; None where the folder has none."""
         if self._name is not None:
             return os.path.join(self._root, self._name)
-        return find_manifest(self._root)
+        return _manifest_in(self._root)
 
     def check(self) -> bool:
         """Look at the disk, and load what is new; True if anything is not as it was before.
@@ -86,8 +85,28 @@ class ManifestFollower:
         # Remembered before the load, so that a broken manifest is read, and logged, once.
         self._seen = seen
         try:
-            self.manifest = load_manifest(path, root=self._root)
+            self.manifest = _load(path, self._root)
         except (OSError, ManifestError) as error:
             _logger.error("a new manifest is not used, the one before stays in force: %s", error)  # noqa: TRY400
         else:
             _logger.info("following the new manifest %s (%d assets)", path, len(self.manifest.paths))
+
+
+# The importers take 10 ms to import, and most folders have a manifest of our own, or Django's.
+
+
+def _manifest_in(root: str) -> str | None:
+    own = os.path.join(root, MANIFEST_NAME)
+    if os.path.isfile(own):
+        return own
+    from hashserve.importers import find_manifest
+
+    return find_manifest(root)
+
+
+def _load(path: str, root: str) -> Manifest:
+    if os.path.basename(path) == MANIFEST_NAME:
+        return Manifest.load(path)
+    from hashserve.importers import load_manifest
+
+    return load_manifest(path, root=root)

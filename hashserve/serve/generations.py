@@ -96,6 +96,11 @@ class Generations(Generic[K, V]):
             self._weight -= self._weigh(key, self._young.pop(key))
         self._old.pop(key, None)
 
+    def drop(self, key: K) -> None:
+        """Drop one entry, if it is there."""
+        with self._lock:
+            self._forget(key)
+
     def has_room(self, weight: int) -> bool:
         """Whether an entry of this weight can be put without another being dropped."""
         return weight <= self._half and (self._weight + weight <= self._half or not self._old)

@@ -13,11 +13,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from hashserve.codings import IDENTITY, coding_of_suffix
+from hashserve.paths import is_servable
 from hashserve.serve.bodies import BodyCache
 from hashserve.serve.files import signature
 from hashserve.serve.generations import Generations
 from hashserve.serve.inspection import Inspected, Root, inspect, variant_signatures
-from hashserve.serve.paths import is_servable
 from hashserve.serve.policy import Policy
 from hashserve.serve.representations import Asset, asset_of
 

@@ -3,20 +3,22 @@
 Law: `Request` holds what HTTP says and no more; `Response` holds what is to be sent and does not
 send it. Header values and paths are strings of the code points 0 to 255, one per byte (WSGI's
 native strings).
+
+These are named tuples, not data classes: one of each is made for most requests, and a frozen data
+class of this size takes 4 us to make where a tuple takes 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Body", "FileSpan", "Headers", "Request", "Response", "StoredFile"]
 
 Headers = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """One request: its method, path, query string, and the few fields that matter here.
 
     ``path`` is relative to the application's mount point and starts with a slash; ``mount`` is
@@ -40,20 +42,22 @@ class Request:
     requested_fields: str | None = None
 
     @property
-    def is_plain_get(self) -> bool:
-        """Whether nothing but the path and Accept-Encoding decides the response."""
+    def has_preconditions(self) -> bool:
+        """Whether the client's own copy may decide the response (RFC 9110 section 13)."""
         return (
-            self.method == "GET"
-            and self.range is None
-            and self.if_none_match is None
-            and self.if_match is None
-            and self.if_modified_since is None
-            and self.if_unmodified_since is None
+            self.if_none_match is not None
+            or self.if_modified_since is not None
+            or self.if_match is not None
+            or self.if_unmodified_since is not None
         )
 
+    @property
+    def is_plain_get(self) -> bool:
+        """Whether nothing but the path and Accept-Encoding decides the response."""
+        return self.method == "GET" and self.range is None and not self.has_preconditions
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+
+class StoredFile(NamedTuple):
     """A file on disk that a representation's bytes are in, and how to know that it still is it.
 
     ``size`` is in bytes; ``sha256`` is the base64 of the digest of the identity bytes, which
@@ -68,8 +72,7 @@ class StoredFile:
     signature: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileSpan:
+class FileSpan(NamedTuple):
     """``length`` bytes of ``file`` from the offset ``start``."""
 
     file: StoredFile
@@ -80,8 +83,7 @@ class FileSpan:
 Body = Sequence["bytes | FileSpan"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(NamedTuple):
     """A status code, header fields in order, and the parts of the body one after the other."""
 
     status: int

@@ -13,12 +13,12 @@ from hashlib import md5
 from hashserve.codings import CODINGS, IDENTITY
 from hashserve.fingerprints import looks_fingerprinted, without_fingerprint
 from hashserve.manifest import MANIFEST_NAME
+from hashserve.paths import is_servable, url_of
 from hashserve.serve.assets import AssetTable
 from hashserve.serve.bodies import BodyCache
 from hashserve.serve.following import ManifestFollower
 from hashserve.serve.inspection import Root
 from hashserve.serve.live import Directory, LiveFiles
-from hashserve.serve.paths import is_servable, url_of
 from hashserve.serve.policy import IMMUTABLE, Policy
 from hashserve.serve.representations import Asset
 from hashserve.urls import PUBLISHED_MANIFEST
@@ -68,6 +68,7 @@ class Mount:
     ) -> None:
         self.root = root
         self._publish_manifest = publish_manifest
+        self._memo_size = memo_size
         self._policy = policy
         self._bodies = bodies
         self._index_file = index_file
@@ -99,7 +100,7 @@ class Mount:
     def _take_over(self) -> None:
         manifest = self._follower.manifest
         if manifest is not None:
-            self.table = AssetTable(manifest, self.root, self.prefix, self._policy)
+            self.table = AssetTable(manifest, self.root, self.prefix, self._policy, memo_size=self._memo_size)
 
     def follow(self) -> bool:
         """Take over a new manifest if there is one; True if anything changed. One thread at a time."""
@@ -117,9 +118,9 @@ class Mount:
         """Find what a path below the prefix names; None where that is nothing. Raises `OSError`."""
         if path == PUBLISHED_MANIFEST and self._publish_manifest:
             return self._find_manifest()
-        if self.table is not None and is_servable(path):
+        if self.table is not None:
             asset = self.table.asset(path)
-            if asset is not None:
+            if asset is not None and is_servable(path):
                 return Fingerprinted(path, asset)
         if self._index_file is not None:
             return self._find_with_index(path, query, self._index_file)

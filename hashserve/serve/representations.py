@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hashserve.codings import IDENTITY, choose_coding
+from hashserve.codings import IDENTITY, choose_coding, is_acceptable
 from hashserve.serve.messages import Headers, StoredFile
 from hashserve.serve.preconditions import Validators
 from hashserve.serve.validators import EntityTag, format_date, parse_date
@@ -19,62 +19,60 @@ __all__ = ["Asset", "Representation", "asset_of", "entity_tag", "representation_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Representation:
-    """One coded form of an asset: the file that holds its bytes, and its entity-tag."""
+    """One coded form of an asset: the file that holds its bytes, and its entity-tag.
 
+    ``fields`` are the header fields that differ between an asset's representations, but for the
+    length. ``coding`` is ``identity`` for none; ``size`` is the body's, in bytes.
+    """
+
+    coding: str
+    size: int
     etag: EntityTag
     content: StoredFile
-
-    @property
-    def coding(self) -> str:
-        """The content coding, ``identity`` for none."""
-        return self.content.coding
-
-    @property
-    def size(self) -> int:
-        """The length of the body in bytes."""
-        return self.content.size
-
-    def fields(self) -> Headers:
-        """Give the fields that differ between an asset's representations, but for the length."""
-        fields = [("ETag", str(self.etag)), ("Accept-Ranges", "bytes")]
-        if self.coding != IDENTITY:
-            fields.append(("Content-Encoding", self.coding))
-        return fields
+    fields: Headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One file that can be served, in all its codings.
+    """One file that can be served, in all its codings, with ``sizes`` of their bodies in bytes.
 
     ``fields`` are the header fields of every representation; ``last_modified`` is in seconds
     since the epoch, None where it would mean nothing. ``sha256`` is of the identity bytes.
     """
 
     representations: Mapping[str, Representation]
+    sizes: Mapping[str, int]
     fields: Headers
     sha256: str
     last_modified: int | None = None
 
     def select(self, accept_encoding: str | None) -> Representation:
         """Select the representation for an Accept-Encoding value."""
-        if len(self.representations) == 1:
+        if len(self.sizes) == 1:
             return self.representations[IDENTITY]
-        sizes = {coding: form.size for coding, form in self.representations.items()}
-        return self.representations[choose_coding(accept_encoding, sizes)]
+        return self.representations[choose_coding(accept_encoding, self.sizes)]
 
-    def validators(self, selected: Representation) -> Validators:
-        """Give the validators that a precondition on ``selected`` is evaluated against."""
-        others = tuple(form.etag for form in self.representations.values() if form is not selected)
+    def validators(self, selected: Representation, accept_encoding: str | None = None) -> Validators:
+        """Give the validators that a precondition on ``selected`` is evaluated against.
+
+        The tags of other codings count where the client takes these: its copy is as good. A cache
+        that asks on behalf of a client which does not must not be told to use such a copy.
+        """
+        others = [
+            form.etag
+            for form in self.representations.values()
+            if form is not selected and is_acceptable(form.coding, accept_encoding)
+        ]
         return Validators(etag=selected.etag, others=others, last_modified=self.last_modified)
 
     def without(self, coding: str) -> Asset:
         """Give the asset without one of its variants; it still varies by Accept-Encoding."""
         kept = {name: form for name, form in self.representations.items() if name != coding}
-        return replace(self, representations=kept)
+        return replace(self, representations=kept, sizes=_sizes(kept))
 
     def with_cache_control(self, value: str) -> Asset:
         """Give the asset with another lifetime."""
-        kept = [field for field in self.fields if field[0] != "Cache-Control"]
+        kept = [field for field in self.fields if field[0].lower() != "cache-control"]
         return replace(self, fields=[*kept, ("Cache-Control", value)])
 
 
@@ -104,7 +102,17 @@ def asset_of(
         merged.append(("Vary", ", ".join(vary)))
     if last_modified is not None:
         merged.append(("Last-Modified", format_date(last_modified)))
-    return Asset(representations=representations, fields=merged, sha256=sha256, last_modified=last_modified)
+    return Asset(
+        representations=representations,
+        sizes=_sizes(representations),
+        fields=merged,
+        sha256=sha256,
+        last_modified=last_modified,
+    )
+
+
+def _sizes(representations: Mapping[str, Representation]) -> dict[str, int]:
+    return {coding: form.size for coding, form in representations.items()}
 
 
 def with_vary_member(vary: list[str], member: str) -> list[str]:
@@ -115,7 +123,11 @@ def with_vary_member(vary: list[str], member: str) -> list[str]:
 
 def representation_of(stored: StoredFile) -> Representation:
     """Make the representation whose bytes a file holds."""
-    return Representation(etag=entity_tag(stored.sha256, stored.coding, stored.size), content=stored)
+    etag = entity_tag(stored.sha256, stored.coding, stored.size)
+    fields = [("ETag", str(etag)), ("Accept-Ranges", "bytes")]
+    if stored.coding != IDENTITY:
+        fields.append(("Content-Encoding", stored.coding))
+    return Representation(coding=stored.coding, size=stored.size, etag=etag, content=stored, fields=fields)
 
 
 def entity_tag(sha256: str, coding: str, size: int) -> EntityTag:

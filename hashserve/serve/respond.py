@@ -49,20 +49,20 @@ def respond(asset: Asset, request: Request, policy: Policy) -> Response:
 
 def _get(asset: Asset, request: Request, policy: Policy) -> Response:
     selected = asset.select(request.accept_encoding)
-    validators = asset.validators(selected)
-    outcome = evaluate(request, validators)
-    if isinstance(outcome, NotModified):
-        return not_modified(asset, str(outcome.etag))
-    if isinstance(outcome, Failed):
-        return plain_text(HTTPStatus.PRECONDITION_FAILED, policy)
-    if request.range is not None and range_applies(request.if_range, validators):
+    if request.has_preconditions:
+        outcome = evaluate(request, asset.validators(selected, request.accept_encoding))
+        if isinstance(outcome, NotModified):
+            return not_modified(asset, str(outcome.etag))
+        if isinstance(outcome, Failed):
+            return plain_text(HTTPStatus.PRECONDITION_FAILED, policy)
+    if request.range is not None and range_applies(request.if_range, asset.validators(selected)):
         return _ranges(asset, selected, request.range, policy)
     return _whole(asset, selected)
 
 
 def _whole(asset: Asset, selected: Representation) -> Response:
-    headers = [*asset.fields, *selected.fields(), ("Content-Length", str(selected.size))]
-    return Response(status=HTTPStatus.OK, headers=headers, body=_span(selected, ByteRange(0, selected.size)))
+    headers = [*asset.fields, *selected.fields, ("Content-Length", str(selected.size))]
+    return Response(HTTPStatus.OK, headers, (FileSpan(selected.content, 0, selected.size),))
 
 
 def not_modified(asset: Asset, etag: str) -> Response:
@@ -96,7 +96,7 @@ def _unsatisfiable(asset: Asset, selected: Representation, policy: Policy) -> Re
 def _one_range(asset: Asset, selected: Representation, part: ByteRange) -> Response:
     headers = [
         *asset.fields,
-        *selected.fields(),
+        *selected.fields,
         ("Content-Range", part.content_range(selected.size)),
         ("Content-Length", str(part.length)),
     ]
@@ -116,7 +116,7 @@ def _several_ranges(asset: Asset, selected: Representation, parts: Sequence[Byte
     headers: Headers = [(name, value) for name, value in asset.fields if not _is_type(name)]
     headers += [
         ("Content-Type", f"multipart/byteranges; boundary={boundary}"),
-        *selected.fields(),
+        *selected.fields,
         ("Content-Length", str(sum(map(_length, body)))),
     ]
     return Response(status=HTTPStatus.PARTIAL_CONTENT, headers=headers, body=body)

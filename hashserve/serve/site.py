@@ -10,19 +10,19 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hashserve.codings import IDENTITY
 from hashserve.digests import integrity_of
 from hashserve.errors import UnknownAssetError
+from hashserve.paths import decode_path, url_of
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
 from hashserve.serve.files import ChangedFileError, is_exhaustion, open_stored, read_stored
 from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import Root
 from hashserve.serve.messages import FileSpan, Request, Response
 from hashserve.serve.mounts import Fingerprinted, Found, Live, Mount, Moved
-from hashserve.serve.paths import decode_path, url_of
 from hashserve.serve.policy import Policy
 from hashserve.serve.representations import Asset
 from hashserve.serve.respond import method_not_allowed, not_found, options, redirect, respond, unavailable
@@ -55,8 +55,7 @@ class SiteSettings:
     url_base: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """A response whose body can be sent: bytes in memory, or spans of one open ``descriptor``.
 
     Whoever takes the answer closes the descriptor. ``asset`` is set where the response depends on
@@ -137,7 +136,7 @@ class Site:
         self.follow_if_due()
         if request.method == "HEAD":
             # All that differs from GET: no ranges (RFC 9110 section 14.2), and no body.
-            return _without_body(self._answer(replace(request, method="GET", range=None)))
+            return _without_body(self._answer(request._replace(method="GET", range=None)))
         return self._answer(request)
 
     def _answer(self, request: Request) -> Answer | None:
@@ -154,8 +153,10 @@ class Site:
     def _insist(self, look: Callable[[], Answer | None]) -> Answer | None:
         """Look again where what is there changes in the meantime. Raises `OSError` in the end."""
         for _ in range(ATTEMPTS - 1):
-            with suppress(ChangedFileError, FileNotFoundError):
+            try:
                 return look()
+            except (ChangedFileError, FileNotFoundError):  # noqa: PERF203  # it costs nothing unless raised
+                continue
         return look()
 
     def _find_and_load(self, path: str, request: Request) -> Answer | None:
@@ -203,7 +204,7 @@ class Site:
                 asset = asset.without(coding)
             else:
                 is_lasting = mount.may_remember and answer.descriptor is None and asset is found.asset
-                return replace(answer, asset=asset) if is_lasting else answer
+                return answer._replace(asset=asset) if is_lasting else answer
 
     def _with_body(self, response: Response, *, remember: bool = True) -> Answer:
         """Open what the response's body is in, or take it from memory. Raises `OSError`."""
@@ -213,7 +214,7 @@ class Site:
         if not self.bodies.holds(file):
             return Answer(response=response, descriptor=open_stored(file))
         content = self.bodies.read(file) if remember else read_stored(file)
-        return Answer(response=replace(response, body=tuple(_cut(part, content) for part in response.body)))
+        return Answer(response=response._replace(body=tuple([_cut(part, content) for part in response.body])))
 
     def _answer_moved(self, found: Moved, request: Request) -> Answer:
         policy = self.settings.policy
@@ -288,7 +289,7 @@ class Site:
     def _fallback(self, request: Request) -> Answer | None:
         path = decode_path(request.path) or "/"
         if request.method == "HEAD":
-            request = replace(request, method="GET", range=None)
+            request = request._replace(method="GET", range=None)
         for mount, _ in self._mounts_of(path):
             asset = mount.live.find(self.settings.spa_fallback or "")
             if isinstance(asset, Asset):
@@ -372,4 +373,4 @@ def _without_body(answer: Answer | None) -> Answer | None:
         return None
     if answer.descriptor is not None:
         os.close(answer.descriptor)
-    return Answer(response=replace(answer.response, body=()))
+    return Answer(response=answer.response._replace(body=()))

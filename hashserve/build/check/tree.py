@@ -15,7 +15,7 @@ from hashserve.build.check.findings import Finding, finding
 from hashserve.build.output import PRIVATE_FOLDER
 from hashserve.codings import CODINGS
 from hashserve.manifest import MANIFEST_NAME
-from hashserve.serve.paths import is_servable
+from hashserve.paths import is_servable
 
 __all__ = ["Entry", "Tree", "is_temporary", "read_tree"]
 
