@@ -7,10 +7,16 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
+from waitress import create_server
 
+from hashserve import HashServe
 from tests.client import request
 
 PROJECT = Path(__file__).parent.parent
@@ -54,6 +60,21 @@ def run(command: list[str]) -> str:
     return result.stdout
 
 
+@contextmanager
+def live_site(site: Path) -> Iterator[str]:
+    """Serve the first release of the site, on a free port, as its operator would."""
+    build_into = site / "live"
+    run([sys.executable, "-m", "hashserve", "build", "assets", "--out", str(build_into)])
+    application = HashServe(lambda environ, start_response: [], root=build_into, publish_manifest=True)
+    server = create_server(application, host="127.0.0.1", port=0)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.close()
+
+
 def build() -> None:
     run([sys.executable, "-m", "hashserve", "build", "assets", "--out", "static"])
 
@@ -75,8 +96,10 @@ def test_the_build_command_builds(page: str, site: Path) -> None:
     lines = [line for block in blocks(page, "console") for line in block.splitlines()]
     commands = [line for line in lines if line.startswith("hashserve ")]
     assert commands
-    for command in commands:
-        run([sys.executable, "-m", *shlex.split(command)])
+    with live_site(site) as url:
+        for command in commands:
+            local = command.replace("https://www.example.com/static/", f"{url}/static/")
+            assert "not brought over" not in run([sys.executable, "-m", *shlex.split(local)])
     assert (site / "static/staticfiles.json").is_file()
 
 
@@ -92,14 +115,14 @@ def test_the_wsgi_example_links_and_serves_the_fingerprinted_file(site: Path) ->
     build()
     application = run_block("WSGI application")["application"]
     page = request(application, "/").body.decode()
-    served = request(application, re.search(r'href="([^"]+)"', page)[1])  # type: ignore[index]
+    served = request(application, linked(page))
     assert served["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
 def test_the_flask_example_links_and_serves_the_fingerprinted_file(site: Path) -> None:
     build()
     client = run_block("**Flask**")["app"].test_client()
-    url = re.search(r'href="([^"]+)"', client.get("/").text)[1]  # type: ignore[index]
+    url = linked(client.get("/").text)
     with client.get(url) as served:
         assert served.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
@@ -125,12 +148,18 @@ print(request(application, "/static/" + path)["Cache-Control"])
 
 
 def test_the_build_example_in_python_reports(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(blocks("docs/building.md", "python")[0], "docs/building.md", "exec"), {})  # noqa: S102
+    exec(compile(blocks("docs/building.md", "python")[0], "docs/building.md", "exec"), {})
     assert re.match(r"[0-9a-f]{12} [1-9]", capsys.readouterr().out)
 
 
 def test_no_block_is_left_without_a_test() -> None:
     assert len(every_block()) == 4
+
+
+def linked(page: str) -> str:
+    found = re.search(r'href="([^"]+)"', page)
+    assert found is not None
+    return found[1]
 
 
 def block_after(mark: str) -> str:
@@ -140,7 +169,7 @@ def block_after(mark: str) -> str:
     return found[1]
 
 
-def run_block(mark: str) -> dict[str, object]:
-    names: dict[str, object] = {"__name__": "readme"}
-    exec(compile(block_after(mark), "README.md", "exec"), names)  # noqa: S102
+def run_block(mark: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(block_after(mark), "README.md", "exec"), names)
     return names
