@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
-from waitress import create_server
 
 from hashserve import HashServe
 from tests.client import request
@@ -66,13 +66,17 @@ def live_site(site: Path) -> Iterator[str]:
     build_into = site / "live"
     run([sys.executable, "-m", "hashserve", "build", "assets", "--out", str(build_into)])
     application = HashServe(lambda environ, start_response: [], root=build_into, publish_manifest=True)
-    server = create_server(application, host="127.0.0.1", port=0)
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"
-    finally:
-        server.close()
+    with make_server("127.0.0.1", 0, application, handler_class=QuietHandler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Keep the test's output free of requests."""
 
 
 def build() -> None:
