@@ -75,7 +75,7 @@ def live_site(site: Path) -> Iterator[str]:
 
 
 class QuietHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name there
         """Keep the test's output free of requests."""
 
 
