@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks import request_cost, start
+from benchmarks import build, request_cost, start
 from benchmarks.options import Options, parser, run_and_report
 
-ALL = (request_cost.run, start.run)
+ALL = (request_cost.run, start.run, build.run)
 
 
 def main() -> None:

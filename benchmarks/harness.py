@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import get_clock_info, perf_counter, thread_time
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = [
     "CLOCK",
@@ -40,6 +40,7 @@ __all__ = [
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder that ``python -m benchmarks`` is run in."""
 
+Item = TypeVar("Item")
 Drive = Callable[[int], object]
 """Does what is measured as many times as it is told."""
 
@@ -180,10 +181,10 @@ def in_turns(names: Sequence[str], turns: int) -> Iterator[tuple[int, str]]:
             yield turn, name
 
 
-def rotated(names: Sequence[str], first: int) -> list[str]:
-    """Give the names from number ``first`` on, the ones before it last."""
-    start = first % len(names) if names else 0
-    return [*names[start:], *names[:start]]
+def rotated(items: Sequence[Item], first: int) -> list[Item]:
+    """Give the items from number ``first`` on, the ones before it last."""
+    start = first % len(items) if items else 0
+    return [*items[start:], *items[:start]]
 
 
 def run_worker(module: str, arguments: Mapping[str, Any], *, under: Sequence[str] = ()) -> Any:

@@ -2,17 +2,22 @@
 
 Law: what a command does is a function of the package; a command's module has only its arguments,
 what it shows, and its exit codes: 0 for done, 1 for a failure that the message explains, 2 for
-arguments that mean nothing.
+arguments that mean nothing, and 128 and a signal's number for what a signal interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
+from typing import NoReturn, TextIO
 
 from hashserve.cli_build import add_build
+from hashserve.cli_check import add_check
 from hashserve.cli_prune import add_prune
 from hashserve.errors import HashserveError, SettingError
 
@@ -23,28 +28,66 @@ FAILED, MISUSED = 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
+    _show_any_name(sys.stdout, sys.stderr)
     parsed = _parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        with _terminable():
+            code = int(parsed.run(parsed))
+        sys.stdout.flush()
     except SettingError as error:
-        print(f"hashserve: {error}", file=sys.stderr)
-        return MISUSED
+        return _fail(str(error), MISUSED)
     except HashserveError as error:
-        print(f"hashserve: {error}", file=sys.stderr)
-        return FAILED
+        return _fail(str(error))
     except ModuleNotFoundError as error:
-        extra = "hashserve[build]"
-        print(f"hashserve: {error.name} is missing; install it with: pip install '{extra}'", file=sys.stderr)
-        return FAILED
+        return _fail(f"{error.name} is missing; install it with: pip install 'hashserve[build]'")
     except KeyboardInterrupt:
-        print("hashserve: interrupted; the release in force is untouched", file=sys.stderr)
+        return _fail("interrupted; what was published is whole", 128 + signal.SIGINT)
+    except _Terminated:
+        return _fail("terminated; what was published is whole", 128 + signal.SIGTERM)
+    except BrokenPipeError:
+        # Nobody reads on. The interpreter would flush once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    return code
+
+
+def _fail(message: str, code: int = FAILED) -> int:
+    print(f"hashserve: {message}", file=sys.stderr)
+    return code
+
+
+def _show_any_name(*streams: TextIO) -> None:
+    """Have names that a stream's encoding lacks shown with escapes: no reason to fail."""
+    for stream in streams:
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+class _Terminated(BaseException):
+    """SIGTERM came: everything that is open is left in order."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def stop(number: int, frame: object) -> NoReturn:
+        raise _Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread: whoever runs us has the say
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hashserve", description="Static files that never go stale.")
     parser.add_argument("--version", action="version", version=f"hashserve {version('hashserve')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (add_build, add_prune):
+    for add in (add_build, add_check, add_prune):
         add(commands)
     return parser

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from hashserve.build import BuildReport, BuildSettings
     from hashserve.build.pipeline import Progress
 
-__all__ = ["add_build", "human_bytes", "summary"]
+__all__ = ["add_build", "counted", "human_bytes", "summary"]
 
 EPILOG = """\
-exit codes: 0 built; 1 nothing was published, and the message says why; 2 arguments that mean nothing.
+exit codes: 0 built; 1 nothing was published, and the message says why; 2 arguments that mean nothing;
+130 or 143 interrupted by SIGINT or SIGTERM.
 """
 
 
@@ -75,7 +76,7 @@ def _build(arguments: argparse.Namespace) -> int:
     with _progress(shown=not (arguments.quiet or arguments.json)) as on_progress:
         report = build(arguments.source, arguments.out, _settings(arguments), on_progress=on_progress)
     if arguments.json:
-        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+        print(json.dumps(report.as_json(), indent=2))
     elif not arguments.quiet:
         print(summary(report, arguments.out))
     return 0
@@ -135,10 +136,10 @@ def _progress(*, shown: bool) -> Iterator[Progress]:
 
 def summary(report: BuildReport, out: str) -> str:
     """Write a report for a person to read."""
-    rewritten = report.rewritten_references
+    files, rewritten = counted(report.files, "file"), counted(report.rewritten_references, "reference")
     lines = [
-        f"{report.files} files, {human_bytes(report.source_bytes)}, built in {report.seconds:.1f} s into {out}",
-        f"  {report.written} written, {report.reused} as they were, {rewritten} references rewritten",
+        f"{files}, {human_bytes(report.source_bytes)}, built in {report.seconds:.1f} s into {out}",
+        f"  {report.written} written, {report.reused} as they were, {rewritten} rewritten",
     ]
     for coding, size in sorted(report.coded_bytes.items()):
         source = report.coded_source_bytes[coding]
@@ -146,15 +147,20 @@ def summary(report: BuildReport, out: str) -> str:
         lines.append(f"  {coding:<5} {human_bytes(size)} instead of {human_bytes(source)}, {saved:.0%} saved")
     if report.retained_releases:
         lines.append(
-            f"  {report.retained_releases} older releases stay served, "
-            f"with {report.retained_files} files of their own"
+            f"  {counted(report.retained_releases, 'older release')} still served, "
+            f"with {counted(report.retained_files, 'file')} of their own"
         )
     lines.append(f"  release {report.release} is in force")
     warnings = report.warnings
     if warnings:
-        lines.append(f"{len(warnings)} warnings:")
+        lines.append(f"{counted(len(warnings), 'warning')}:")
         lines += [f"  {finding}" for finding in warnings]
     return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things for a person to read."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def human_bytes(number: float) -> str:

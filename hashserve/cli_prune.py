@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from hashserve.cli_build import human_bytes
+from hashserve.cli_build import counted, human_bytes
 
 __all__ = ["add_prune"]
 
@@ -42,11 +42,11 @@ def _prune(arguments: argparse.Namespace) -> int:
         arguments.out, keep=arguments.keep, keep_days=arguments.keep_days, dry_run=arguments.dry_run
     )
     if arguments.json:
-        print(json.dumps(asdict(report), indent=2, ensure_ascii=False))
+        print(json.dumps(asdict(report), indent=2))
     elif not arguments.quiet:
         verb = "would be removed" if report.dry_run else "removed"
         for path in sorted(report.files):
             print(f"  {path}")
-        count = f"{len(report.files)} files, {human_bytes(report.freed_bytes)}"
-        print(f"{count}, and {len(report.releases)} releases {verb}")
+        files = f"{counted(len(report.files), 'file')}, {human_bytes(report.freed_bytes)}"
+        print(f"{files}, and {counted(len(report.releases), 'release')} {verb}")
     return 0

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import request_cost, start
 from benchmarks.__main__ import ALL
+from benchmarks.build import published_tree
 from benchmarks.corpus import Site, build_many, bundle, compressed
 from benchmarks.harness import (
     Sample,
@@ -23,9 +24,12 @@ from benchmarks.harness import (
     summarize,
     timed_in_turns,
 )
+from benchmarks.launch import LaunchError, launch
 from benchmarks.options import Options
 from benchmarks.report import Report, at_least, at_most, markdown_table, quantity
+from benchmarks.source_tree import change, make_admin_tree, make_small_files
 from hashserve import Manifest
+from hashserve.build import BuildSettings, build
 
 
 def samples(**values: list[float]) -> Series:
@@ -154,6 +158,27 @@ def test_memory_is_measured_in_bytes() -> None:
     assert found["peak"] >= found["rss"] >= found["uss"] > 1_000_000
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="waits for a process as POSIX does")
+def test_a_command_costs_what_all_of_its_threads_cost(tmp_path: Path) -> None:
+    spin = "while time.thread_time() < 0.2: pass"
+    program = f"import threading, time\ndef spin():\n    {spin}\n"
+    program += (
+        "thread = threading.Thread(target=spin)\nthread.start()\nspin()\nthread.join()\nb'x' * 50_000_000"
+    )
+
+    cost = launch([sys.executable, "-c", program], folder=tmp_path)
+
+    assert cost.processor_seconds >= 0.4
+    assert cost.wall_seconds >= 0.2
+    assert cost.peak_bytes > 50_000_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="waits for a process as POSIX does")
+def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match="no such thing"):
+        launch([sys.executable, "-c", "raise SystemExit('no such thing')"], folder=tmp_path)
+
+
 # How it is told
 
 
@@ -204,6 +229,47 @@ def test_a_tree_of_many_has_that_many_files_and_a_true_manifest(tmp_path: Path) 
         "br": (tmp_path / f"{path}.br").stat().st_size,
         "gzip": (tmp_path / f"{path}.gz").stat().st_size,
     }
+
+
+def test_no_two_of_the_small_files_are_alike_and_every_reference_leads_somewhere(tmp_path: Path) -> None:
+    tree = make_small_files(tmp_path / "source", 200)
+
+    report = build(tree.root, tmp_path / "out", BuildSettings(codings=("gzip",)))
+
+    assert len({path.read_bytes() for path in tree.files}) == report.files == 200
+    assert not report.findings
+    assert report.rewritten_references == 2 * 10 * (3 * 4 + 1)
+
+
+def test_a_tree_that_lacks_a_file_is_not_measured(tmp_path: Path) -> None:
+    tree = make_small_files(tmp_path / "source", 10)
+    build(tree.root, tmp_path / "out", BuildSettings(codings=("gzip",)))
+    (tree.root / "another.css").write_bytes(b"a {}")
+
+    with pytest.raises(AssertionError, match=r"another\.css"):
+        published_tree(tmp_path / "out", tree)
+
+
+def test_what_is_sent_is_the_file_itself_where_it_has_no_variant(tmp_path: Path) -> None:
+    tree = make_small_files(tmp_path / "source", 10)
+    build(tree.root, tmp_path / "out", BuildSettings(codings=("gzip",)))
+
+    found = published_tree(tmp_path / "out", tree)
+
+    assert found.sent["gzip"] == found.stored["gzip"] < found.sent["identity"]
+    assert (found.stored["br"], found.sent["br"]) == (0, found.sent["identity"])
+
+
+def test_each_change_to_a_stylesheet_is_another_one(tmp_path: Path) -> None:
+    tree = make_admin_tree(tmp_path, folders=("css/",))
+    contents = [(tmp_path / tree.leaf).read_bytes()]
+
+    for number in (1, 2):
+        change(tree, tree.leaf, number)
+        contents.append((tmp_path / tree.leaf).read_bytes())
+
+    assert len(set(contents)) == 3
+    assert b"widgets.css" in (tmp_path / "admin/css/forms.css").read_bytes()
 
 
 # That each of them runs

@@ -13,9 +13,10 @@ from pathlib import Path
 import brotli
 import pytest
 
-from hashserve import BuildError, HashServe, Manifest, SettingError, SourceError
+from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.build import BuildReport, BuildSettings, build
 from hashserve.digests import digest_of
+from tests.building import contents, manifest_of, put, snapshot, wrong_files
 from tests.client import request
 
 CSS = b"/* a comment with url(nothing.png) in it */\nbody { background: url(../img/dot.svg) }\n" * 20
@@ -36,27 +37,9 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def put(folder: Path, path: str, content: bytes) -> None:
-    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    (folder / path).write_bytes(content)
-
-
-def manifest_of(out: Path) -> Manifest:
-    return Manifest.load(out / "staticfiles.json")
-
-
-def snapshot(out: Path) -> dict[str, tuple[int, int]]:
-    """Tell inode and time of every file: what changes when it is written."""
-    return {
-        str(path.relative_to(out)): (path.stat().st_ino, path.stat().st_mtime_ns)
-        for path in out.rglob("*")
-        if path.is_file()
-    }
-
-
 def test_a_file_without_references_is_named_as_django_names_it(source: Path, out: Path) -> None:
     build(source, out)
-    token = md5(DOT).hexdigest()[:12]  # noqa: S324
+    token = md5(DOT).hexdigest()[:12]
     assert manifest_of(out).paths["img/dot.svg"] == f"img/dot.{token}.svg"
     assert (out / f"img/dot.{token}.svg").read_bytes() == DOT
 
@@ -220,3 +203,79 @@ def test_arguments_that_mean_nothing_exit_with_2(source: Path, out: Path) -> Non
 
 def test_a_report_can_be_made_of_nothing() -> None:
     assert BuildReport().warnings == []
+
+
+def test_a_broken_manifest_is_reported_and_built_over(source: Path, out: Path) -> None:
+    build(source, out)
+    (out / "staticfiles.json").write_text("{")
+    report = build(source, out, BuildSettings(strict=True))
+    assert [finding.kind for finding in report.warnings] == ["broken-manifest"]
+    assert not wrong_files(out)
+
+
+def test_the_same_release_keeps_its_date_and_one_that_comes_back_gets_a_new_one(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dates = []
+    for number, content in enumerate((b"1", b"1", b"2", b"1")):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1_800_000_000 + number))
+        put(source, "robots.txt", content)
+        build(source, out)
+        dates.append(manifest_of(out).created - 1_800_000_000)
+    assert dates == [0, 0, 2, 3]
+    assert len(manifest_of(out).releases) == 1
+
+
+def test_a_variant_of_an_unhashed_file_goes_when_the_file_is_not_worth_one_any_more(
+    source: Path, out: Path
+) -> None:
+    build(source, out)
+    assert (out / "css/app.css.br").exists()
+    put(source, "css/app.css", b"a {}")
+    build(source, out)
+    assert not (out / "css/app.css.br").exists()
+    assert not (out / "css/app.css.gz").exists()
+    server = HashServe(lambda environ, start_response: [], root=out)
+    assert request(server, "/static/css/app.css", accept_encoding="br").body == b"a {}"
+
+
+def test_the_unhashed_files_of_a_build_that_fails_late_are_those_of_the_release_in_force(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    build(source, out)
+    before = contents(out)
+    put(source, "css/app.css", b"a { color: red }")
+    with pytest.raises(BuildError, match="cannot be written"):
+        build(source, out, BuildSettings(import_map=str(tmp_path / "nowhere/map.json")))
+    assert {path: contents(out)[path] for path in before} == before
+
+
+def test_progress_counts_every_step_to_its_end(source: Path, out: Path) -> None:
+    build(source, out)
+    put(source, "robots.txt", b"changed")
+    seen: dict[str, list[tuple[int, int]]] = {}
+    build(source, out, on_progress=lambda step, done, total: seen.setdefault(step, []).append((done, total)))
+    assert seen == {
+        "read": [(1, 3), (2, 3), (3, 3)],
+        "publish": [(1, 3), (2, 3), (3, 3)],
+        "compress": [(1, 3), (2, 3), (3, 3)],
+        "retain": [(1, 1)],
+    }
+
+
+def test_a_changed_prefix_is_written_down_though_no_name_changed(source: Path, out: Path) -> None:
+    build(source, out)
+    build(source, out, BuildSettings(prefix="/assets/"))
+    assert manifest_of(out).prefix == "/assets/"
+    assert manifest_of(out).releases == ()
+
+
+def test_codings_can_be_changed_between_builds(source: Path, out: Path) -> None:
+    build(source, out, BuildSettings(codings=("gzip",)))
+    old = manifest_of(out).paths["css/app.css"]
+    put(source, "css/app.css", CSS + b"changed")
+    build(source, out, BuildSettings(codings=("zstd", "br")))
+    record = manifest_of(out).record(old)
+    assert record is not None
+    assert record.variants == {}
+    assert not wrong_files(out)

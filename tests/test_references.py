@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hashserve.build.references import Language, Reference, ReferenceKind, find_references, language_of
 from hashserve.build.rewriting import rewrite
-from tests.npm_trees import TreeUnavailableError, tree
+from tests.real_trees import real_tree
 
 LANGUAGES: tuple[Language, ...] = ("css", "js", "mjs")
 
@@ -94,6 +94,11 @@ MODULES = [
     (b"export const a = import(`./a.js`), b = import('./b.js', { with: { type: 'json' } })",
      ["import() ./a.js", "import() ./b.js"]),
     (b"export const a = new URL('./a.png', import.meta.url).href", ["new URL(, import.meta.url) ./a.png"]),
+    (b"new window.URL('./a', import.meta.url);new self.URL('./b', import.meta.url)",
+     ["new URL(, import.meta.url) ./a", "new URL(, import.meta.url) ./b"]),
+    (b"new globalThis.URL('./a', import.meta.url);new my.URL('./b', import.meta.url)",
+     ["new URL(, import.meta.url) ./a"]),
+    (b"new URL(/* a */ './a' /* b */, import.meta.url)", ["new URL(, import.meta.url) ./a"]),
     (b"new Worker(new URL('./w.js', import.meta.url), {type: 'module'})",
      ["new URL(, import.meta.url) ./w.js"]),
     (b"new Worker('/static/w.js');new window.SharedWorker('./s.js');export {}",
@@ -127,7 +132,9 @@ MODULES = [
 ]  # fmt: skip
 
 CLASSIC = [
-    (b"var a = import('./a.js')", []),
+    (b"var a = import('./a.js')", ["import() ./a.js"]),
+    (b"var a = '';import /* x */ ( `./a.js` )", ["import() ./a.js"]),
+    (b"a.import('./a.js');var b = 'import(\"./b.js\")'; // import('./c.js')", []),
     (b"importScripts('./a.js');new Worker('./b.js')", []),
     (b"module.exports = 'import x from \"./a.js\"; export {}'", []),
     (b"f()//# sourceMappingURL=a.js.map", ["sourceMappingURL a.js.map"]),
@@ -163,7 +170,9 @@ def test_a_script_is_known_for_a_module_by_its_syntax(content: bytes, expected: 
 
 
 @pytest.mark.parametrize(("content", "expected"), CLASSIC)
-def test_a_classic_script_refers_to_its_source_map_only(content: bytes, expected: list[str]) -> None:
+def test_a_classic_script_refers_to_what_it_imports_later_and_its_source_map(
+    content: bytes, expected: list[str]
+) -> None:
     assert told(find_references(content, language="js")) == expected
 
 
@@ -272,10 +281,25 @@ def test_repetition_costs_neither_recursion_nor_quadratic_time_in_css(piece: byt
 
 
 @pytest.mark.parametrize(
-    "piece", [b"import ", b'import"./a.js";', b"`${", b"//# sourceMappingURL=a\n", b"((", b"a=>"]
+    "piece",
+    [
+        *(b"import ", b'import"./a.js";', b"`${", b"//# sourceMappingURL=a\n", b"((", b"a=>", b"import("),
+        *(b"Worker(", b"importScripts(", b"new URL(import.meta.url,", b"a=>import(", b'["import{",'),
+    ],
 )
-def test_repetition_costs_neither_recursion_nor_quadratic_time_in_scripts(piece: bytes) -> None:
-    find_references(piece * 10_000, language="mjs")
+@pytest.mark.parametrize("closing", [b"", b")", b"]"])
+def test_repetition_costs_neither_recursion_nor_quadratic_time_in_scripts(
+    piece: bytes, closing: bytes
+) -> None:
+    for language in LANGUAGES[1:]:
+        find_references(piece * 20_000 + closing * 20_000, language=language)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_found_in_utf_16(encoding: str, language: Language) -> None:
+    for text in ("a{b:url(a.png)}", "import './a.js'"):
+        assert find_references(f"\ufeff{text}".encode(encoding), language=language) == []
 
 
 def test_a_huge_data_url_costs_nothing_but_its_scan() -> None:
@@ -319,10 +343,4 @@ def counts(folder: Path) -> dict[str, int]:
 def test_a_real_tree_has_as_many_references_as_other_parsers_found(
     name: str, folder: str, expected: dict[str, int]
 ) -> None:
-    try:
-        root = tree(name)
-    except TreeUnavailableError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
-    assert counts(root / folder) == expected
+    assert counts(real_tree(name) / folder) == expected

@@ -6,101 +6,99 @@ never gets its name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import errno
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 
 from hashserve.build.output import Output
-from hashserve.build.previous import Place, UnreachableError
+from hashserve.build.previous import MismatchError, Place, UnreachableError, proven_chunks
 from hashserve.build.report import Finding
-from hashserve.codings import CODINGS, IDENTITY, DecodeError
-from hashserve.digests import digest_of
+from hashserve.codings import CODINGS, IDENTITY
 from hashserve.errors import BuildError
 from hashserve.manifest import AssetRecord
 
-__all__ = ["MismatchError", "bring_over", "proven_chunks"]
+__all__ = ["bring_over"]
 
 THREADS = 8
 """How many files are fetched at once: they wait for a network, not for a core."""
 
 
-class MismatchError(BuildError):
-    """Tell of content that is not what its manifest says."""
-
-
 def bring_over(
-    records: Sequence[AssetRecord], output: Output, place: Place | None
+    records: Sequence[AssetRecord],
+    output: Output,
+    place: Place | None,
+    on_done: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, AssetRecord], list[Finding]]:
     """See to it that every file of ``records``, with its variants, is whole in the output.
 
     Gives those that are, by path, with the variants that are; and a finding for every other.
+    Raises `BuildError` where the output cannot take them.
     """
     findings: list[Finding] = []
     whole: dict[str, AssetRecord] = {}
     with ThreadPoolExecutor(THREADS) as executor:
-        for record, outcome in zip(
-            records, executor.map(lambda item: _bring(item, output, place), records), strict=True
-        ):
+        for outcome in executor.map(lambda record: _bring(record, output, place), records):
             if isinstance(outcome, Finding):
                 findings.append(outcome)
             else:
-                whole[record.path] = outcome
+                whole[outcome.path] = outcome
+            on_done()
     return whole, findings
 
 
 def _bring(record: AssetRecord, output: Output, place: Place | None) -> AssetRecord | Finding:
+    if record.sha256 is None or record.size is None:
+        return _take_as_it_is(record, output)
     try:
-        _bring_one(record, IDENTITY, output, place)
+        size = _bring_one(record, IDENTITY, output, place)
     except (UnreachableError, MismatchError) as error:
-        message = f"of a retained release is not served any more: {error}"
-        return Finding(kind="lost", path=record.path, message=message)
+        return _lost(record, error)
     variants: dict[str, int] = {}
-    for coding, size in record.variants.items():
-        try:
-            _bring_one(record, coding, output, place)
-        except (UnreachableError, MismatchError):
-            continue  # the file is whole without it; the next build may make it
-        variants[coding] = size
-    return AssetRecord(
-        path=record.path,
-        size=record.size,
-        sha256=record.sha256,
-        variants=variants,
-        media_type=record.media_type,
-    )
+    for coding in record.variants:
+        with suppress(UnreachableError, MismatchError):  # the file is whole without it
+            variants[coding] = _bring_one(record, coding, output, place)
+    return replace(record, size=size, variants=variants)
 
 
-def _bring_one(record: AssetRecord, coding: str, output: Output, place: Place | None) -> None:
-    sha256 = record.sha256 or ""
-    path = record.path + ("" if coding == IDENTITY else CODINGS[coding].suffix)
-    size = record.size if coding == IDENTITY else record.variants[coding]
-    if output.holds(path, sha256, coding) and output.size(path) == size:
-        output.keep(path)
-    elif place is None:
-        raise MismatchError(path, "is gone from the output, or damaged there")
-    else:
-        output.put(
-            path, proven_chunks(place.read(record.path, coding), path, sha256, coding, size), sha256, coding
+def _take_as_it_is(record: AssetRecord, output: Output) -> AssetRecord | Finding:
+    """Take over what a manifest without digests (Django's) says is immutable and is there."""
+    sha256, size = output.digest(record.path), output.size(record.path)
+    if sha256 is None or size is None:
+        return _lost(
+            record, MismatchError(record.path, "is not in the output, and has no digest to prove it")
         )
+    output.memory.add_made(record.path)
+    return replace(record, sha256=sha256, size=size)
 
 
-def proven_chunks(
-    chunks: Iterator[bytes], path: str, sha256: str, coding: str = IDENTITY, size: int | None = None
-) -> Iterator[bytes]:
-    """Pass chunks on, and raise `MismatchError` at the end unless they are what they should be.
+def _lost(record: AssetRecord, error: Exception) -> Finding:
+    message = f"of a retained release is not served any more: {error}"
+    return Finding(kind="lost", path=record.path, message=message)
 
-    No more than ``size`` bytes (and one chunk) are taken, whatever the other side sends.
-    """
-    taken: list[bytes] = []
-    total = 0
-    for chunk in chunks:
-        taken.append(chunk)
-        total += len(chunk)
-        if size is not None and total > size:
-            break
-        yield chunk
+
+def _bring_one(record: AssetRecord, coding: str, output: Output, place: Place | None) -> int:
+    """Have one representation in the output; gives its size there, in bytes."""
+    assert record.sha256 is not None
+    path = record.path + ("" if coding == IDENTITY else CODINGS[coding].suffix)
+    coded_size = record.size if coding == IDENTITY else record.variants[coding]
+    if output.holds(path, record.sha256, coding):
+        output.memory.add_made(path)
+        return output.size(path) or 0
+    if place is None:
+        raise MismatchError(path, "is gone from the output, or damaged there")
+    chunks = proven_chunks(
+        place.read(record.path, coding), path, record.sha256, coding, size=record.size, coded_size=coded_size
+    )
     try:
-        digest = digest_of(taken if coding == IDENTITY else CODINGS[coding].decode(taken))
-    except DecodeError:
-        digest = ""
-    if digest != sha256 or (size is not None and total != size):
-        raise MismatchError(path, "is not the content that its manifest lists")
+        output.put(path, chunks, record.sha256, coding)
+    except BuildError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NAME_PROBLEMS:
+            raise MismatchError(path, error.problem) from error
+        raise
+    return output.size(path) or 0
+
+
+_NAME_PROBLEMS = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
+"""Errors that are due to a name that some manifest states, and not to the output."""

@@ -9,7 +9,6 @@ import contextlib
 import os
 from base64 import b64decode
 from collections.abc import Iterable
-from typing import Final
 
 from hashserve.atomic import write_atomically
 from hashserve.build.output import read_chunks
@@ -17,10 +16,7 @@ from hashserve.codings import CODINGS, DecodeError
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError
 
-__all__ = ["NOT_WORTH_IT", "VariantCache"]
-
-NOT_WORTH_IT: Final = object()
-"""What `VariantCache.find` gives for a variant that was made once and saved too little."""
+__all__ = ["VariantCache"]
 
 
 class VariantCache:
@@ -35,23 +31,35 @@ class VariantCache:
                 self._folder, f"cannot be made: {error.strerror}", "choose another --cache"
             ) from error
 
-    def find(self, sha256: str, coding: str) -> object | str | None:
-        """Give where the variant is, `NOT_WORTH_IT`, or None where it is not known."""
+    def find(self, sha256: str, coding: str) -> str | None:
+        """Give where the variant is; None where it is not, or not whole."""
         location = self._location(sha256, coding)
         try:
-            if os.stat(location).st_size == 0:
-                return NOT_WORTH_IT
             return location if digest_of(CODINGS[coding].decode(read_chunks(location))) == sha256 else None
         except (OSError, DecodeError):
             return None
 
-    def keep(self, sha256: str, coding: str, chunks: Iterable[bytes] | None) -> None:
-        """Keep a variant, or with None that it is not worth it; a full disk is no error here."""
-        location = self._location(sha256, coding)
-        with contextlib.suppress(OSError):
+    def was_not_worth_it(self, sha256: str, coding: str) -> bool:
+        """Whether the variant was made once and saved too little."""
+        return os.path.exists(self._location(sha256, coding) + _NOT_WORTH_IT)
+
+    def keep(self, sha256: str, coding: str, chunks: Iterable[bytes]) -> None:
+        """Keep a variant."""
+        self._write(self._location(sha256, coding), chunks)
+
+    def keep_not_worth_it(self, sha256: str, coding: str) -> None:
+        """Keep in mind that a variant is not worth making."""
+        self._write(self._location(sha256, coding) + _NOT_WORTH_IT, ())
+
+    def _write(self, location: str, chunks: Iterable[bytes]) -> None:
+        with contextlib.suppress(OSError):  # a cache on a full disk is no reason to fail
             os.makedirs(os.path.dirname(location), exist_ok=True)
-            write_atomically(location, chunks or ())
+            write_atomically(location, chunks)
 
     def _location(self, sha256: str, coding: str) -> str:
         name = b64decode(sha256).hex()
         return os.path.join(self._folder, name[:2], f"{name}{CODINGS[coding].suffix}")
+
+
+_NOT_WORTH_IT = ".none"
+"""How the empty file is called that stands for a variant which saved too little."""

@@ -36,9 +36,19 @@ _COMPRESSED = frozenset(
 )
 
 
+LARGEST_AT_BEST = 32 * 1024 * 1024
+"""Contents larger than this, in bytes, are compressed with brotli's quality 9.
+
+Measured on 8 MB of scripts, on one busy core: quality 11 takes 2.4 s a megabyte, 9 takes 0.2 s (0.5 s
+at 30 MB) for 12 % more bytes. A minute is bearable, once; four minutes for 100 MB are not.
+"""
+
+
 def _brotli(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
     # A window as large as the content, up to brotli's most; 22 bits is its own default.
-    compressor = brotli.Compressor(quality=11, lgwin=min(max(size.bit_length(), 16), 24))
+    window = min(max(size.bit_length(), 16), 24)
+    quality = 11 if size <= LARGEST_AT_BEST else 9
+    compressor = brotli.Compressor(quality=quality, lgwin=window)
     for chunk in chunks:
         yield compressor.process(chunk)
     yield compressor.finish()

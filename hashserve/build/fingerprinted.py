@@ -5,9 +5,10 @@ Law: a bundler's own manifest, or a pattern that the caller gave, says so; never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
 
+from hashserve.codings import coding_of_suffix
 from hashserve.fingerprints import without_fingerprint
 from hashserve.importers import find_manifest, load_manifest
 from hashserve.manifest import MANIFEST_NAME
@@ -35,7 +36,14 @@ def already_fingerprinted(
         manifest = load_manifest(location, root=root)
         logical = {path: name for name, path in manifest.paths.items()}
         kept.update((path, logical.get(path, path)) for path in manifest.files if path in present)
+    for path in [path for path in kept if _is_named_as_variant(path, present)]:
+        del kept[path]  # that name belongs to the variant that the build makes or finds there
     return _each_once(kept, present)
+
+
+def _is_named_as_variant(path: str, present: Container[str]) -> bool:
+    coding = coding_of_suffix(path)
+    return coding is not None and path[: -len(coding.suffix)] in present
 
 
 def _each_once(kept: dict[str, str], present: set[str]) -> dict[str, str]:

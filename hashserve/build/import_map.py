@@ -7,7 +7,7 @@ renames the leaf alone. Source: HTML standard, 8.1.6.2 (import maps), and its ``
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from hashserve.build.references import language_of
 from hashserve.build.variants import Published
@@ -15,7 +15,7 @@ from hashserve.digests import integrity_of
 from hashserve.errors import SettingError
 from hashserve.urls import url_of
 
-__all__ = ["import_map"]
+__all__ = ["check_bare", "import_map"]
 
 
 def import_map(published: Mapping[str, Published], bare: Mapping[str, str], prefix: str) -> str:
@@ -23,20 +23,28 @@ def import_map(published: Mapping[str, Published], bare: Mapping[str, str], pref
 
     It maps, for every script, its unhashed URL (which is what a relative import resolves to) and its
     logical path, and each ``bare`` specifier for the logical path that it stands for, to the
-    fingerprinted URL under ``prefix``; and each such URL to its integrity. Raises `SettingError` for
-    a bare specifier that stands for no script of the tree.
+    fingerprinted URL under ``prefix``; and each such URL to its integrity.
     """
     imports: dict[str, str] = {}
     integrity: dict[str, str] = {}
     for logical_path, file in sorted(published.items()):
-        if language_of(logical_path) in ("js", "mjs"):
+        if _is_script(logical_path):
             url = url_of(prefix + file.path)
             imports[url_of(prefix + logical_path)] = imports[logical_path] = url
             integrity[url] = integrity_of(file.sha256)
-    for specifier, logical_path in sorted(bare.items()):
-        if logical_path not in imports:
+    imports.update((specifier, imports[logical_path]) for specifier, logical_path in sorted(bare.items()))
+    document = {"imports": dict(sorted(imports.items())), "integrity": integrity}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def check_bare(bare: Mapping[str, str], paths: Container[str]) -> None:
+    """Raise `SettingError` for a bare specifier that stands for no script among ``paths``."""
+    for specifier, logical_path in bare.items():
+        if logical_path not in paths or not _is_script(logical_path):
             raise SettingError(
                 "import_map_bare", specifier, f"stands for {logical_path!r}, which is no script here"
             )
-        imports[specifier] = imports[logical_path]
-    return json.dumps({"imports": imports, "integrity": integrity}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _is_script(logical_path: str) -> bool:
+    return language_of(logical_path) in ("js", "mjs")

@@ -1,30 +1,32 @@
 """The build from end to end: source, references, fingerprint, compress, publish.
 
-Law: nothing is written before everything was read; the manifest is written after everything else.
-Same input, same names, on every machine.
+Law: nothing is written before everything was read; no name that the release in force has changes
+before everything else is done; the manifest is written last. Same input, same names, on every machine.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from hashserve.atomic import write_atomically
 from hashserve.build.bringing import bring_over
 from hashserve.build.cache import VariantCache
 from hashserve.build.fingerprinted import already_fingerprinted
 from hashserve.build.graph import Component, Fingerprinted, Source, components, fingerprint
-from hashserve.build.import_map import import_map
-from hashserve.build.output import Output, read_chunks
+from hashserve.build.import_map import check_bare, import_map
+from hashserve.build.output import PRIVATE_FOLDER, Output, read_chunks
 from hashserve.build.previous import Place, UnreachableError, place_of
 from hashserve.build.report import BuildReport, Finding
-from hashserve.build.retention import OldRelease, old_releases, release_of, retained
+from hashserve.build.retention import OldRelease, moment, old_releases, release_of, retained
 from hashserve.build.scan import Scanned, Scanner, source_chunks
 from hashserve.build.settings import BuildSettings
 from hashserve.build.source import SourceFile, walk
 from hashserve.build.variants import Published, Variants
-from hashserve.codings import CODINGS
+from hashserve.codings import CODINGS, IDENTITY, coding_of_suffix
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError, ManifestError, SettingError, SourceError
 from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, Release, format_row, release_id
@@ -54,19 +56,34 @@ def build(
     report = BuildReport()
     roots = [os.fspath(source) for source in sources]
     target = os.fspath(out)
-    _check_apart(roots, target)
-    with Output(target, report) as output:
-        _Build(roots, output, settings or BuildSettings(), report, on_progress).run()
+    settings = settings or BuildSettings()
+    for root in roots:
+        _check_apart("out", target, f"the source {root}", root)
+        if settings.cache is not None:
+            _check_apart("cache", settings.cache, f"the source {root}", root)
+    if settings.cache is not None:
+        _check_apart("cache", settings.cache, f"the output {target}", target)
+    try:
+        with Output(target, report) as output:
+            _Build(roots, output, settings, report, on_progress).run()
+    except OSError as error:
+        # Every failure that can be foreseen says more; this one still must not look like a defect.
+        where = error.filename if isinstance(error.filename, str) else target
+        raise BuildError(
+            where, f"failed: {error.strerror or error}", "the release in force is whole"
+        ) from error
     report.seconds = time.monotonic() - started
     return report
 
 
-def _check_apart(roots: Sequence[str], out: str) -> None:
-    real_out = os.path.join(os.path.realpath(out), "")
-    for root in roots:
-        real_root = os.path.join(os.path.realpath(root), "")
-        if real_out.startswith(real_root) or real_root.startswith(real_out):
-            raise SettingError("out", out, f"overlaps the source {root}; choose a folder beside it")
+def _check_apart(setting: str, folder: str, other_name: str, other: str) -> None:
+    real, real_other = (os.path.join(os.path.realpath(path), "") for path in (folder, other))
+    if real.startswith(real_other) or real_other.startswith(real):
+        raise SettingError(setting, folder, f"overlaps {other_name}; choose a folder beside it")
+
+
+_OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost"})
+"""Kinds of findings that are no fault of the source, and so do not fail a strict build."""
 
 
 class _Build:
@@ -86,21 +103,26 @@ class _Build:
         self.report = report
         self.progress = on_progress
         self.manifest_path = output.location(MANIFEST_NAME)
+        self.scanned: dict[str, Scanned] = {}
         self.place: Place | None = None
-        self.now = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+        self.now = moment()
 
     def run(self) -> None:
         """Go through the steps."""
         scanned = self.scan()
         self.fail_if_strict()
         before = self.manifest_in_force()
-        previous = self.previous_manifest()
+        known = [item for item in (before, self.previous_manifest()) if item is not None]
+        self.check_kept(scanned, known)
         published = self.publish_fingerprinted(scanned)
-        sizes = self.publish_variants(published, [item for item in (before, previous) if item is not None])
-        self.publish_unhashed(published, sizes)
-        self.publish_import_map(published)
-        self.publish_manifest(before, previous, published, sizes)
-        self.output.remember()
+        sizes = self.publish_variants(published, known)
+        claims = _claims(published, sizes)
+        manifest = self.make_manifest(known, published, sizes, claims)
+        self.stage_unhashed(published, sizes, claims)
+        self.fail_if_strict()
+        self.write_import_map(published)
+        self.output.publish(None if before is not None and manifest.dumps() == before.dumps() else manifest)
+        self.output.memory.save(self.output.temporary_folder)
         self.report.findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
 
     def counter(self, step: str, total: int) -> Callable[[], None]:
@@ -117,7 +139,7 @@ class _Build:
         self.report.findings.append(Finding(kind=kind, path=path, message=message))
 
     def fail_if_strict(self) -> None:
-        warnings = self.report.warnings
+        warnings = [item for item in self.report.warnings if item.kind not in _OF_OTHER_RELEASES]
         if self.settings.strict and warnings:
             listed = "\n".join(f"  {finding}" for finding in warnings)
             raise BuildError(
@@ -167,6 +189,7 @@ class _Build:
             raise BuildError(", ".join(self.roots), "holds no files", "name the folder of your static files")
         paths = [file.logical_path for file in files]
         self.check_names(files)
+        check_bare(self.settings.import_map_bare, frozenset(paths))
         self.kept = already_fingerprinted(self.roots, paths, self.settings.already_hashed)
         scanner = Scanner(
             frozenset(paths),
@@ -175,7 +198,7 @@ class _Build:
             js_references=self.settings.js_references,
         )
         count = self.counter("read", len(files))
-        scanned = {}
+        scanned = self.scanned
         for file in files:
             scanned[file.logical_path] = found = scanner.scan(file, whole=file.logical_path not in self.kept)
             self.report.findings.extend(found.findings)
@@ -187,18 +210,31 @@ class _Build:
     def check_names(self, files: Sequence[SourceFile]) -> None:
         """Report names that a folder cannot hold, or not everywhere, before anything is written."""
         folded: dict[str, SourceFile] = {}
+        folds_case = self.output.folds_case
         longest = self.output.longest_name - self.settings.fingerprinter.length - len("..zst")
         for file in files:
             if len(os.fsencode(os.path.basename(file.logical_path))) > longest:
                 raise SourceError(file.location, f"has a name of over {longest} bytes", "shorten it")
-            other = folded.setdefault(file.logical_path.casefold(), file)
+            other = folded.setdefault(unicodedata.normalize("NFC", file.logical_path).casefold(), file)
             if other is not file:
-                problem = f"differs from {other.location} in case only"
-                if self.output.folds_case:
+                problem = f"differs from {other.location} in case or Unicode form only"
+                if folds_case:
                     raise SourceError(
                         file.location, f"{problem}, and {self.output.root} cannot hold both", "rename it"
                     )
                 self.find("case", file.location, f"{problem}: many systems cannot hold both")
+
+    def check_kept(self, scanned: Mapping[str, Scanned], known: Sequence[Manifest]) -> None:
+        """Report a file that another tool fingerprinted, and whose content changed all the same."""
+        for path in self.kept:
+            for record in filter(None, (manifest.record(path) for manifest in known)):
+                if record.sha256 not in (None, scanned[path].sha256):
+                    self.find(
+                        "changed-fingerprinted",
+                        scanned[path].file.location,
+                        "has other content than it had under this name: whoever has that keeps it",
+                    )
+                    break
 
     # Publishing
 
@@ -248,26 +284,79 @@ class _Build:
         contents = len({file.sha256 for file in published.values()})
         return variants.make(published.values(), self.counter("compress", contents))
 
-    def publish_unhashed(
-        self, published: Mapping[str, Published], sizes: Mapping[str, Mapping[str, int]]
+    def make_manifest(
+        self,
+        known: Sequence[Manifest],
+        published: Mapping[str, Published],
+        sizes: Mapping[str, Mapping[str, int]],
+        claims: Mapping[str, str],
+    ) -> Manifest:
+        """Write down the new release, and those that are retained beside it."""
+        settings = self.settings
+        paths = {
+            self.kept.get(logical_path, logical_path): file.path for logical_path, file in published.items()
+        }
+        records = {file.path: _record(file, sizes) for file in published.values()}
+        self.count_variants(records)
+        self.report.release = release = release_id(paths)
+        candidates = [old for item in known for old in old_releases(item, self.now)]
+        if len(known) > 1:
+            candidates.sort(key=lambda old: -old.created)
+        old_ones = retained(
+            candidates, release=release, keep=settings.keep, keep_days=settings.keep_days, now=self.now
+        )
+        releases = self.retain(old_ones, paths, records, claims)
+        return Manifest(
+            paths=paths,
+            files={path: format_row(record, settings.codings) for path, record in sorted(records.items())},
+            codings=tuple(settings.codings),
+            release=release,
+            created=next((item.created for item in known if item.release == release), self.now),
+            prefix=settings.prefix,
+            releases=releases,
+        )
+
+    def stage_unhashed(
+        self,
+        published: Mapping[str, Published],
+        sizes: Mapping[str, Mapping[str, int]],
+        claims: Mapping[str, str],
     ) -> None:
-        """Put every file, and its variants, under its own name too."""
+        """Have every file, and its variants, ready to be put under its own name too."""
         for logical_path, file in published.items():
             if logical_path == file.path:
                 continue
-            self.output.put(logical_path, read_chunks(self.output.location(file.path)), file.sha256)
+            if claims[logical_path] == _claim(file.sha256):
+                self.output.stage(logical_path, self.content_of(file.path), file.sha256)
             for coding in CODINGS.values():
                 variant = logical_path + coding.suffix
-                if variant in published:
-                    continue  # a file of the source tree that is called so
-                if coding.name not in sizes.get(file.sha256, {}):
-                    self.output.remove(variant)
-                    continue
-                self.output.remove_if_older(variant, logical_path)
-                content = read_chunks(self.output.location(file.path + coding.suffix))
-                self.output.put(variant, content, file.sha256, coding.name)
+                if coding.name in sizes.get(file.sha256, {}):
+                    content = self.content_of(file.path + coding.suffix)
+                    self.output.stage(variant, content, file.sha256, coding.name, newer_than=logical_path)
+                elif variant not in claims:
+                    self.output.stage_removal(variant)
+            self.check_variant_name(logical_path, file, published)
 
-    def publish_import_map(self, published: Mapping[str, Published]) -> None:
+    def content_of(self, path: str) -> Iterator[bytes]:
+        return read_chunks(self.output.location(path))
+
+    def check_variant_name(
+        self, logical_path: str, file: Published, published: Mapping[str, Published]
+    ) -> None:
+        """Report a source file that is named as a variant of another, and is none."""
+        coding = coding_of_suffix(logical_path)
+        source = None if coding is None else published.get(logical_path[: -len(coding.suffix)])
+        if coding is None or source is None:
+            return
+        if self.output.digest(file.path, coding.name) != source.sha256:
+            self.find(
+                "variant-name",
+                self.scanned[logical_path].file.location,
+                f"is named as the {coding.name} variant of {source.path} and does not decode to it: "
+                "only its fingerprinted URL serves it",
+            )
+
+    def write_import_map(self, published: Mapping[str, Published]) -> None:
         location = self.settings.import_map
         if location is None:
             return
@@ -278,42 +367,6 @@ class _Build:
         except OSError as error:
             raise BuildError(location, f"cannot be written: {error.strerror}", "check its folder") from error
 
-    def publish_manifest(
-        self,
-        before: Manifest | None,
-        previous: Manifest | None,
-        published: Mapping[str, Published],
-        sizes: Mapping[str, Mapping[str, int]],
-    ) -> None:
-        """Put the new release in force, unless it is already."""
-        paths = {
-            self.kept.get(logical_path, logical_path): file.path for logical_path, file in published.items()
-        }
-        records = {file.path: _record(file, sizes) for file in published.values()}
-        self.count_variants(records)
-        release = release_id(paths)
-        candidates = [
-            old for item in (before, previous) if item is not None for old in old_releases(item, self.now)
-        ]
-        settings = self.settings
-        old_ones = retained(
-            candidates, release=release, keep=settings.keep, keep_days=settings.keep_days, now=self.now
-        )
-        releases = self.retain(old_ones, paths, records)
-        self.report.release = release
-        is_same = before is not None and before.release == release
-        manifest = Manifest(
-            paths=paths,
-            files={path: format_row(record, settings.codings) for path, record in sorted(records.items())},
-            codings=tuple(settings.codings),
-            release=release,
-            created=before.created if before is not None and is_same else self.now,
-            prefix=settings.prefix,
-            releases=releases,
-        )
-        if before is None or manifest.dumps() != before.dumps():
-            self.write_manifest(manifest)
-
     def count_variants(self, records: Mapping[str, AssetRecord]) -> None:
         for record in records.values():
             for coding, size in record.variants.items():
@@ -321,28 +374,72 @@ class _Build:
                 self.report.coded_source_bytes[coding] += record.size or 0
 
     def retain(
-        self, old_ones: Sequence[OldRelease], paths: Mapping[str, str], records: dict[str, AssetRecord]
+        self,
+        old_ones: Sequence[OldRelease],
+        paths: Mapping[str, str],
+        records: dict[str, AssetRecord],
+        claims: Mapping[str, str],
     ) -> tuple[Release, ...]:
         """Bring over what old releases need, add it to ``records``, and write the releases."""
-        needed = {
-            path: record for old in old_ones for path, record in old.records.items() if path not in records
-        }
-        whole, findings = bring_over(list(needed.values()), self.output, self.place)
+        needed: dict[str, AssetRecord] = {}
+        for old in old_ones:
+            for path, record in old.records.items():
+                if path in records or path in needed:
+                    continue
+                if _is_free(record, claims):
+                    needed[path] = record
+                else:
+                    self.find("lost", path, "of a retained release is not served any more: its name is taken")
+        whole, findings = bring_over(
+            list(needed.values()), self.output, self.place, self.counter("retain", len(needed))
+        )
         self.report.findings.extend(findings)
         records.update(whole)
         self.report.retained_releases = len(old_ones)
         self.report.retained_files = len(whole)
         return tuple(release_of(old, paths, records) for old in old_ones)
 
-    def write_manifest(self, manifest: Manifest) -> None:
-        try:
-            manifest.write(self.manifest_path)
-        except OSError as error:
-            raise BuildError(
-                self.manifest_path,
-                f"cannot be written: {error.strerror}",
-                "make room, or check the permissions; the release in force is untouched",
-            ) from error
+
+def _claim(sha256: str, coding: str = IDENTITY) -> str:
+    return f"{coding} {sha256}"
+
+
+def _claims(published: Mapping[str, Published], sizes: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
+    """Tell what each name in the output is to hold. Raises `SourceError` where that is two things.
+
+    A name that could be a variant's or a source file's of its own is the variant's.
+    """
+    claims = {MANIFEST_NAME: ""}
+    variants: dict[str, str] = {}
+    for logical_path, file in published.items():
+        for path in (file.path, logical_path):
+            for coding in sizes.get(file.sha256, {}):
+                variants[path + CODINGS[coding].suffix] = _claim(file.sha256, coding)
+    for file in published.values():
+        if variants.get(file.path) or claims.setdefault(file.path, _claim(file.sha256)) != _claim(
+            file.sha256
+        ):
+            raise SourceError(file.path, "is the name of two files in the output", "rename one in the source")
+    for logical_path, file in published.items():
+        if logical_path in variants:
+            continue
+        if claims.setdefault(logical_path, _claim(file.sha256)) != _claim(file.sha256):
+            problem = "is the name of a source file, and the fingerprinted name of another"
+            raise SourceError(logical_path, problem, "rename it in the source")
+    return {**claims, **variants}
+
+
+def _is_free(record: AssetRecord, claims: Mapping[str, str]) -> bool:
+    """Whether a retained file can have the names that it had: hidden ones nobody can have."""
+    names = {record.path: _claim(record.sha256 or "")}
+    names.update(
+        (record.path + CODINGS[coding].suffix, _claim(record.sha256 or "", coding))
+        for coding in record.variants
+    )
+    folders = accumulate(record.path.split("/")[:-1], "{}/{}".format)
+    if any(folder == PRIVATE_FOLDER or folder in claims for folder in folders):
+        return False
+    return all(claims.get(path, claim) == claim for path, claim in names.items())
 
 
 def _source(file: Scanned) -> Source:

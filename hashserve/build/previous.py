@@ -9,25 +9,39 @@ A place is anything with the two methods of `Place`: a folder, a live site, and 
 from __future__ import annotations
 
 import os
+import re
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from http.client import HTTPException
+from collections import deque
+from collections.abc import Iterable, Iterator
+from hashlib import sha256 as sha256_hash
+from http.client import HTTPException, HTTPResponse
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from hashserve.codings import CODINGS, IDENTITY
-from hashserve.errors import HashserveError, ManifestError
+from hashserve.codings import CODINGS, IDENTITY, DecodeError
+from hashserve.digests import digest_text
+from hashserve.errors import HashserveError, ManifestError, SettingError
 from hashserve.manifest import MANIFEST_NAME, Manifest
 from hashserve.urls import PUBLISHED_MANIFEST, url_of
 
-__all__ = ["Folder", "Place", "Site", "UnreachableError", "place_of"]
+__all__ = ["Folder", "MismatchError", "Place", "Site", "UnreachableError", "place_of", "proven_chunks"]
 
 TIMEOUT = 20
 """Seconds that a site may take to answer, or to go on answering."""
 
+LEAST_RATE = 1024
+"""Bytes a second, on average, below which a site is taken to hang after `TIMEOUT`."""
+
 ATTEMPTS = 3
+PATIENCE = 3
+"""After how many files in a row without any answer a site is not asked any more."""
+
+LARGEST_MANIFEST = 256 * 1024 * 1024
+"""Ten times what the manifest of 100,000 files has."""
+
 BLOCK_SIZE = 256 * 1024
 
 
@@ -43,6 +57,18 @@ class UnreachableError(HashserveError):
         return f"{self.where}: {self.problem}"
 
 
+class MismatchError(HashserveError):
+    """Tell of content that is not what its manifest says."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
 class Place(Protocol):
     """Somewhere that a release was published to."""
 
@@ -54,10 +80,19 @@ class Place(Protocol):
 
 
 def place_of(where: str, prefix: str) -> Place:
-    """Tell a folder from a site; ``prefix`` is added to the URL of a site that has no path."""
-    if where.startswith(("https://", "http://")):
-        return Site(where, prefix)
-    return Folder(where)
+    """Tell a folder from a site; ``prefix`` is added to the URL of a site that has no path.
+
+    Raises `SettingError` for the URL of anything else.
+    """
+    scheme = _SCHEME.match(where)
+    if scheme is None:
+        return Folder(where)
+    if scheme[1].lower() not in ("http", "https"):
+        raise SettingError("previous", where, "must be a folder, or a URL with http:// or https://")
+    return Site(where, prefix)
+
+
+_SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 class Folder:
@@ -90,13 +125,25 @@ class Site:
     """A live site whose hashserve publishes its manifest (``HashServe(publish_manifest=True)``)."""
 
     def __init__(self, url: str, prefix: str) -> None:
-        has_path = urlsplit(url).path not in ("", "/")
-        self._base = url.rstrip("/") + ("/" if has_path else prefix)
+        try:
+            has_path = urlsplit(url).path not in ("", "/")
+        except ValueError as error:
+            raise SettingError("previous", url, f"is no URL: {error}") from error
+        self._base = url.rstrip("/") + ("/" if has_path else url_of(prefix))
+        self._unanswered = 0
+        self._counting = threading.Lock()
 
     def manifest(self) -> Manifest:
         """Load the manifest that the site publishes."""
         url = self._base + PUBLISHED_MANIFEST
-        content = b"".join(self._fetch(url, IDENTITY))
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in self._fetch(url, IDENTITY):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > LARGEST_MANIFEST:
+                raise ManifestError(url, "", f"is longer than {LARGEST_MANIFEST} bytes")
+        content = b"".join(chunks)
         if not content.lstrip().startswith(b"{"):
             raise ManifestError(url, "", "is no manifest; does the site run with publish_manifest=True?")
         return Manifest.loads(content, source=url)
@@ -106,26 +153,90 @@ class Site:
         return self._fetch(self._base + url_of(path), coding)
 
     def _fetch(self, url: str, coding: str) -> Iterator[bytes]:
+        with self._counting:
+            if self._unanswered >= PATIENCE:
+                raise UnreachableError(url, f"is not asked for: {PATIENCE} before it had no answer")
+        with self._open(url, coding) as response:
+            if response.headers.get("Content-Encoding", IDENTITY) != coding:
+                raise UnreachableError(url, f"is not sent as {coding}")
+            started, received = time.monotonic(), 0
+            try:
+                # read1, because read waits for a whole block, however slowly it comes.
+                while chunk := response.read1(BLOCK_SIZE):
+                    yield chunk
+                    received += len(chunk)
+                    elapsed = time.monotonic() - started
+                    if elapsed > TIMEOUT and received < elapsed * LEAST_RATE:
+                        raise TimeoutError(f"{received} bytes in {elapsed:.0f} s")
+            except (OSError, HTTPException) as error:
+                self._count(answered=False)
+                raise UnreachableError(url, f"broke off: {error}") from error
+
+    def _open(self, url: str, coding: str) -> HTTPResponse:
         # no-cache: what a proxy remembers may be older than what the site has now.
         headers = {"Accept-Encoding": coding, "Cache-Control": "no-cache", "User-Agent": "hashserve"}
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310  # place_of lets only HTTP in
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                response = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
-                break
+                request = urllib.request.Request(url, headers=headers)  # noqa: S310  # place_of lets only HTTP in
+                response: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
             except urllib.error.HTTPError as error:
                 error.close()
+                self._count(answered=True)
                 if error.code < 500 or attempt == ATTEMPTS:
                     raise UnreachableError(url, f"answers {error.code} {error.reason}") from error
             except (OSError, HTTPException, ValueError) as error:
                 if attempt == ATTEMPTS:
+                    self._count(answered=False)
                     raise UnreachableError(url, str(error)) from error
+            else:
+                self._count(answered=True)
+                return response
             time.sleep(0.2 * attempt)
-        with response:
-            if response.headers.get("Content-Encoding", IDENTITY) != coding:
-                raise UnreachableError(url, f"is not sent as {coding}")
-            try:
-                while chunk := response.read(BLOCK_SIZE):
-                    yield chunk
-            except (OSError, HTTPException) as error:
-                raise UnreachableError(url, f"broke off: {error}") from error
+        raise AssertionError("the last attempt neither answered nor failed")
+
+    def _count(self, *, answered: bool) -> None:
+        with self._counting:
+            self._unanswered = 0 if answered else self._unanswered + 1
+
+
+def proven_chunks(
+    chunks: Iterable[bytes],
+    path: str,
+    sha256: str,
+    coding: str = IDENTITY,
+    *,
+    size: int | None = None,
+    coded_size: int | None = None,
+) -> Iterator[bytes]:
+    """Pass chunks on, and raise `MismatchError` at the end unless they are what they should be.
+
+    ``sha256`` and ``size`` are of the content, ``coded_size`` of the chunks themselves; what goes
+    beyond either ends it at once, whatever the other side would go on sending. Nothing is held
+    but what is being decoded.
+    """
+    waiting: deque[bytes] = deque()
+    received = decoded = 0
+
+    def tapped() -> Iterator[bytes]:
+        nonlocal received
+        for chunk in chunks:
+            received += len(chunk)
+            if coded_size is not None and received > coded_size:
+                raise MismatchError(path, f"is longer than the {coded_size} bytes that its manifest lists")
+            waiting.append(chunk)
+            yield chunk
+
+    digest = sha256_hash()
+    try:
+        for content in tapped() if coding == IDENTITY else CODINGS[coding].decode(tapped()):
+            decoded += len(content)
+            if size is not None and decoded > size:
+                raise MismatchError(path, f"is longer than the {size} bytes that its manifest lists")
+            digest.update(content)
+            while waiting:
+                yield waiting.popleft()
+    except DecodeError as error:
+        raise MismatchError(path, f"does not decode as {coding}: {error}") from error
+    yield from waiting
+    if digest_text(digest.digest()) != sha256 or (coded_size is not None and received != coded_size):
+        raise MismatchError(path, "is not the content that its manifest lists")

@@ -7,13 +7,12 @@ The manifest that lists less is in force before the first file goes.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from hashserve.build.output import PRIVATE_FOLDER, Output
-from hashserve.build.report import BuildReport
-from hashserve.build.retention import old_releases, retained
+from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.output import PRIVATE_FOLDER, Output, read_chunks
+from hashserve.build.retention import check_retention, moment, old_releases, retained
 from hashserve.codings import CODINGS
 from hashserve.errors import BuildError, ManifestError
 from hashserve.fingerprints import fingerprint_of
@@ -47,27 +46,31 @@ def prune(
 
     With ``keep`` or ``keep_days``, releases that these would not retain are dropped first (what is
     not given retains nothing by itself). With ``dry_run``, nothing changes. Raises `BuildError`
-    where there is no usable manifest: without one, nothing tells what is needed.
+    where there is no usable manifest (without one, nothing tells what is needed), and `SettingError`.
     """
     root = os.fspath(out)
     if not os.path.isdir(root):
         raise BuildError(root, "is not a folder", "name the folder that hashserve build wrote")
-    with Output(root, BuildReport()) as output:
+    check_retention(keep, keep_days)
+    with Output(root) as output:
         manifest = _manifest(output)
         lesser = (
             manifest if keep is None and keep_days is None else _lesser(manifest, keep or 1, keep_days or 0)
         )
-        files = {path: size for path, size in _sizes(output) if path not in _needed(lesser)}
+        needed = _needed(lesser)
         removable = {
-            path: size for path, size in files.items() if output.made(path) or _is_ours(output, path)
+            path: size
+            for path, size in _sizes(output)
+            if path not in needed and (output.memory.is_made(path) or _is_ours(output, path))
         }
         dropped = {release.id for release in manifest.releases} - {release.id for release in lesser.releases}
         if not dry_run:
             if dropped:
-                lesser.write(output.location(MANIFEST_NAME))
+                output.publish(lesser)
             for path in removable:
                 output.remove(path)
-            output.forget(removable)
+            output.memory.keep_recalled()
+            output.memory.save(output.temporary_folder)
     return PruneReport(releases=sorted(dropped), files=removable, dry_run=dry_run)
 
 
@@ -85,7 +88,7 @@ def _manifest(output: Output) -> Manifest:
 
 def _lesser(manifest: Manifest, keep: int, keep_days: float) -> Manifest:
     """Give the manifest without the releases that are not to be retained, and their files."""
-    now = int(time.time())
+    now = moment()
     candidates = old_releases(manifest, now)
     kept = retained(candidates, release=manifest.release, keep=keep, keep_days=keep_days, now=now)
     ids = {old.id for old in kept}
@@ -120,4 +123,10 @@ def _is_ours(output: Output, path: str) -> bool:
     for coding in CODINGS.values():
         path = path.removesuffix(coding.suffix)
     token = fingerprint_of(path)
-    return token is not None and output.token(path, len(token)) == token
+    if token is None or len(token) > _MD5_DIGITS or not os.path.isfile(output.location(path)):
+        return False
+    fingerprinter = Fingerprinter(length=len(token))
+    return fingerprinter.token_of_chunks(read_chunks(output.location(path))) == token
+
+
+_MD5_DIGITS = 32

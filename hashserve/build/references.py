@@ -22,14 +22,14 @@ import enum
 import functools
 import os.path
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from typing import Literal
 
 import tree_sitter_javascript
 from tree_sitter import Language as Grammar
-from tree_sitter import Node, Parser, Tree
+from tree_sitter import Node, Parser, Tree, TreeCursor
 
 __all__ = ["Delimiter", "Language", "Reference", "ReferenceKind", "find_references", "language_of"]
 
@@ -108,11 +108,12 @@ def language_of(path: str) -> Language | None:
 def find_references(content: bytes, *, language: Language, module: bool | None = None) -> list[Reference]:
     """Find the references in ``content``, in order; they never overlap.
 
-    In a script that is not a module only source maps are sought, because what its URLs are
-    relative to depends on the page. ``module`` says whether it is one, or that it shall be read
-    like one; by default the script's own syntax tells. ``data:`` URLs and empty ones are not
-    references: they name no file. Text that is not UTF-8 (or that of its ``@charset``, in CSS)
-    is read as far as it goes.
+    In a script that is not a module only ``import()`` and source maps are sought, because what its
+    other URLs are relative to depends on the page. ``module`` says whether it is one, or that it
+    shall be read like one; by default the script's own syntax tells. ``data:`` URLs and empty ones
+    are not references: they name no file. Text that is not UTF-8 (or that of its ``@charset``, in
+    CSS) is read as far as it goes; in UTF-16 nothing is found, so that what such a file refers to
+    keeps being loaded by its unhashed name.
     """
     if language == "css":
         return _Stylesheet(content).references()
@@ -373,6 +374,8 @@ _WORDS = tuple(
         rb"importScripts%b(?:\(|/[/*])",
     )
 )
+_DYNAMIC_IMPORT = re.compile(rb"import(?<![\w$.]import)%b(?:\(|/[/*])" % _SPACES)
+_IN_ANY_SCRIPT = frozenset({ReferenceKind.JS_DYNAMIC_IMPORT, ReferenceKind.SOURCE_MAP})
 # What a module has somewhere; import("x") alone makes none.
 _MODULE_WORDS = (
     re.compile(
@@ -400,6 +403,11 @@ _JS_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"
 # Bytes that are not UTF-8, and NUL, put the grammar out of step; as letters they do not.
 _AS_LETTERS = bytes(byte if 0 < byte < 0x80 else ord("_") for byte in range(256))
 _STATEMENTS = {"import_statement": ReferenceKind.JS_IMPORT, "export_statement": ReferenceKind.JS_EXPORT}
+_MODULE_SYNTAX = frozenset({*_STATEMENTS, "meta_property"})
+
+_Lineage = tuple[Node, Node, Node, Node, Node]
+"""A node and what it lies in, innermost first."""
+_DEPTH = 5
 
 
 class _Script:
@@ -410,11 +418,8 @@ class _Script:
         self.module = module
 
     def references(self) -> list[Reference]:
-        words = (
-            [word for pattern in _WORDS for word in pattern.finditer(self.content)]
-            if self.may_be_module()
-            else []
-        )
+        patterns = _WORDS if self.may_be_module() else (_DYNAMIC_IMPORT,)
+        words = [word for pattern in patterns for word in pattern.finditer(self.content)]
         source_maps = self.last_line()
         marks = [] if source_maps is not None else list(re.finditer(_SOURCE_MAP_MARK, self.content))
         found = {item.start: item for item in (*self.parsed(words, marks), *(source_maps or ()))}
@@ -438,12 +443,11 @@ class _Script:
         if not words and not marks:
             return
         tree = (None if marks else self.head(max(word.end() for word in words))) or _parse(self.content)
-        if not self.is_module(tree):
-            words = []
-        for match in (*words, *marks):
-            node = tree.root_node.descendant_for_byte_range(match.start(), match.start() + 1)
-            if node is not None:
-                yield from self.judged(node)
+        is_module = self.is_module(tree)
+        for lineage in _lineages(tree, sorted(match.start() for match in (*words, *marks))):
+            for reference in self.judged(lineage):
+                if is_module or reference.kind in _IN_ANY_SCRIPT:
+                    yield reference
 
     def head(self, end: int) -> Tree | None:
         """Parse the lines up to ``end`` alone; None where they are not whole statements of a module.
@@ -460,49 +464,44 @@ class _Script:
         if self.module is not None:
             return self.module
         return any(
-            _is_module_syntax(tree.root_node.descendant_for_byte_range(word.start(), word.start() + 1))
-            for word in chain.from_iterable(pattern.finditer(self.content) for pattern in _MODULE_WORDS)
+            _is_module_syntax(lineage)
+            for pattern in _MODULE_WORDS
+            for lineage in _lineages(tree, (word.start() for word in pattern.finditer(self.content)))
         )
 
-    def judged(self, node: Node) -> Iterator[Reference]:
+    def judged(self, lineage: _Lineage) -> Iterator[Reference]:
         """Give the references that the word at this node makes."""
-        parent = node.parent
+        node, parent, *outer = lineage
         if node.type == "comment":
             yield from _source_map(self.content, node.start_byte, node.end_byte)
-        elif parent is None:
-            return
         elif node.type in ("import", "from"):
-            yield from self.imported(node, parent)
+            yield from self.imported(parent, *outer)
         elif node.type in ("identifier", "property_identifier"):
-            callee = parent if parent.type == "member_expression" else node
-            yield from self.worker(callee, self.text(node))
+            callee, call = (parent, outer[0]) if parent.type == "member_expression" else (node, parent)
+            yield from self.worker(call, callee, self.text(node))
 
-    def imported(self, word: Node, parent: Node) -> Iterator[Reference]:
+    def imported(self, parent: Node, grandparent: Node, *outer: Node) -> Iterator[Reference]:
         if parent.type in _STATEMENTS:
             yield from self.literal(parent.child_by_field_name("source"), _STATEMENTS[parent.type])
-        elif parent.type == "import" and parent.parent is not None:  # the keyword of import()
-            yield from self.literal(_argument(parent.parent, 0), ReferenceKind.JS_DYNAMIC_IMPORT)
-        elif parent.type == "meta_property" and parent.parent is not None:
-            yield from self.meta(parent.parent)
+        elif parent.type == "import":  # the keyword of import()
+            yield from self.literal(_argument(grandparent, 0), ReferenceKind.JS_DYNAMIC_IMPORT)
+        elif parent.type == "meta_property":
+            yield from self.meta(grandparent, *outer)
 
-    def meta(self, member: Node) -> Iterator[Reference]:
+    def meta(self, member: Node, outer: Node, call: Node) -> Iterator[Reference]:
         """Give the reference of ``import.meta.resolve("x")`` or ``new URL("x", import.meta.url)``."""
-        name, outer = self.text(member.child_by_field_name("property")), member.parent
-        if outer is None:
-            return
+        name = self.text(member.child_by_field_name("property"))
         if name == b"resolve" and outer.child_by_field_name("function") == member:
             yield from self.literal(_argument(outer, 0), ReferenceKind.JS_RESOLVE)
-        elif name == b"url" and outer.parent is not None:
-            yield from self.url(outer.parent, member)
+        elif name == b"url":
+            yield from self.url(call, member)
 
     def url(self, call: Node, base: Node) -> Iterator[Reference]:
-        if self.text(call.child_by_field_name("constructor")) == b"URL" and _argument(call, 1) == base:
+        constructor = self.text(call.child_by_field_name("constructor"))
+        if constructor in _URL_CONSTRUCTORS and _argument(call, 1) == base:
             yield from self.literal(_argument(call, 0), ReferenceKind.JS_URL)
 
-    def worker(self, callee: Node, name: bytes) -> Iterator[Reference]:
-        call = callee.parent
-        if call is None:
-            return
+    def worker(self, call: Node, callee: Node, name: bytes) -> Iterator[Reference]:
         if name == b"importScripts" and call.child_by_field_name("function") == callee:
             for argument in _arguments(call):
                 yield from self.literal(argument, ReferenceKind.JS_IMPORT_SCRIPTS)
@@ -520,8 +519,14 @@ class _Script:
         yield from _reference((start, end), _unescape_js(self.content[start:end]), kind, delimiter)
 
     def text(self, node: Node | None) -> bytes:
-        return b"" if node is None else self.content[node.start_byte : node.end_byte]
+        """Give what a node says, or as much of it as is longer than any name sought."""
+        if node is None:
+            return b""
+        return self.content[node.start_byte : min(node.end_byte, node.start_byte + _LONGER_THAN_ANY_NAME)]
 
+
+_URL_CONSTRUCTORS = frozenset({b"URL", b"window.URL", b"self.URL", b"globalThis.URL"})
+_LONGER_THAN_ANY_NAME = 32
 
 _DELIMITERS: dict[int, Delimiter] = {ord("'"): "'", ord('"'): '"', ord("`"): "`"}
 
@@ -545,22 +550,68 @@ def _end_of_line(content: bytes, start: int) -> int:
     return len(content) if match is None else match.start()
 
 
-def _is_module_syntax(word: Node | None) -> bool:
-    if word is None or word.type not in ("import", "export") or word.parent is None:
-        return False
-    return word.parent.type in ("import_statement", "export_statement", "meta_property")
+class _Descent:
+    """The nodes from the root down to a byte, for one byte after the other.
+
+    tree-sitter walks from the root to find a node, or a node's parent, so that each word would cost
+    as much as it is deep. From one byte to the next, no node is entered twice.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.cursor = tree.walk()
+        # The root stands for whatever would be outside of it.
+        self.nodes = [tree.root_node] * _DEPTH
+
+    def lineage(self, start: int) -> _Lineage:
+        """Give the innermost node there and what it lies in; ``start`` never goes back."""
+        while len(self.nodes) > _DEPTH and self.nodes[-1].end_byte <= start:
+            self.leave(start)
+        while self.cursor.goto_first_child_for_byte(start) is not None:
+            self.nodes.append(_node(self.cursor))
+        nodes = self.nodes
+        return nodes[-1], nodes[-2], nodes[-3], nodes[-4], nodes[-5]
+
+    def leave(self, start: int) -> None:
+        """Go up from a node; or on to a later sibling where those are one long list, and no tree."""
+        in_list = self.nodes.pop().type == "comment" or self.nodes[-1].is_error
+        while in_list and self.cursor.goto_next_sibling():
+            node = _node(self.cursor)
+            if node.end_byte > start:
+                self.nodes.append(node)
+                return
+        self.cursor.goto_parent()
 
 
-def _arguments(call: Node) -> list[Node]:
+def _lineages(tree: Tree, starts: Iterable[int]) -> Iterator[_Lineage]:
+    return map(_Descent(tree).lineage, starts)
+
+
+def _node(cursor: TreeCursor) -> Node:
+    node = cursor.node
+    assert node is not None  # only where the tree is gone
+    return node
+
+
+def _is_module_syntax(lineage: _Lineage) -> bool:
+    word, parent, *_ = lineage
+    return word.type in ("import", "export") and parent.type in _MODULE_SYNTAX
+
+
+def _arguments(call: Node) -> Iterator[Node]:
     arguments = call.child_by_field_name("arguments")
     if arguments is None or arguments.type != "arguments":
-        return []
-    return [node for node in arguments.named_children if node.type != "comment"]
+        return
+    cursor = arguments.walk()
+    there = cursor.goto_first_child()
+    while there:
+        node = _node(cursor)
+        if node.is_named and node.type != "comment":
+            yield node
+        there = cursor.goto_next_sibling()
 
 
 def _argument(call: Node, index: int) -> Node | None:
-    arguments = _arguments(call)
-    return arguments[index] if index < len(arguments) else None
+    return next(islice(_arguments(call), index, None), None)
 
 
 def _unescape_js(raw: bytes) -> str:

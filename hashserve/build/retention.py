@@ -6,9 +6,12 @@ and so never expires by its age.
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+from hashserve.errors import SettingError
 from hashserve.manifest import AssetRecord, Manifest, Release
 
 __all__ = [
@@ -16,6 +19,8 @@ __all__ = [
     "DEFAULT_KEEP_DAYS",
     "OldRelease",
     "changed_paths",
+    "check_retention",
+    "moment",
     "old_releases",
     "release_of",
     "retained",
@@ -25,6 +30,30 @@ DEFAULT_KEEP = 3
 DEFAULT_KEEP_DAYS = 30
 
 _DAY = 86_400
+
+_YEAR_10000 = 253_402_300_800
+
+
+def moment() -> int:
+    """Give the time by which releases are dated, in seconds since the epoch.
+
+    ``SOURCE_DATE_EPOCH`` in the environment takes the clock's place, for builds that are to be
+    reproducible. Raises `SettingError` where it is no such time.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if not given:
+        return int(time.time())
+    if not (given.isascii() and given.isdigit() and int(given[:15]) < _YEAR_10000):
+        raise SettingError("SOURCE_DATE_EPOCH", given, "must be whole seconds since 1970")
+    return int(given)
+
+
+def check_retention(keep: int | None, keep_days: float | None) -> None:
+    """Raise `SettingError` for numbers that cannot mean anything; None is not given."""
+    if keep is not None and keep < 1:
+        raise SettingError("keep", keep, "must be 1 or more: the release in force counts")
+    if keep_days is not None and not keep_days >= 0:
+        raise SettingError("keep_days", keep_days, "must be 0 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,12 @@ from typing import get_args
 
 from hashserve.build.compress import DEFAULT_CODINGS
 from hashserve.build.fingerprint import Fingerprinter
-from hashserve.build.retention import DEFAULT_KEEP, DEFAULT_KEEP_DAYS
+from hashserve.build.retention import DEFAULT_KEEP, DEFAULT_KEEP_DAYS, check_retention
 from hashserve.build.scan import JsReferences
 from hashserve.build.source import DEFAULT_IGNORE
 from hashserve.codings import CODINGS
 from hashserve.errors import SettingError
+from hashserve.manifest import unsafe_path
 
 __all__ = ["BuildSettings"]
 
@@ -60,15 +61,22 @@ class BuildSettings:
     def __post_init__(self) -> None:
         if not (self.prefix.startswith("/") and self.prefix.endswith("/")) or "//" in self.prefix:
             raise SettingError("prefix", self.prefix, "must be a URL path that starts and ends with a slash")
+        if self.prefix != "/" and unsafe_path([self.prefix[1:-1]]) is not None:
+            raise SettingError(
+                "prefix", self.prefix, "must be a path as browsers send it, without .. and such"
+            )
         for coding in self.codings:
             if coding not in CODINGS or self.codings.count(coding) > 1:
                 raise SettingError("codings", coding, f"must be among {', '.join(CODINGS)}, each once")
         if self.js_references not in get_args(JsReferences):
             choices = ", ".join(get_args(JsReferences))
             raise SettingError("js_references", self.js_references, f"must be one of {choices}")
-        if self.keep < 1:
-            raise SettingError("keep", self.keep, "must be 1 or more: the new release counts")
-        if not self.keep_days >= 0:
-            raise SettingError("keep_days", self.keep_days, "must be 0 or more")
+        check_retention(self.keep, self.keep_days)
         if self.require_previous and self.previous is None:
             raise SettingError("require_previous", True, "needs previous: where is the last release?")
+        for specifier in self.import_map_bare:
+            # A browser leaves out what ends with a slash and stands for none that does (HTML, 8.1.6.2).
+            if not specifier or specifier.endswith("/"):
+                raise SettingError("import_map_bare", specifier, "must be a specifier of one module")
+        if self.import_map_bare and self.import_map is None:
+            raise SettingError("import_map_bare", list(self.import_map_bare), "needs import_map: where to?")

@@ -6,6 +6,7 @@ folders changes nothing.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -75,13 +76,26 @@ def _files(
         logical_path = prefix + entry.name
         if _is_ignored(logical_path, entry.name, patterns):
             continue
-        if entry.is_dir():
+        _check_name(entry)
+        if _is_loop(entry):
+            on_skip(entry.path, "is a link to itself")
+        elif entry.is_dir():
             yield from _files(entry.path, f"{logical_path}/", patterns, (*ancestors, identity), on_skip)
         elif entry.is_file():
-            _check_name(entry)
             yield SourceFile(logical_path=logical_path, location=entry.path)
         else:
             on_skip(entry.path, "is a broken link" if entry.is_symlink() else "is not a regular file")
+
+
+def _is_loop(entry: os.DirEntry[str]) -> bool:
+    """Whether a link leads in the end to itself, which all else that is asked of it would raise for."""
+    if not entry.is_symlink():
+        return False
+    try:
+        entry.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _is_ignored(logical_path: str, name: str, patterns: Sequence[str]) -> bool:

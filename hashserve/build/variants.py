@@ -10,18 +10,17 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, cast
 
-from hashserve.build.bringing import MismatchError, proven_chunks
-from hashserve.build.cache import NOT_WORTH_IT, VariantCache
+from hashserve.build.cache import VariantCache
 from hashserve.build.compress import compress, is_compressible, is_worth_keeping
 from hashserve.build.output import BLOCK_SIZE, Output, read_chunks
-from hashserve.build.previous import Place, UnreachableError
+from hashserve.build.previous import MismatchError, Place, UnreachableError, proven_chunks
 from hashserve.build.report import BuildReport
 from hashserve.codings import CODINGS
-from hashserve.manifest import AssetRecord, Manifest
+from hashserve.manifest import Manifest
 
 __all__ = ["Published", "Variants"]
 
@@ -42,23 +41,26 @@ class _Known:
     """What earlier manifests tell of the variants of a content, by its SHA-256."""
 
     def __init__(self, manifests: Sequence[Manifest], codings: Sequence[str]) -> None:
-        self._records: dict[str, AssetRecord] = {}
+        self._found: dict[tuple[str, str], tuple[str, int]] = {}
+        self._tried: set[str] = set()
         for manifest in manifests:
-            if not set(codings) <= set(manifest.codings):
-                continue  # it does not tell whether a variant was tried
+            # Of a release that is not in force any more, a variant may just have been lost.
+            in_force = set(manifest.paths.values()) if set(codings) <= set(manifest.codings) else set()
             for path in manifest.files:
                 record = manifest.record(path)
-                if record is not None and record.sha256 is not None:
-                    self._records.setdefault(record.sha256, record)
+                if record is None or record.sha256 is None:
+                    continue
+                if path in in_force and is_compressible(path):
+                    self._tried.add(record.sha256)
+                for coding, size in record.variants.items():
+                    self._found.setdefault((record.sha256, coding), (path, size))
 
     def was_not_worth_it(self, sha256: str, coding: str) -> bool:
-        record = self._records.get(sha256)
-        return record is not None and coding not in record.variants
+        return sha256 in self._tried and (sha256, coding) not in self._found
 
-    def path_with(self, sha256: str, coding: str) -> str | None:
-        """Give the path of a file with this content and variant."""
-        record = self._records.get(sha256)
-        return record.path if record is not None and coding in record.variants else None
+    def find(self, sha256: str, coding: str) -> tuple[str, int] | None:
+        """Give the path of a file with this content and variant, and the variant's size."""
+        return self._found.get((sha256, coding))
 
 
 class Variants:
@@ -82,7 +84,8 @@ class Variants:
         self._place = place
         self._cache = cache
         self._counting = threading.Lock()
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or _cores()
+        self._stopped = threading.Event()
 
     def make(
         self, files: Iterable[Published], on_done: Callable[[], None] = lambda: None
@@ -105,6 +108,7 @@ class Variants:
                     sizes[sha256] = {coding: size for coding, size in made.items() if size}
                     on_done()
             except BaseException:
+                self._stopped.set()  # or an interrupt would wait for minutes of compression
                 executor.shutdown(wait=True, cancel_futures=True)
                 raise
         return sizes
@@ -116,40 +120,57 @@ class Variants:
         if not any(is_compressible(file.path) for file in alike) or self._is_hopeless(first, coding):
             self._remove(alike, suffix)
             return 0
+        lacking = [file for file in alike if not self._has(file, coding)]
+        if not lacking:
+            return self._output.size(first.path + suffix) or 0
         proven = next((file for file in alike if self._is_proven(file, coding)), None)
         with tempfile.SpooledTemporaryFile(KEPT_IN_MEMORY, dir=self._output.temporary_folder) as spool:
             stream = cast("IO[bytes]", spool)
             size = self._fill(stream, first, coding, proven)
             if not is_worth_keeping(first.size, size):
                 self._remove(alike, suffix)
-                self._keep_in_cache(first, coding, None)
+                if self._cache is not None:
+                    self._cache.keep_not_worth_it(first.sha256, coding)
                 return 0
-            if proven is None:
-                self._keep_in_cache(first, coding, stream)
-            for file in alike:
-                self._put_beside(file, stream, coding)
+            if proven is None and self._cache is not None:
+                self._cache.keep(first.sha256, coding, _chunks(stream))
+            for file in lacking:
+                self._output.put(
+                    file.path + suffix, _chunks(stream), file.sha256, coding, newer_than=file.path
+                )
         return size
 
     def _fill(self, stream: IO[bytes], file: Published, coding: str, proven: Published | None) -> int:
         """Write the variant's bytes to ``stream``: from beside a file, from the cache, or new."""
         if proven is not None:
             return _copy(read_chunks(self._output.location(proven.path + CODINGS[coding].suffix)), stream)
-        cached = self._cache.find(file.sha256, coding) if self._cache is not None else None
-        if cached is not None and cached is not NOT_WORTH_IT:
-            return _copy(read_chunks(cast("str", cached)), stream)
-        if self._fetch(stream, file.sha256, coding):
+        cached = None if self._cache is None else self._cache.find(file.sha256, coding)
+        if cached is not None:
+            return _copy(read_chunks(cached), stream)
+        if self._fetch(stream, file, coding):
             return stream.tell()
         with self._counting:
             self._report.compressed += 1
-        return compress(read_chunks(self._output.location(file.path)), file.size, coding, stream)
+        return compress(self._until_stopped(file), file.size, coding, stream)
 
-    def _fetch(self, stream: IO[bytes], sha256: str, coding: str) -> bool:
+    def _until_stopped(self, file: Published) -> Iterator[bytes]:
+        for chunk in read_chunks(self._output.location(file.path)):
+            if self._stopped.is_set():
+                raise CancelledError
+            yield chunk
+
+    def _fetch(self, stream: IO[bytes], file: Published, coding: str) -> bool:
         """Take a variant from the previous release, if it has it whole."""
-        path = self._known.path_with(sha256, coding)
-        if self._place is None or path is None:
+        found = self._known.find(file.sha256, coding)
+        if self._place is None or found is None:
             return False
+        path, coded_size = found
         try:
-            _copy(proven_chunks(self._place.read(path, coding), path, sha256, coding), stream)
+            chunks = self._place.read(path, coding)
+            _copy(
+                proven_chunks(chunks, path, file.sha256, coding, size=file.size, coded_size=coded_size),
+                stream,
+            )
         except (UnreachableError, MismatchError):
             stream.seek(0)
             stream.truncate()
@@ -162,20 +183,22 @@ class Variants:
     def _is_hopeless(self, file: Published, coding: str) -> bool:
         if file.size == 0 or self._known.was_not_worth_it(file.sha256, coding):
             return True
-        return self._cache is not None and self._cache.find(file.sha256, coding) is NOT_WORTH_IT
+        return self._cache is not None and self._cache.was_not_worth_it(file.sha256, coding)
 
-    def _keep_in_cache(self, file: Published, coding: str, stream: IO[bytes] | None) -> None:
-        if self._cache is not None:
-            self._cache.keep(file.sha256, coding, None if stream is None else _chunks(stream))
-
-    def _put_beside(self, file: Published, stream: IO[bytes], coding: str) -> None:
+    def _has(self, file: Published, coding: str) -> bool:
         path = file.path + CODINGS[coding].suffix
-        self._output.remove_if_older(path, file.path)
-        self._output.put(path, _chunks(stream), file.sha256, coding)
+        return self._output.has(path, file.sha256, coding, newer_than=file.path)
 
     def _remove(self, alike: Sequence[Published], suffix: str) -> None:
         for file in alike:
-            self._output.remove(file.path + suffix)
+            self._output.stage_removal(file.path + suffix)
+
+
+def _cores() -> int:
+    """Count the cores that this process may use: of a container, not of its host."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # pragma: no cover  # macOS and Windows
 
 
 def _copy(chunks: Iterable[bytes], stream: IO[bytes]) -> int:

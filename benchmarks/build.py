@@ -1,0 +1,375 @@
+"""What a build costs, beside Django's collectstatic with WhiteNoise's compressed manifest storage.
+
+Both build the tree of `benchmarks.source_tree` (Bootstrap, Font Awesome, jQuery, three.js, Django's
+admin) with brotli 11 and gzip 9: into an empty folder, again with nothing changed, after a change to
+a small stylesheet that another one imports, and after a change to the largest stylesheet. They take
+turns, each time as the command that a user gives, in a fresh process, start and imports counted. The
+sources are read into the page cache and older writes are on the disk before each run. hashserve
+syncs what it writes to the disk before the manifest names it, the peer does not; its time is in.
+
+The peer is a project with the settings of WhiteNoise's guide and no others: this tree holds every
+source map that its files name, so that Django's storage takes it as it is.
+
+Growth is measured on made-up files of 1 kB, hashserve alone and with gzip alone: brotli would hide
+what the rest of the build costs. The time of a build of one file is taken off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.django_project import collect_command, make_project
+from benchmarks.harness import PROJECT, Sample, Series, rotated, summarize
+from benchmarks.launch import Cost, launch
+from benchmarks.options import Options, parser, run_and_report
+from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
+from benchmarks.source_tree import (
+    SourceTree,
+    change,
+    make_admin_tree,
+    make_real_tree,
+    make_small_files,
+    warm,
+)
+from hashserve.codings import CODINGS, IDENTITY
+from hashserve.manifest import MANIFEST_NAME
+
+__all__ = ["PublishedTree", "published_tree", "run"]
+
+HASHSERVE, CACHED, BROUGHT = "hashserve", "hashserve --cache", "hashserve --previous"
+PEER = "collectstatic"
+COLD, UNCHANGED, LEAF, LARGE = "cold", "nothing changed", "a small stylesheet changed", "the largest changed"
+ONE = "1 file"
+CASES = (COLD, UNCHANGED, LEAF, LARGE)
+METRICS = ("wall_seconds", "processor_seconds", "peak_bytes")
+CODED = ("br", "gzip")
+
+SIZES = (1_000, 10_000)
+QUICK_FOLDERS = ("css/", "img/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """A command that builds one tree into the folder ``out``, and the folder it is given in."""
+
+    name: str
+    command: Sequence[str]
+    folder: Path
+    out: Path
+
+    def build(self, tree: SourceTree, *options: str) -> Cost:
+        """Build the tree once."""
+        warm(tree)
+        os.sync()
+        cost = launch([*self.command, *options], folder=self.folder)
+        print(f"{self.name}: {cost.wall_seconds:.1f} s, {cost.processor_seconds:.1f} s CPU", file=sys.stderr)
+        return cost
+
+    def empty(self) -> None:
+        """Remove what was built."""
+        shutil.rmtree(self.out, ignore_errors=True)
+
+
+def hashserve(tree: SourceTree, out: Path, *options: str) -> Builder:
+    """Give the builder that this project is."""
+    command = [sys.executable, "-m", "hashserve", "build", str(tree.root), "--out", str(out), "--quiet"]
+    return Builder(name=HASHSERVE, command=[*command, *options], folder=PROJECT, out=out)
+
+
+def peer(tree: SourceTree, folder: Path) -> Builder:
+    """Make the builder to compare with, in ``folder``."""
+    project, out = folder / "project", folder / "collected"
+    make_project(project, tree.root, out)
+    return Builder(name=PEER, command=collect_command(), folder=project, out=out)
+
+
+# What was built
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedTree:
+    """What a build made. Sizes are in bytes, by coding.
+
+    ``stored`` are the fingerprinted files and their variants on disk; ``sent`` is what a client that
+    accepts one coding is sent if it asks for all of them: the file itself where it has no variant.
+    ``files`` and ``size`` are of everything in the folder.
+    """
+
+    fingerprinted: int
+    files: int
+    size: int
+    stored: dict[str, int]
+    sent: dict[str, int]
+
+
+def published_tree(out: Path, tree: SourceTree) -> PublishedTree:
+    """Measure what was built of a tree; raises `AssertionError` where a file is missing from it."""
+    paths = _manifest_paths(out)
+    missing = {path.relative_to(tree.root).as_posix() for path in tree.files} - paths.keys()
+    if missing:
+        raise AssertionError(f"{len(missing)} files are not in {out}, {min(missing)} among them")
+    everything = [path.stat().st_size for path in out.rglob("*") if path.is_file()]
+    stored, sent = Counter[str](), Counter[str]()
+    for path in set(paths.values()):
+        own = (out / path).stat().st_size
+        variants = {coding: _size(out / f"{path}{CODINGS[coding].suffix}") for coding in CODED}
+        stored.update({IDENTITY: own, **variants})
+        sent.update({IDENTITY: own, **{coding: size or own for coding, size in variants.items()}})
+    return PublishedTree(
+        fingerprinted=len(set(paths.values())),
+        files=len(everything),
+        size=sum(everything),
+        stored=dict(stored),
+        sent=dict(sent),
+    )
+
+
+def _size(path: Path) -> int:
+    """Give the size of a file, 0 if there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def _manifest_paths(out: Path) -> dict[str, str]:
+    """Read which file stands for which; hashserve and Django write this part alike."""
+    document = json.loads((out / MANIFEST_NAME).read_text(encoding="utf-8"))
+    paths: dict[str, str] = document["paths"]
+    return paths
+
+
+def check_is_current(out: Path, tree: SourceTree, path: str) -> None:
+    """See to it that the last change to a stylesheet has reached its fingerprinted file."""
+    last_line = (tree.root / path).read_bytes().splitlines()[-1]
+    if last_line not in (out / _manifest_paths(out)[path]).read_bytes():
+        raise AssertionError(f"{out} holds an old {path}")
+
+
+# Beside the peer
+
+
+def compare(report: Report, tree: SourceTree, folder: Path, turns: int) -> dict[str, PublishedTree]:
+    """Have both build the tree in every case, ``turns`` times; gives what the last cold ones made."""
+    builders = (hashserve(tree, folder / "built"), peer(tree, folder))
+    originals = {path: (tree.root / path).read_bytes() for path in (tree.leaf, tree.large)}
+    cache = str(folder / "cache")
+    hashserve(tree, folder / "elsewhere").build(tree, "--cache", cache)
+    for turn in range(turns):
+        for case in CASES:
+            _prepare(case, tree, builders, turn)
+            for builder in rotated(builders, turn):
+                report.series.extend(_samples(case, builder.name, turn, builder.build(tree)))
+                _check(case, builder, tree)
+            if case == COLD:
+                published = {builder.name: published_tree(builder.out, tree) for builder in builders}
+        for path, content in originals.items():
+            (tree.root / path).write_bytes(content)
+        report.series.extend(_samples_with_help(builders[0], tree, turn, cache, folder / "previous"))
+    return published
+
+
+def _prepare(case: str, tree: SourceTree, builders: Sequence[Builder], turn: int) -> None:
+    if case == COLD:
+        for builder in builders:
+            builder.empty()
+    elif case in (LEAF, LARGE):
+        change(tree, tree.leaf if case == LEAF else tree.large, turn)
+
+
+def _check(case: str, builder: Builder, tree: SourceTree) -> None:
+    if case in (LEAF, LARGE):
+        check_is_current(builder.out, tree, tree.leaf if case == LEAF else tree.large)
+
+
+def _samples_with_help(
+    builder: Builder, tree: SourceTree, turn: int, cache: str, previous: Path
+) -> list[Sample]:
+    """Build into an empty folder twice: with all that a cache has, and with all that a release has."""
+    builder.empty()
+    found = _samples(COLD, CACHED, turn, builder.build(tree, "--cache", cache))
+    shutil.rmtree(previous, ignore_errors=True)
+    builder.out.rename(previous)
+    return [*found, *_samples(COLD, BROUGHT, turn, builder.build(tree, "--previous", str(previous)))]
+
+
+def _samples(case: str, subject: str, turn: int, cost: Cost) -> list[Sample]:
+    return [
+        Sample(case=case, subject=subject, metric=metric, process=turn, turn=0, value=value)
+        for metric, value in asdict(cost).items()
+    ]
+
+
+# Growth
+
+
+def grow(report: Report, sizes: Sequence[int], folder: Path, turns: int) -> None:
+    """Build trees of one file and of so many, in turns."""
+    trees = {size: make_small_files(folder / f"files-{size}", size) for size in (1, *sizes)}
+    for turn in range(turns):
+        for size, tree in trees.items():
+            builder = hashserve(tree, folder / f"built-{size}", "--codings", "gzip")
+            builder.empty()
+            for case in (COLD, UNCHANGED, LEAF):
+                if case == LEAF:
+                    change(tree, tree.leaf, turn)
+                report.series.extend(_samples(growth_case(case), _files(size), turn, builder.build(tree)))
+
+
+def growth_case(case: str) -> str:
+    """Name a case of the growth."""
+    return f"growth, {case}"
+
+
+def _files(size: int) -> str:
+    return ONE if size == 1 else f"{size:,} files"
+
+
+# All together
+
+
+def run(options: Options) -> Report:
+    """Build everything, in turns."""
+    sizes = (20, 40) if options.quick else (*SIZES, 100_000) if options.full else SIZES
+    turns = options.processes or (1 if options.quick else 3)
+    report = Report(name="build", settings={"sizes": sizes, "processes": turns, "page_cache": "warm"})
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "source"
+        tree = make_admin_tree(root, folders=QUICK_FOLDERS) if options.quick else make_real_tree(root)
+        report.facts["tree"] = {
+            "files": len(tree.files),
+            "size": sum(path.stat().st_size for path in tree.files),
+        }
+        published = compare(report, tree, Path(folder), turns)
+        report.facts["published"] = {name: asdict(found) for name, found in published.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        grow(report, sizes, Path(folder), turns)
+    conclude(report, published, sizes)
+    return report
+
+
+def conclude(report: Report, published: Mapping[str, PublishedTree], sizes: Sequence[int]) -> None:
+    """Make the tables and judge."""
+    tree = report.facts["tree"]
+    report.tables += [
+        (f"Time and memory: {tree['files']:,} files, {tree['size'] / 1e6:.1f} MB", cost_table(report.series)),
+        ("Output of the cold build, in bytes", output_table(published)),
+        ("Growth: what each file adds, gzip alone", growth_table(report.series, sizes)),
+    ]
+    report.targets += [
+        *speed_targets(report.series),
+        *size_targets(published),
+        *growth_targets(report.series, sizes),
+    ]
+
+
+def cost_table(series: Series) -> str:
+    """Give times, memory, and how much less time than the peer's."""
+    rows = []
+    for case in CASES:
+        for subject in (HASHSERVE, CACHED, BROUGHT, PEER):
+            if series.has(case, subject, METRICS[0]):
+                wall, processor, peak = (series.summary(case, subject, metric) for metric in METRICS)
+                faster, less = (series.ratio(case, PEER, subject, metric) for metric in METRICS[:2])
+                rows.append(
+                    (
+                        case,
+                        subject,
+                        quantity(wall, " s"),
+                        quantity(processor, " s"),
+                        quantity(peak, " MB", per_unit=1e6),
+                        quantity(faster, "x"),
+                        quantity(less, "x"),
+                    )
+                )
+    head = ("case", "", "time", "processor time", "highest RSS", "faster than peer", "less processor time")
+    return markdown_table(head, rows)
+
+
+def output_table(published: Mapping[str, PublishedTree]) -> str:
+    """Give the bytes by coding, and the number of files."""
+    rows = []
+    for name, found in published.items():
+        counts = (found.fingerprinted, found.files, found.size)
+        for kind, sizes, more in (("on disk", found.stored, counts), ("as sent", found.sent, ())):
+            cells = [f"{sizes[coding]:,}" for coding in (IDENTITY, *CODED)]
+            cells += [f"{count:,}" for count in more] or [""] * len(counts)
+            rows.append((name, kind, *cells))
+    head = ("", "fingerprinted files", IDENTITY, *CODED, "of them", "all files", "all bytes")
+    return markdown_table(head, rows)
+
+
+def growth_table(series: Series, sizes: Sequence[int]) -> str:
+    """Give the time a file adds, and how much more that is than in the smallest tree."""
+    rows = []
+    for case in map(growth_case, (COLD, UNCHANGED, LEAF)):
+        for size in sizes:
+            wall, processor, peak = (series.summary(case, _files(size), metric) for metric in METRICS)
+            added = [series.summary(case, _files(size), metric, minus=ONE) for metric in METRICS[:2]]
+            rows.append(
+                (
+                    case,
+                    _files(size),
+                    quantity(wall, " s"),
+                    quantity(processor, " s"),
+                    quantity(peak, " MB", per_unit=1e6),
+                    *(quantity(summary, " us", per_unit=size * 1e-6) for summary in added),
+                )
+            )
+    head = ("case", "tree", "time", "processor time", "highest RSS", "time a file", "processor time a file")
+    return markdown_table(head, rows)
+
+
+def speed_targets(series: Series) -> list[Target]:
+    """Judge the times."""
+    metric = METRICS[0]
+    share = series.ratio(COLD, HASHSERVE, PEER, metric)
+    return [
+        at_most(f"{COLD}: time over the peer's", share, 0.5),
+        *(
+            at_least(f"{case}: faster than the peer", series.ratio(case, PEER, HASHSERVE, metric), limit)
+            for case, limit in ((UNCHANGED, 50), (LEAF, 30), (LARGE, 30))
+        ),
+    ]
+
+
+def size_targets(published: Mapping[str, PublishedTree]) -> list[Target]:
+    """Judge what a client is sent that accepts one coding and asks for all fingerprinted files."""
+    ours, theirs = published[HASHSERVE].sent, published[PEER].sent
+    return [
+        Target(
+            name=f"total output as sent, {coding}, over the peer's",
+            limit="at most 1x",
+            found=f"{ours[coding] / theirs[coding]:.5f}x",
+            is_met=ours[coding] <= theirs[coding],
+        )
+        for coding in (IDENTITY, *CODED)
+    ]
+
+
+def growth_targets(series: Series, sizes: Sequence[int]) -> list[Target]:
+    """Judge whether a file adds as much time to the largest tree as to the smallest."""
+    found = []
+    for case in map(growth_case, (COLD, UNCHANGED)):
+        for name, metric in (("time", METRICS[0]), ("processor time", METRICS[1])):
+            smallest, largest = (
+                series.summary(case, _files(size), metric, minus=ONE) for size in _ends(sizes)
+            )
+            if smallest.median > 0:
+                more = summarize([largest.median / sizes[-1] / (smallest.median / sizes[0])])
+                title = f"{case}: {name} a file, {_files(sizes[-1])} over {_files(sizes[0])}"
+                found.append(at_most(title, more, 1.25))
+    return found
+
+
+def _ends(sizes: Sequence[int]) -> tuple[int, int]:
+    return sizes[0], sizes[-1]
+
+
+if __name__ == "__main__":
+    run_and_report(run, Options(**vars(parser(__doc__).parse_args())))

@@ -1,0 +1,162 @@
+"""What the build makes of real trees, against other parsers than its own: acorn and css-tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+import pytest
+
+from tests.parts import require_tool
+from tests.real_trees import TREES, Built, build_real, witness_modules
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+WITNESS = Path(__file__).with_name("witness.mjs")
+BASE = "http://tree.test/static/"
+LANGUAGES = (".css", ".js", ".mjs", ".cjs")
+
+EXPECTED = {
+    # files, references that are rewritten, and missing ones
+    "bootstrap": (44, 22, 0),
+    "fontawesome": (2083, 80, 0),
+    "jquery": (6, 0, 0),
+    "three": (580, 1324, 0),
+    "monaco": (119, 1, 23),
+    "vite": (6, 0, 0),
+    "webpack": (12, 0, 0),
+    "htmx": (27, 0, 0),
+    "alpine": (4, 0, 0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a witness says of a file: its references, each with its kind, and a digest of all else."""
+
+    references: list[tuple[str, str]]
+    rest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """One reference before and after the build, of the file that went by ``path`` and goes by ``name``."""
+
+    path: str
+    name: str
+    kind: str
+    before: str
+    after: str
+
+    @property
+    def target(self) -> SplitResult | None:
+        """Where it led before, unless that is outside of the tree."""
+        return self.resolved(self.path, self.before)
+
+    @property
+    def new_target(self) -> SplitResult | None:
+        """Where it leads now."""
+        return self.resolved(self.name, self.after)
+
+    def resolved(self, holder: str, written: str) -> SplitResult | None:
+        if self.kind == "specifier" and not written.startswith(("/", "./", "../")):
+            return None
+        if self.kind == "page" and not written.startswith("/"):
+            return None
+        url = urljoin(BASE + holder, written)
+        return urlsplit(url) if url.startswith(BASE) and posixpath.basename(urlsplit(url).path) else None
+
+
+def asked(files: Iterable[Path]) -> Mapping[Path, Told]:
+    """Ask the witnesses about files."""
+    listed = json.dumps([str(path) for path in files])
+    answer = subprocess.run(
+        [require_tool("node"), str(WITNESS)],
+        input=listed,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MODULES": str(witness_modules())},
+        timeout=600,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return {
+        Path(path): Told(references=[(kind, value) for kind, value in told["references"]], rest=told["rest"])
+        for path, told in json.loads(answer.stdout).items()
+    }
+
+
+def read_files(built: Built) -> Iterator[tuple[Path, Path, str, str]]:
+    """Give each file that the build looked for references in: where it was, is, and its two names."""
+    for logical_path, name in built.manifest.paths.items():
+        before = built.source / logical_path
+        if name.endswith(LANGUAGES) and name != logical_path and before.is_file():
+            yield before, built.out / name, logical_path, name
+
+
+def pairs(built: Built) -> list[Pair]:
+    """Give every reference of a tree, and check by the way that nothing else has changed."""
+    files = list(read_files(built))
+    told = asked([path for before, after, *_ in files for path in (before, after)])
+    found = []
+    for before, after, path, name in files:
+        old, new = told[before], told[after]
+        assert old.rest == new.rest, f"{path} has changed outside of its references"
+        for (kind, written), (new_kind, rewritten) in zip(old.references, new.references, strict=True):
+            assert kind == new_kind
+            found.append(Pair(path=path, name=name, kind=kind, before=written, after=rewritten))
+    return found
+
+
+def path_of(url: SplitResult) -> str:
+    return unquote(url.path).removeprefix("/static/")
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_real_tree_is_built_and_every_reference_in_it_leads_to_the_fingerprinted_file(name: str) -> None:
+    built = build_real(name)
+    paths, rewritten, missing = built.manifest.paths, 0, 0
+    for pair in pairs(built):
+        old, new = pair.target, pair.new_target
+        if old is not None and path_of(old) in paths:
+            assert new is not None
+            assert path_of(new) == paths[path_of(old)], f"{pair} is not rewritten"
+            assert (new.query, new.fragment) == (old.query, old.fragment)
+            assert (built.out / path_of(new)).is_file()
+            rewritten += pair.after != pair.before
+        else:
+            assert pair.after == pair.before, f"{pair} names no file of the tree"
+            missing += old is not None
+    reported = [finding for finding in built.report.findings if finding.kind == "missing-reference"]
+    assert (rewritten, missing) == (built.report.rewritten_references, len(reported))
+    if name in EXPECTED:
+        assert (built.report.files, rewritten, missing) == EXPECTED[name]
+    else:
+        assert rewritten > 0
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_whatever_is_no_script_and_no_stylesheet_is_byte_for_byte_what_it_was(name: str) -> None:
+    built = build_real(name)
+    paths = built.manifest.paths
+    for logical_path, path in paths.items():
+        kept = (built.source / path).is_file()  # a bundler's own name
+        if kept or not path.endswith(LANGUAGES):
+            source = built.source / (path if kept else logical_path)
+            assert (built.out / path).read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_file_has_the_same_content_under_both_of_its_names(name: str) -> None:
+    built = build_real(name)
+    paths = built.manifest.paths
+    for logical_path, path in paths.items():
+        # The name of another file's variant, as htmx.min.js.gz is, holds that.
+        if (built.out / logical_path).is_file() and posixpath.splitext(logical_path)[0] not in paths:
+            assert (built.out / logical_path).read_bytes() == (built.out / path).read_bytes()

@@ -1,0 +1,605 @@
+"""What goes wrong on real machines: a clear error or a clear report each, and never half a release."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hashserve import BuildError, HashServe, SettingError, SourceError
+from hashserve.build import BuildSettings, build, scan
+from hashserve.build.output import Output
+from hashserve.build.source import SourceFile
+from tests.building import command, contents, manifest_of, put, run, snapshot, temporaries, wrong_files
+from tests.client import request, wrapped_application
+from tests.parts import missing
+
+NOBODY = 65534
+
+TEXT = b"text that can be compressed, and is long enough for it\n" * 20
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
+    put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    put(folder, "a.txt", TEXT)
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def assert_untouched(out: Path, before: dict[str, tuple[int, int]]) -> None:
+    """The release in force is as it was: each file of it, byte by byte and name by name."""
+    after = snapshot(out)
+    assert {path: after.get(path) for path in before} == before
+    assert not wrong_files(out)
+    assert not temporaries(out)
+
+
+def published(out: Path) -> dict[str, tuple[int, int]]:
+    """Give the snapshot of the files that belong to the release in force, the manifest included."""
+    paths = manifest_of(out).paths
+    needed = {"staticfiles.json", *paths, *paths.values()}
+    return {path: seen for path, seen in snapshot(out).items() if path.removesuffix(".br") in needed}
+
+
+# Disks and folders
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=640k", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        missing("a small disk cannot be mounted here: that takes root")
+    yield folder
+    gc.collect()  # a generator in the traceback of an error may have a file open yet
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_named_and_leaves_the_release_in_force(source: Path, small_disk: Path) -> None:
+    out = small_disk / "out"
+    build(source, out)
+    before = published(out)
+    put(source, "a.txt", TEXT + b"changed")
+    put(source, "noise.bin", os.urandom(500_000))
+    told = run("build", source, "--out", out)
+    assert told.returncode == 1
+    assert "No space left on device; make room" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert_untouched(out, before)
+
+
+@pytest.mark.parametrize("size", [100_000, 150_000, 200_000, 250_000, 300_000])
+def test_a_disk_that_fills_at_any_step_changes_no_name_of_the_release_in_force(
+    source: Path, small_disk: Path, size: int
+) -> None:
+    """The sizes fill it while fingerprinted files are written, and while unhashed ones are staged."""
+    out = small_disk / "out"
+    build(source, out)
+    before = published(out)
+    put(source, "a.txt", TEXT + b"changed")
+    put(source, "noise-1.bin", os.urandom(size))
+    put(source, "noise-2.bin", os.urandom(size))
+    try:
+        build(source, out, BuildSettings(codings=()))
+    except BuildError:
+        assert_untouched(out, before)
+    else:
+        assert not wrong_files(out)
+    assert not temporaries(out)
+
+
+def test_a_full_disk_under_a_large_variant_is_a_clear_error_too(
+    source: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashserve.build.variants.KEPT_IN_MEMORY", 10)
+    put(source, "big.txt", b"".join(b"%d\n" % number for number in range(80_000)))
+    put(source, "noise.bin", os.urandom(120_000))
+    with pytest.raises(BuildError, match="No space left on device"):
+        build(source, small_disk / "out", BuildSettings(codings=("gzip",)))
+    assert not temporaries(small_disk / "out")
+
+
+_AS_NOBODY = f"""
+import os, sys
+import hashserve.build.references  # what is imported later may lie where nobody may read
+from hashserve.cli import main
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setegid({NOBODY})
+    os.seteuid({NOBODY})
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run_as_nobody(*arguments: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
+    """Run ``hashserve`` as somebody whom permissions hold for, which they do not for root."""
+    return subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def common(tmp_path: Path) -> Iterator[Path]:
+    """A folder that everybody can reach and write to, as pytest's are not, with a source in it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        put(folder / "source", "a.txt", TEXT)
+        yield folder
+
+
+def test_an_output_that_cannot_be_written_is_named(common: Path) -> None:
+    out = common / "out"
+    build(common / "source", out)
+    before = published(out)
+    for path in (out / ".hashserve/lock", out / ".hashserve/temporary", out / ".hashserve", out):
+        path.chmod(0o555)
+    told = run_as_nobody("build", common / "source", "--out", out)
+    out.chmod(0o755)
+    assert told.returncode == 1
+    assert "cannot be written: Permission denied; check the permissions" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert_untouched(out, before)
+
+
+def test_a_read_only_file_system_is_named(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build(source, out)
+    before = published(out)
+    mounts = (["--bind"], ["-o", "remount,ro,bind"])
+    for options in mounts:
+        if subprocess.run(["mount", *options, out, out], capture_output=True, check=False).returncode:
+            missing("a folder cannot be mounted read-only here: that takes root")
+    try:
+        with pytest.raises(BuildError, match="Read-only file system; choose a folder that can be written"):
+            build(source, out)
+        assert published(out) == before
+    finally:
+        subprocess.run(["umount", out], check=True)
+
+
+def test_two_builds_at_once_are_told_apart(source: Path, out: Path) -> None:
+    build(source, out)
+    before = snapshot(out)
+    with Output(str(out)):
+        told = run("build", source, "--out", out)
+        pruned = run("prune", out)
+    assert told.returncode == pruned.returncode == 1
+    assert told.stderr.endswith("another build is writing to it; wait until that one is done\n")
+    assert snapshot(out) == before
+
+
+def test_a_lock_that_the_file_system_lacks_is_not_taken_for_another_build(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("hashserve.build.output.fcntl.flock", flock)
+    with pytest.raises(BuildError, match="cannot be locked: No locks available"):
+        build(source, out)
+
+
+def test_an_output_that_is_a_file_is_named(source: Path, out: Path) -> None:
+    out.write_bytes(b"something of somebody")
+    with pytest.raises(BuildError, match="is not a folder"):
+        build(source, out)
+    assert out.read_bytes() == b"something of somebody"
+
+
+@pytest.mark.parametrize(("a", "b"), [("tree", "tree"), ("tree", "tree/out"), ("tree/source", "tree")])
+def test_a_source_and_an_output_within_each_other_are_refused(tmp_path: Path, a: str, b: str) -> None:
+    put(tmp_path / a, "a.txt", TEXT)
+    with pytest.raises(SettingError, match="overlaps the source"):
+        build(tmp_path / a, tmp_path / b)
+    assert not (tmp_path / b / ".hashserve").exists()
+
+
+def test_an_output_that_is_a_link_into_the_source_is_refused(source: Path, out: Path) -> None:
+    out.symlink_to(source / "css")
+    with pytest.raises(SettingError, match="overlaps"):
+        build(source, out)
+
+
+def test_any_name_will_do_for_the_folders(tmp_path: Path) -> None:
+    source, out = tmp_path / "quellen über allem", tmp_path / "aus gabe «é»\n"
+    put(source, "a.txt", TEXT)
+    build(source, out)
+    assert not wrong_files(out)
+    assert request(HashServe(wrapped_application, root=out), "/static/a.txt").body == TEXT
+
+
+# Sources that change under the build's hands
+
+
+def changing(monkeypatch: pytest.MonkeyPatch, change: object) -> None:
+    """Call ``change`` between the first and the second reading of the source."""
+    original = scan.Scanner.scan
+
+    def scan_and_change(self: scan.Scanner, file: SourceFile, *, whole: bool = True) -> scan.Scanned:
+        scanned = original(self, file, whole=whole)
+        if file.logical_path == "img/dot.svg":
+            assert callable(change)
+            change()
+        return scanned
+
+    monkeypatch.setattr(scan.Scanner, "scan", scan_and_change)
+
+
+@pytest.mark.parametrize("path", ["a.txt", "css/app.css"])
+@pytest.mark.parametrize("content", [b"x" * 1100, b"", None], ids=["changed", "shrunk", "vanished"])
+def test_a_source_file_that_is_not_as_it_was_scanned_stops_the_build(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch, path: str, content: bytes | None
+) -> None:
+    build(source, out)
+    before = published(out)
+    put(source, path, b"/* another release */" * 20)
+
+    def change() -> None:
+        if content is None:
+            (source / path).unlink()
+        else:
+            put(source, path, content)
+
+    changing(monkeypatch, change)
+    what = "vanished" if content is None else "changed"
+    with pytest.raises(SourceError, match=f"{path}: {what} during the build"):
+        build(source, out)
+    assert_untouched(out, before)
+
+
+def test_a_folder_that_vanishes_during_the_walk_is_named(tmp_path: Path, out: Path) -> None:
+    with pytest.raises(SourceError, match="is not a folder; name the folder"):
+        build(tmp_path / "gone", out)
+
+
+def test_a_source_that_is_a_file_is_named(tmp_path: Path, out: Path) -> None:
+    with pytest.raises(SourceError, match=r"a\.txt: is not a folder"):
+        build(put(tmp_path, "a.txt", TEXT), out)
+
+
+def test_an_empty_source_is_named(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "source").mkdir()
+    with pytest.raises(BuildError, match="holds no files"):
+        build(tmp_path / "source", out)
+
+
+def test_a_source_that_may_not_be_read_is_named(common: Path) -> None:
+    put(common / "source", "secret.txt", TEXT).chmod(0)
+    told = run_as_nobody("build", common / "source", "--out", common / "out")
+    assert told.returncode == 1
+    assert "secret.txt: cannot be read: Permission denied; check its permissions, or ignore it" in told.stderr
+    assert not (common / "out/staticfiles.json").exists()
+
+
+def test_a_folder_that_may_not_be_listed_is_named(common: Path) -> None:
+    put(common / "source", "secret/a.txt", TEXT).parent.chmod(0)
+    told = run_as_nobody("build", common / "source", "--out", common / "out")
+    (common / "source/secret").chmod(0o755)
+    assert told.returncode == 1
+    assert "secret: cannot be listed: Permission denied" in told.stderr
+
+
+# Names
+
+
+def test_names_that_differ_in_case_only_are_reported_and_published(source: Path, out: Path) -> None:
+    put(source, "CSS/App.css", b"other {}")
+    report = build(source, out)
+    assert [finding.kind for finding in report.warnings] == ["case"]
+    assert (out / "CSS/App.css").read_bytes() == b"other {}"
+    assert not wrong_files(out)
+
+
+def test_names_that_differ_in_case_only_are_refused_where_one_would_be_lost(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Output, "folds_case", True)
+    put(source, "A.txt", b"other")
+    with pytest.raises(SourceError, match="cannot hold both"):
+        build(source, out)
+
+
+def test_names_in_both_unicode_forms_are_kept_apart_reported_and_served(tmp_path: Path, out: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "é.txt") for form in ("NFC", "NFD"))
+    put(tmp_path / "source", composed, b"composed")
+    put(tmp_path / "source", decomposed, b"decomposed")
+    if len(os.listdir(tmp_path / "source")) < 2:
+        missing("a file system that keeps the forms of Unicode apart")
+    report = build(tmp_path / "source", out)
+    assert "Unicode form" in report.warnings[0].message
+    server = HashServe(wrapped_application, root=out)
+    assert request(server, f"/static/{manifest_of(out).paths[composed]}").body == b"composed"
+    assert request(server, f"/static/{manifest_of(out).paths[decomposed]}").body == b"decomposed"
+
+
+@pytest.mark.parametrize("path", [b"a\xff.txt", b"folder\xff/a.txt", b"link\xff"])
+def test_a_name_that_is_not_utf_8_is_named_with_its_bytes(source: Path, out: Path, path: bytes) -> None:
+    try:
+        if path.startswith(b"link"):
+            os.symlink(b"nowhere", os.path.join(os.fsencode(source), path))
+        else:
+            put(source, os.fsdecode(path), TEXT)
+    except OSError:
+        missing("a file system that takes names of any bytes")
+    told = run("build", source, "--out", out)
+    assert told.returncode == 1
+    assert r"\xff" in told.stderr
+    assert "has a name that is not UTF-8; rename it" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_folders_whose_names_are_not_utf_8_do_no_harm_above_the_source(tmp_path: Path) -> None:
+    above = tmp_path / os.fsdecode(b"above\xff")
+    try:
+        put(above / "source", "a.css", b"a { background: url(gone.png) }")
+    except OSError:
+        missing("a file system that takes names of any bytes")
+    told = run("build", above / "source", "--out", above / "out")
+    assert told.returncode == 0, told.stderr
+    assert "gone.png" in told.stdout
+    assert run("build", above / "source", "--out", above / "out", "--json").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["back\\slash.txt", "line\nbreak.txt", "back\\slash/a.txt"])
+def test_a_name_that_no_url_can_have_is_refused(source: Path, out: Path, name: str) -> None:
+    put(source, name, TEXT)
+    with pytest.raises(SourceError, match="backslash or a line break"):
+        build(source, out)
+
+
+def test_a_name_too_long_to_be_fingerprinted_is_named_before_anything_is_written(
+    source: Path, out: Path
+) -> None:
+    put(source, "n" * 251 + ".txt", TEXT)
+    with pytest.raises(SourceError, match="has a name of over 238 bytes; shorten it"):
+        build(source, out)
+    assert not contents(out)
+
+
+def test_the_longest_name_that_can_be_fingerprinted_is(source: Path, out: Path) -> None:
+    name = "é" * 117 + ".txt"
+    put(source, name, TEXT)
+    build(source, out)
+    assert (out / f"{manifest_of(out).paths[name]}.br").exists()
+    assert not wrong_files(out)
+
+
+# Kinds of files
+
+
+def test_empty_and_tiny_files_are_published_without_variants(source: Path, out: Path) -> None:
+    for path, content in {"empty.css": b"", "one.css": b"a", "empty.bin": b""}.items():
+        put(source, path, content)
+    build(source, out)
+    paths = manifest_of(out).paths
+    assert (out / paths["empty.css"]).read_bytes() == b""
+    assert (out / paths["one.css"]).read_bytes() == b"a"
+    assert not list(out.glob("empty*.br"))
+    assert not wrong_files(out)
+    assert request(HashServe(wrapped_application, root=out), f"/static/{paths['empty.css']}").body == b""
+
+
+def test_links_are_followed_and_loops_and_broken_ones_are_reported(source: Path, out: Path) -> None:
+    (source / "loop").symlink_to(source, target_is_directory=True)
+    (source / "self").symlink_to("self")
+    (source / "broken").symlink_to("nowhere")
+    (source / "good.txt").symlink_to("a.txt")
+    report = build(source, out)
+    told = {Path(finding.path).name: finding.message for finding in report.warnings}
+    assert told == {
+        "loop": "is a link back to a folder that it lies in",
+        "self": "is a link to itself",
+        "broken": "is a broken link",
+    }
+    assert (out / "good.txt").read_bytes() == TEXT
+    assert not (out / "good.txt").is_symlink()
+
+
+def test_a_link_out_of_the_tree_is_followed_and_its_content_copied(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    put(tmp_path / "elsewhere", "b.txt", TEXT + b"b")
+    (source / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (source / "b.txt").symlink_to(tmp_path / "elsewhere/b.txt")
+    build(source, out)
+    assert (out / "linked/b.txt").read_bytes() == (out / "b.txt").read_bytes() == TEXT + b"b"
+    assert not (out / "linked").is_symlink()
+
+
+def test_what_is_no_regular_file_is_reported_and_left_out(source: Path, out: Path, tmp_path: Path) -> None:
+    os.mkfifo(source / "pipe.css")
+    listener = socket.socket(socket.AF_UNIX)
+    here = os.getcwd()
+    os.chdir(source)  # the path of a socket may have 100 bytes
+    try:
+        listener.bind("socket.css")
+    finally:
+        os.chdir(here)
+        listener.close()
+    report = build(source, out)
+    assert {(Path(finding.path).name, finding.message) for finding in report.warnings} == {
+        ("pipe.css", "is not a regular file"),
+        ("socket.css", "is not a regular file"),
+    }
+
+
+# Names that mean something in the output
+
+
+def test_a_file_that_is_named_as_the_manifest_is_not_published(source: Path, out: Path) -> None:
+    put(source, "staticfiles.json", b'{"paths": {}}')
+    put(source, "deep/staticfiles.json", b"{}")
+    build(source, out)
+    assert manifest_of(out).paths.keys() == {"a.txt", "css/app.css", "img/dot.svg", "deep/staticfiles.json"}
+
+
+def test_a_stale_variant_in_the_source_takes_no_name_from_the_real_one(source: Path, out: Path) -> None:
+    put(source, "a.txt.gz", b"not even gzip")
+    report = build(source, out)
+    assert [finding.kind for finding in report.warnings] == ["variant-name"]
+    server = HashServe(wrapped_application, root=out)
+    assert request(server, "/static/a.txt", accept_encoding="gzip")["Content-Encoding"] == "gzip"
+    assert request(server, f"/static/{manifest_of(out).paths['a.txt.gz']}").body == b"not even gzip"
+    assert not wrong_files(out)
+    before = snapshot(out)
+    build(source, out)
+    assert snapshot(out) == before
+
+
+def test_a_right_variant_in_the_source_is_no_matter_for_a_report(source: Path, out: Path) -> None:
+    build(source, out)
+    put(source, "a.txt.gz", (out / "a.txt.gz").read_bytes())
+    assert build(source, out).warnings == []
+
+
+def test_a_variant_named_file_is_published_where_there_is_no_variant(source: Path, out: Path) -> None:
+    put(source, "tiny.txt", b"tiny")
+    put(source, "tiny.txt.gz", b"not gzip")
+    build(source, out)
+    assert (out / "tiny.txt.gz").read_bytes() == b"not gzip"
+
+
+def test_precompressed_files_beside_a_bundlers_own_do_not_displace_the_variants_of_the_manifest(
+    source: Path, out: Path
+) -> None:
+    put(source, "assets/app-DiwrgTda.js", b"export const number = 1;\n" * 40)
+    put(source, "assets/app-DiwrgTda.js.gz", b"stale")
+    build(source, out, BuildSettings(already_hashed=("assets/*",)))
+    assert manifest_of(out).paths["assets/app.js"] == "assets/app-DiwrgTda.js"
+    assert not wrong_files(out)
+
+
+def test_a_source_file_that_is_named_as_anothers_fingerprinted_form_is_refused(
+    source: Path, out: Path
+) -> None:
+    build(source, out)
+    put(source, manifest_of(out).paths["a.txt"], b"something else")
+    before = published(out)
+    with pytest.raises(SourceError, match="rename it in the source"):
+        build(source, out)
+    assert_untouched(out, before)
+
+
+def test_a_copy_under_the_fingerprinted_name_is_no_matter(source: Path, out: Path) -> None:
+    build(source, out)
+    path = manifest_of(out).paths["a.txt"]
+    put(source, path, TEXT)
+    build(source, out)
+    assert (out / path).read_bytes() == TEXT
+    assert not wrong_files(out)
+
+
+@pytest.mark.parametrize(("first", "second"), [("thing", "thing/a.txt"), ("thing/a.txt", "thing")])
+def test_a_file_where_the_last_release_had_a_folder_is_named(
+    source: Path, out: Path, first: str, second: str
+) -> None:
+    put(source, first, TEXT)
+    build(source, out)
+    before = published(out)
+    (source / first).unlink()
+    if first.startswith("thing/"):
+        (source / "thing").rmdir()
+    put(source, second, TEXT)
+    with pytest.raises(BuildError, match=r"a release had a folder where another has a file: remove that"):
+        build(source, out)
+    assert_untouched(out, before)
+
+
+# Signals
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_ends_the_build_in_order(source: Path, out: Path, number: int, word: str) -> None:
+    build(source, out)
+    before = published(out)
+    noise = "".join(f"{index * 7919 % 10_007} " for index in range(2_000_000))
+    put(source, "large.txt", noise.encode())
+    process = subprocess.Popen(command("build", source, "--out", out), stderr=subprocess.PIPE, text=True)
+    while not list(out.glob("large.*.txt")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=120)
+    assert told == f"hashserve: {word}; what was published is whole\n"
+    assert process.returncode == 128 + number
+    assert_untouched(out, before)
+
+
+def test_a_build_in_a_thread_can_be_run_by_the_command_line_too(source: Path, out: Path) -> None:
+    code = (
+        "import sys, threading; from hashserve.cli import main; codes = [];"
+        "thread = threading.Thread(target=lambda: codes.append(main(sys.argv[1:])));"
+        "thread.start(); thread.join(); sys.exit(codes[0])"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, "build", source, "--out", out, "--quiet"], check=True, timeout=120
+    )
+    assert not wrong_files(out)
+
+
+# Sizes
+
+_PEAK = """
+import resource, sys
+from hashserve.build import build
+build(sys.argv[1], sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def peak_megabytes(tmp_path: Path, name: str, megabytes: int) -> int:
+    """Build one file of so many MB, that compresses well and quickly; gives the peak of the process."""
+    block = b"".join(b"line %d of something\n" % (number % 5000) for number in range(50_000))[: 1 << 20]
+    location = put(tmp_path / name, "large.txt", b"")
+    with open(location, "wb") as stream:
+        stream.writelines(block for _ in range(megabytes))
+    told = subprocess.run(
+        [sys.executable, "-c", _PEAK, tmp_path / name, tmp_path / f"{name}-out"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert not wrong_files(tmp_path / f"{name}-out")
+    return int(told.stdout)
+
+
+def test_a_hundred_megabytes_take_no_more_memory_than_forty(tmp_path: Path) -> None:
+    """Both are above the size from which brotli's window, and with it its memory, grows no more."""
+    if sys.platform != "linux":
+        missing("the unit of ru_maxrss is known on Linux alone")
+    assert peak_megabytes(tmp_path, "hundred", 100) < peak_megabytes(tmp_path, "forty", 40) + 30
+
+
+def test_threads_can_put_at_once(out: Path) -> None:
+    with Output(str(out)) as output:
+        threads = [
+            threading.Thread(target=output.put, args=(f"deep/er/{number}", [b"x"], ""))
+            for number in range(40)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(list((out / "deep/er").iterdir())) == 40

@@ -1,0 +1,69 @@
+"""What is found out about a source file, and the proof that it stayed so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hashserve import SourceError
+from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.scan import JsReferences, Scanned, Scanner, source_chunks
+from hashserve.build.source import SourceFile
+from hashserve.digests import digest_of
+from tests.building import put
+
+PATHS = frozenset({"app.css", "app.js", "leaf.js", "dot.svg"})
+
+
+def scan(
+    folder: Path, path: str, content: bytes, js_references: JsReferences = "rewrite", *, whole: bool = True
+) -> Scanned:
+    file = SourceFile(logical_path=path, location=str(put(folder, path, content)))
+    scanner = Scanner(PATHS, Fingerprinter(), prefix="/static/", js_references=js_references)
+    return scanner.scan(file, whole=whole)
+
+
+def test_a_file_is_known_by_its_size_and_digests(tmp_path: Path) -> None:
+    for path in ("app.css", "picture.png"):
+        scanned = scan(tmp_path, path, b"content")
+        assert (scanned.size, scanned.sha256) == (7, digest_of([b"content"]))
+        assert scanned.token == Fingerprinter().token(b"content")
+        assert b"".join(source_chunks(scanned)) == b"content"
+
+
+def test_a_file_that_is_to_stay_as_it_is_has_no_references(tmp_path: Path) -> None:
+    content = b"a { background: url(dot.svg) }"
+    assert len(scan(tmp_path, "app.css", content).links) == 1
+    assert scan(tmp_path, "app.css", content, whole=False).links == ()
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("rewrite", 2), ("import-map", 1), ("off", 0)])
+def test_the_mode_says_which_references_of_scripts_count(
+    tmp_path: Path, mode: JsReferences, expected: int
+) -> None:
+    content = b"import './leaf.js';\nnew URL('./dot.svg', import.meta.url);\n"
+    assert len(scan(tmp_path, "app.js", content, mode).links) == expected
+
+
+def test_a_missing_source_map_is_a_quiet_finding(tmp_path: Path) -> None:
+    scanned = scan(tmp_path, "app.js", b"let a;\n//# sourceMappingURL=app.js.map\n")
+    assert [(finding.quiet, finding.line) for finding in scanned.findings] == [(True, 2)]
+
+
+def test_in_a_huge_script_no_references_are_sought_and_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashserve.build.scan.LARGEST_READ", 20)
+    scanned = scan(tmp_path, "app.css", b"a { background: url(dot.svg) }")
+    assert scanned.links == ()
+    assert [finding.message for finding in scanned.findings] == [
+        "is larger than 20 bytes: references in it are not looked for"
+    ]
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    folder = SourceFile(logical_path="app.css", location=str(tmp_path))
+    scanner = Scanner(PATHS, Fingerprinter(), prefix="/static/")
+    with pytest.raises(SourceError, match="cannot be read: Is a directory"):
+        scanner.scan(folder)
