@@ -138,7 +138,8 @@ def make_application() -> HashServe:
             answer = ("404 Not Found", "text/plain", "There is only one page here: /\n")
         return _send(environ, start_response, *answer)
 
-    server = HashServe(site, OUT, PREFIX, on_missing="404")
+    # A next build brings this release over with: hashserve build ... --previous URL/static/
+    server = HashServe(site, OUT, PREFIX, on_missing="404", publish_manifest=True)
     return server
 
 
