@@ -247,13 +247,16 @@ class HashServe:
                 return ()
         hot = self._hot  # taken before the answer is made: if that is outdated meanwhile, so is this
         request = request_of(environ)
-        answer = self._site.answer(request)
+        # A plain HEAD is answered as the GET that it asks about, so that both are remembered.
+        is_head = request.method == "HEAD" and not request.has_preconditions
+        asked = request._replace(method="GET", range=None) if is_head else request
+        answer = self._site.answer(asked)
         self._due = self._site.check_due
         if answer is None:
             return self._pass_on(request, environ, start_response)
-        if answer.asset is not None and request.is_plain_get:
-            self._remember(hot, request, answer)
-        return send(answer, environ, start_response)
+        if answer.asset is not None and asked.is_plain_get:
+            self._remember(hot, asked, answer)
+        return send(answer.without_body() if is_head else answer, environ, start_response)
 
     def _plain_hit(self, environ: WSGIEnvironment) -> _Entry | None:
         """Find what is remembered for a request whose method has no ranges and no body (HEAD)."""

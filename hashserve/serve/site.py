@@ -66,6 +66,12 @@ class Answer(NamedTuple):
     descriptor: int | None = None
     asset: Asset | None = None
 
+    def without_body(self) -> Answer:
+        """Give what HEAD gets of it; the descriptor is closed."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+        return Answer(response=self.response._replace(body=()))
+
 
 class Site:
     """The mounts of one server; the last one added is asked first.
@@ -136,7 +142,8 @@ class Site:
         self.follow_if_due()
         if request.method == "HEAD":
             # All that differs from GET: no ranges (RFC 9110 section 14.2), and no body.
-            return _without_body(self._answer(request._replace(method="GET", range=None)))
+            answer = self._answer(request._replace(method="GET", range=None))
+            return None if answer is None else answer.without_body()
         return self._answer(request)
 
     def _answer(self, request: Request) -> Answer | None:
@@ -284,7 +291,7 @@ class Site:
             answer = self._insist(lambda: self._fallback(request))
         except OSError as error:
             return self._answer_failure(self.settings.spa_fallback or "", error)
-        return _without_body(answer) if request.method == "HEAD" else answer
+        return answer.without_body() if answer is not None and request.method == "HEAD" else answer
 
     def _fallback(self, request: Request) -> Answer | None:
         path = decode_path(request.path) or "/"
@@ -366,11 +373,3 @@ def _cut(part: bytes | FileSpan, content: bytes) -> bytes:
     if isinstance(part, bytes):
         return part
     return content if part.length == len(content) else content[part.start : part.start + part.length]
-
-
-def _without_body(answer: Answer | None) -> Answer | None:
-    if answer is None:
-        return None
-    if answer.descriptor is not None:
-        os.close(answer.descriptor)
-    return Answer(response=answer.response._replace(body=()))
