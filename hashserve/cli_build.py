@@ -66,7 +66,7 @@ def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     add("--require-previous", action="store_true", help="fail if that cannot be had")
     add("--cache", metavar="DIR", help="a folder where compressed files are kept between builds")
     add("--json", action="store_true", help="write the report as JSON to standard output")
-    add("--quiet", action="store_true", help="write nothing but errors")
+    add("--quiet", action="store_true", help="no summary and no progress bar")
     parser.set_defaults(run=_build)
 
 

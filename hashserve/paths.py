@@ -7,10 +7,11 @@ whether a symlink leads out of it is for whoever opens it.
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from hashserve.urls import url_of
 
-__all__ = ["decode_path", "is_servable", "native_string", "url_of"]
+__all__ = ["decode_path", "is_servable", "mount_point_of", "native_string", "query_suffix", "url_of"]
 
 # A segment that is empty or starts with a dot (which covers . and ..), a backslash, a NUL, a
 # slash or backslash that some server left encoded; and on Windows a drive or a stream.
@@ -37,6 +38,21 @@ def decode_path(native: str) -> str | None:
         return native.encode("latin-1").decode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return None
+
+
+def mount_point_of(script_name: str) -> str:
+    """Percent-encode a mount point (SCRIPT_NAME, a native string), without a slash at its end.
+
+    Two slashes at its start would make the name of a host of what follows.
+    """
+    path = url_of(decode_path(script_name) or "").strip("/")
+    return f"/{path}" if path else ""
+
+
+def query_suffix(query: str) -> str:
+    """Write a request's query (a native string) for a Location field; empty where there is none."""
+    encoded = quote(query.encode("latin-1", "replace"), safe="%!$&'()*+,;=:@/?-._~[]{}|^`\"<>\\")
+    return f"?{encoded}" if query else ""
 
 
 def native_string(text: str) -> str:

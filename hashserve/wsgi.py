@@ -6,16 +6,18 @@ prefix test; a hit on a fingerprinted URL costs two lookups and no I/O.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from hashserve.errors import SettingError
 from hashserve.media_types import MediaTypes
-from hashserve.paths import decode_path, native_string, url_of
+from hashserve.paths import mount_point_of, native_string
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
 from hashserve.serve.messages import Headers, Request
 from hashserve.serve.policy import HeadersHook, ImmutableTest, Policy
@@ -54,7 +56,8 @@ class HashServe:
 
     ``root`` is a folder that ``hashserve build`` (or Django, or a bundler) made with its
     manifest, or any plain folder; `add_files` adds more of them. ``prefix`` is the URL path it
-    is served under; None means the one that the build wrote down, else ``/``.
+    is served under; None means the one that the build wrote down, else ``/``. A whole URL (of a
+    CDN that fetches from here) is served under its path, and `url` gives it back whole.
 
     These mean what they mean to WhiteNoise:
 
@@ -77,8 +80,8 @@ class HashServe:
       application;
     * ``on_missing``: what any other path under the prefix gets that names nothing: ``"pass"`` or
       ``"404"``;
-    * ``spa_fallback``: a file below the root that answers navigations which neither a file nor the
-      application (it said 404) knows;
+    * ``spa_fallback``: a file below the root that answers navigations under the prefix (``/``, for a
+      single-page application) which neither a file nor the application (it said 404) knows;
     * ``follow_symlinks``: serve links that leave the root (False);
     * ``publish_manifest``: serve the manifest at ``.well-known/hashserve.json`` below the prefix, so that
       the next ``hashserve build --previous URL`` can bring over what old pages still need (False);
@@ -130,7 +133,9 @@ class HashServe:
             ("largest_body", largest_body),
             ("memo_size", memo_size),
         ):
-            _check_not_negative(name, number)
+            _check_not_negative(name, number, optional=name == "max_age")
+        _check_seconds("check_interval", check_interval)
+        _check_media_types(charset, mimetypes)
         self.application = application
         self._hot: dict[str, dict[str | None, _Entry]] = {}
         self._remembered = 0
@@ -138,6 +143,7 @@ class HashServe:
         self._prefixes: tuple[str, ...] = ()
         self._lowest, self._highest = "", ""  # no path is below ""
         self._due = 0.0
+        self._mount_point: str | None = None  # not known before the first request
         policy = Policy(
             max_age=max_age,
             allow_all_origins=allow_all_origins,
@@ -174,13 +180,17 @@ class HashServe:
         manifest: str | os.PathLike[str] | None = None,
     ) -> None:
         """Serve one more folder; where two have the same path, the one added last is served."""
-        normal = None if prefix is None else f"/{prefix.strip('/')}/" if prefix.strip("/") else "/"
+        _check_root(root)
+        origin, path = ("", prefix) if prefix is None else _split_prefix(prefix)
         name = None if manifest is None else os.fspath(manifest)
-        added = self._site.add(root, normal, name)
-        native = native_string(added.prefix)
-        has_bare = self._site.settings.index_file is not None and native != "/"
-        bare = (native.rstrip("/"),) if has_bare else ()
-        self._prefixes = tuple(dict.fromkeys((*self._prefixes, native, *bare)))
+        self._site.add(root, path, name, origin=origin)
+
+    def _aim(self) -> None:
+        """Take in which paths are static; a new manifest may say so for a mount that was given no prefix."""
+        natives = [native_string(mount.prefix) for mount in self._site.mounts]
+        has_index = self._site.settings.index_file is not None
+        bare = [native.rstrip("/") for native in natives if has_index and native != "/"]
+        self._prefixes = tuple(dict.fromkeys((*natives, *bare)))
         # Every path that starts with a prefix lies from it to it with its last character raised by one.
         self._lowest = min(self._prefixes)
         self._highest = max(prefix[:-1] + chr(ord(prefix[-1]) + 1) for prefix in self._prefixes if prefix)
@@ -188,12 +198,13 @@ class HashServe:
     def url(self, logical_path: str, environ: WSGIEnvironment | None = None) -> str:
         """Give the URL of a logical path, fingerprinted where the manifest lists it.
 
-        ``url("css/app.css")`` is ``/static/css/app.55e7cbb9ba48.css``. With the request's
-        ``environ``, the path at which the application is mounted (SCRIPT_NAME) comes first;
-        with the setting ``url_base``, that does. Raises `UnknownAssetError`.
+        ``url("css/app.css")`` is ``/static/css/app.55e7cbb9ba48.css``. The path at which the
+        application is mounted (SCRIPT_NAME) comes first: that of the request's ``environ``, else of
+        the first request there was; or the setting ``url_base``, or the origin of a ``prefix`` that
+        is a whole URL. Raises `UnknownAssetError`.
         """
-        mount_point = "" if environ is None else _mount_point(environ)
-        return self._site.url(logical_path, mount_point)
+        mount_point = self._mount_point if environ is None else _mount_point(environ)
+        return self._site.url(logical_path, mount_point or "")
 
     def integrity(self, logical_path: str) -> str:
         """Give the ``integrity`` attribute of what `url` names: ``sha256-`` and the digest.
@@ -211,6 +222,8 @@ class HashServe:
         # Two comparisons stand in for startswith(), which takes 52 ns where they take 25; and they
         # come first, since most requests are the application's.
         if not self._lowest <= path < self._highest:
+            if self._mount_point is None:
+                self._mount_point = _mount_point(environ)
             return self.application(environ, start_response)
         memo = self._hot.get(path)
         if memo is None:
@@ -240,6 +253,8 @@ class HashServe:
         """Answer in full generality: everything that is not a plain hit."""
         if not environ.get("PATH_INFO", "").startswith(self._prefixes):
             return self.application(environ, start_response)
+        if self._mount_point is None:
+            self._mount_point = _mount_point(environ)
         if environ["REQUEST_METHOD"] == "HEAD":
             entry = self._plain_hit(environ)
             if entry is not None:
@@ -298,6 +313,7 @@ class HashServe:
         self._remembered += 1
 
     def _forget(self) -> None:
+        self._aim()
         self._hot = {}
         self._remembered = 0
 
@@ -338,8 +354,26 @@ def send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse
 
 
 def _mount_point(environ: WSGIEnvironment) -> str:
-    script_name: str = environ.get("SCRIPT_NAME", "")
-    return url_of(decode_path(script_name) or "").rstrip("/")
+    return mount_point_of(environ.get("SCRIPT_NAME", ""))
+
+
+def _check_root(root: str | os.PathLike[str]) -> None:
+    if not os.fspath(root):
+        raise SettingError("root", root, "must name a folder; is a variable not set?")
+    if os.path.isfile(root):
+        raise SettingError("root", os.fspath(root), "is a file; name the folder that it is in")
+
+
+def _split_prefix(prefix: str) -> tuple[str, str]:
+    """Part the origin of a prefix that is a whole URL (Django's STATIC_URL on a CDN) from its path."""
+    origin = ""
+    if "://" in prefix or prefix.startswith("//"):
+        parts = urlsplit(prefix)
+        if parts.scheme or "." in parts.netloc:
+            scheme = f"{parts.scheme}:" if parts.scheme else ""
+            origin, prefix = f"{scheme}//{parts.netloc}", parts.path
+    path = prefix.strip("/")
+    return origin, f"/{path}/" if path else "/"
 
 
 def _immutable_test(test: ImmutableTest | str | None) -> ImmutableTest | None:
@@ -357,6 +391,24 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise SettingError(name, value, f"must be one of {', '.join(map(repr, choices))}")
 
 
-def _check_not_negative(name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+def _check_media_types(charset: str, mimetypes: Mapping[str, str] | None) -> None:
+    """They become header values: printable ASCII alone."""
+    given: dict[str, Any] = {
+        "charset": charset,
+        **{f"mimetypes[{name!r}]": value for name, value in (mimetypes or {}).items()},
+    }
+    for name, value in given.items():
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
+            raise SettingError(name, value, "must be printable ASCII text")
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise SettingError(name, value, "must be a number of seconds, 0 or more")
+
+
+def _check_not_negative(name: str, value: Any, *, optional: bool) -> None:
+    if not (optional and value is None) and (
+        isinstance(value, bool) or not isinstance(value, int) or value < 0
+    ):
         raise SettingError(name, value, "must be a whole number, 0 or more")

@@ -15,7 +15,7 @@ from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import OutsideRootError
 from hashserve.serve.messages import FileSpan, Request
 from hashserve.serve.mounts import Mount
-from hashserve.serve.site import ATTEMPTS, Answer, Site, SiteSettings, split_suffix
+from hashserve.serve.site import ATTEMPTS, Answer, Site, SiteSettings, readings
 from tests.trees import STYLES, TEN, BuiltTree, put
 
 
@@ -115,7 +115,7 @@ def test_no_error_of_the_disk_comes_out(
         raise error
 
     monkeypatch.setattr(Mount, "find", failing)
-    monkeypatch.setattr("hashserve.serve.site.open_stored", failing)
+    monkeypatch.setattr("hashserve.serve.bodies.open_stored", failing)
     is_unavailable = isinstance(error, ChangedFileError) or error.errno in (
         errno.EMFILE,
         errno.EIO,
@@ -140,7 +140,7 @@ def test_exhaustion_while_a_fingerprinted_file_is_opened_is_a_503(
     def failing(*arguments: Any) -> Any:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr("hashserve.serve.site.open_stored", failing)
+    monkeypatch.setattr("hashserve.serve.bodies.open_stored", failing)
     answer = get(site_of(built.root, body_budget=0), f"/static/{built.names['css/styles.css']}")
     assert answer is not None
     assert answer.response.status == 503
@@ -187,8 +187,9 @@ def test_a_manifest_of_django_1_0_without_a_prefix_is_served_from_the_top(tmp_pa
         ("?", ("", "?")),
     ],
 )
-def test_a_path_is_split_from_what_is_behind_it(path: str, split: tuple[str, str]) -> None:
-    assert split_suffix(path) == split
+def test_a_path_is_read_as_it_stands_then_without_what_is_behind(path: str, split: tuple[str, str]) -> None:
+    *_, last = readings(path)
+    assert last == split
 
 
 def test_a_site_follows_in_a_child_whoever_was_following_at_the_fork(built: BuiltTree) -> None:

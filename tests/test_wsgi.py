@@ -7,7 +7,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from wsgiref.headers import Headers as HeaderFields
 from wsgiref.util import FileWrapper
 
@@ -19,7 +21,7 @@ from hashserve.digests import digest_of, integrity_of
 from hashserve.serve import site as site_module
 from hashserve.wsgi import LONGEST_REMEMBERED
 from tests.client import APPLICATION_BODY, Reply, request, wrapped_application
-from tests.trees import STYLES, TEN, BuiltTree, put, put_variants
+from tests.trees import STYLES, TEN, BuiltTree, build_tree, put, put_variants
 
 # Beside WhiteNoise
 
@@ -342,7 +344,7 @@ def test_without_the_fallback_file_the_applications_404_passes_as_it_is(pages: s
     ("path", "accept", "is_navigation"),
     [
         ("/deep/page", "text/html", True),
-        ("/deep/page", "*/*", True),
+        ("/deep/page", "*/*", False),
         ("/deep.d/page", "text/html", True),
         ("/", "text/html", True),
         ("/deep/page.js", "text/html", False),
@@ -685,3 +687,106 @@ def test_a_hooks_own_modification_date_counts(built: BuiltTree) -> None:
         assert request(application, path)["Last-Modified"] == moment
         assert request(application, path, if_modified_since=moment).status == 304
         assert request(application, path, if_unmodified_since="Fri, 31 Dec 1999 00:00:00 GMT").status == 412
+
+
+# What a first reading by a stranger found
+
+
+def test_url_has_the_mount_point_of_the_first_request(built: BuiltTree) -> None:
+    application = HashServe(wrapped_application, built.root)
+    assert application.url("ten.txt") == f"/static/{built.names['ten.txt']}"
+    request(application, "/page", script_name="/mnt")
+    assert application.url("ten.txt") == f"/mnt/static/{built.names['ten.txt']}"
+
+
+@pytest.mark.parametrize("origin", ["https://cdn.example.com", "//cdn.example.com"])
+def test_a_prefix_that_is_a_url_is_served_under_its_path(built: BuiltTree, origin: str) -> None:
+    application = HashServe(wrapped_application, built.root, f"{origin}/assets/")
+    path = f"/assets/{built.names['ten.txt']}"
+    assert application.url("ten.txt") == origin + path
+    assert request(application, path).status == 200
+
+
+def test_a_manifest_that_comes_later_brings_its_prefix(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    application = HashServe(wrapped_application, root, check_interval=0.0)
+    tree = build_tree(str(root))
+    url = application.url("ten.txt")
+    assert url == f"/static/{tree.names['ten.txt']}"
+    assert request(application, url)["Cache-Control"].endswith("immutable")
+
+
+@pytest.mark.parametrize("name", ["n#1.txt", "q?.txt", "a b#?%.txt"])
+def test_a_name_with_a_delimiter_in_it_has_a_url_that_serves_it(built: BuiltTree, name: str) -> None:
+    built.add(name, b"odd name")
+    built.publish()
+    application = HashServe(wrapped_application, built.root)
+    url = application.url(name)
+    assert "?" not in url
+    assert "#" not in url
+    assert request(application, unquote(url)).body == b"odd name"
+    assert application.integrity(name).startswith("sha256-")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("charset", "u\r\nX: y"),
+        ("charset", None),
+        ("mimetypes", {".css": "text/css\r\nX: y"}),
+        ("mimetypes", {".css": None}),
+        ("check_interval", float("nan")),
+        ("check_interval", -1),
+        ("check_interval", "1"),
+        ("body_budget", None),
+    ],
+)
+def test_a_setting_that_means_nothing_is_refused(built: BuiltTree, name: str, value: Any) -> None:
+    with pytest.raises(SettingError, match=name):
+        HashServe(wrapped_application, built.root, **{name: value})
+
+
+def test_a_root_that_is_no_folder_is_refused(built: BuiltTree) -> None:
+    for root in ("", os.path.join(built.root, "ten.txt")):
+        with pytest.raises(SettingError, match="root"):
+            HashServe(wrapped_application, root)
+
+
+def test_no_line_break_of_a_query_reaches_a_field(built: BuiltTree) -> None:
+    application = HashServe(wrapped_application, built.root, on_unknown="redirect")
+    query, mount = "q=1\r\nSet-Cookie: a", "//evil.example"
+    reply = request(application, "/static/ten.0123456789ab.txt", query=query, script_name=mount)
+    assert reply["Location"].startswith("/evil.example/static/ten.")
+    assert reply["Location"].endswith("?q=1%0D%0ASet-Cookie:%20a")
+
+
+def test_only_get_is_sent_to_the_name_of_today(built: BuiltTree) -> None:
+    application = HashServe(wrapped_application, built.root, on_unknown="redirect")
+    assert request(application, "/static/ten.0123456789ab.txt", method="POST").status == 404
+
+
+def test_an_error_of_the_hook_is_not_taken_for_one_of_the_file(built: BuiltTree) -> None:
+    def failing(fields: object, path: str, url: str) -> None:
+        raise FileNotFoundError(url)
+
+    application = HashServe(wrapped_application, built.root, add_headers_function=failing)
+    with pytest.raises(RuntimeError, match="add_headers_function failed"):
+        request(application, "/static/ten.txt")
+
+
+def test_the_manifest_has_no_url(built: BuiltTree) -> None:
+    with pytest.raises(UnknownAssetError):
+        HashServe(wrapped_application, built.root).url("staticfiles.json")
+
+
+def test_a_large_file_of_the_right_length_and_wrong_bytes_is_not_served(built: BuiltTree) -> None:
+    path = built.add("large.bin", bytes(2_000_000))
+    built.publish()
+    location = put(built.root, path, bytes(1_999_999) + b"!")
+    application = HashServe(wrapped_application, built.root)
+    reply = request(application, f"/static/{path}")
+    assert (reply.status, reply["Cache-Control"]) == (404, "no-store")
+    put(built.root, path, bytes(2_000_000))
+    assert request(application, f"/static/{path}").body == bytes(2_000_000)
+    os.unlink(location)
+    assert request(application, f"/static/{path}").status == 404

@@ -47,6 +47,11 @@ class Memory:
         """Whether a build made the file at ``path``, as far as is remembered."""
         return path in self._made
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered: no build was here, or its memory is lost."""
+        return not self._made
+
     def is_proven(self, path: str, proof: Proof) -> bool:
         """Whether just this was proven of the file at ``path`` before."""
         return proof in (self._proven.get(path), self._recalled.get(path))

@@ -6,6 +6,7 @@ before everything else is done; the manifest is written last. Same input, same n
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import unicodedata
@@ -61,8 +62,12 @@ def build(
         _check_apart("out", target, f"the source {root}", root)
         if settings.cache is not None:
             _check_apart("cache", settings.cache, f"the source {root}", root)
+        if settings.import_map is not None:
+            _check_apart("import_map", settings.import_map, f"the source {root}", root)
     if settings.cache is not None:
         _check_apart("cache", settings.cache, f"the output {target}", target)
+    if settings.import_map is not None:
+        _check_apart("import_map", settings.import_map, f"the output {target}", target)
     try:
         with Output(target, report) as output:
             _Build(roots, output, settings, report, on_progress).run()
@@ -79,7 +84,7 @@ def build(
 def _check_apart(setting: str, folder: str, other_name: str, other: str) -> None:
     real, real_other = (os.path.join(os.path.realpath(path), "") for path in (folder, other))
     if real.startswith(real_other) or real_other.startswith(real):
-        raise SettingError(setting, folder, f"overlaps {other_name}; choose a folder beside it")
+        raise SettingError(setting, folder, f"overlaps {other_name}; choose a place beside it")
 
 
 _OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost"})
@@ -120,9 +125,12 @@ class _Build:
         manifest = self.make_manifest(known, published, sizes, claims)
         self.stage_unhashed(published, sizes, claims)
         self.fail_if_strict()
-        self.write_import_map(published)
+        put_import_map = self.stage_import_map(published)
         self.output.publish(None if before is not None and manifest.dumps() == before.dumps() else manifest)
         self.output.memory.save(self.output.temporary_folder)
+        # Last: a map that is older than its release names files that are retained, one that is newer
+        # would name some that no manifest lists.
+        put_import_map()
         self.report.findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
 
     def counter(self, step: str, total: int) -> Callable[[], None]:
@@ -356,16 +364,22 @@ class _Build:
                 "only its fingerprinted URL serves it",
             )
 
-    def write_import_map(self, published: Mapping[str, Published]) -> None:
+    def stage_import_map(self, published: Mapping[str, Published]) -> Callable[[], None]:
+        """Write the import map beside its place; gives what puts it there."""
         location = self.settings.import_map
         if location is None:
-            return
+            return lambda: None
         text = import_map(published, self.settings.import_map_bare, self.settings.prefix).encode()
+        waiting = f"{location}.new"
         try:
-            if not _has(location, text):
-                write_atomically(location, [text])
+            if _has(location, text):
+                return lambda: None
+            if os.path.isdir(location):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), location)
+            write_atomically(waiting, [text])
         except OSError as error:
             raise BuildError(location, f"cannot be written: {error.strerror}", "check its folder") from error
+        return lambda: os.replace(waiting, location)
 
     def count_variants(self, records: Mapping[str, AssetRecord]) -> None:
         for record in records.values():

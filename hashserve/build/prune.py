@@ -59,9 +59,7 @@ def prune(
         )
         needed = _needed(lesser)
         removable = {
-            path: size
-            for path, size in _sizes(output)
-            if path not in needed and (output.memory.is_made(path) or _is_ours(output, path))
+            path: size for path, size in _sizes(output) if path not in needed and _is_ours(output, path)
         }
         dropped = {release.id for release in manifest.releases} - {release.id for release in lesser.releases}
         if not dry_run:
@@ -119,7 +117,9 @@ def _sizes(output: Output) -> Iterator[tuple[str, int]]:
 
 
 def _is_ours(output: Output, path: str) -> bool:
-    """Whether a file that no memory tells of was made by a build: its name is its content's."""
+    """Whether a build made a file: it is remembered, or all memory is lost and its name is its content's."""
+    if output.memory.is_made(path) or not output.memory.is_empty:
+        return output.memory.is_made(path)
     for coding in CODINGS.values():
         path = path.removesuffix(coding.suffix)
     token = fingerprint_of(path)

@@ -6,9 +6,10 @@ Law: the bytes kept never exceed the budget, and only bytes that were proven to 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
-from hashserve.serve.files import read_stored
+from hashserve.serve.files import chunks_of, open_stored, prove, read_stored, signature
 from hashserve.serve.generations import Generations
 from hashserve.serve.messages import StoredFile
 
@@ -16,6 +17,9 @@ __all__ = ["DEFAULT_BUDGET", "DEFAULT_LARGEST", "BodyCache"]
 
 DEFAULT_BUDGET = 64 * 1024 * 1024
 DEFAULT_LARGEST = 1024 * 1024
+
+MOST_PROVEN = 10_000
+"""How many files that are not kept are remembered as proven."""
 
 _ENTRY = 512
 """About what an entry weighs beside its body, in bytes."""
@@ -36,6 +40,9 @@ class BodyCache:
         # One that a generation cannot hold would be remembered elsewhere and counted nowhere.
         self.largest = min(largest, budget // 2 - _ENTRY)
         self._bodies: Generations[StoredFile, bytes] = Generations(budget, _weight, on_drop)
+        self._proven: Generations[StoredFile, tuple[int, ...]] = Generations(
+            MOST_PROVEN, lambda file, signature: 1
+        )
 
     def holds(self, file: StoredFile) -> bool:
         """Whether a file is small enough to be kept."""
@@ -48,6 +55,28 @@ class BodyCache:
             body = read_stored(file)
             self._bodies.put(file, body)
         return body
+
+    def open(self, file: StoredFile) -> int:
+        """Open a file too large to be kept; gives a descriptor at offset 0. Raises `OSError`.
+
+        A fingerprinted one is read once, and proven, and then again whenever its signature changes:
+        a length alone would let damaged bytes pass for immutable ones.
+        """
+        descriptor = open_stored(file)
+        if file.signature is None:
+            try:
+                self._prove(file, descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        return descriptor
+
+    def _prove(self, file: StoredFile, descriptor: int) -> None:
+        found = signature(os.fstat(descriptor))
+        if self._proven.get(file) != found:
+            prove(file, chunks_of(descriptor, file.size))
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            self._proven.put(file, found)
 
     def keep(self, file: StoredFile, body: bytes) -> None:
         """Keep bytes that were just read, and proven, by someone else."""

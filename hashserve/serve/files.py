@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hashserve.codings import CODINGS, IDENTITY, DecodeError
 from hashserve.digests import digest_of
@@ -23,6 +23,7 @@ __all__ = [
     "is_exhaustion",
     "open_regular",
     "open_stored",
+    "prove",
     "read_stored",
     "signature",
 ]
@@ -105,14 +106,18 @@ def read_stored(file: StoredFile) -> bytes:
         os.close(descriptor)
     if len(content) != file.size or (file.signature is not None and signature(status) != file.signature):
         raise ChangedFileError(file.path, "changed while it was read")
-    _prove(file, content)
+    prove(file, (content,))
     return content
 
 
-def _prove(file: StoredFile, content: bytes) -> None:
-    identity: Iterator[bytes] = iter((content,))
+def prove(file: StoredFile, chunks: Iterable[bytes]) -> None:
+    """Prove that the bytes of a stored file decode to the content that it is said to hold.
+
+    Raises `ChangedFileError`.
+    """
+    identity = iter(chunks)
     if file.coding != IDENTITY:
-        identity = CODINGS[file.coding].decode((content,))
+        identity = CODINGS[file.coding].decode(identity)
     try:
         holds = digest_of(identity) == file.sha256
     except DecodeError as error:

@@ -6,6 +6,7 @@ looked for on disk.
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from hashlib import md5
@@ -24,6 +25,9 @@ from hashserve.serve.representations import Asset
 from hashserve.urls import PUBLISHED_MANIFEST
 
 __all__ = ["Fingerprinted", "Found", "Live", "Mount", "Moved"]
+
+
+_logger = logging.getLogger("hashserve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,12 @@ class Mount:
         manifest_name: str | None = None,
         index_file: str | None = None,
         publish_manifest: bool = False,
+        origin: str = "",
         memo_size: int,
     ) -> None:
         self.root = root
+        self.origin = origin
+        self._given_prefix = prefix
         self._publish_manifest = publish_manifest
         self._memo_size = memo_size
         self._policy = policy
@@ -74,18 +81,23 @@ class Mount:
         self._index_file = index_file
         self._follower = ManifestFollower(root.path, manifest_name)
         self._follower.load()
-        manifest = self._follower.manifest
-        self.prefix: str = prefix or (manifest.prefix if manifest is not None else None) or "/"
+        if manifest_name is not None and self._follower.manifest is None:
+            _logger.warning("there is no manifest %s in %s yet", manifest_name, root.path)
+        self._hidden_paths = self._hidden(manifest_name)
+        self.prefix: str = prefix or "/"
         self.table: AssetTable | None = None
+        self.live = self._live_files()
         self._take_over()
-        self.live = LiveFiles(
-            root,
+
+    def _live_files(self) -> LiveFiles:
+        return LiveFiles(
+            self.root,
             self.prefix,
-            policy,
-            bodies,
-            hidden=self._hidden(manifest_name),
-            index_file=index_file,
-            memo_size=memo_size,
+            self._policy,
+            self._bodies,
+            hidden=self._hidden_paths,
+            index_file=self._index_file,
+            memo_size=self._memo_size,
         )
 
     def _hidden(self, manifest_name: str | None) -> set[str]:
@@ -100,6 +112,10 @@ class Mount:
     def _take_over(self) -> None:
         manifest = self._follower.manifest
         if manifest is not None:
+            prefix = self._given_prefix or manifest.prefix or self.prefix
+            if prefix != self.prefix:
+                self.prefix = prefix
+                self.live = self._live_files()
             self.table = AssetTable(manifest, self.root, self.prefix, self._policy, memo_size=self._memo_size)
 
     def follow(self) -> bool:
@@ -194,7 +210,8 @@ class Mount:
         if self.table is not None:
             path = self.table.manifest.paths.get(logical_path)
         if path is None:
-            if not is_servable(logical_path) or not os.path.isfile(self.root.path + logical_path):
+            is_served = is_servable(logical_path) and logical_path not in self._hidden_paths
+            if not is_served or not os.path.isfile(self.root.path + logical_path):
                 return None
             path = logical_path
         query = self.table.manifest.queries.get(logical_path) if self.table is not None else None

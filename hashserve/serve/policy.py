@@ -79,7 +79,11 @@ class Policy:
         if self.add_headers is None:
             return fields
         changed = HeaderFields(fields)
-        self.add_headers(changed, path, url)
+        try:
+            self.add_headers(changed, path, url)
+        except OSError as error:
+            # An OSError of the hook's own must not pass for one of the file that is being served.
+            raise RuntimeError(f"add_headers_function failed for {path}") from error
         return [(name, value) for name, value in changed.items() if self._is_allowed(name, value, path)]
 
     def _is_allowed(self, name: str, value: str, path: str) -> bool:

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from hashserve.codings import IDENTITY
 from hashserve.digests import integrity_of
 from hashserve.errors import UnknownAssetError
-from hashserve.paths import decode_path, url_of
+from hashserve.paths import decode_path, mount_point_of, query_suffix, url_of
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
-from hashserve.serve.files import ChangedFileError, is_exhaustion, open_stored, read_stored
+from hashserve.serve.files import ChangedFileError, is_exhaustion, read_stored
 from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import Root
 from hashserve.serve.messages import FileSpan, Request, Response
@@ -96,9 +96,17 @@ class Site:
         self._following = ForkSafeLock()
 
     def add(
-        self, root: str | os.PathLike[str], prefix: str | None, manifest_name: str | None = None
+        self,
+        root: str | os.PathLike[str],
+        prefix: str | None,
+        manifest_name: str | None = None,
+        *,
+        origin: str = "",
     ) -> Mount:
-        """Serve the folder ``root`` under ``prefix`` (with slashes around, or None) too."""
+        """Serve the folder ``root`` under ``prefix`` (with slashes around, or None) too.
+
+        ``origin`` is what its URLs start with where they are fetched from elsewhere (a CDN).
+        """
         path = os.path.join(os.path.abspath(root), "")
         if not os.path.isdir(path):
             _logger.warning("there is no folder at %s yet; its files are served once there is", path)
@@ -110,6 +118,7 @@ class Site:
             manifest_name=manifest_name,
             index_file=self.settings.index_file,
             publish_manifest=self.settings.publish_manifest,
+            origin=origin,
             memo_size=self.settings.memo_size,
         )
         self.mounts = (mount, *self.mounts)
@@ -219,7 +228,7 @@ class Site:
         if file is None:
             return Answer(response=response)
         if not self.bodies.holds(file):
-            return Answer(response=response, descriptor=open_stored(file))
+            return Answer(response=response, descriptor=self.bodies.open(file))
         content = self.bodies.read(file) if remember else read_stored(file)
         return Answer(response=response._replace(body=tuple([_cut(part, content) for part in response.body])))
 
@@ -229,7 +238,7 @@ class Site:
             return Answer(response=options(request, policy))
         if request.method != "GET":
             return Answer(response=method_not_allowed(policy))
-        query = f"?{request.query}" if request.query else ""
+        query = query_suffix(request.query)
         lifetime = None if policy.max_age is None else f"public, max-age={policy.max_age}"
         return Answer(response=redirect(found.location + query, policy, lifetime))
 
@@ -248,7 +257,7 @@ class Site:
     def _answer_unknown(self, path: str, request: Request) -> Answer | None:
         if self.settings.on_unknown == "pass":
             return None
-        if self.settings.on_unknown == "redirect":
+        if self.settings.on_unknown == "redirect" and request.method == "GET":
             for mount, relative in self._mounts_of(path):
                 current = mount.current_path(relative)
                 if current is not None:
@@ -256,8 +265,7 @@ class Site:
         return Answer(response=not_found(self.settings.policy))
 
     def _answer_outdated(self, current: str, request: Request) -> Answer:
-        query = f"?{request.query}" if request.query else ""
-        location = url_of(decode_path(request.mount) or "") + url_of(current) + query
+        location = mount_point_of(request.mount) + url_of(current) + query_suffix(request.query)
         return Answer(response=redirect(location, self.settings.policy, "no-store"))
 
     def _answer_failure(self, path: str, error: OSError) -> Answer:
@@ -278,9 +286,8 @@ class Site:
         """Whether a request is one that the fallback answers: a page, asked for by a browser."""
         if self.settings.spa_fallback is None or request.method not in ("GET", "HEAD"):
             return False
-        accepts_html = request.accept is not None and (
-            "text/html" in request.accept or "*/*" in request.accept
-        )
+        # Browsers list text/html when they navigate; what scripts ask for (*/*) is not to become a page.
+        accepts_html = request.accept is not None and "text/html" in request.accept
         return accepts_html and "." not in request.path.rpartition("/")[2]
 
     def fallback(self, request: Request) -> Answer | None:
@@ -313,25 +320,24 @@ class Site:
         ``url_base`` takes its place. A query or fragment in ``logical_path`` is kept.
         """
         self.follow_if_due()
-        path, suffix = split_suffix(logical_path)
-        for mount in self.mounts:
-            url = mount.url(path)
-            if url is not None:
-                return (self.settings.url_base or mount_point) + url + suffix
+        for path, suffix in readings(logical_path):
+            for mount in self.mounts:
+                url = mount.url(path)
+                if url is not None:
+                    return (self.settings.url_base or mount.origin or mount_point) + url + suffix
         raise self._unknown(logical_path)
 
     def integrity(self, logical_path: str) -> str:
         """Give the ``integrity`` attribute for what `url` names. Raises `UnknownAssetError`."""
         self.follow_if_due()
-        path, _ = split_suffix(logical_path)
-        for mount in self.mounts:
-            try:
-                digest = mount.digest(path)
-            except OSError as error:
-                raise self._unknown(logical_path) from error
-            if digest is not None:
-                return integrity_of(digest)
-        raise self._unknown(logical_path)
+        try:
+            digests = (mount.digest(path) for path, _ in readings(logical_path) for mount in self.mounts)
+            digest = next(filter(None, digests), None)
+        except OSError as error:
+            raise self._unknown(logical_path) from error
+        if digest is None:
+            raise self._unknown(logical_path)
+        return integrity_of(digest)
 
     def _unknown(self, logical_path: str) -> UnknownAssetError:
         return UnknownAssetError(logical_path, tuple(mount.root.path for mount in self.mounts))
@@ -363,10 +369,12 @@ class Site:
         return True
 
 
-def split_suffix(logical_path: str) -> tuple[str, str]:
-    """Split a path from the query and fragment behind it, which keep their delimiter."""
-    end = min((logical_path.find(mark) for mark in "?#" if mark in logical_path), default=len(logical_path))
-    return logical_path[:end], logical_path[end:]
+def readings(logical_path: str) -> Iterator[tuple[str, str]]:
+    """Read a path as it stands, then as one with a query or fragment, which keep their delimiter."""
+    yield logical_path, ""
+    end = min((logical_path.find(mark) for mark in "?#" if mark in logical_path), default=-1)
+    if end >= 0:
+        yield logical_path[:end], logical_path[end:]
 
 
 def _cut(part: bytes | FileSpan, content: bytes) -> bytes:
