@@ -132,6 +132,13 @@ def test_a_clean_build_with_circles_and_older_releases_has_no_findings(built: Pa
     assert report.release == Manifest.load(built / "staticfiles.json").release
 
 
+def test_a_source_file_that_gave_its_name_up_to_a_variant_is_no_fault(tmp_path: Path) -> None:
+    put(tmp_path / "source", "css/app.css", DOT * 30)
+    put(tmp_path / "source", "css/app.css.gz", gzip.compress(b"of another make" + DOT * 30))
+    build(tmp_path / "source", tmp_path / "out")
+    assert not [item for item in check(tmp_path / "out").findings if item.level is Level.ERROR]
+
+
 @pytest.mark.parametrize("digest", DIGESTS)
 def test_a_build_with_any_digest_is_clean(digest: str, tmp_path: Path) -> None:
     for path, content in SOURCE.items():

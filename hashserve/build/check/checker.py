@@ -240,7 +240,7 @@ class _Rules:
         path = item.job.path
         record = self.listing.records.get(self.listing.current.get(path, ""))
         content = self.content(path)
-        if record is None or record.sha256 is None or content is None:
+        if record is None or record.sha256 is None or content is None or self.is_a_variant_here(path):
             return
         if content.sha256 != record.sha256:
             yield finding("unhashed-differs", path, f"holds other bytes than {record.path!r}")
@@ -248,6 +248,15 @@ class _Rules:
             if coding not in item.variants:
                 variant = path + CODINGS[coding].suffix
                 yield finding("unhashed-variant-missing", variant, f"is not there beside {path!r}")
+
+    def is_a_variant_here(self, path: str) -> bool:
+        """Whether a file of the source gave its unhashed name up to the variant of the file beside it."""
+        coding = coding_of_suffix(path)
+        if coding is None:
+            return False
+        source = self.listing.current.get(path.removesuffix(coding.suffix), "")
+        record = self.listing.records.get(source)
+        return record is not None and coding.name in record.variants
 
     # Variants
 
