@@ -45,8 +45,9 @@ at 30 MB) for 12 % more bytes. A minute is bearable, once; four minutes for 100 
 
 
 def _brotli(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    # A window as large as the content, up to brotli's most; 22 bits is its own default.
-    window = min(max(size.bit_length(), 16), 24)
+    # 22 bits is brotli's own default. A window no larger than a small content saves it a byte; for
+    # larger ones brotli chooses its blocks by the window, and a smaller one costs more than it saves.
+    window = max(size.bit_length(), 16) if size < 65_536 else 22 if size <= 4_194_304 else 24
     quality = 11 if size <= LARGEST_AT_BEST else 9
     compressor = brotli.Compressor(quality=quality, lgwin=window)
     for chunk in chunks:
