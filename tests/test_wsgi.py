@@ -790,3 +790,10 @@ def test_a_large_file_of_the_right_length_and_wrong_bytes_is_not_served(built: B
     assert request(application, f"/static/{path}").body == bytes(2_000_000)
     os.unlink(location)
     assert request(application, f"/static/{path}").status == 404
+
+
+def test_a_named_manifest_that_is_not_there_yet_is_told_of(
+    built: BuiltTree, caplog: pytest.LogCaptureFixture
+) -> None:
+    HashServe(wrapped_application, built.root, manifest="later.json")
+    assert "there is no manifest later.json" in caplog.text
