@@ -29,7 +29,7 @@ from hashserve.serve.respond import method_not_allowed, not_found, options, redi
 
 __all__ = ["Answer", "Site", "SiteSettings"]
 
-ATTEMPTS = 8
+ATTEMPTS = 100
 """How often a live file that changes while it is being answered from is looked at again."""
 
 _MOST_TOLD = 1000
