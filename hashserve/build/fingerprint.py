@@ -1,4 +1,4 @@
-"""The token that stands for content in a file's name.
+"""The name that follows from a file's content, and the token that stands for that in it.
 
 Law: same content, same token, on every machine; and by default the token and the name that
 Django's ``ManifestStaticFilesStorage`` gives, so that moving over changes no URL.
@@ -10,13 +10,25 @@ import hashlib
 import os.path
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from hashserve.errors import SettingError
 
-__all__ = ["Fingerprinter"]
+__all__ = ["Fingerprinter", "Naming"]
 
 _SHORTEST = 8
 """32 bits. With fewer, two releases soon have the same name for different bytes, and it is immutable."""
+
+
+class Naming(Protocol):
+    """What names files by their content; a `Fingerprinter`, unless a framework has its own way."""
+
+    @property
+    def growth(self) -> int:
+        """How many bytes longer than a logical path its fingerprinted path may be."""
+
+    def name(self, logical_path: str, chunks: Iterable[bytes]) -> str:
+        """Give the path of a file with this content; ``logical_path`` itself if it is to have no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +58,15 @@ class Fingerprinter:
         for chunk in chunks:
             digest.update(chunk)
         return digest.hexdigest()[: self.length]
+
+    @property
+    def growth(self) -> int:
+        """How many bytes longer than a logical path its fingerprinted path is."""
+        return self.length + 1
+
+    def name(self, logical_path: str, chunks: Iterable[bytes]) -> str:
+        """Give the fingerprinted path of a file with this content."""
+        return self.insert(logical_path, self.token_of_chunks(chunks))
 
     def insert(self, logical_path: str, token: str) -> str:
         """Put the token before the last extension: ``css/app.css`` to ``css/app.55e7cbb9ba48.css``."""

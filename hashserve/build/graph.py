@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.fingerprint import Naming
 from hashserve.build.references import Reference
 from hashserve.build.resolution import Internal
 from hashserve.build.rewriting import rewrite
@@ -49,7 +49,6 @@ class Fingerprinted:
 
     logical_path: str
     path: str
-    token: str
     content: bytes
 
 
@@ -114,7 +113,7 @@ class _Tarjan:
 
 
 def fingerprints(
-    sources: Mapping[str, Source], fingerprinter: Fingerprinter, *, kept: Iterable[str] = ()
+    sources: Mapping[str, Source], naming: Naming, *, kept: Iterable[str] = ()
 ) -> Iterator[Fingerprinted]:
     """Fingerprint a whole tree that is held in memory, what is referred to first.
 
@@ -127,7 +126,7 @@ def fingerprints(
         if path not in paths
     }
     for component in components(graph):
-        for item in fingerprint(component, sources.__getitem__, paths, fingerprinter):
+        for item in fingerprint(component, sources.__getitem__, paths, naming):
             paths[item.logical_path] = item.path
             yield item
 
@@ -136,7 +135,7 @@ def fingerprint(
     component: Component,
     load: Callable[[str], Source],
     paths: Mapping[str, str],
-    fingerprinter: Fingerprinter,
+    naming: Naming,
 ) -> list[Fingerprinted]:
     """Fingerprint the members of one component, in their order.
 
@@ -146,34 +145,25 @@ def fingerprint(
     """
     sources = {path: load(path) for path in component.members}
     if not component.is_cyclic:
-        return [_by_content(path, source, paths, fingerprinter) for path, source in sources.items()]
-    tokens = _unit_tokens(sources, paths, fingerprinter)
-    inside = {path: fingerprinter.insert(path, token) for path, token in tokens.items()}
+        return [_by_content(path, source, paths, naming) for path, source in sources.items()]
+    inside = _unit_paths(sources, paths, naming)
     return [
         Fingerprinted(
             logical_path=path,
             path=inside[path],
-            token=tokens[path],
             content=_rewritten(source, lambda target: inside.get(target) or paths[target]),
         )
         for path, source in sources.items()
     ]
 
 
-def _by_content(
-    path: str, source: Source, paths: Mapping[str, str], fingerprinter: Fingerprinter
-) -> Fingerprinted:
+def _by_content(path: str, source: Source, paths: Mapping[str, str], naming: Naming) -> Fingerprinted:
     content = _rewritten(source, paths.__getitem__)
-    token = fingerprinter.token(content)
-    return Fingerprinted(
-        logical_path=path, path=fingerprinter.insert(path, token), token=token, content=content
-    )
+    return Fingerprinted(logical_path=path, path=naming.name(path, (content,)), content=content)
 
 
-def _unit_tokens(
-    sources: Mapping[str, Source], paths: Mapping[str, str], fingerprinter: Fingerprinter
-) -> dict[str, str]:
-    """Derive the members' tokens from all that decides their final content, but for the tokens.
+def _unit_paths(sources: Mapping[str, Source], paths: Mapping[str, str], naming: Naming) -> dict[str, str]:
+    """Derive the members' paths from all that decides their final content, but for these paths.
 
     That is, for each: its logical path, its content with references to outside rewritten and those
     to inside as written, and which logical paths the latter name.
@@ -187,7 +177,7 @@ def _unit_tokens(
         unit.update(b"%d;" % len(parts))
         for part in parts:
             unit.update(b"%d:%b" % (len(part), part))
-    return {path: fingerprinter.token(unit.digest() + _bytes(path)) for path in sources}
+    return {path: naming.name(path, (unit.digest() + _bytes(path),)) for path in sources}
 
 
 def _rewritten(source: Source, path_of: Callable[[str], str]) -> bytes:

@@ -1,41 +1,28 @@
-"""The build from end to end: source, references, fingerprint, compress, publish.
+"""The build from end to end: of source folders, or of files that a framework has collected.
 
-Law: nothing is written before everything was read; no name that the release in force has changes
-before everything else is done; the manifest is written last. Same input, same names, on every machine.
+Law: whatever is raised, and wherever the process is killed, the release that was in force is served
+as it was.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import time
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from hashserve.atomic import write_atomically
-from hashserve.build.bringing import bring_over
-from hashserve.build.cache import VariantCache
+from hashserve.build.fingerprint import Naming
 from hashserve.build.fingerprinted import already_fingerprinted
-from hashserve.build.graph import Component, Fingerprinted, Source, components, fingerprint
-from hashserve.build.import_map import check_bare, import_map
-from hashserve.build.output import PRIVATE_FOLDER, Output, read_chunks
-from hashserve.build.previous import Place, UnreachableError, place_of
+from hashserve.build.output import Output
 from hashserve.build.report import BuildReport, Finding
-from hashserve.build.retention import OldRelease, moment, old_releases, release_of, retained
-from hashserve.build.scan import Scanned, Scanner, source_chunks
+from hashserve.build.scan import FindMore
 from hashserve.build.settings import BuildSettings
 from hashserve.build.source import SourceFile, walk
-from hashserve.build.variants import Published, Variants
-from hashserve.codings import CODINGS, IDENTITY, coding_of_suffix
-from hashserve.digests import digest_of
-from hashserve.errors import BuildError, ManifestError, SettingError, SourceError
-from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, Release, format_row, release_id
+from hashserve.build.steps import Progress, Steps, Tree, Unhashed
+from hashserve.errors import BuildError, SettingError
+from hashserve.manifest import Manifest
 
-__all__ = ["Progress", "build"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a step, how many of its files are done, and how many there are."""
+__all__ = ["Progress", "build", "build_files"]
 
 
 def build(
@@ -53,24 +40,68 @@ def build(
     """
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
-    started = time.monotonic()
-    report = BuildReport()
     roots = [os.fspath(source) for source in sources]
     target = os.fspath(out)
     settings = settings or BuildSettings()
-    for root in roots:
-        _check_apart("out", target, f"the source {root}", root)
-        if settings.cache is not None:
-            _check_apart("cache", settings.cache, f"the source {root}", root)
-        if settings.import_map is not None:
-            _check_apart("import_map", settings.import_map, f"the source {root}", root)
-    if settings.cache is not None:
-        _check_apart("cache", settings.cache, f"the output {target}", target)
-    if settings.import_map is not None:
-        _check_apart("import_map", settings.import_map, f"the output {target}", target)
+    _check_places(roots, target, settings)
+    report = BuildReport()
+    with _reported(report, target), Output(target, report) as output:
+        Steps(lambda report: _walked(roots, settings, report), output, settings, report, on_progress).run()
+    return report
+
+
+def build_files(
+    files: Sequence[SourceFile],
+    out: str | os.PathLike[str],
+    settings: BuildSettings,
+    *,
+    kept: Mapping[str, str],
+    unhashed: Unhashed = "original",
+    naming: Naming | None = None,
+    find_more: FindMore | None = None,
+    on_progress: Progress = lambda step, done, total: None,
+) -> tuple[BuildReport, Manifest]:
+    """Build ``files``, which something else has collected, into the folder ``out``.
+
+    They may lie in ``out`` already, under their own names, as what Django collects does. ``kept`` has
+    the logical path of each file that another tool fingerprinted, by its path; ``unhashed`` says what
+    is to be under the files' own names; ``naming`` takes the place of the fingerprinter; ``find_more``
+    finds references beside those in stylesheets and scripts. Gives the new release's manifest too.
+    Raises `BuildError` or `SettingError`, as `build` does.
+    """
+    target = os.fspath(out)
+    _check_places([], target, settings)
+    tree = Tree(where=target, files=files, kept=kept, unhashed=unhashed)
+    report = BuildReport()
+    with _reported(report, target), Output(target, report) as output:
+        steps = Steps(
+            lambda report: tree,
+            output,
+            settings,
+            report,
+            on_progress,
+            naming=naming,
+            find_more=find_more,
+        )
+        manifest = steps.run()
+    return report, manifest
+
+
+def _walked(roots: Sequence[str], settings: BuildSettings, report: BuildReport) -> Tree:
+    def on_skip(path: str, reason: str) -> None:
+        report.findings.append(Finding(kind="skipped", path=path, message=reason))
+
+    files = walk(roots, ignore=settings.ignore, on_skip=on_skip)
+    kept = already_fingerprinted(roots, [file.logical_path for file in files], settings.already_hashed)
+    return Tree(where=", ".join(roots), files=files, kept=kept)
+
+
+@contextmanager
+def _reported(report: BuildReport, target: str) -> Iterator[None]:
+    """Take the time, and have every failure say where it happened."""
+    started = time.monotonic()
     try:
-        with Output(target, report) as output:
-            _Build(roots, output, settings, report, on_progress).run()
+        yield
     except OSError as error:
         # Every failure that can be foreseen says more; this one still must not look like a defect.
         where = error.filename if isinstance(error.filename, str) else target
@@ -78,398 +109,20 @@ def build(
             where, f"failed: {error.strerror or error}", "the release in force is whole"
         ) from error
     report.seconds = time.monotonic() - started
-    return report
+
+
+def _check_places(roots: Sequence[str], target: str, settings: BuildSettings) -> None:
+    """Raise `SettingError` where one folder that a build is to use lies in another."""
+    sources = [(f"the source {root}", root) for root in roots]
+    for name, root in sources:
+        _check_apart("out", target, name, root)
+    for setting, place in (("cache", settings.cache), ("import_map", settings.import_map)):
+        if place is not None:
+            for name, other in (*sources, (f"the output {target}", target)):
+                _check_apart(setting, place, name, other)
 
 
 def _check_apart(setting: str, folder: str, other_name: str, other: str) -> None:
     real, real_other = (os.path.join(os.path.realpath(path), "") for path in (folder, other))
     if real.startswith(real_other) or real_other.startswith(real):
         raise SettingError(setting, folder, f"overlaps {other_name}; choose a place beside it")
-
-
-_OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost"})
-"""Kinds of findings that are no fault of the source, and so do not fail a strict build."""
-
-
-class _Build:
-    """One build, step by step."""
-
-    def __init__(
-        self,
-        roots: Sequence[str],
-        output: Output,
-        settings: BuildSettings,
-        report: BuildReport,
-        on_progress: Progress,
-    ) -> None:
-        self.roots = roots
-        self.output = output
-        self.settings = settings
-        self.report = report
-        self.progress = on_progress
-        self.manifest_path = output.location(MANIFEST_NAME)
-        self.scanned: dict[str, Scanned] = {}
-        self.place: Place | None = None
-        self.now = moment()
-
-    def run(self) -> None:
-        """Go through the steps."""
-        scanned = self.scan()
-        self.fail_if_strict()
-        before = self.manifest_in_force()
-        known = [item for item in (before, self.previous_manifest()) if item is not None]
-        self.check_kept(scanned, known)
-        published = self.publish_fingerprinted(scanned)
-        sizes = self.publish_variants(published, known)
-        claims = _claims(published, sizes)
-        manifest = self.make_manifest(known, published, sizes, claims)
-        self.stage_unhashed(published, sizes, claims)
-        self.fail_if_strict()
-        put_import_map = self.stage_import_map(published)
-        self.output.publish(None if before is not None and manifest.dumps() == before.dumps() else manifest)
-        self.output.memory.save(self.output.temporary_folder)
-        # Last: a map that is older than its release names files that are retained, one that is newer
-        # would name some that no manifest lists.
-        put_import_map()
-        self.report.findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
-
-    def counter(self, step: str, total: int) -> Callable[[], None]:
-        done = 0
-
-        def count() -> None:
-            nonlocal done
-            done += 1
-            self.progress(step, done, total)
-
-        return count
-
-    def find(self, kind: str, path: str, message: str) -> None:
-        self.report.findings.append(Finding(kind=kind, path=path, message=message))
-
-    def fail_if_strict(self) -> None:
-        warnings = [item for item in self.report.warnings if item.kind not in _OF_OTHER_RELEASES]
-        if self.settings.strict and warnings:
-            listed = "\n".join(f"  {finding}" for finding in warnings)
-            raise BuildError(
-                ", ".join(self.roots),
-                f"{len(warnings)} findings, and strict is set: nothing was published\n{listed}\n",
-                "mend them, or build without strict",
-            )
-
-    # What was there before
-
-    def manifest_in_force(self) -> Manifest | None:
-        """Load the manifest that is in the output; a broken one is reported and built over."""
-        try:
-            return Manifest.load(self.manifest_path)
-        except FileNotFoundError:
-            return None
-        except (OSError, ManifestError) as error:
-            self.find("broken-manifest", self.manifest_path, f"is not used: {error}; its releases are lost")
-            return None
-
-    def previous_manifest(self) -> Manifest | None:
-        """Load the manifest of the release that ``previous`` names; none is a warning, or a failure."""
-        where = self.settings.previous
-        if where is None:
-            return None
-        place = place_of(where, self.settings.prefix)
-        try:
-            manifest = place.manifest()
-        except (UnreachableError, ManifestError) as error:
-            if self.settings.require_previous:
-                remedy = "check --previous, or build without --require-previous"
-                raise BuildError(where, f"holds no previous release: {error}", remedy) from error
-            self.find("previous", where, f"is not brought over: {error}")
-            return None
-        self.place = place
-        return manifest
-
-    # Reading
-
-    def scan(self) -> dict[str, Scanned]:
-        files = walk(
-            self.roots,
-            ignore=self.settings.ignore,
-            on_skip=lambda path, reason: self.find("skipped", path, reason),
-        )
-        if not files:
-            raise BuildError(", ".join(self.roots), "holds no files", "name the folder of your static files")
-        paths = [file.logical_path for file in files]
-        self.check_names(files)
-        check_bare(self.settings.import_map_bare, frozenset(paths))
-        self.kept = already_fingerprinted(self.roots, paths, self.settings.already_hashed)
-        scanner = Scanner(
-            frozenset(paths),
-            self.settings.fingerprinter,
-            prefix=self.settings.prefix,
-            js_references=self.settings.js_references,
-        )
-        count = self.counter("read", len(files))
-        scanned = self.scanned
-        for file in files:
-            scanned[file.logical_path] = found = scanner.scan(file, whole=file.logical_path not in self.kept)
-            self.report.findings.extend(found.findings)
-            self.report.source_bytes += found.size
-            count()
-        self.report.files = len(scanned)
-        return scanned
-
-    def check_names(self, files: Sequence[SourceFile]) -> None:
-        """Report names that a folder cannot hold, or not everywhere, before anything is written."""
-        folded: dict[str, SourceFile] = {}
-        folds_case = self.output.folds_case
-        longest = self.output.longest_name - self.settings.fingerprinter.length - len("..zst")
-        for file in files:
-            if len(os.fsencode(os.path.basename(file.logical_path))) > longest:
-                raise SourceError(file.location, f"has a name of over {longest} bytes", "shorten it")
-            other = folded.setdefault(unicodedata.normalize("NFC", file.logical_path).casefold(), file)
-            if other is not file:
-                problem = f"differs from {other.location} in case or Unicode form only"
-                if folds_case:
-                    raise SourceError(
-                        file.location, f"{problem}, and {self.output.root} cannot hold both", "rename it"
-                    )
-                self.find("case", file.location, f"{problem}: many systems cannot hold both")
-
-    def check_kept(self, scanned: Mapping[str, Scanned], known: Sequence[Manifest]) -> None:
-        """Report a file that another tool fingerprinted, and whose content changed all the same."""
-        for path in self.kept:
-            for record in filter(None, (manifest.record(path) for manifest in known)):
-                if record.sha256 not in (None, scanned[path].sha256):
-                    self.find(
-                        "changed-fingerprinted",
-                        scanned[path].file.location,
-                        "has other content than it had under this name: whoever has that keeps it",
-                    )
-                    break
-
-    # Publishing
-
-    def publish_fingerprinted(self, scanned: Mapping[str, Scanned]) -> dict[str, Published]:
-        """Put every file under its fingerprinted name; what is referred to comes first."""
-        graph = {path: [link.internal.logical_path for link in file.links] for path, file in scanned.items()}
-        published: dict[str, Published] = {}
-        paths: dict[str, str] = {}
-        count = self.counter("publish", len(scanned))
-        for component in components(graph):
-            for logical_path, file in self.publish_component(component, scanned, paths):
-                published[logical_path] = file
-                paths[logical_path] = file.path
-                count()
-        return {path: published[path] for path in scanned}
-
-    def publish_component(
-        self, component: Component, scanned: Mapping[str, Scanned], paths: Mapping[str, str]
-    ) -> list[tuple[str, Published]]:
-        only = scanned[component.members[0]]
-        if not component.is_cyclic and not only.links:
-            return [(only.logical_path, self.publish_as_it_is(only))]
-        made = fingerprint(component, lambda path: _source(scanned[path]), paths, self.settings.fingerprinter)
-        self.report.rewritten_references += sum(len(scanned[path].links) for path in component.members)
-        return [(item.logical_path, self.publish_rewritten(item)) for item in made]
-
-    def publish_as_it_is(self, file: Scanned) -> Published:
-        path = file.logical_path
-        if path not in self.kept:
-            path = self.settings.fingerprinter.insert(path, file.token)
-        self.output.put(path, source_chunks(file), file.sha256)
-        return Published(path=path, size=file.size, sha256=file.sha256)
-
-    def publish_rewritten(self, item: Fingerprinted) -> Published:
-        sha256 = digest_of([item.content])
-        self.output.put(item.path, [item.content], sha256)
-        return Published(path=item.path, size=len(item.content), sha256=sha256)
-
-    def publish_variants(
-        self, published: Mapping[str, Published], manifests: Sequence[Manifest]
-    ) -> Mapping[str, Mapping[str, int]]:
-        """Put the variants of every fingerprinted file beside it; gives their sizes by SHA-256."""
-        cache = None if self.settings.cache is None else VariantCache(self.settings.cache)
-        variants = Variants(
-            self.output, self.report, self.settings.codings, known=manifests, place=self.place, cache=cache
-        )
-        contents = len({file.sha256 for file in published.values()})
-        return variants.make(published.values(), self.counter("compress", contents))
-
-    def make_manifest(
-        self,
-        known: Sequence[Manifest],
-        published: Mapping[str, Published],
-        sizes: Mapping[str, Mapping[str, int]],
-        claims: Mapping[str, str],
-    ) -> Manifest:
-        """Write down the new release, and those that are retained beside it."""
-        settings = self.settings
-        paths = {
-            self.kept.get(logical_path, logical_path): file.path for logical_path, file in published.items()
-        }
-        records = {file.path: _record(file, sizes) for file in published.values()}
-        self.count_variants(records)
-        self.report.release = release = release_id(paths)
-        candidates = [old for item in known for old in old_releases(item, self.now)]
-        if len(known) > 1:
-            candidates.sort(key=lambda old: -old.created)
-        old_ones = retained(
-            candidates, release=release, keep=settings.keep, keep_days=settings.keep_days, now=self.now
-        )
-        releases = self.retain(old_ones, paths, records, claims)
-        return Manifest(
-            paths=paths,
-            files={path: format_row(record, settings.codings) for path, record in sorted(records.items())},
-            codings=tuple(settings.codings),
-            release=release,
-            created=next((item.created for item in known if item.release == release), self.now),
-            prefix=settings.prefix,
-            releases=releases,
-        )
-
-    def stage_unhashed(
-        self,
-        published: Mapping[str, Published],
-        sizes: Mapping[str, Mapping[str, int]],
-        claims: Mapping[str, str],
-    ) -> None:
-        """Have every file, and its variants, ready to be put under its own name too."""
-        for logical_path, file in published.items():
-            if logical_path == file.path:
-                continue
-            if claims[logical_path] == _claim(file.sha256):
-                self.output.stage(logical_path, self.content_of(file.path), file.sha256)
-            for coding in CODINGS.values():
-                variant = logical_path + coding.suffix
-                if coding.name in sizes.get(file.sha256, {}):
-                    content = self.content_of(file.path + coding.suffix)
-                    self.output.stage(variant, content, file.sha256, coding.name, newer_than=logical_path)
-                elif variant not in claims:
-                    self.output.stage_removal(variant)
-            self.check_variant_name(logical_path, file, published)
-
-    def content_of(self, path: str) -> Iterator[bytes]:
-        return read_chunks(self.output.location(path))
-
-    def check_variant_name(
-        self, logical_path: str, file: Published, published: Mapping[str, Published]
-    ) -> None:
-        """Report a source file that is named as a variant of another, and is none."""
-        coding = coding_of_suffix(logical_path)
-        source = None if coding is None else published.get(logical_path[: -len(coding.suffix)])
-        if coding is None or source is None:
-            return
-        if self.output.digest(file.path, coding.name) != source.sha256:
-            self.find(
-                "variant-name",
-                self.scanned[logical_path].file.location,
-                f"is named as the {coding.name} variant of {source.path} and does not decode to it: "
-                "only its fingerprinted URL serves it",
-            )
-
-    def stage_import_map(self, published: Mapping[str, Published]) -> Callable[[], None]:
-        """Write the import map beside its place; gives what puts it there."""
-        location = self.settings.import_map
-        if location is None:
-            return lambda: None
-        text = import_map(published, self.settings.import_map_bare, self.settings.prefix).encode()
-        waiting = f"{location}.new"
-        try:
-            if _has(location, text):
-                return lambda: None
-            if os.path.isdir(location):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), location)
-            write_atomically(waiting, [text])
-        except OSError as error:
-            raise BuildError(location, f"cannot be written: {error.strerror}", "check its folder") from error
-        return lambda: os.replace(waiting, location)
-
-    def count_variants(self, records: Mapping[str, AssetRecord]) -> None:
-        for record in records.values():
-            for coding, size in record.variants.items():
-                self.report.coded_bytes[coding] += size
-                self.report.coded_source_bytes[coding] += record.size or 0
-
-    def retain(
-        self,
-        old_ones: Sequence[OldRelease],
-        paths: Mapping[str, str],
-        records: dict[str, AssetRecord],
-        claims: Mapping[str, str],
-    ) -> tuple[Release, ...]:
-        """Bring over what old releases need, add it to ``records``, and write the releases."""
-        needed: dict[str, AssetRecord] = {}
-        for old in old_ones:
-            for path, record in old.records.items():
-                if path in records or path in needed:
-                    continue
-                if _is_free(record, claims):
-                    needed[path] = record
-                else:
-                    self.find("lost", path, "of a retained release is not served any more: its name is taken")
-        whole, findings = bring_over(
-            list(needed.values()), self.output, self.place, self.counter("retain", len(needed))
-        )
-        self.report.findings.extend(findings)
-        records.update(whole)
-        self.report.retained_releases = len(old_ones)
-        self.report.retained_files = len(whole)
-        return tuple(release_of(old, paths, records) for old in old_ones)
-
-
-def _claim(sha256: str, coding: str = IDENTITY) -> str:
-    return f"{coding} {sha256}"
-
-
-def _claims(published: Mapping[str, Published], sizes: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
-    """Tell what each name in the output is to hold. Raises `SourceError` where that is two things.
-
-    A name that could be a variant's or a source file's of its own is the variant's.
-    """
-    claims = {MANIFEST_NAME: ""}
-    variants: dict[str, str] = {}
-    for logical_path, file in published.items():
-        for path in (file.path, logical_path):
-            for coding in sizes.get(file.sha256, {}):
-                variants[path + CODINGS[coding].suffix] = _claim(file.sha256, coding)
-    for file in published.values():
-        if variants.get(file.path) or claims.setdefault(file.path, _claim(file.sha256)) != _claim(
-            file.sha256
-        ):
-            raise SourceError(file.path, "is the name of two files in the output", "rename one in the source")
-    for logical_path, file in published.items():
-        if logical_path in variants:
-            continue
-        if claims.setdefault(logical_path, _claim(file.sha256)) != _claim(file.sha256):
-            problem = "is the name of a source file, and the fingerprinted name of another"
-            raise SourceError(logical_path, problem, "rename it in the source")
-    return {**claims, **variants}
-
-
-def _is_free(record: AssetRecord, claims: Mapping[str, str]) -> bool:
-    """Whether a retained file can have the names that it had: hidden ones nobody can have."""
-    names = {record.path: _claim(record.sha256 or "")}
-    names.update(
-        (record.path + CODINGS[coding].suffix, _claim(record.sha256 or "", coding))
-        for coding in record.variants
-    )
-    folders = accumulate(record.path.split("/")[:-1], "{}/{}".format)
-    if any(folder == PRIVATE_FOLDER or folder in claims for folder in folders):
-        return False
-    return all(claims.get(path, claim) == claim for path, claim in names.items())
-
-
-def _source(file: Scanned) -> Source:
-    content = b"".join(source_chunks(file))
-    return Source(content=content, links=tuple(file.links))
-
-
-def _record(file: Published, sizes: Mapping[str, Mapping[str, int]]) -> AssetRecord:
-    return AssetRecord(
-        path=file.path, size=file.size, sha256=file.sha256, variants=sizes.get(file.sha256, {})
-    )
-
-
-def _has(location: str, content: bytes) -> bool:
-    try:
-        with open(location, "rb") as stream:
-            return stream.read() == content
-    except FileNotFoundError:
-        return False

@@ -58,6 +58,7 @@ class ReferenceKind(enum.Enum):
     JS_WORKER = "new Worker()"
     JS_IMPORT_SCRIPTS = "importScripts()"
     SOURCE_MAP = "sourceMappingURL"
+    PATTERN = "a pattern of the project's own"
 
     @property
     def is_specifier(self) -> bool:

@@ -7,12 +7,12 @@ proves by its digest that it has not changed since.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
-from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.fingerprint import Naming
 from hashserve.build.graph import Link
 from hashserve.build.output import read_chunks
 from hashserve.build.references import Reference, ReferenceKind, find_references, language_of
@@ -22,10 +22,13 @@ from hashserve.build.source import SourceFile
 from hashserve.digests import digest_of, digest_text
 from hashserve.errors import SourceError
 
-__all__ = ["JsReferences", "Scanned", "Scanner", "source_chunks"]
+__all__ = ["FindMore", "JsReferences", "Scanned", "Scanner", "source_chunks"]
 
 JsReferences = Literal["rewrite", "import-map", "off"]
 """Which references in scripts are rewritten: all, those no import map has a say in, or none."""
+
+FindMore = Callable[[str], Callable[[bytes], Sequence[Reference]] | None]
+"""Given a logical path, gives what finds references in its content that no language has, or None."""
 
 LARGEST_READ = 16 * 1024 * 1024
 """In files larger than this, in bytes, no references are sought: their tree takes 20 times their size."""
@@ -35,13 +38,13 @@ LARGEST_READ = 16 * 1024 * 1024
 class Scanned:
     """A source file, read: its size in bytes, the base64 of its SHA-256, and its references.
 
-    ``token`` is the fingerprint of the content as it is, for a file without ``links``.
+    ``path`` is the name that follows from the content as it is, for a file without ``links``.
     """
 
     file: SourceFile
     size: int
     sha256: str
-    token: str
+    path: str
     links: Sequence[Link] = ()
     findings: Sequence[Finding] = field(default_factory=tuple)
 
@@ -57,14 +60,16 @@ class Scanner:
     def __init__(
         self,
         paths: Container[str],
-        fingerprinter: Fingerprinter,
+        naming: Naming,
         *,
         prefix: str,
         js_references: JsReferences = "rewrite",
+        find_more: FindMore | None = None,
     ) -> None:
-        self._fingerprinter = fingerprinter
+        self._naming = naming
         self._resolver = Resolver(paths, prefix=prefix)
         self._js_references = js_references
+        self._find_more = find_more
 
     def scan(self, file: SourceFile, *, whole: bool = True) -> Scanned:
         """Read one file, and unless it is to stay as it is (``whole`` False) find its references.
@@ -72,9 +77,10 @@ class Scanner:
         Raises `SourceError`.
         """
         language = language_of(file.logical_path)
+        find_more = None if self._find_more is None else self._find_more(file.logical_path)
         try:
             size = os.stat(file.location).st_size
-            if language is None or not whole:
+            if (language is None and find_more is None) or not whole:
                 return self._scan_opaque(file)
             if size > LARGEST_READ:
                 return replace(self._scan_opaque(file), findings=(_too_large(file),))
@@ -82,13 +88,15 @@ class Scanner:
                 content = stream.read()
         except OSError as error:
             raise _unreadable(file, error) from error
-        references = find_references(content, language=language)
+        references = [] if language is None else find_references(content, language=language)
+        if find_more is not None:
+            references = _merged(references, find_more(content))
         links, findings = self._resolve(file, content, references)
         return Scanned(
             file=file,
             size=len(content),
             sha256=digest_of([content]),
-            token=self._fingerprinter.token(content),
+            path=self._naming.name(file.logical_path, (content,)),
             links=links,
             findings=findings,
         )
@@ -103,8 +111,8 @@ class Scanner:
                 size += len(chunk)
                 yield chunk
 
-        token = self._fingerprinter.token_of_chunks(counted())
-        return Scanned(file=file, size=size, sha256=digest_text(digest.digest()), token=token)
+        path = self._naming.name(file.logical_path, counted())
+        return Scanned(file=file, size=size, sha256=digest_text(digest.digest()), path=path)
 
     def _resolve(
         self, file: SourceFile, content: bytes, references: Sequence[Reference]
@@ -126,6 +134,15 @@ class Scanner:
             return False
         is_script = reference.kind.name.startswith("JS_")
         return reference.kind.is_specifier if self._js_references == "import-map" else is_script
+
+
+def _merged(references: Sequence[Reference], others: Sequence[Reference]) -> list[Reference]:
+    """Add those of ``others`` that overlap none that is there."""
+    merged = list(references)
+    for other in others:
+        if not any(other.start < item.end and item.start < other.end for item in merged):
+            merged.append(other)
+    return sorted(merged, key=lambda reference: reference.start)
 
 
 def _too_large(file: SourceFile) -> Finding:

@@ -14,6 +14,7 @@ tool gave and the build kept, and nothing is said.
 from __future__ import annotations
 
 import hashlib
+import os
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 
@@ -79,8 +80,12 @@ def proven_in_unit(
     for digest in DIGESTS:
         length = hashlib.new(digest, usedforsecurity=False).digest_size * 2
         made = fingerprint(restored, sources.__getitem__, {}, Fingerprinter(digest=digest, length=length))
-        whole = {item.logical_path: item.token for item in made}
-        proven.update(path for path, token in tokens.items() if whole[names[path]].startswith(token))
+        whole = {item.logical_path: item.path for item in made}
+        proven.update(
+            path
+            for path, token in tokens.items()
+            if whole[names[path]].startswith(f"{os.path.splitext(names[path])[0]}.{token}")
+        )
         if len(proven) == len(tokens):
             break
     return frozenset(proven)

@@ -1,0 +1,65 @@
+"""Which name in the output is whose: a source file's, a fingerprinted one's, or a variant's.
+
+Law: no name is two things. What a release promised under a name is never given to anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import accumulate
+
+from hashserve.build.output import PRIVATE_FOLDER
+from hashserve.build.variants import Published
+from hashserve.codings import CODINGS, IDENTITY
+from hashserve.errors import SourceError
+from hashserve.manifest import MANIFEST_NAME, AssetRecord
+
+__all__ = ["claim", "claims_of", "is_free"]
+
+
+def claim(sha256: str, coding: str = IDENTITY) -> str:
+    """Tell of a name that it holds the content with this digest, in this coding."""
+    return f"{coding} {sha256}"
+
+
+def claims_of(
+    published: Mapping[str, Published],
+    unhashed: Mapping[str, Published],
+    sizes: Mapping[str, Mapping[str, int]],
+) -> dict[str, str]:
+    """Tell what each name in the output is to hold. Raises `SourceError` where that is two things.
+
+    ``published`` has the fingerprinted files and ``unhashed`` those under their own names, both by
+    logical path; ``sizes`` the codings that each content has variants in, by its SHA-256. A name that
+    could be a variant's or a source file's of its own is the variant's.
+    """
+    claims = {MANIFEST_NAME: ""}
+    variants = {
+        file.path + CODINGS[coding].suffix: claim(file.sha256, coding)
+        for files in (published, unhashed)
+        for file in files.values()
+        for coding in sizes.get(file.sha256, {})
+    }
+    for file in published.values():
+        own = claim(file.sha256)
+        if file.path in variants or claims.setdefault(file.path, own) != own:
+            raise SourceError(file.path, "is the name of two files in the output", "rename one in the source")
+    for logical_path, file in unhashed.items():
+        own = claim(file.sha256)
+        if logical_path not in variants and claims.setdefault(logical_path, own) != own:
+            problem = "is the name of a source file, and the fingerprinted name of another"
+            raise SourceError(logical_path, problem, "rename it in the source")
+    return {**claims, **variants}
+
+
+def is_free(record: AssetRecord, claims: Mapping[str, str]) -> bool:
+    """Whether a retained file can have the names that it had: hidden ones nobody can have."""
+    names = {record.path: claim(record.sha256 or "")}
+    names.update(
+        (record.path + CODINGS[coding].suffix, claim(record.sha256 or "", coding))
+        for coding in record.variants
+    )
+    folders = accumulate(record.path.split("/")[:-1], "{}/{}".format)
+    if any(folder == PRIVATE_FOLDER or folder in claims for folder in folders):
+        return False
+    return all(claims.get(path, own) == own for path, own in names.items())
