@@ -19,6 +19,7 @@ from typing import NoReturn, TextIO
 from hashserve.cli_build import add_build
 from hashserve.cli_check import add_check
 from hashserve.cli_prune import add_prune
+from hashserve.cli_report import add_report
 from hashserve.errors import HashserveError, SettingError
 
 __all__ = ["main"]
@@ -88,6 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hashserve", description="Static files that never go stale.")
     parser.add_argument("--version", action="version", version=f"hashserve {version('hashserve')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (add_build, add_check, add_prune):
+    for add in (add_build, add_check, add_prune, add_report):
         add(commands)
     return parser

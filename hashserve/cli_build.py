@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hashserve.build import BuildReport, BuildSettings
     from hashserve.build.pipeline import Progress
 
-__all__ = ["add_build", "counted", "human_bytes", "summary"]
+__all__ = ["add_build", "counted", "human_bytes", "progress", "summary"]
 
 EPILOG = """\
 exit codes: 0 built; 1 nothing was published, and the message says why; 2 arguments that mean nothing;
@@ -73,7 +73,7 @@ def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _build(arguments: argparse.Namespace) -> int:
     from hashserve.build import build
 
-    with _progress(shown=not (arguments.quiet or arguments.json)) as on_progress:
+    with progress(shown=not (arguments.quiet or arguments.json)) as on_progress:
         report = build(arguments.source, arguments.out, _settings(arguments), on_progress=on_progress)
     if arguments.json:
         print(json.dumps(report.as_json(), indent=2))
@@ -113,7 +113,7 @@ def _bare(argument: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _progress(*, shown: bool) -> Iterator[Progress]:
+def progress(*, shown: bool) -> Iterator[Progress]:
     """Show a progress bar on a terminal; elsewhere nothing, since nobody watches a log fill."""
     if not shown or not sys.stderr.isatty():
         yield lambda step, done, total: None

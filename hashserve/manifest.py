@@ -23,7 +23,7 @@ none. A row is one string because 100,000 of them load in half the time and memo
 taken apart when its file is first asked for. It is ``null`` where another tool's manifest told
 nothing. ``releases`` are the retained older ones, newest first; ``paths`` of each holds only what
 differs from the release in force, ``null`` for a logical path that it did not have. ``queries``
-is there where `Manifest.queries` holds something.
+is there where `Manifest.queries` holds something, ``unhashed`` where it is not ``"rewritten"``.
 """
 
 from __future__ import annotations
@@ -35,16 +35,32 @@ import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import md5
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, Literal, NoReturn, TypeGuard, cast, get_args
 
 from hashserve.atomic import write_atomically
 from hashserve.codings import CODINGS
 from hashserve.errors import ManifestError
 
-__all__ = ["FORMAT", "MANIFEST_NAME", "AssetRecord", "Manifest", "Release", "Row", "format_row", "release_id"]
+__all__ = [
+    "FORMAT",
+    "MANIFEST_NAME",
+    "AssetRecord",
+    "Manifest",
+    "Release",
+    "Row",
+    "Unhashed",
+    "format_row",
+    "release_id",
+]
 
 MANIFEST_NAME = "staticfiles.json"
 FORMAT = 1
+
+Unhashed = Literal["rewritten", "original", "none"]
+"""What lies under a file's own name: what its fingerprinted one has, its source's bytes, or nothing.
+
+The first has every content compressed once, the second is what Django's users expect.
+"""
 
 Row = str
 """One asset in the manifest's columns, a space between: size, SHA-256 in base64, a size per coding."""
@@ -87,6 +103,7 @@ class Manifest:
     path that is immutable, in any release: membership there is what makes a URL immutable. Its
     values are rows in the order of ``codings``, or None where another tool's manifest told
     nothing. ``queries`` maps a logical path to the query string that versions it (Laravel Mix).
+    ``unhashed`` says what lies under each file's own name.
     """
 
     paths: Mapping[str, str]
@@ -98,6 +115,7 @@ class Manifest:
     media_types: Mapping[str, str] = field(default_factory=dict)
     releases: Sequence[Release] = ()
     queries: Mapping[str, str] = field(default_factory=dict)
+    unhashed: Unhashed = "rewritten"
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Manifest:
@@ -118,7 +136,9 @@ class Manifest:
 
     def dumps(self) -> str:
         """Give the manifest as JSON, the same text for the same manifest on every machine."""
-        return json.dumps(self._document(), ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+        # At its top level it is spaced as Django spaces it; below, spaces would take a tenth more room.
+        members = (f"{json.dumps(key)}: {_dense(value)}" for key, value in sorted(self._document().items()))
+        return "{" + ", ".join(members) + "}\n"
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Put the manifest in force at ``path``: all of it or, on any failure, the old one still."""
@@ -159,7 +179,13 @@ class Manifest:
             extra["prefix"] = self.prefix
         if self.queries:
             extra["queries"] = dict(self.queries)
+        if self.unhashed != "rewritten":
+            extra["unhashed"] = self.unhashed
         return {"paths": dict(self.paths), "version": "1.1", "hash": self.release, "hashserve": extra}
+
+
+def _dense(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def format_row(record: AssetRecord, codings: Sequence[str]) -> Row:
@@ -290,6 +316,7 @@ class _Reader:
             media_types=self.texts(extra, "media_types", _MEDIA_TYPE, "a media type"),
             releases=releases,
             queries=self.texts(extra, "queries", _QUERY, "a query string"),
+            unhashed=self.unhashed(extra),
         )
 
     def paths(self, value: object, location: str) -> dict[str, str]:
@@ -385,6 +412,13 @@ class _Reader:
             if type(text) is not str or not grammar.fullmatch(text):
                 self.fail(f"{location}[{name!r}]", f"expected {expected}, found {reprlib.repr(text)}")
         return value
+
+    def unhashed(self, extra: dict[str, Any]) -> Unhashed:
+        value = extra.get("unhashed", "rewritten")
+        if value not in get_args(Unhashed):
+            expected = ", ".join(get_args(Unhashed))
+            self.fail("hashserve.unhashed", f"expected one of {expected}, found {reprlib.repr(value)}")
+        return cast(Unhashed, value)
 
     def text(self, document: dict[str, Any], key: str, location: str, default: str | None = None) -> str:
         value = document.get(key, default)

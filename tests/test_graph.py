@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 import pytest
-from django.contrib.staticfiles.storage import HashedFilesMixin  # type: ignore[import-untyped]
-from django.core.files.base import ContentFile  # type: ignore[import-untyped]
+from django.contrib.staticfiles.storage import HashedFilesMixin
+from django.core.files.base import ContentFile
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -166,9 +166,9 @@ def test_the_bytes_of_a_dumped_manifest_are_compact_sorted_and_utf_8() -> None:
         created=1,
     )
     assert manifest.dumps() == (
-        f'{{"hash":"a43d8b522c07","hashserve":{{"columns":["size","sha256","br"],"created":1,'
-        f'"files":{{"é.0123456789ab.js":"10 {DIGEST} 0"}},"format":1,"media_types":{{}},"releases":[]}},'
-        f'"paths":{{"é.js":"é.0123456789ab.js"}},"version":"1.1"}}\n'
+        f'{{"hash": "a43d8b522c07", "hashserve": {{"columns":["size","sha256","br"],"created":1,'
+        f'"files":{{"é.0123456789ab.js":"10 {DIGEST} 0"}},"format":1,"media_types":{{}},"releases":[]}}, '
+        f'"paths": {{"é.js":"é.0123456789ab.js"}}, "version": "1.1"}}\n'
     )
 
 

@@ -14,17 +14,18 @@ from hashlib import sha256
 from hashserve.build.fingerprint import Naming
 from hashserve.build.references import Reference
 from hashserve.build.resolution import Internal
-from hashserve.build.rewriting import rewrite
+from hashserve.build.rewriting import Frame, rewrite
 
 __all__ = ["Component", "Fingerprinted", "Link", "Source", "components", "fingerprint", "fingerprints"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A reference that names a file of the tree and is to be rewritten."""
+    """A reference that names a file of the tree and is to be rewritten, in its frame if it has one."""
 
     reference: Reference
     internal: Internal
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,13 +182,19 @@ def _unit_paths(sources: Mapping[str, Source], paths: Mapping[str, str], naming:
 
 
 def _rewritten(source: Source, path_of: Callable[[str], str]) -> bytes:
-    """Have each link name the path that its target goes by; one that keeps its name stays as written."""
+    """Have each link name the path that its target goes by; one that keeps its name stays as written.
+
+    One in a frame is spelt anew all the same: its frame is not to depend on its target's name.
+    """
     replacements = []
     for link in source.links:
         path = path_of(link.internal.logical_path)
-        if path != link.internal.logical_path:
+        if path != link.internal.logical_path or link.frame is not None:
             replacements.append((link.reference, link.internal.url(path)))
-    return rewrite(source.content, replacements) if replacements else source.content
+    if not replacements:
+        return source.content
+    frames = {link.reference: link.frame for link in source.links if link.frame is not None}
+    return rewrite(source.content, replacements, frames)
 
 
 def _bytes(path: str) -> bytes:

@@ -15,12 +15,12 @@ from hashserve.build.fingerprint import Naming
 from hashserve.build.fingerprinted import already_fingerprinted
 from hashserve.build.output import Output
 from hashserve.build.report import BuildReport, Finding
-from hashserve.build.scan import FindMore
+from hashserve.build.scan import Patterns
 from hashserve.build.settings import BuildSettings
 from hashserve.build.source import SourceFile, walk
-from hashserve.build.steps import Progress, Steps, Tree, Unhashed
+from hashserve.build.steps import Progress, Steps, Tree
 from hashserve.errors import BuildError, SettingError
-from hashserve.manifest import Manifest
+from hashserve.manifest import Manifest, Unhashed
 
 __all__ = ["Progress", "build", "build_files"]
 
@@ -58,15 +58,15 @@ def build_files(
     kept: Mapping[str, str],
     unhashed: Unhashed = "original",
     naming: Naming | None = None,
-    find_more: FindMore | None = None,
+    patterns: Patterns | None = None,
     on_progress: Progress = lambda step, done, total: None,
 ) -> tuple[BuildReport, Manifest]:
     """Build ``files``, which something else has collected, into the folder ``out``.
 
     They may lie in ``out`` already, under their own names, as what Django collects does. ``kept`` has
     the logical path of each file that another tool fingerprinted, by its path; ``unhashed`` says what
-    is to be under the files' own names; ``naming`` takes the place of the fingerprinter; ``find_more``
-    finds references beside those in stylesheets and scripts. Gives the new release's manifest too.
+    is to be under the files' own names; ``naming`` takes the place of the fingerprinter; ``patterns``
+    match references as a framework spells them. Gives the new release's manifest too.
     Raises `BuildError` or `SettingError`, as `build` does.
     """
     target = os.fspath(out)
@@ -81,7 +81,7 @@ def build_files(
             report,
             on_progress,
             naming=naming,
-            find_more=find_more,
+            patterns=patterns,
         )
         manifest = steps.run()
     return report, manifest

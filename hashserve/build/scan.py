@@ -18,17 +18,34 @@ from hashserve.build.output import read_chunks
 from hashserve.build.references import Reference, ReferenceKind, find_references, language_of
 from hashserve.build.report import Finding
 from hashserve.build.resolution import Internal, Missing, Resolver
+from hashserve.build.rewriting import Frame
 from hashserve.build.source import SourceFile
 from hashserve.digests import digest_of, digest_text
 from hashserve.errors import SourceError
 
-__all__ = ["FindMore", "JsReferences", "Scanned", "Scanner", "source_chunks"]
+__all__ = ["JsReferences", "Matched", "Patterns", "Scanned", "Scanner", "source_chunks"]
 
 JsReferences = Literal["rewrite", "import-map", "off"]
 """Which references in scripts are rewritten: all, those no import map has a say in, or none."""
 
-FindMore = Callable[[str], Callable[[bytes], Sequence[Reference]] | None]
-"""Given a logical path, gives what finds references in its content that no language has, or None."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """A reference that a framework's pattern finds, and the frame that it is spelt in.
+
+    ``is_new`` says that our own lexers would not find it, but it is one all the same.
+    """
+
+    reference: Reference
+    frame: Frame
+    is_new: bool
+
+
+Patterns = Callable[[str], Callable[[bytes, Sequence[Reference]], Sequence[Matched]] | None]
+"""Given a logical path, gives what a framework's patterns match there; None for nothing.
+
+That is called with the content and the references that our own lexers found in it.
+"""
 
 LARGEST_READ = 16 * 1024 * 1024
 """In files larger than this, in bytes, no references are sought: their tree takes 20 times their size."""
@@ -64,12 +81,12 @@ class Scanner:
         *,
         prefix: str,
         js_references: JsReferences = "rewrite",
-        find_more: FindMore | None = None,
+        patterns: Patterns | None = None,
     ) -> None:
         self._naming = naming
         self._resolver = Resolver(paths, prefix=prefix)
         self._js_references = js_references
-        self._find_more = find_more
+        self._patterns = patterns
 
     def scan(self, file: SourceFile, *, whole: bool = True) -> Scanned:
         """Read one file, and unless it is to stay as it is (``whole`` False) find its references.
@@ -77,10 +94,10 @@ class Scanner:
         Raises `SourceError`.
         """
         language = language_of(file.logical_path)
-        find_more = None if self._find_more is None else self._find_more(file.logical_path)
+        match = None if self._patterns is None else self._patterns(file.logical_path)
         try:
             size = os.stat(file.location).st_size
-            if (language is None and find_more is None) or not whole:
+            if (language is None and match is None) or not whole:
                 return self._scan_opaque(file)
             if size > LARGEST_READ:
                 return replace(self._scan_opaque(file), findings=(_too_large(file),))
@@ -88,10 +105,13 @@ class Scanner:
                 content = stream.read()
         except OSError as error:
             raise _unreadable(file, error) from error
+        references: Sequence[Reference]
         references = [] if language is None else find_references(content, language=language)
-        if find_more is not None:
-            references = _merged(references, find_more(content))
+        matched = [] if match is None else match(content, references)
+        references = _merged(references, [item.reference for item in matched if item.is_new])
         links, findings = self._resolve(file, content, references)
+        if matched:
+            links = _framed(links, matched)
         return Scanned(
             file=file,
             size=len(content),
@@ -136,13 +156,31 @@ class Scanner:
         return reference.kind.is_specifier if self._js_references == "import-map" else is_script
 
 
-def _merged(references: Sequence[Reference], others: Sequence[Reference]) -> list[Reference]:
+def _merged(references: Sequence[Reference], others: Sequence[Reference]) -> Sequence[Reference]:
     """Add those of ``others`` that overlap none that is there."""
+    if not others:
+        return references
     merged = list(references)
     for other in others:
         if not any(other.start < item.end and item.start < other.end for item in merged):
             merged.append(other)
     return sorted(merged, key=lambda reference: reference.start)
+
+
+def _framed(links: Sequence[Link], matched: Sequence[Matched]) -> list[Link]:
+    """Give each link its frame, unless that would reach into what stands before or behind it."""
+    frames = {(item.reference.start, item.reference.end): item.frame for item in matched}
+    ends = [0, *(link.reference.end for link in links)]
+    starts = [*(link.reference.start for link in links[1:]), None]
+    result: list[Link] = []
+    for link, end, start in zip(links, ends, starts, strict=False):
+        frame = frames.get((link.reference.start, link.reference.end))
+        before = result[-1].frame.end if result and result[-1].frame is not None else end
+        if frame is None or frame.start < before or (start is not None and frame.end > start):
+            result.append(link)
+        else:
+            result.append(replace(link, frame=frame))
+    return result
 
 
 def _too_large(file: SourceFile) -> Finding:

@@ -11,7 +11,6 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from hashserve.atomic import write_atomically
 from hashserve.build.bringing import bring_over
@@ -24,29 +23,22 @@ from hashserve.build.output import Output, read_chunks
 from hashserve.build.previous import Place, UnreachableError, place_of
 from hashserve.build.report import BuildReport, Finding
 from hashserve.build.retention import OldRelease, moment, old_releases, release_of, retained
-from hashserve.build.scan import FindMore, Scanned, Scanner, source_chunks
+from hashserve.build.scan import Patterns, Scanned, Scanner, source_chunks
 from hashserve.build.settings import BuildSettings
 from hashserve.build.source import SourceFile
 from hashserve.build.variants import Published, Variants
 from hashserve.codings import CODINGS, coding_of_suffix
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError, ManifestError, SourceError
-from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, Release, format_row, release_id
+from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, Release, Unhashed, format_row, release_id
 
-__all__ = ["Progress", "Steps", "Tree", "Unhashed"]
+__all__ = ["Progress", "Steps", "Tree"]
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a step, how many of its files are done, and how many there are."""
 
 _OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost"})
 """Kinds of findings that are no fault of the source, and so do not fail a strict build."""
-
-
-Unhashed = Literal["rewritten", "original", "none"]
-"""What is under a file's own name: what is under its fingerprinted one, its source, or nothing.
-
-The first has every content compressed once, the second is what Django's users expect.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +68,11 @@ class Steps:
         on_progress: Progress,
         *,
         naming: Naming | None = None,
-        find_more: FindMore | None = None,
+        patterns: Patterns | None = None,
     ) -> None:
         self.read = read
         self.naming = naming or settings.fingerprinter
-        self.find_more = find_more
+        self.patterns = patterns
         self.output = output
         self.settings = settings
         self.report = report
@@ -180,7 +172,7 @@ class Steps:
             self.naming,
             prefix=self.settings.prefix,
             js_references=self.settings.js_references,
-            find_more=self.find_more,
+            patterns=self.patterns,
         )
         count = self.counter("read", len(files))
         for file in files:
@@ -331,6 +323,7 @@ class Steps:
             created=next((item.created for item in known if item.release == release), self.now),
             prefix=settings.prefix,
             releases=releases,
+            unhashed=self.tree.unhashed,
         )
 
     def stage_unhashed(

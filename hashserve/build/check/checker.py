@@ -22,7 +22,7 @@ from hashserve.codings import CODINGS, coding_of_suffix
 from hashserve.errors import ManifestError, SettingError
 from hashserve.fingerprints import fingerprint_of, without_fingerprint
 from hashserve.importers import find_manifest, load_manifest
-from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest
+from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, Unhashed
 
 __all__ = ["check"]
 
@@ -243,11 +243,17 @@ class _Rules:
         if record is None or record.sha256 is None or content is None or self.is_a_variant_here(path):
             return
         if content.sha256 != record.sha256:
+            if self.unhashed_is("original"):
+                return  # it has no references rewritten, and variants of its own
             yield finding("unhashed-differs", path, f"holds other bytes than {record.path!r}")
         for coding in record.variants:
             if coding not in item.variants:
                 variant = path + CODINGS[coding].suffix
                 yield finding("unhashed-variant-missing", variant, f"is not there beside {path!r}")
+
+    def unhashed_is(self, what: Unhashed) -> bool:
+        """Whether the manifest says so of what lies under files' own names."""
+        return self.checked.manifest is not None and self.checked.manifest.unhashed == what
 
     def is_a_variant_here(self, path: str) -> bool:
         """Whether a file of the source gave its unhashed name up to the variant of the file beside it."""
@@ -362,6 +368,8 @@ class _Rules:
 
     def unhashed_missing(self, proven: Mapping[str, str]) -> Iterator[Finding]:
         """Miss unhashed files only where others of the same make are there: they may be left out."""
+        if self.unhashed_is("none"):
+            return
         entries = self.checked.tree.entries
         made = {
             logical: len(proven[path]) for logical, path in self.listing.current.items() if path in proven

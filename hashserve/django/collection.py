@@ -1,0 +1,136 @@
+"""What ``collectstatic`` has collected, as a build takes it in.
+
+Law: what is built is what the finders found, read where they found it, whatever an earlier
+collection left in STATIC_ROOT; and what a project's own storage says of names is heard.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+
+from hashserve.build.fingerprint import Naming
+from hashserve.build.fingerprinted import already_fingerprinted
+from hashserve.build.pipeline import Progress, build_files
+from hashserve.build.report import BuildReport
+from hashserve.build.settings import BuildSettings
+from hashserve.build.source import SourceFile
+from hashserve.django.build_settings import build_settings
+from hashserve.django.patterns import patterns_of
+from hashserve.django.settings import load
+from hashserve.manifest import Manifest
+
+__all__ = ["build_collected"]
+
+Found = Mapping[str, tuple[Any, str]]
+"""The storage that each collected file was found in and its path there, by its path in STATIC_ROOT."""
+
+
+def build_collected(storage: Any, paths: Found, on_progress: Progress) -> tuple[BuildReport, Manifest]:
+    """Build the release of the files ``paths`` into the folder of ``storage``.
+
+    Raises `HashserveError` for whatever a build raises.
+    """
+    found = {path.replace(os.sep, "/"): place for path, place in paths.items()}
+    files = [
+        SourceFile(logical_path=path, location=_location(storage, path, *found[path]))
+        for path in sorted(found)
+    ]
+    settings = _settings(storage)
+    return build_files(
+        files,
+        storage.location,
+        settings,
+        kept=_kept(found, settings.already_hashed),
+        unhashed="none" if load().keep_only_hashed_files else "original",
+        naming=_naming(storage),
+        patterns=patterns_of(storage),
+        on_progress=on_progress,
+    )
+
+
+def _settings(storage: Any) -> BuildSettings:
+    if storage.support_js_module_import_aggregation:
+        return build_settings()
+    return build_settings(js_references="off")
+
+
+def _location(storage: Any, path: str, source: Any, source_path: str) -> str:
+    """Give where a file is read: where it was found, or where that storage has no folder, its copy."""
+    try:
+        location: str = source.path(source_path)
+    except (NotImplementedError, AttributeError, ImproperlyConfigured):
+        location = storage.path(path)
+    return location
+
+
+# What bundlers have fingerprinted
+
+
+def _kept(found: Found, patterns: Sequence[str]) -> dict[str, str]:
+    """Give the logical path of every file that keeps its name, by its path in STATIC_ROOT."""
+    kept = already_fingerprinted([], list(found), patterns)
+    for source in _sources(found):
+        prefix = f"{source.prefix}/" if source.prefix else ""
+        below = [path for path in source.paths if path not in kept]
+        inside = already_fingerprinted([source.root], [path[len(prefix) :] for path in below], ())
+        kept.update((prefix + path, prefix + logical) for path, logical in inside.items())
+    return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """A folder that files were found in, the prefix they were collected under, and their paths with it."""
+
+    root: str
+    prefix: str
+    paths: list[str]
+
+
+def _sources(found: Found) -> Iterable[_Source]:
+    sources: dict[int, _Source] = {}
+    for path, (storage, _) in found.items():
+        root = getattr(storage, "location", None)
+        if isinstance(root, (str, os.PathLike)) and os.path.isdir(root):
+            prefix = getattr(storage, "prefix", None) or ""
+            source = _Source(root=os.fspath(root), prefix=prefix.replace(os.sep, "/").strip("/"), paths=[])
+            sources.setdefault(id(storage), source).paths.append(path)
+    return sources.values()
+
+
+# What a project's own storage says
+
+
+class _HashedStorage(Protocol):
+    def hashed_name(self, name: str, content: Any) -> str: ...
+    def clean_name(self, name: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StorageNaming:
+    """Names files as a project's own ``file_hash`` or ``hashed_name`` does."""
+
+    storage: _HashedStorage
+
+    @property
+    def growth(self) -> int:
+        """How many bytes longer than a logical path its name may be: as a SHA-256 would make it."""
+        return 65
+
+    def name(self, logical_path: str, chunks: Iterable[bytes]) -> str:
+        """Give the name of a file with this content."""
+        return self.storage.clean_name(self.storage.hashed_name(logical_path, ContentFile(b"".join(chunks))))
+
+
+def _naming(storage: Any) -> Naming | None:
+    """Give the storage's own way of naming, if it has one; None for the fingerprinter's."""
+    from hashserve.django.storage import ManifestStaticFilesStorage
+
+    own, kind = ManifestStaticFilesStorage, type(storage)
+    is_ours = kind.file_hash is own.file_hash and kind.hashed_name is own.hashed_name
+    return None if is_ours else StorageNaming(storage)

@@ -1,0 +1,199 @@
+"""Storages for static files: what `collectstatic` fills, and what templates take names from.
+
+Law: the manifest is Django's own ``staticfiles.json`` with more in it, so that these storages and
+Django's can follow each other in either order. A name that a page was given stays served.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings as django_settings
+from django.contrib.staticfiles import storage as django_storage
+from django.core.files.base import ContentFile, File
+from django.core.management.base import CommandError
+
+from hashserve.digests import integrity_of
+from hashserve.django.settings import load
+from hashserve.errors import HashserveError, ManifestError
+from hashserve.manifest import MANIFEST_NAME, Manifest
+
+if TYPE_CHECKING:
+    from hashserve.build.report import BuildReport
+    from hashserve.build.steps import Progress
+
+__all__ = ["ManifestStaticFilesStorage"]
+
+TEMPORARY_PREFIX = ".hashserve-"
+
+_logger = logging.getLogger("hashserve")
+
+
+class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
+    """Fingerprint, compress and retain what is collected: Django's storage of this name, made whole.
+
+    References that name nothing are told of and left as they are; files that refer to each other in
+    circles are no problem; variants are made for whoever accepts them; earlier releases stay served.
+    Overriding ``file_hash``, ``hashed_name``, ``manifest_name``, ``manifest_strict``,
+    ``support_js_module_import_aggregation`` (True here) or adding to ``patterns`` means what it means
+    to Django's.
+    """
+
+    support_js_module_import_aggregation = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        strict = load().manifest_strict
+        if strict is not None:
+            self.manifest_strict = strict
+        self._on_progress: Progress | None = None
+        self._report: BuildReport | None = None
+        self._records: Manifest | None = None
+        super().__init__(*args, **kwargs)
+
+    # Collecting
+
+    def post_process(
+        self, paths: Mapping[str, tuple[Any, str]], dry_run: bool = False, **options: Any
+    ) -> Iterator[tuple[str, str, bool]]:
+        """Build the release of the collected files; gives each with its name, and whether it was made now.
+
+        ``paths`` maps each file's path to the storage that it was found in and its path there. Raises
+        `CommandError`; the release in force stays whole.
+        """
+        if dry_run:
+            return
+        before = frozenset(self._manifest().files)
+        if paths:
+            self._build(paths)
+        else:
+            self.hashed_files: dict[str, str] = {}
+        self._records = None
+        self.save_manifest()
+        for name in paths:
+            hashed_name = self.hashed_files[self.hash_key(self.clean_name(name))]
+            yield name, hashed_name, hashed_name not in before or self._is_adjustable(name)
+
+    def _build(self, paths: Mapping[str, tuple[Any, str]]) -> None:
+        # Whoever only renders pages imports nothing of the build.
+        from hashserve.django.collection import build_collected
+
+        try:
+            self._report, manifest = build_collected(self, paths, self._on_progress or _no_progress)
+        except HashserveError as error:
+            raise CommandError(str(error)) from error
+        if self._on_progress is None:
+            for finding in self._report.warnings:
+                _logger.warning("%s", finding)
+        self.hashed_files = dict(manifest.paths)
+
+    def reported(
+        self, collect: Callable[[], str | None], on_progress: Progress
+    ) -> tuple[str | None, BuildReport | None]:
+        """Call ``collect``, telling ``on_progress`` how far it is; gives its result and what was built.
+
+        Findings are in the report then, and not in the log.
+        """
+        self._on_progress, self._report = on_progress, None
+        try:
+            return collect(), self._report
+        finally:
+            self._on_progress = None
+
+    def _is_adjustable(self, name: str) -> bool:
+        """Whether Django counts a file as post-processed each time it is looked at."""
+        return os.path.splitext(name)[1] in {".css", ".js", ".mjs"}
+
+    def file_hash(self, name: str | None, content: File[Any] | None = None) -> str | None:
+        """Give the token of some content: 12 hexadecimal digits of its MD5 unless settings say otherwise."""
+        if content is None:
+            return None
+        from hashserve.django.build_settings import build_settings
+
+        return build_settings().fingerprinter.token_of_chunks(content.chunks())
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        """Write a file by way of a temporary name, so that nobody is served a part of it."""
+        folder, base = os.path.split(name)
+        temporary = super()._save(os.path.join(folder, f"{TEMPORARY_PREFIX}{os.getpid()}-{base}"), content)
+        try:
+            os.replace(self.path(temporary), self.path(name))
+        except OSError:
+            self.delete(temporary)
+            raise
+        return name.replace(os.sep, "/")
+
+    # The manifest
+
+    def save_manifest(self) -> None:
+        """Write the names of ``hashed_files`` down, unless the build has."""
+        pairs = json.dumps(sorted(self.hashed_files.items())).encode()
+        self.manifest_hash = self.file_hash(None, ContentFile(pairs)) or ""
+        if self.manifest_storage is not self or self.manifest_name != MANIFEST_NAME:
+            self._save_django_manifest()
+            return
+        manifest = self._manifest()
+        if manifest.paths != self.hashed_files or manifest.release != self.manifest_hash:
+            os.makedirs(self.location, exist_ok=True)
+            self._with_names_added(manifest).write(self.path(MANIFEST_NAME))
+            self._records = None
+
+    def _with_names_added(self, manifest: Manifest) -> Manifest:
+        """Give the manifest with the names in force now; as Django has it, each new name is a hashed one."""
+        hashed = {path for name, path in self.hashed_files.items() if path != name}
+        files = {**dict.fromkeys(hashed - manifest.files.keys()), **manifest.files}
+        return replace(manifest, paths=self.hashed_files, files=files, release=self.manifest_hash)
+
+    def _save_django_manifest(self) -> None:
+        """Write a manifest of Django's form where a project wants one of another name or elsewhere."""
+        document = {
+            "paths": self.hashed_files,
+            "version": self.manifest_version,
+            "hash": self.manifest_hash,
+        }
+        if self.manifest_storage is not self and self.manifest_storage.exists(self.manifest_name):
+            self.manifest_storage.delete(self.manifest_name)
+        self.manifest_storage._save(self.manifest_name, ContentFile(json.dumps(document).encode()))
+
+    def _manifest(self) -> Manifest:
+        """Give the manifest in STATIC_ROOT; one without files where there is none that can be read."""
+        if self._records is None:
+            try:
+                self._records = Manifest.load(self.path(MANIFEST_NAME))
+            except (OSError, ManifestError):
+                return Manifest(paths={}, files={})
+        return self._records
+
+    # What templates ask
+
+    @property
+    def release(self) -> str:
+        """Give the id of the release whose names are given out; empty where there is none."""
+        return self.manifest_hash or ""
+
+    def logical_paths(self) -> Collection[str]:
+        """Give the path of every file that has a name in this release."""
+        return self.hashed_files.keys()
+
+    def integrity(self, name: str) -> str:
+        """Give the ``integrity`` attribute of the file that `url` names: ``sha256-`` and its digest.
+
+        Empty where names are not fingerprinted (DEBUG) or no digest is known, for then the file may
+        change under its name. Raises `ValueError` for an unknown name if ``manifest_strict`` is set.
+        """
+        if django_settings.DEBUG:
+            return ""
+        path = self.stored_name(name)
+        record = self._manifest().record(path)
+        if record is None:
+            self._records = None  # another process has deployed since
+            record = self._manifest().record(path)
+        return "" if record is None or record.sha256 is None else integrity_of(record.sha256)
+
+
+def _no_progress(step: str, done: int, total: int) -> None:
+    """Show nothing."""
