@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashserve.build.references import Language, find_references
-from hashserve.build.rewriting import rewrite
+from hashserve.build.rewriting import Frame, rewrite
 
 NEW = "b.0123456789ab.png"
 
@@ -99,3 +99,28 @@ def test_what_is_written_reads_back_as_the_same_url_and_nothing_else(
     assert rewrite(content, {reference: after.target}) == rewritten
     assert rewritten.startswith(content[: reference.start])
     assert rewritten.endswith(content[reference.end :])
+
+
+def framed(content: bytes, start: bytes, end: bytes, url: str) -> bytes:
+    """Rewrite the one reference of a stylesheet in a frame that reaches from ``start`` to ``end``."""
+    (reference,) = find_references(content, language="css")
+    begin = content.index(start)
+    frame = Frame(start=begin, end=content.index(end, begin) + len(end), before=b'url("', after=b'")')
+    return rewrite(content, {reference: url}, {reference: frame})
+
+
+def test_a_frame_spells_the_construct_around_a_reference_anew() -> None:
+    assert framed(b"a{b:url( 'a.png' );c:d}", b"url(", b")", NEW) == b'a{b:url("b.0123456789ab.png");c:d}'
+
+
+def test_in_a_frame_a_url_that_stays_is_spelt_anew_too_and_nothing_ends_its_quotes() -> None:
+    assert framed(b"a{b:url(a.png)}", b"url(", b")", "a.png") == b'a{b:url("a.png")}'
+    assert framed(b"a{b:url(a.png)}", b"url(", b")", 'a "b" (c).png') == b'a{b:url("a%20%22b%22%20(c).png")}'
+
+
+def test_frames_that_overlap_are_refused() -> None:
+    content = b"url(a.png)url(b.png)"
+    one, other = find_references(content, language="css")
+    whole = Frame(start=0, end=len(content), before=b"", after=b"")
+    with pytest.raises(ValueError, match="overlaps"):
+        rewrite(content, {one: NEW, other: NEW}, {one: whole})
