@@ -8,7 +8,9 @@ sources are read into the page cache and older writes are on the disk before eac
 syncs what it writes to the disk before the manifest names it, the peer does not; its time is in.
 
 The peer is a project with the settings of WhiteNoise's guide and no others: this tree holds every
-source map that its files name, so that Django's storage takes it as it is.
+source map that its files name, so that Django's storage takes it as it is. The same project with
+hashserve's storage takes part too: it keeps the originals under their own names, as Django does, and so
+has more to compress than ``hashserve build``.
 
 Growth is measured on made-up files of 1 kB, hashserve alone and with gzip alone: brotli would hide
 what the rest of the build costs. The time of a build of one file is taken off.
@@ -26,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.django_project import collect_command, make_project
+from benchmarks.django_project import OURS, WHITENOISE, Kit, collect_command, make_project
 from benchmarks.harness import PROJECT, Sample, Series, rotated, summarize
 from benchmarks.launch import Cost, launch
 from benchmarks.options import Options, parser, run_and_report
@@ -45,7 +47,7 @@ from hashserve.manifest import MANIFEST_NAME
 __all__ = ["PublishedTree", "published_tree", "run"]
 
 HASHSERVE, CACHED, BROUGHT = "hashserve", "hashserve --cache", "hashserve --previous"
-PEER = "collectstatic"
+PEER, STORAGE = "collectstatic, WhiteNoise", "collectstatic, hashserve"
 COLD, UNCHANGED, LEAF, LARGE = "cold", "nothing changed", "a small stylesheet changed", "the largest changed"
 ONE = "1 file"
 CASES = (COLD, UNCHANGED, LEAF, LARGE)
@@ -84,11 +86,11 @@ def hashserve(tree: SourceTree, out: Path, *options: str) -> Builder:
     return Builder(name=HASHSERVE, command=[*command, *options], folder=PROJECT, out=out)
 
 
-def peer(tree: SourceTree, folder: Path) -> Builder:
-    """Make the builder to compare with, in ``folder``."""
+def collector(name: str, kit: Kit, tree: SourceTree, folder: Path) -> Builder:
+    """Make a builder that is a Django project's ``collectstatic``, in ``folder``."""
     project, out = folder / "project", folder / "collected"
-    make_project(project, tree.root, out)
-    return Builder(name=PEER, command=collect_command(), folder=project, out=out)
+    make_project(project, tree.root, out, kit)
+    return Builder(name=name, command=collect_command(), folder=project, out=out)
 
 
 # What was built
@@ -155,8 +157,12 @@ def check_is_current(out: Path, tree: SourceTree, path: str) -> None:
 
 
 def compare(report: Report, tree: SourceTree, folder: Path, turns: int) -> dict[str, PublishedTree]:
-    """Have both build the tree in every case, ``turns`` times; gives what the last cold ones made."""
-    builders = (hashserve(tree, folder / "built"), peer(tree, folder))
+    """Have all of them build the tree in every case, ``turns`` times; gives what the last cold ones made."""
+    builders = (
+        hashserve(tree, folder / "built"),
+        collector(PEER, WHITENOISE, tree, folder / "theirs"),
+        collector(STORAGE, OURS, tree, folder / "ours"),
+    )
     originals = {path: (tree.root / path).read_bytes() for path in (tree.leaf, tree.large)}
     cache = str(folder / "cache")
     hashserve(tree, folder / "elsewhere").build(tree, "--cache", cache)
@@ -272,7 +278,7 @@ def cost_table(series: Series) -> str:
     """Give times, memory, and how much less time than the peer's."""
     rows = []
     for case in CASES:
-        for subject in (HASHSERVE, CACHED, BROUGHT, PEER):
+        for subject in (HASHSERVE, CACHED, BROUGHT, STORAGE, PEER):
             if series.has(case, subject, METRICS[0]):
                 wall, processor, peak = (series.summary(case, subject, metric) for metric in METRICS)
                 faster, less = (series.ratio(case, PEER, subject, metric) for metric in METRICS[:2])

@@ -1,14 +1,33 @@
-"""The peer: a Django project whose ``collectstatic`` goes to WhiteNoise's compressed manifest storage.
+"""Django projects that differ in their storage and middleware alone: WhiteNoise's, and ours.
 
-Law: it is a project as its users have it, the settings that WhiteNoise's guide names and no others.
+Law: each is a project as its users have it, the settings that a guide names and no others.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["collect_command", "make_project"]
+__all__ = ["OURS", "WHITENOISE", "Kit", "collect_command", "make_project"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """The dotted names of a middleware and of the storage that goes with it."""
+
+    middleware: str
+    storage: str
+
+
+WHITENOISE = Kit(
+    middleware="whitenoise.middleware.WhiteNoiseMiddleware",
+    storage="whitenoise.storage.CompressedManifestStaticFilesStorage",
+)
+OURS = Kit(
+    middleware="hashserve.django.middleware.HashServeMiddleware",
+    storage="hashserve.django.storage.ManifestStaticFilesStorage",
+)
 
 _MANAGE = """\
 import os
@@ -23,21 +42,23 @@ execute_from_command_line(sys.argv)
 _SETTINGS = """\
 SECRET_KEY = "only measured"
 INSTALLED_APPS = ["django.contrib.staticfiles"]
-MIDDLEWARE = ["whitenoise.middleware.WhiteNoiseMiddleware"]
+MIDDLEWARE = [{middleware!r}]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [{source!r}]
 STATIC_ROOT = {out!r}
 STORAGES = {{
-    "staticfiles": {{"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}},
+    "staticfiles": {{"BACKEND": {storage!r}}},
 }}
 """
 
 
-def make_project(folder: Path, source: Path, out: Path) -> None:
+def make_project(folder: Path, source: Path, out: Path, kit: Kit = WHITENOISE) -> None:
     """Write the project that collects the tree ``source`` into ``out``."""
     folder.mkdir(parents=True)
     (folder / "manage.py").write_text(_MANAGE, encoding="utf-8")
-    settings = _SETTINGS.format(source=str(source), out=str(out))
+    settings = _SETTINGS.format(
+        source=str(source), out=str(out), middleware=kit.middleware, storage=kit.storage
+    )
     (folder / "settings.py").write_text(settings, encoding="utf-8")
 
 
