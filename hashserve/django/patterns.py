@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
+from django.contrib.staticfiles import storage as storage_module
 from django.contrib.staticfiles.storage import HashedFilesMixin
 
 from hashserve.build.references import Reference, ReferenceKind
@@ -20,8 +21,11 @@ from hashserve.build.scan import Matched, Patterns
 
 __all__ = ["patterns_of"]
 
-Pattern: TypeAlias = "str | Sequence[str]"
-"""A regular expression with a group ``url``, or that and a template, as Django's storage has them."""
+Pattern: TypeAlias = "str | Sequence[Any]"
+"""A regular expression with a group ``url``, or that and a template, as Django's storage has them.
+
+Since Django 6.1 also a third: a regular expression over what is passed over (comments, strings).
+"""
 
 _MARK = "\0"
 """Stands for the URL while a template is filled: no file that is read as text holds it."""
@@ -34,6 +38,7 @@ class _Expression:
     glob: str
     pattern: re.Pattern[str]
     template: str
+    ignored: re.Pattern[str] | None
     is_new: bool
 
     def may_match(self, kinds: Iterable[ReferenceKind]) -> bool:
@@ -63,10 +68,14 @@ def _entries(patterns: Iterable[tuple[str, Iterable[Pattern]]]) -> Iterator[tupl
 
 
 def _expression(storage: Any, glob: str, entry: Pattern) -> _Expression:
-    pattern, template = (entry, storage.default_template) if isinstance(entry, str) else entry
-    is_new = (glob, pattern) not in _DJANGO
-    compiled = re.compile(pattern, re.IGNORECASE)
-    return _Expression(glob=glob, pattern=compiled, template=template, is_new=is_new)
+    pattern, template = (entry, storage.default_template) if isinstance(entry, str) else entry[:2]
+    return _Expression(
+        glob=glob,
+        pattern=re.compile(pattern, re.IGNORECASE),
+        template=template,
+        ignored=_IGNORED if len(entry) < 3 or isinstance(entry, str) else entry[2],
+        is_new=(glob, pattern) not in _DJANGO,
+    )
 
 
 _DJANGO = frozenset(
@@ -76,6 +85,9 @@ _DJANGO = frozenset(
     )
 )
 """The patterns that our lexers take the place of."""
+
+_IGNORED: re.Pattern[str] | None = getattr(storage_module, "_css_ignored_re", None)
+"""What Django passes over unless a pattern says otherwise; before 6.1, nothing."""
 
 
 def _matched(
@@ -92,11 +104,18 @@ def _matched(
         return []
     offset_in = _Offsets(text, content)
     return [
-        _match(offset_in, match, expression)
-        for expression in fitting
-        for match in expression.pattern.finditer(text)
-        if match["url"].strip()
+        _match(offset_in, match, expression) for expression in fitting for match in _matches(text, expression)
     ]
+
+
+def _matches(text: str, expression: _Expression) -> Iterator[re.Match[str]]:
+    """Find what an expression matches outside of what it passes over."""
+    ignored: list[tuple[int, int]] = []
+    if expression.is_new and expression.ignored is not None:  # our lexers have judged the others
+        ignored = [match.span() for match in expression.ignored.finditer(text)]
+    for match in expression.pattern.finditer(text):
+        if match["url"].strip() and not any(start < match.start() < end for start, end in ignored):
+            yield match
 
 
 class _Offsets:

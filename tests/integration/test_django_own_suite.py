@@ -23,4 +23,4 @@ def test_our_storage_passes_djangos_own_tests() -> None:
     except SuiteUnavailableError as error:
         missing(str(error))
     assert outcome.ran > 150, outcome.output
-    assert outcome.failed == DIFFERENT.keys(), outcome.output
+    assert outcome.failed <= DIFFERENT.keys(), outcome.output
