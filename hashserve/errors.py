@@ -10,6 +10,7 @@ __all__ = [
     "BuildError",
     "HashserveError",
     "ManifestError",
+    "PublishError",
     "SettingError",
     "SourceError",
     "TruncatedFileError",
@@ -77,6 +78,10 @@ class BuildError(HashserveError):
 
 class SourceError(BuildError):
     """Tell of a source file or folder that a build could not take in."""
+
+
+class PublishError(BuildError):
+    """Tell why the names of a release could not be put where processes look for them."""
 
 
 class TruncatedFileError(HashserveError, OSError):

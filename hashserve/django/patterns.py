@@ -68,12 +68,13 @@ def _entries(patterns: Iterable[tuple[str, Iterable[Pattern]]]) -> Iterator[tupl
 
 
 def _expression(storage: Any, glob: str, entry: Pattern) -> _Expression:
-    pattern, template = (entry, storage.default_template) if isinstance(entry, str) else entry[:2]
+    parts: tuple[Any, ...] = (entry,) if isinstance(entry, str) else tuple(entry)
+    pattern, template, ignored, *_ = (*parts, *(storage.default_template, _IGNORED)[len(parts) - 1 :])
     return _Expression(
         glob=glob,
         pattern=re.compile(pattern, re.IGNORECASE),
         template=template,
-        ignored=_IGNORED if len(entry) < 3 or isinstance(entry, str) else entry[2],
+        ignored=ignored,
         is_new=(glob, pattern) not in _DJANGO,
     )
 

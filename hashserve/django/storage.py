@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from django.conf import settings as django_settings
 from django.contrib.staticfiles import storage as django_storage
@@ -19,6 +20,8 @@ from django.core.files.base import ContentFile, File
 from django.core.management.base import CommandError
 
 from hashserve.digests import integrity_of
+from hashserve.django.name_tables import NameTable
+from hashserve.django.release_names import ReleaseNames
 from hashserve.django.settings import load
 from hashserve.errors import HashserveError, ManifestError
 from hashserve.manifest import MANIFEST_NAME, Manifest
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
     from hashserve.build.report import BuildReport
     from hashserve.build.steps import Progress
 
-__all__ = ["ManifestStaticFilesStorage"]
+__all__ = ["CachedStaticFilesStorage", "ManifestStaticFilesStorage"]
 
 TEMPORARY_PREFIX = ".hashserve-"
+
+_MOST_TOLD = 1000
 
 _logger = logging.getLogger("hashserve")
 
@@ -193,6 +198,86 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
             self._records = None  # another process has deployed since
             record = self._manifest().record(path)
         return "" if record is None or record.sha256 is None else integrity_of(record.sha256)
+
+
+class CachedStaticFilesStorage(ManifestStaticFilesStorage):
+    """Keep the names in Django's cache framework, for web processes without the collected files.
+
+    ``collectstatic`` builds as for `ManifestStaticFilesStorage`, and then publishes the release's
+    names in the cache that the setting ``CACHE`` names; every process follows it within
+    ``POINTER_INTERVAL`` seconds, without a restart. A name that the cache has lost is that of the
+    local manifest, if there is one, or the unhashed one; it is never a wrong one, and never an error.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        settings = load()
+        self._names = ReleaseNames(
+            settings.cache,
+            site=settings.site,
+            interval=settings.pointer_interval,
+            fallback=self._local_names,
+        )
+        self._told: set[str] = set()
+
+    def read_manifest(self) -> str | None:
+        """Read the local manifest; None where this process has none."""
+        if not self.manifest_storage.location:
+            return None
+        text: str | None = super().read_manifest()
+        return text
+
+    def _local_names(self) -> NameTable | None:
+        if not self.location:
+            return None
+        try:
+            return NameTable.of(Manifest.load(self.path(MANIFEST_NAME)))
+        except FileNotFoundError:
+            return None
+
+    def post_process(
+        self, paths: Mapping[str, tuple[Any, str]], dry_run: bool = False, **options: Any
+    ) -> Iterator[tuple[str, str, bool]]:
+        """Build the release, and publish its names. Raises `CommandError`; what is in force stays."""
+        yield from super().post_process(paths, dry_run, **options)
+        if dry_run:
+            return
+        table = NameTable.of(self._manifest())
+        try:
+            self._names.publish(self.manifest_hash, self.hashed_files, table.integrity)
+        except HashserveError as error:
+            raise CommandError(str(error)) from error
+
+    def stored_name(self, name: str) -> str:
+        """Give the name that stands for ``name`` in the release in force; the name itself if none does."""
+        parts = urlsplit(unquote(name))
+        path = self._names.path_of(self.clean_name(parts.path.strip()))
+        if path is None:
+            self._tell(name)
+            return name
+        # What follows "?#" is for old browsers; splitting a URL drops the question mark.
+        path += "?" if "?#" in name and not parts.query else ""
+        return urlunsplit(parts._replace(path=path))
+
+    def _tell(self, name: str) -> None:
+        if name not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(name)
+            _logger.warning("no release is known to have %r: its unhashed URL is given", name)
+
+    @property
+    def release(self) -> str:
+        """Give the id of the release whose names are given out; empty where there is none."""
+        return self._names.release
+
+    def logical_paths(self) -> Collection[str]:
+        """Give the path of every file that has a name in this release."""
+        return tuple(self._names.logical_paths())
+
+    def integrity(self, name: str) -> str:
+        """Give the ``integrity`` attribute of the file that `url` names; empty where it is not known."""
+        if django_settings.DEBUG:
+            return ""
+        return self._names.integrity_of(self.clean_name(urlsplit(unquote(name)).path.strip()))
 
 
 def _no_progress(step: str, done: int, total: int) -> None:
