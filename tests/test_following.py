@@ -141,6 +141,15 @@ def test_a_manifest_that_appears_later_is_followed(tmp_path: Any) -> None:
     assert request(application, "/static/app.txt")["Cache-Control"] == "public, max-age=60"
 
 
+def test_the_first_manifest_counts_for_its_files_at_once(tmp_path: Any) -> None:
+    application = HashServe(wrapped_application, tmp_path / "root", "/static/", check_interval=3600.0)
+    built = BuiltTree(str(tmp_path / "root"))
+    built.add("ten.txt", TEN)
+    assert not is_immutable(request(application, url(built, "ten.txt")))
+    built.publish()
+    assert is_immutable(request(application, url(built, "ten.txt")))
+
+
 def test_the_same_manifest_written_again_is_taken_over_quietly(
     application: HashServe, built: BuiltTree, caplog: pytest.LogCaptureFixture
 ) -> None:

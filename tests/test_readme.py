@@ -29,7 +29,6 @@ INSTALLED_APPS = ["django.contrib.staticfiles"]
 STATICFILES_DIRS = ["assets"]
 ROOT_URLCONF = "site_settings"
 urlpatterns = []
-STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
 """
 
 
@@ -132,14 +131,15 @@ def test_the_flask_example_links_and_serves_the_fingerprinted_file(site: Path) -
 
 
 def test_the_django_example_serves_what_collectstatic_made(site: Path) -> None:
-    (site / "site_settings.py").write_text(DJANGO_SETTINGS, encoding="utf-8")
+    settings = DJANGO_SETTINGS + block_after("**Django**")
+    (site / "site_settings.py").write_text(settings, encoding="utf-8")
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": f"{site}:{PROJECT}"}
-    script = f"""
-import django, json
+    script = """
+import json
+from django.core.wsgi import get_wsgi_application
 from django.core.management import call_command
-django.setup()
+application = get_wsgi_application()
 call_command("collectstatic", verbosity=0)
-{block_after("**Django**")}
 from tests.client import request
 path = json.load(open("static/staticfiles.json"))["paths"]["css/app.css"]
 print(request(application, "/static/" + path)["Cache-Control"])

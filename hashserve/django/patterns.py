@@ -69,12 +69,12 @@ def _entries(patterns: Iterable[tuple[str, Iterable[Pattern]]]) -> Iterator[tupl
 
 def _expression(storage: Any, glob: str, entry: Pattern) -> _Expression:
     parts: tuple[Any, ...] = (entry,) if isinstance(entry, str) else tuple(entry)
-    pattern, template, ignored, *_ = (*parts, *(storage.default_template, _IGNORED)[len(parts) - 1 :])
+    pattern = parts[0]
     return _Expression(
         glob=glob,
         pattern=re.compile(pattern, re.IGNORECASE),
-        template=template,
-        ignored=ignored,
+        template=parts[1] if len(parts) > 1 else storage.default_template,
+        ignored=parts[2] if len(parts) > 2 else _IGNORED,
         is_new=(glob, pattern) not in _DJANGO,
     )
 
