@@ -1,0 +1,913 @@
+"""The names of releases in real caches: whatever happens to them, a right URL or the unhashed one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+from typing import Any
+from weakref import WeakSet
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.memcached import PyLibMCCache, PyMemcacheCache
+from django.core.cache.backends.redis import RedisCache
+from django.core.management import call_command
+from django.db import connection, connections, transaction
+from django.test.utils import override_settings
+
+from hashserve.digests import digest_text
+from hashserve.digests import integrity_of as integrity
+from hashserve.django import release_names
+from hashserve.django.name_tables import Namespace, NameTable, Pointer
+from hashserve.django.release_names import ReleaseNames
+from hashserve.errors import PublishError
+from tests.django_settings import configure
+from tests.parts import missing
+from tests.services import Memcached, Redis, Service, black_hole, running, wait_until
+
+configure()
+
+pytestmark = pytest.mark.real
+
+SITE = "example"
+TABLE = "hashserve_test_cache"
+TRIPS: Counter[str] = Counter()
+"""How often each method of a counted cache was called, since a test last cleared it."""
+
+
+class Counted:
+    """Counts the calls of a cache's methods; each is a round trip for the network's caches.
+
+    What a backend does by calling another of its methods counts once.
+    """
+
+    is_within = False
+
+    def _counted(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if self.is_within:
+            return method(*args, **options)
+        TRIPS[method.__name__] += 1
+        self.is_within = True
+        try:
+            return method(*args, **options)
+        finally:
+            self.is_within = False
+
+    def get(self, *args: Any, **options: Any) -> Any:
+        return self._counted(super().get, *args, **options)  # type: ignore[misc]  # of the backend beside it
+
+    def set(self, *args: Any, **options: Any) -> Any:
+        return self._counted(super().set, *args, **options)  # type: ignore[misc]
+
+    def get_many(self, *args: Any, **options: Any) -> Any:
+        return self._counted(super().get_many, *args, **options)  # type: ignore[misc]
+
+    def set_many(self, *args: Any, **options: Any) -> Any:
+        return self._counted(super().set_many, *args, **options)  # type: ignore[misc]
+
+    def touch(self, *args: Any, **options: Any) -> Any:
+        return self._counted(super().touch, *args, **options)  # type: ignore[misc]
+
+    def delete_many(self, *args: Any, **options: Any) -> Any:
+        return self._counted(super().delete_many, *args, **options)  # type: ignore[misc]
+
+
+class CountedLocMem(Counted, LocMemCache):
+    """Django's local-memory cache, counted."""
+
+
+class CountedFiles(Counted, FileBasedCache):
+    """Django's file cache, counted."""
+
+
+class CountedDatabase(Counted, DatabaseCache):
+    """Django's database cache, counted."""
+
+
+class CountedRedis(Counted, RedisCache):
+    """Django's Redis cache, counted."""
+
+
+class CountedPyMemcache(Counted, PyMemcacheCache):
+    """Django's Memcached cache over pymemcache, counted."""
+
+
+class CountedPyLibMC(Counted, PyLibMCCache):
+    """Django's Memcached cache over pylibmc, counted."""
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_interval(self) -> None:
+        self.now += 5.0
+
+
+# The caches
+
+IN_MEMORY_OF_A_SERVER = {"redis": CountedRedis, "pymemcache": CountedPyMemcache, "pylibmc": CountedPyLibMC}
+BACKENDS = {
+    "locmem": CountedLocMem,
+    "files": CountedFiles,
+    "database": CountedDatabase,
+    **IN_MEMORY_OF_A_SERVER,
+}
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with running(Redis()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def memcached() -> Iterator[Memcached]:
+    with running(Memcached("-m", "64")) as server:
+        yield server
+
+
+def of_server(name: str, address: str, **more: Any) -> dict[str, Any]:
+    """Give Django's setting for a cache in the memory of a server."""
+    if name == "pylibmc":
+        require_pylibmc()
+    location = f"redis://{address}" if name == "redis" else address
+    backend = IN_MEMORY_OF_A_SERVER[name]
+    return {"BACKEND": f"{__name__}.{backend.__name__}", "LOCATION": location, **more}
+
+
+def require_pylibmc() -> None:
+    """Skip the test where pylibmc is not to be had: it does not come compiled for every Python."""
+    if find_spec("pylibmc") is not None:
+        return
+    if platform.system() == "Linux" and platform.machine() == "x86_64" and sys.version_info < (3, 12):
+        missing("pylibmc is not installed")
+    pytest.skip("there is no compiled pylibmc for this Python")
+
+
+def server_for(name: str, *options: str) -> Service:
+    """Give a server of its own for a test that is rough with it; it is not started yet."""
+    return Redis(*options) if name == "redis" else Memcached(*options)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Each kind of cache in turn, empty, as Django's setting for it; it is in force meanwhile."""
+    name: str = request.param
+    if name in IN_MEMORY_OF_A_SERVER:
+        server: Service = request.getfixturevalue("redis" if name == "redis" else "memcached")
+        setting = of_server(name, server.address)
+    else:
+        location = {"locmem": tmp_path.name, "files": str(tmp_path / "cache"), "database": TABLE}[name]
+        setting = {"BACKEND": f"{__name__}.{BACKENDS[name].__name__}", "LOCATION": location}
+    with in_force(setting):
+        if name == "database":
+            call_command("createcachetable", verbosity=0)
+        caches["default"].clear()
+        yield setting
+        if name == "database":
+            with connection.cursor() as cursor:
+                cursor.execute(f"DROP TABLE {TABLE}")
+            connections.close_all()
+
+
+class in_force(override_settings):  # noqa: N801  # a context manager
+    """Have a cache be Django's default inside, and its connections closed at the end."""
+
+    def __init__(self, setting: Mapping[str, Any]) -> None:
+        super().__init__(CACHES={"default": dict(setting)})
+
+    def disable(self) -> None:
+        for cache in caches.all(initialized_only=True):
+            cache.close()
+            disconnect = getattr(getattr(cache, "_cache", None), "disconnect_all", None)
+            if disconnect is not None:
+                disconnect()
+        super().disable()
+
+
+# Releases
+
+
+def names_of(release: str, count: int = 20) -> dict[str, str]:
+    """Give names of a release, each with a fingerprint that no other release has."""
+    names = (f"css/style{number}" for number in range(count))
+    return {f"{name}.css": f"{name}.{_digest(release, name).hex()[:12]}.css" for name in names}
+
+
+def integrity_of(release: str, count: int = 20) -> dict[str, str]:
+    """Give the integrity of each name of a release."""
+    return {name: integrity(digest_text(_digest(release, name))) for name in names_of(release, count)}
+
+
+def _digest(release: str, name: str) -> bytes:
+    return sha256(f"{release} {name}".encode()).digest()
+
+
+NAME = "css/style7.css"
+
+
+def publish(release: str, count: int = 20, site: str = SITE) -> None:
+    """Publish as a deploy does: from a process that does nothing else."""
+    ReleaseNames("default", site=site).publish(
+        release, names_of(release, count), integrity_of(release, count)
+    )
+
+
+def apart(action: Callable[[], None], *, is_told: bool = True) -> None:
+    """Act on connections of its own, as another process would; its readers are told only if ``is_told``."""
+    everybody = ReleaseNames._all
+    if not is_told:
+        ReleaseNames._all = WeakSet()
+
+    def act_and_close() -> None:
+        try:
+            action()
+        finally:
+            caches.close_all()
+            connections.close_all()
+
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(Context().run, act_and_close).result()
+    finally:
+        ReleaseNames._all = everybody
+
+
+def reader(clock: Clock | None = None, **options: Any) -> ReleaseNames:
+    """Give what a web process has that has just started."""
+    return ReleaseNames("default", site=SITE, interval=5.0, clock=clock or Clock(), **options)
+
+
+def path_in(release: str) -> str:
+    return names_of(release)[NAME]
+
+
+def eventually(names: ReleaseNames, path: str | None) -> None:
+    """Wait until a name is given; a look may take longer than a look-up waits for it."""
+    wait_until(lambda: names.path_of(NAME) == path)
+
+
+def see(names: ReleaseNames, release: str) -> None:
+    """Wait until a release is seen."""
+    wait_until(lambda: names.release == release)
+
+
+def pointer() -> Pointer:
+    namespace = Namespace(SITE)
+    found = namespace.read_pointer(caches["default"].get(namespace.pointer_key))
+    assert isinstance(found, Pointer)
+    return found
+
+
+def chunk_keys() -> list[str]:
+    return Namespace(SITE).chunk_keys(pointer())
+
+
+every_backend = pytest.mark.usefixtures("backend")
+
+
+# What is published is found
+
+
+@every_backend
+def test_what_is_published_is_what_another_process_gives() -> None:
+    publish("r1", 10_000)
+    names = reader()
+    eventually(names, path_in("r1"))
+    assert {name: names.path_of(name) for name in names_of("r1", 10_000)} == names_of("r1", 10_000)
+    assert names.integrity_of(NAME) == integrity_of("r1")[NAME]
+    assert names.release == "r1"
+    assert set(names.logical_paths()) == set(names_of("r1", 10_000))
+    assert names.path_of("no/such.css") is None
+
+
+@every_backend
+def test_names_of_any_characters_come_back() -> None:
+    odd = {"a b/ü — 日本.css": "a b/ü — 日本.123456789abc.css", "tab\t'\"<&>.js": "tab\t'\"<&>.1.js"}
+    ReleaseNames("default", site=SITE).publish("é r/1", odd, {})
+    names = reader()
+    wait_until(lambda: names.release == "é r/1")
+    assert {name: names.path_of(name) for name in odd} == odd
+
+
+@every_backend
+def test_a_release_of_no_names_can_be_published() -> None:
+    publish("r1", 0)
+    names = reader()
+    wait_until(lambda: names.release == "r1")
+    assert names.path_of(NAME) is None
+
+
+@every_backend
+def test_a_new_release_is_seen_once_a_look_is_due_and_not_before() -> None:
+    publish("r1")
+    clock = Clock()
+    names = reader(clock)
+    eventually(names, path_in("r1"))
+    apart(lambda: publish("r2"), is_told=False)
+    assert names.path_of(NAME) == path_in("r1")
+    clock.pass_interval()
+    eventually(names, path_in("r2"))
+    assert names.integrity_of(NAME) == integrity_of("r2")[NAME]
+
+
+@every_backend
+def test_who_publishes_and_who_reads_in_the_same_process_see_it_at_once() -> None:
+    names, other = reader(), reader()
+    eventually(other, None)
+    names.publish("r1", names_of("r1"), {})
+    assert names.path_of(NAME) == path_in("r1")
+    eventually(other, path_in("r1"))
+
+
+@every_backend
+def test_going_back_to_an_earlier_release_is_a_publication_like_any_other() -> None:
+    clock = Clock()
+    names = reader(clock)
+    for release in ("r1", "r2", "r1", "r3", "r1"):
+        publish(release)
+        eventually(names, path_in(release))
+        clock.pass_interval()
+    eventually(reader(), path_in("r1"))
+
+
+@every_backend
+def test_two_sites_share_a_cache_without_a_word() -> None:
+    publish("r1", site="one")
+    publish("r2", site="two")
+    one, two = (ReleaseNames("default", site=site) for site in ("one", "two"))
+    eventually(one, path_in("r1"))
+    eventually(two, path_in("r2"))
+    publish("r3", site="two")
+    one.look()
+    two.look()
+    assert (one.path_of(NAME), two.path_of(NAME)) == (path_in("r1"), path_in("r3"))
+
+
+def test_a_key_prefix_and_a_version_of_the_projects_are_no_trouble(backend: dict[str, Any]) -> None:
+    setting = {**backend, "KEY_PREFIX": "p" * 150, "VERSION": 12_345}
+    with in_force(setting):
+        publish("r1", 10_000)
+        eventually(reader(), path_in("r1"))
+
+
+@every_backend
+def test_a_process_that_had_just_read_the_old_pointer_still_finds_the_old_table() -> None:
+    publish("r1")
+    old = pointer()
+    publish("r2")
+    namespace = Namespace(SITE)
+    values = caches["default"].get_many(namespace.chunk_keys(old))
+    table = namespace.read_table(old, values)
+    assert isinstance(table, NameTable)
+    assert table.names == names_of("r1")
+
+
+@every_backend
+def test_code_of_the_old_release_finds_what_the_new_one_has_no_more() -> None:
+    clock = Clock()
+    names = reader(clock)
+    publish("r1", 20)
+    eventually(names, path_in("r1"))
+    publish("r2", 8)
+    clock.pass_interval()
+    eventually(names, path_in("r2"))
+    assert names.path_of("css/style19.css") == names_of("r1")["css/style19.css"]
+    assert names.integrity_of("css/style19.css") == integrity_of("r1")["css/style19.css"]
+    assert reader().path_of("css/style19.css") is None
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("backend", IN_MEMORY_OF_A_SERVER, indirect=True)
+@every_backend
+def test_ten_thousand_names_are_a_handful_of_round_trips() -> None:
+    ReleaseNames("default", site=SITE).publish("r0", names_of("r0"), {})
+    TRIPS.clear()
+    publish("r1", 10_000)
+    written = dict(TRIPS)
+    # The pointer before, after, and that nobody went back; the chunks written and read back.
+    assert written == {"get": 3, "set_many": 1, "get_many": 1, "set": 1, "touch": 1}
+    TRIPS.clear()
+    names = reader()
+    eventually(names, path_in("r1"))
+    assert dict(TRIPS) == {"get": 1, "get_many": 1}
+
+
+@every_backend
+def test_a_look_up_makes_no_round_trip_and_a_look_at_what_is_unchanged_makes_one() -> None:
+    publish("r1", 1000)
+    clock = Clock()
+    names = reader(clock)
+    eventually(names, path_in("r1"))
+    TRIPS.clear()
+    for _ in range(3):
+        for name, path in names_of("r1", 1000).items():
+            assert names.path_of(name) == path
+    assert names.path_of("no/such.css") is None
+    assert not TRIPS
+    clock.pass_interval()
+    for name in names_of("r1", 1000):
+        names.path_of(name)
+    wait_until(lambda: TRIPS)
+    assert dict(TRIPS) == {"get": 1}
+
+
+@every_backend
+def test_publishing_what_is_in_force_writes_nothing() -> None:
+    publish("r1", 1000)
+    TRIPS.clear()
+    publish("r1", 1000)
+    assert not {"set", "set_many", "touch", "delete_many"} & set(TRIPS)
+
+
+@every_backend
+def test_publishing_what_is_in_force_makes_it_whole_again() -> None:
+    publish("r1", 2000)
+    caches["default"].delete(chunk_keys()[1])
+    publish("r1", 2000)
+    eventually(reader(), path_in("r1"))
+
+
+# Lifetimes
+
+
+@pytest.mark.parametrize("backend", ["redis"], indirect=True)
+def test_what_is_in_force_never_expires_and_what_was_replaced_does(
+    backend: dict[str, Any], redis: Redis
+) -> None:
+    def lifetimes(keys: list[str]) -> set[int]:
+        answers = [redis.ask(f"TTL :1:{key}".encode()) for key in keys]
+        return {int(answer.removeprefix(b":")) for answer in answers}
+
+    publish("r1", 2000)
+    first = chunk_keys()
+    assert lifetimes([Namespace(SITE).pointer_key, *first]) == {-1}
+    publish("r2", 2000)
+    assert lifetimes([Namespace(SITE).pointer_key, *chunk_keys()]) == {-1}
+    assert all(30 * 86_400 - 1000 < seconds <= 30 * 86_400 for seconds in lifetimes(first))
+    publish("r1", 2000)
+    assert lifetimes(first) == {-1}
+
+
+# Evictions and damage
+
+
+def evict_chunk() -> None:
+    caches["default"].delete(chunk_keys()[1])
+
+
+def evict_pointer() -> None:
+    caches["default"].delete(Namespace(SITE).pointer_key)
+
+
+def evict_all() -> None:
+    caches["default"].clear()
+
+
+def _replace(key: str, change: Callable[[Any], object]) -> None:
+    cache = caches["default"]
+    cache.set(key, change(cache.get(key)), timeout=None)
+
+
+def truncate_chunk() -> None:
+    _replace(chunk_keys()[0], lambda value: value[: len(value) // 2])
+
+
+def flip_a_bit() -> None:
+    _replace(chunk_keys()[0], lambda value: value[:-20] + bytes([value[-20] ^ 1]) + value[-19:])
+
+
+def swap_chunks() -> None:
+    first, second = chunk_keys()[:2]
+    values = caches["default"].get_many([first, second])
+    caches["default"].set_many({first: values[second], second: values[first]}, timeout=None)
+
+
+def put_anothers_chunk() -> None:
+    mine = chunk_keys()[0]
+    publish("r9", 2000, site="another")
+    namespace = Namespace("another")
+    theirs = namespace.read_pointer(caches["default"].get(namespace.pointer_key))
+    assert isinstance(theirs, Pointer)
+    _replace(mine, lambda value: caches["default"].get(namespace.chunk_keys(theirs)[0]))
+
+
+def put_text() -> None:
+    _replace(chunk_keys()[0], lambda value: "something else")
+
+
+def put_an_object() -> None:
+    _replace(chunk_keys()[0], lambda value: {"css/style7.css": "css/evil.css"})
+
+
+def damage_pointer() -> None:
+    _replace(Namespace(SITE).pointer_key, lambda value: b"{}")
+
+
+HARM = [
+    *(evict_chunk, evict_pointer, evict_all, truncate_chunk, flip_a_bit, swap_chunks),
+    *(put_anothers_chunk, put_text, put_an_object, damage_pointer),
+]
+every_harm = pytest.mark.parametrize("harm", HARM)
+
+
+@every_harm
+@every_backend
+def test_after_harm_names_are_unhashed_until_the_next_publication(harm: Callable[[], None]) -> None:
+    publish("r1", 2000)
+    harm()
+    clock = Clock()
+    names = reader(clock)
+    assert {names.path_of(name) for name in names_of("r1", 2000)} == {None}
+    assert names.release == ""
+    publish("r2", 2000)
+    clock.pass_interval()
+    eventually(names, path_in("r2"))
+
+
+@every_harm
+@pytest.mark.parametrize("backend", ["locmem", "redis", "pymemcache"], indirect=True)
+@every_backend
+def test_after_harm_a_process_keeps_what_it_knows(
+    harm: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    publish("r1", 2000)
+    clock = Clock()
+    names = reader(clock)
+    eventually(names, path_in("r1"))
+    harm()
+    for _ in range(3):
+        clock.pass_interval()
+        names.look()
+        assert {name: names.path_of(name) for name in names_of("r1", 2000)} == names_of("r1", 2000)
+    told = [record for record in caplog.records if "going on with" in record.message]
+    assert len(told) == (harm in (evict_pointer, evict_all, damage_pointer)), (
+        "a known table is not read again"
+    )
+
+
+@every_harm
+@pytest.mark.parametrize("backend", ["locmem", "redis", "pymemcache"], indirect=True)
+@every_backend
+def test_after_harm_the_names_of_a_local_manifest_are_given(harm: Callable[[], None]) -> None:
+    publish("r1", 2000)
+    harm()
+    local = NameTable(release="r1", names=names_of("r1", 2000), integrity={NAME: "sha256-local"})
+    names = reader(fallback=lambda: local)
+    assert {name: names.path_of(name) for name in names_of("r1", 2000)} == names_of("r1", 2000)
+    assert names.integrity_of(NAME) == "sha256-local"
+
+
+@pytest.mark.parametrize("backend", ["locmem", "redis", "pymemcache"], indirect=True)
+@every_backend
+def test_the_local_manifest_is_taken_before_older_names_if_it_is_of_the_release_in_force() -> None:
+    local = NameTable(release="r2", names=names_of("r2", 2000))
+    clock = Clock()
+    names = reader(clock, fallback=lambda: local)
+    publish("r1", 2000)
+    eventually(names, path_in("r1"))
+    publish("r2", 2000)
+    evict_chunk()
+    clock.pass_interval()
+    eventually(names, path_in("r2"))
+
+
+# Refusals
+
+
+@every_backend
+def test_a_cache_that_culls_its_entries_is_told_of(backend: dict[str, Any]) -> None:
+    if "MAX_ENTRIES" not in _options_of(backend):
+        return
+    publish("r1", 10)
+    before = pointer()
+    with (
+        in_force({**backend, "OPTIONS": {"MAX_ENTRIES": 4}}),
+        pytest.raises(PublishError, match=r"does not give back .* chunk \d+ of \d+ is missing"),
+    ):
+        publish("r2", 20_000)
+    assert pointer() == before
+
+
+def _options_of(setting: Mapping[str, Any]) -> set[str]:
+    is_of_server = "127.0.0.1" in setting["LOCATION"]
+    return set() if is_of_server else {"MAX_ENTRIES"}
+
+
+REFUSING = {
+    "redis": ("--maxmemory", "2mb", "--maxmemory-policy", "noeviction"),
+    "pymemcache": ("-M", "-m", "2"),
+    "pylibmc": ("-M", "-m", "2"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_a_server_that_refuses_a_table_keeps_the_release_before(name: str) -> None:
+    with running(server_for(name, *REFUSING[name])) as server, in_force(of_server(name, server.address)):
+        publish("r1", 10)
+        before = pointer()
+        with pytest.raises(PublishError, match=r"CACHES\['default'\] .*(refused|cannot be written)"):
+            publish("r2", 40_000)
+        assert pointer() == before
+        eventually(reader(), path_in("r1"))
+
+
+@pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
+def test_publishing_to_a_server_that_is_down_is_an_error_that_names_it(name: str) -> None:
+    server = server_for(name)
+    with running(server), in_force(of_server(name, server.address)):
+        server.stop()
+        with pytest.raises(PublishError) as raised:
+            publish("r1")
+        assert "CACHES['default']" in str(raised.value)
+        assert "publish again" in str(raised.value)
+
+
+def test_publishing_to_a_dummy_is_an_error_that_says_so() -> None:
+    with (
+        in_force({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}),
+        pytest.raises(PublishError, match="is a dummy that keeps nothing"),
+    ):
+        publish("r1")
+
+
+def test_publishing_through_a_client_that_is_not_installed_is_an_error_that_names_it() -> None:
+    with (
+        in_force({"BACKEND": "tests.no_such.Cache", "LOCATION": "x"}),
+        pytest.raises(PublishError, match=r"tests\.no_such\.Cache\): cannot be used"),
+    ):
+        publish("r1")
+
+
+def test_a_key_prefix_that_memcached_cannot_take_is_an_error_that_says_so(memcached: Memcached) -> None:
+    setting = of_server("pymemcache", memcached.address, KEY_PREFIX="p" * 240)
+    with in_force(setting), pytest.raises(PublishError, match="longer than 250"):
+        publish("r1")
+
+
+# Servers that go and come
+
+
+@pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
+def test_a_server_that_is_down_at_the_start_means_unhashed_names_until_it_is_there(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = server_for(name)
+    with running(server), in_force(of_server(name, server.address)):
+        server.stop()
+        clock = Clock()
+        names = reader(clock)
+        for _ in range(5):
+            assert names.path_of(NAME) is None
+            clock.pass_interval()
+        wait_until(lambda: _told(caplog, "going on with unhashed names"))
+        server.start()
+        wait_until(lambda: is_published("r1"))
+        clock.pass_interval()
+        eventually(names, path_in("r1"))
+    assert len(_told(caplog, "going on with")) <= 2  # pylibmc tells a server that is down from one without
+    assert len(_told(caplog, "well again")) == 1
+
+
+@pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
+def test_a_server_that_dies_and_comes_back_empty_is_noticed_in_the_log_alone(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = server_for(name)
+    with running(server), in_force(of_server(name, server.address)):
+        publish("r1")
+        clock = Clock()
+        names = reader(clock)
+        eventually(names, path_in("r1"))
+        for act in (server.stop, server.start, server.stop, server.restart):
+            act()
+            for _ in range(3):
+                clock.pass_interval()
+                names.look()
+                assert names.path_of(NAME) == path_in("r1")
+        assert _told(caplog, "going on with the names of release r1 from what was read before")
+        wait_until(lambda: is_published("r2"))
+        clock.pass_interval()
+        eventually(names, path_in("r2"))
+    assert len(_told(caplog, "well again, names are of release r2")) == 1
+
+
+def is_published(release: str) -> bool:
+    """Publish as another process would; False if that failed."""
+    try:
+        apart(lambda: publish(release))
+    except PublishError:
+        return False
+    return True
+
+
+def _told(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
+    return [record.message for record in caplog.records if text in record.message]
+
+
+@pytest.mark.parametrize("name", ["redis", "pymemcache"])
+def test_a_server_that_never_answers_holds_nobody_up_for_good(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_names, "FIRST_PATIENCE", 0.1)
+    monkeypatch.setattr(release_names, "PATIENCE", 0.1)
+    local = NameTable(release="r1", names=names_of("r1"))
+    timeouts = {"socket_timeout": 1} if name == "redis" else {"timeout": 1}
+    with black_hole() as address, in_force(of_server(name, address, OPTIONS=timeouts)):
+        clock = Clock()
+        names = reader(clock, fallback=lambda: local)
+        for _ in range(3):
+            assert names.path_of(NAME) == path_in("r1")
+            clock.pass_interval()
+        wait_until(lambda: not _lookers())
+
+
+def _lookers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "hashserve"]
+
+
+# Memory that is short
+
+UNDER_PRESSURE = {
+    "redis": ("--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"),
+    "pymemcache": ("-m", "2"),
+    "pylibmc": ("-m", "2"),
+}
+ROUNDS = 40
+PAGES = Random(4).randbytes(100_000)
+
+
+@pytest.mark.parametrize("name", UNDER_PRESSURE)
+def test_under_pressure_from_other_writes_a_name_is_right_or_unhashed(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes: Counter[str] = Counter()
+    server = server_for(name, *UNDER_PRESSURE[name])
+    with running(server), in_force(of_server(name, server.address)):
+        lasting, clock = reader(), Clock()
+        released = [names_of("none", 0)]
+        for number in range(ROUNDS):
+            try:
+                publish(f"r{number}", 5000)
+                released.append(names_of(f"r{number}", 5000))
+            except PublishError:
+                outcomes["not published"] += 1
+            press(number)
+            clock.pass_interval()
+            outcomes[judge(reader(), released[-1:])] += 1
+            outcomes[f"lasting {judge(lasting, released)}"] += 1
+    outcomes["half evicted"] = len(_told(caplog, "is missing"))
+    print(name, dict(outcomes))
+    assert (outcomes["wrong"], outcomes["lasting wrong"]) == (0, 0)
+    assert min(outcomes["right"], outcomes["unhashed"], outcomes["half evicted"]) > 0, (
+        "too little or too much"
+    )
+
+
+def press(number: int) -> None:
+    """Write what else a site keeps in its cache: in some rounds more than there is room for."""
+    random, cache = Random(number), caches["default"]
+    for step in range(random.randrange(100)):
+        start = random.randrange(100_000)
+        cache.set(f"page{number}.{step}", PAGES[start : start + random.randrange(100, 60_000)], timeout=600)
+
+
+def judge(names: ReleaseNames, released: list[dict[str, str]]) -> str:
+    """Compare all names with the releases that they may be of: all of one, or all unhashed."""
+    names.look()
+    given = {f"css/style{number}.css": names.path_of(f"css/style{number}.css") for number in range(5000)}
+    if set(given.values()) == {None}:
+        return "unhashed"
+    return "right" if given in released else "wrong"
+
+
+# Threads, forks, loops and transactions
+
+
+@every_backend
+def test_threads_get_right_names_while_releases_are_published() -> None:
+    publish("r0")
+    names = ReleaseNames("default", site=SITE, interval=0.01)
+    eventually(names, path_in("r0"))
+    wrong: list[object] = []
+    is_over = threading.Event()
+    right = {path_in(f"r{number}") for number in range(6)}
+
+    def render() -> None:
+        while not is_over.is_set():
+            path = names.path_of(NAME)
+            if path not in right:
+                wrong.append(path)
+
+    threads = [threading.Thread(target=render) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 6):
+        publish(f"r{number}")
+        see(names, f"r{number}")
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    wait_until(lambda: not _lookers())
+
+
+@every_backend
+def test_threads_that_start_together_all_get_the_first_names() -> None:
+    publish("r1", 10_000)
+    names = reader()
+    barrier = threading.Barrier(8)
+    given: list[str | None] = []
+
+    def render() -> None:
+        barrier.wait()
+        given.append(names.path_of(NAME))
+
+    TRIPS.clear()
+    threads = [threading.Thread(target=render) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert given == [path_in("r1")] * 8
+    assert (TRIPS["get_many"], _lookers()) == (1, [])
+
+
+@every_backend
+def test_a_coroutine_gets_names_too() -> None:
+    publish("r1")
+    clock = Clock()
+    names = reader(clock)
+
+    async def render() -> str | None:
+        return names.path_of(NAME)
+
+    assert asyncio.run(render()) == path_in("r1")
+    publish("r2")
+    clock.pass_interval()
+    wait_until(lambda: asyncio.run(render()) == path_in("r2"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@every_backend
+def test_a_child_of_a_fork_looks_for_itself_on_a_connection_of_its_own() -> None:
+    publish("r1")
+    clock = Clock()
+    names = reader(clock)
+    eventually(names, path_in("r1"))
+    names._looker = os.getpid()  # as if a thread were looking, which will not live on in the child
+    publish("r2")
+    clock.pass_interval()
+    child = os.fork()
+    if child == 0:  # pragma: no cover  # no coverage is written there
+        import signal
+
+        signal.alarm(20)
+        eventually(names, path_in("r2"))
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("backend", ["database"], indirect=True)
+@every_backend
+def test_a_look_takes_no_part_in_a_transaction_of_the_page() -> None:
+    publish("r1")
+    with transaction.atomic():
+        eventually(reader(), path_in("r1"))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert cursor.fetchone() == (1,)
+
+
+def test_a_database_without_the_caches_table_means_unhashed_names(caplog: pytest.LogCaptureFixture) -> None:
+    setting = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "no_such_table"}
+    with in_force(setting), caplog.at_level(logging.WARNING):
+        assert reader().path_of(NAME) is None
+        with pytest.raises(PublishError, match="no such table"):
+            publish("r1")
+    connections.close_all()
+    assert len(_told(caplog, "no such table: no_such_table); going on")) <= 1
