@@ -9,17 +9,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hashserve.errors import (
     BuildError,
     HashserveError,
     ManifestError,
+    PublishError,
     SettingError,
     SourceError,
     TruncatedFileError,
     UnknownAssetError,
 )
-from hashserve.manifest import AssetRecord, Manifest, Release
-from hashserve.wsgi import HashServe
+
+if TYPE_CHECKING:
+    from hashserve.manifest import AssetRecord, Manifest, Release
+    from hashserve.wsgi import HashServe
 
 __all__ = [
     "AssetRecord",
@@ -28,9 +33,32 @@ __all__ = [
     "HashserveError",
     "Manifest",
     "ManifestError",
+    "PublishError",
     "Release",
     "SettingError",
     "SourceError",
     "TruncatedFileError",
     "UnknownAssetError",
 ]
+
+_MODULES = {
+    "AssetRecord": "hashserve.manifest",
+    "HashServe": "hashserve.wsgi",
+    "Manifest": "hashserve.manifest",
+    "Release": "hashserve.manifest",
+}
+"""Where the names are that a build does without: to import them with the package would take it 90 ms."""
+
+if not TYPE_CHECKING:  # or a name that is not there would pass for one that is
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import stat
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -212,6 +214,56 @@ def test_the_file_reaches_the_disk_before_its_name_and_its_name_before_the_retur
     events.clear()
     write_atomically(str(path), [b"new"])
     assert events == ["rename"]
+
+
+def test_a_file_that_a_killed_writer_with_the_same_number_left_is_let_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a container every writer has the same number, and counts from the same start.
+    left = [tmp_path / f"{TEMPORARY_PREFIX}{os.getpid()}-{number}" for number in range(3)]
+    for location in left:
+        location.write_bytes(b"half")
+    monkeypatch.setattr("hashserve.atomic._numbers", itertools.count())
+    write_atomically(str(tmp_path / "file"), [b"new"])
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert [location.read_bytes() for location in left] == [b"half"] * 3
+
+
+def test_many_threads_write_at_once_and_each_its_own(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        write_atomically(str(tmp_path / str(number)), [b"%d;" % number] * 100)
+
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(write, range(400)))
+    assert {int(name) for name in os.listdir(tmp_path)} == set(range(400))
+    assert all((tmp_path / str(number)).read_bytes() == b"%d;" % number * 100 for number in range(400))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that share what they were")
+def test_a_process_and_its_fork_write_at_once_and_each_its_own(tmp_path: Path) -> None:
+    code = """
+        import os, sys
+        from hashserve.atomic import write_atomically
+        child = os.fork()
+        for number in range(200):
+            write_atomically(f"{sys.argv[1]}/{'child' if not child else 'parent'}", [b"x" * 100_000])
+        if child:
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    with run(code, str(tmp_path)) as process:
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert sorted(os.listdir(tmp_path)) == ["child", "parent"]
+
+
+def test_a_part_that_the_system_took_is_not_written_twice(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A stand-in, since a real system takes less than all only of more than 2 GB.
+    real_write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, chunk: real_write(descriptor, chunk[:7]))
+    write_atomically(str(path), [b"0123456789" * 5, b"", b"end"])
+    assert path.read_bytes() == b"0123456789" * 5 + b"end"
 
 
 def test_a_folder_that_cannot_be_synced_is_let_be(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import brotli
 import pytest
 
 from hashserve import BuildError, Manifest
-from hashserve.build.memory import Memory
-from hashserve.build.output import Output
+from hashserve.build.durability import MANY
+from hashserve.build.output import BLOCK_SIZE, Output, read_chunks
 from hashserve.build.report import BuildReport
 from hashserve.digests import digest_of
 from tests.building import contents, put, snapshot, temporaries
@@ -49,10 +50,10 @@ def test_what_a_killed_build_left_is_swept(tmp_path: Path) -> None:
         assert not temporaries(tmp_path)
 
 
-def test_a_folder_among_the_temporary_files_is_named(tmp_path: Path) -> None:
-    put(tmp_path, ".hashserve/temporary/folder/x", b"of somebody")
-    with pytest.raises(BuildError, match="temporary/folder: cannot be written"), Output(str(tmp_path)):
-        pass
+def test_a_folder_that_a_killed_build_had_moved_away_is_swept_too(tmp_path: Path) -> None:
+    put(tmp_path, ".hashserve/temporary/displaced-0/deep/x", b"of an old release")
+    with Output(str(tmp_path)):
+        assert not temporaries(tmp_path)
 
 
 def test_what_is_there_is_counted_and_not_touched(tmp_path: Path) -> None:
@@ -80,6 +81,16 @@ def test_a_variant_that_is_older_than_its_source_is_written_again(tmp_path: Path
         assert output.has("a.br", digest_of([B]), newer_than="a")
         output.stage("a", [B], digest_of([B]))
         assert not output.has("a.br", digest_of([B]), newer_than="a")
+
+
+def test_a_variant_that_is_a_link_is_as_old_as_what_it_leads_to(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere", "b", B)
+    with Output(str(tmp_path / "out")) as output:
+        put_one(output, "a", A)
+        (tmp_path / "out/a.br").symlink_to(tmp_path / "elsewhere/b")
+        assert output.has("a.br", digest_of([B]), newer_than="a") is False
+        os.utime(tmp_path / "out/a", (1, 1))
+        assert output.has("a.br", digest_of([B]), newer_than="a")
 
 
 def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
@@ -121,6 +132,53 @@ def test_damage_is_seen_although_the_file_was_proven_before(tmp_path: Path) -> N
         assert output.size("gone") is None
 
 
+def test_a_damaged_variant_with_the_old_name_is_seen_beside_a_proven_file(tmp_path: Path) -> None:
+    with Output(str(tmp_path)) as output:
+        put_one(output, "a", A)
+        output.put("a.br", [brotli.compress(A)], digest_of([A]), "br")
+        assert output.holds("a.br", digest_of([A]), "br")
+        (tmp_path / "a.br").write_bytes(brotli.compress(B))
+        assert not output.holds("a.br", digest_of([A]), "br")
+
+
+def test_a_file_that_is_staged_twice_is_the_later_one_and_takes_no_other_s_place(tmp_path: Path) -> None:
+    with Output(str(tmp_path)) as output:
+        output.stage("a", [A], digest_of([A]))
+        output.stage("a", [B], digest_of([B]))
+        output.stage("b", [A], digest_of([A]))
+        output.publish()
+        assert contents(tmp_path) == {"a": B, "b": A}
+    assert not temporaries(tmp_path)
+
+
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    with Output(str(tmp_path)) as output:
+        put_one(output, "deep/er/a", A)
+        output.remove("deep/er/a")
+        assert not (tmp_path / "deep").exists()
+        put_one(output, "deep/er/a", A)
+    assert contents(tmp_path) == {"deep/er/a": A}
+
+
+def test_hundreds_of_files_are_published_as_few_are(tmp_path: Path) -> None:
+    written = {f"folder-{number}/a": b"%d" % number for number in range(MANY)}
+    with Output(str(tmp_path)) as output:
+        for path, content in written.items():
+            put_one(output, path, content)
+            output.stage(f"other-{path}", [content], digest_of([content]))
+        output.publish(Manifest(paths={}, files={}))
+    found = contents(tmp_path)
+    assert found.pop("staticfiles.json")
+    assert found == written | {f"other-{path}": content for path, content in written.items()}
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"a" * BLOCK_SIZE, b"ab" * BLOCK_SIZE])
+def test_a_file_is_read_in_pieces_of_a_bounded_size_and_none_is_empty(tmp_path: Path, content: bytes) -> None:
+    chunks = list(read_chunks(str(put(tmp_path, "a", content))))
+    assert b"".join(chunks) == content
+    assert all(0 < len(chunk) <= BLOCK_SIZE for chunk in chunks)
+
+
 def test_names_have_a_length_that_the_file_system_or_else_a_rule_states(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,52 +186,3 @@ def test_names_have_a_length_that_the_file_system_or_else_a_rule_states(
     assert output.longest_name == os.pathconf(tmp_path, "PC_NAME_MAX")
     monkeypatch.delattr(os, "pathconf")
     assert output.longest_name == 255
-
-
-# What is remembered
-
-PROOF: list[object] = ["digest", "identity", 1, 2, 3, 4]
-
-
-def test_what_is_remembered_is_there_the_next_time_if_it_was_asked_for(tmp_path: Path) -> None:
-    location = str(tmp_path / "memory.json")
-    memory = Memory(location)
-    for path in ("a", "b"):
-        memory.add_made(path)
-        memory.add_proof(path, PROOF)
-    memory.save(str(tmp_path))
-    memory = Memory(location)
-    assert memory.is_made("a")
-    assert memory.is_proven("a", PROOF)
-    assert not memory.is_proven("a", [*PROOF, 5])
-    memory.add_proof("a", PROOF)
-    memory.save(str(tmp_path))
-    assert not Memory(location).is_proven("b", PROOF)
-    assert Memory(location).is_made("b")
-
-
-def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
-    memory = Memory(str(tmp_path / "memory.json"))
-    memory.add_made("a")
-    memory.add_proof("a", PROOF)
-    memory.forget(["a", "never there"])
-    assert not memory.is_made("a")
-    assert not memory.is_proven("a", PROOF)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"made": [1, "a"], "proven": {}}', '{"made": [], "proven": 1}', "\udcff"]
-)
-def test_a_damaged_memory_is_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "memory.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    memory = Memory(str(tmp_path / "memory.json"))
-    memory.add_made("a")
-    memory.save(str(tmp_path))
-    assert Memory(str(tmp_path / "memory.json")).is_made("a")
-
-
-def test_a_memory_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
-    memory = Memory(str(tmp_path / "nowhere/memory.json"))
-    memory.add_made("a")
-    memory.save(str(tmp_path))
-    assert not (tmp_path / "nowhere").exists()

@@ -3,6 +3,8 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,11 +97,28 @@ def test_a_name_of_the_package_is_the_one_of_the_module_that_made_it(name: str) 
 def test_the_package_gives_nothing_else_away() -> None:
     imported = {
         alias.asname or alias.name
-        for node in TREES["hashserve"].body
-        if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+        for node in ast.walk(TREES["hashserve"])
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hashserve.")
         for alias in node.names
     }
     assert imported == set(hashserve.__all__)
+
+
+def test_the_package_tells_its_names_before_they_are_loaded_and_has_no_others() -> None:
+    code = "import hashserve; print(*dir(hashserve)); print(hashserve.HashServe, hashserve.none)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert set(hashserve.__all__) <= set(done.stdout.split())
+    assert "AttributeError: module 'hashserve' has no attribute 'none'" in done.stderr
+
+
+def test_star_gives_the_public_names() -> None:
+    code = "from hashserve import *; print(*dir())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert {name for name in done.stdout.split() if not name.startswith("_")} == set(hashserve.__all__)
 
 
 def test_the_package_is_typed() -> None:

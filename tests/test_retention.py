@@ -82,6 +82,10 @@ def test_each_release_of_a_manifest_was_replaced_when_the_next_was_made() -> Non
     assert found[1].records.keys() == {"a.1", "b.1"}
     assert found[0].paths == {"a": "a.2", "plain": "plain"}
     assert found[0].records.keys() == {"a.2"}
+    assert dict(found[0].records) == {"a.2": manifest().record("a.2")}
+    assert len(found[1].records) == 2
+    with pytest.raises(KeyError):
+        found[0].records["a.1"]  # of another release
 
 
 def test_what_differs_between_releases_is_all_that_is_written() -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import brotli
 import pytest
 
-from hashserve import BuildError, SettingError
+from hashserve import BuildError, Manifest, SettingError
 from hashserve.build import BuildReport, variants
 from hashserve.build.cache import VariantCache
 from hashserve.build.compress import compress, is_compressible, is_worth_keeping
 from hashserve.build.output import Output
+from hashserve.build.previous import Folder
 from hashserve.build.variants import Published, Variants
 from hashserve.codings import CODINGS
 from hashserve.digests import digest_of
@@ -110,6 +111,65 @@ def test_large_variants_go_through_a_temporary_file(output: Output, monkeypatch:
     file = publish(output, "a.css")
     Variants(output, BuildReport(), ("br",)).make([file])
     assert output.holds("a.css.br", file.sha256, "br")
+
+
+def test_more_files_than_wait_at_a_time_all_get_their_variants_and_are_counted_once(output: Output) -> None:
+    report, done = BuildReport(), []
+    files = [publish(output, f"{number}.css", TEXT + b"%d" % number) for number in range(50)]
+    sizes = Variants(output, report, ("gzip", "zstd"), threads=2).make(files, lambda: done.append(1))
+    assert report.compressed == 100
+    assert len(done) == len(sizes) == 50
+    for file in files:
+        assert list(sizes[file.sha256]) == ["gzip", "zstd"], "in this order, whichever was made first"
+        for coding in sizes[file.sha256]:
+            assert output.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
+
+
+def test_what_is_there_is_counted_too_and_without_codings_everything_is_done(output: Output) -> None:
+    file, done = publish(output, "a.css"), []
+    Variants(output, BuildReport(), ("br",)).make([file])
+    report = BuildReport()
+    Variants(output, report, ("br",)).make([file], lambda: done.append(1))
+    Variants(output, report, ()).make([file], lambda: done.append(1))
+    assert (report.compressed, len(done)) == (0, 2)
+
+
+def known(paths: dict[str, str], rows: dict[str, str], codings: tuple[str, ...] = ("br", "gzip")) -> Manifest:
+    sha256 = digest_of([TEXT])
+    files = {path: None if not row else f"{len(TEXT)} {sha256} {row}" for path, row in rows.items()}
+    return Manifest(paths=paths, files=files, codings=codings)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "compressed"),
+    [
+        (known({"a.css": "a.1.css"}, {"a.1.css": "0 9"}), 1),  # under another name: br was not worth it
+        (known({"a.css": "a.1.css"}, {"a.1.css": "0 0"}), 0),
+        (known({"a.css": "a.1.css"}, {"a.1.css": "0 0", "b.1.css": "8 9"}), 2),  # a retained file has them
+        (known({}, {"a.1.css": "0 0"}), 2),  # of a release that is not in force, they may have been lost
+        (known({"a.png": "a.1.png"}, {"a.1.png": "0 0"}), 2),  # never tried for an image
+        (known({"a.css": "a.1.css"}, {"a.1.css": "0"}, ("br",)), 2),  # gzip was not asked for
+        (known({"a.css": "a.1.css"}, {"a.1.css": ""}), 2),  # another tool's manifest tells nothing
+    ],
+)
+def test_what_the_release_in_force_found_not_worth_it_is_not_tried_again(
+    output: Output, earlier: Manifest, compressed: int
+) -> None:
+    report = BuildReport()
+    Variants(output, report, ("br", "gzip"), known=[earlier]).make([publish(output, "new.css")])
+    assert report.compressed == compressed
+
+
+def test_a_variant_is_taken_from_whichever_file_of_the_previous_release_has_it(
+    output: Output, tmp_path: Path
+) -> None:
+    coded = brotli.compress(TEXT)
+    put(tmp_path / "previous", "b.1.css.br", coded)
+    earlier = known({"a.png": "a.1.png"}, {"a.1.png": "0 0", "b.1.css": f"{len(coded)} 0", "c.1.png": "0 0"})
+    report, file = BuildReport(), publish(output, "new.css")
+    place = Folder(str(tmp_path / "previous"))
+    sizes = Variants(output, report, ("br",), known=[earlier], place=place).make([file])
+    assert (report.compressed, sizes[file.sha256]) == (0, {"br": len(coded)})
 
 
 def test_a_failure_stops_the_other_threads(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
+import stat
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from types import TracebackType
 
 from hashserve.atomic import sync_directory, write_atomically
-from hashserve.build.memory import Memory, Proof
+from hashserve.build.durability import sync
+from hashserve.build.memory import Memory, proof_of
+from hashserve.build.names import is_in, names_of
 from hashserve.build.report import BuildReport
 from hashserve.codings import CODINGS, IDENTITY, DecodeError
 from hashserve.digests import digest_of
-from hashserve.errors import BuildError
+from hashserve.errors import BuildError, ManifestError
 from hashserve.manifest import MANIFEST_NAME, Manifest
 
 if sys.platform != "win32":  # pragma: no branch
@@ -35,16 +40,15 @@ PRIVATE_FOLDER = ".hashserve"
 
 BLOCK_SIZE = 1024 * 1024
 
-SYNC_THREADS = 16
-"""How many files are synced at once. 10,000 files took 17 to 30 s one by one, and 2 to 4 s so."""
+LOCK_INTERVAL = 0.1
+"""How long to wait, in seconds, before the lock of another build is tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Staged:
-    """A file that waits, under the name ``temporary``, for its path and for the others."""
+    """A file that waits, under a name made of ``number``, for its path and for the others."""
 
-    path: str
-    temporary: str
+    number: int
     sha256: str
     coding: str
 
@@ -56,16 +60,30 @@ class Output:
     ``report``. `put` and `holds` may be called from several threads, for different paths.
     """
 
-    def __init__(self, root: str, report: BuildReport | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        report: BuildReport | None = None,
+        *,
+        wait: float = 0.0,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         self.root = os.path.abspath(root)
         self._report = report or BuildReport()
+        self._start = os.path.join(self.root, "")
         self._private = os.path.join(self.root, PRIVATE_FOLDER)
         self.temporary_folder = os.path.join(self._private, "temporary")
+        self._wait = wait
+        self._on_wait = on_wait
         self._lock: int | None = None
         self._counting = threading.Lock()
+        self._folders: set[str] = set()
         self._unsynced: list[str] = []
         self._staged: dict[str, _Staged] = {}
+        self._stagings = count()
         self._removals: list[str] = []
+        self._asides: dict[str, str] = {}
+        self._late: list[str] = []
 
     def __enter__(self) -> Output:
         if os.path.exists(self.root) and not os.path.isdir(self.root):
@@ -81,7 +99,6 @@ class Output:
         except BaseException:
             os.close(self._lock)
             raise
-        self.memory = Memory(os.path.join(self._private, "memory.json"))
         return self
 
     def __exit__(
@@ -96,41 +113,71 @@ class Output:
     def _acquire(self, lock: int) -> None:
         if sys.platform == "win32":  # pragma: no cover  # two builds at once are not told apart there
             return
+        deadline = time.monotonic() + self._wait
+        while not self._is_acquired(lock):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                after = f" still, after {self._wait:g} s" if self._wait else ""
+                raise BuildError(
+                    self.root, f"another build is writing to it{after}", "wait until that one is done"
+                )
+            self._on_wait()
+            time.sleep(min(left, LOCK_INTERVAL))
+
+    def _is_acquired(self, lock: int) -> bool:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BuildError(
-                self.root, "another build is writing to it", "wait until that one is done"
-            ) from error
+        except BlockingIOError:
+            return False
         except OSError as error:
             raise BuildError(
                 self.root, f"cannot be locked: {error.strerror}", "choose a file system that has locks"
             ) from error
+        return True
 
     def _sweep(self) -> None:
         """Remove what a killed build left half-written."""
         try:
-            for name in os.listdir(self.temporary_folder):
-                os.unlink(os.path.join(self.temporary_folder, name))
+            _empty(self.temporary_folder)
         except OSError as error:
             raise _failure(error.filename or self.temporary_folder, error) from error
 
     # What is there
 
+    @functools.cached_property
+    def memory(self) -> Memory:
+        """What builds remember of the folder; it is read when first asked for."""
+        return Memory(os.path.join(self._private, "memory.json"))
+
     def location(self, path: str) -> str:
-        """Give where ``path`` is on disk."""
-        return os.path.join(self.root, path)
+        """Give where ``path`` is on disk, or waits to be there."""
+        for name, aside in self._asides.items():
+            if is_in(path, name):
+                return aside + path[len(name) :]
+        return self._start + path
+
+    def has_file(self, name: str) -> bool:
+        """Whether something is there that is no folder, whatever it is."""
+        location = self.location(name)
+        return os.path.lexists(location) and not os.path.isdir(location)
+
+    def has_folder(self, name: str) -> bool:
+        """Whether a folder is there."""
+        return os.path.isdir(self.location(name))
 
     def holds(self, path: str, sha256: str, coding: str = IDENTITY) -> bool:
         """Whether the file at ``path`` is, or decodes to, the content with this digest."""
-        signature = self._signature(path)
-        if signature is None:
-            return False
-        proof: Proof = [sha256, coding, *signature]
+        return self._held(path, sha256, coding) is not None
+
+    def _held(self, path: str, sha256: str, coding: str) -> os.stat_result | None:
+        status = self._status(path)
+        if status is None:
+            return None
+        proof = proof_of(sha256, coding, _signature(status))
         if not self.memory.is_proven(path, proof) and self.digest(path, coding) != sha256:
-            return False
+            return None
         self.memory.add_proof(path, proof)
-        return True
+        return status
 
     def digest(self, path: str, coding: str = IDENTITY) -> str | None:
         """Give the SHA-256 of what a file is or decodes to; None where it is not there or does not."""
@@ -140,12 +187,11 @@ class Output:
         except (OSError, DecodeError):
             return None
 
-    def _signature(self, path: str) -> list[int] | None:
+    def _status(self, path: str) -> os.stat_result | None:
         try:
-            status = os.lstat(self.location(path))
+            return os.lstat(self.location(path))
         except OSError:
             return None
-        return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
     def size(self, path: str) -> int | None:
         """Give the size of a file in bytes, None where there is none."""
@@ -154,12 +200,14 @@ class Output:
         except OSError:
             return None
 
-    def _is_older(self, path: str, other: str) -> bool:
-        """Whether a file is older than another, or than what waits to take the other's place."""
+    def _is_older(self, path: str, status: os.stat_result, other: str) -> bool:
+        """Whether a file with this status is older than another, or than what waits to take its place."""
         if other in self._staged:
             return True
         try:
-            return os.stat(self.location(path)).st_mtime_ns < os.stat(self.location(other)).st_mtime_ns
+            if stat.S_ISLNK(status.st_mode):
+                status = os.stat(self.location(path))
+            return status.st_mtime_ns < os.stat(self.location(other)).st_mtime_ns
         except FileNotFoundError:
             return False
 
@@ -185,7 +233,8 @@ class Output:
         older than its source for stale.
         """
         self.memory.add_made(path)
-        if not self.holds(path, sha256, coding) or (newer_than and self._is_older(path, newer_than)):
+        status = self._held(path, sha256, coding)
+        if status is None or (newer_than and self._is_older(path, status, newer_than)):
             return False
         with self._counting:
             self._report.reused += 1
@@ -204,10 +253,14 @@ class Output:
 
         Raises `BuildError`, and whatever ``chunks`` does.
         """
-        if self.has(path, sha256, coding, newer_than=newer_than):
-            return
+        if not self.has(path, sha256, coding, newer_than=newer_than):
+            self.replace(path, chunks, sha256, coding)
+
+    def replace(self, path: str, chunks: Iterable[bytes], sha256: str, coding: str = IDENTITY) -> None:
+        """Put a file there that the output is known not to have, as `put` does."""
         location = self.location(path)
         self._write(location, location, chunks)
+        self._unsynced.append(path)
         self._prove(path, sha256, coding)
 
     def stage(
@@ -225,9 +278,13 @@ class Output:
         """
         if self.has(path, sha256, coding, newer_than=newer_than):
             return
-        temporary = os.path.join(self.temporary_folder, f"staged-{len(self._staged)}")
-        self._write(temporary, self.location(path), chunks)
-        self._staged[path] = _Staged(path=path, temporary=temporary, sha256=sha256, coding=coding)
+        staged = _Staged(number=next(self._stagings), sha256=sha256, coding=coding)
+        location = self.location(path)
+        if os.path.isdir(location):
+            self._check_made(path)
+            self._late.append(path)
+        self._write(self._waiting(staged), location, chunks)
+        self._staged[path] = staged
 
     def stage_removal(self, path: str) -> None:
         """Have `publish` remove a file, if it is there."""
@@ -235,31 +292,99 @@ class Output:
         if os.path.lexists(location) and not os.path.isdir(location):
             self._removals.append(path)
 
-    def publish(self, manifest: Manifest | None = None) -> None:
+    def put_aside(self, name: str) -> None:
+        """Have all that is put at ``name`` or below it wait elsewhere: a file is where it is a folder.
+
+        Or a folder where it is a file. `publish` moves that away, just before it puts in its place what
+        waits. Raises `BuildError` if no build made it.
+        """
+        self._check_made(name)
+        self._asides[name] = f"{self.temporary_folder}/aside-{len(self._asides)}"
+
+    def publish(self, manifest: Manifest | None = None, *, bridge: Manifest | None = None) -> None:
         """Give every staged file its name, and then the manifest its own. Raises `BuildError`.
 
         Whatever can fail for want of room or of a disk that works has failed before the first name changes.
+        ``bridge`` is the manifest in force without what has to go before the new one can be: no manifest
+        ever lists what is not there. Unhashed files in whose place there is a folder of the release
+        before come last of all: until then, that is whole.
         """
         waiting = os.path.join(self.temporary_folder, "manifest")
+        late = {path: self._staged.pop(path) for path in self._late}
         try:
             if manifest is not None:
                 manifest.write(waiting)
-            self._sync()
+            self._sync(late)
+            if bridge is not None:
+                bridge.write(self.location(MANIFEST_NAME))
+            self._make_way()
             # A source before its variants: an old variant is known for stale by its age, a new one is not.
-            for staged in self._staged.values():
-                os.replace(staged.temporary, self.location(staged.path))
+            self._rename(self._staged)
             for path in self._removals:
                 os.unlink(self.location(path))
-            for folder in {os.path.dirname(path) for path in (*self._staged, *self._removals)}:
-                sync_directory(self.location(folder))
+            self._sync_names(chain(self._staged, self._removals))
             if manifest is not None:
                 os.replace(waiting, self.location(MANIFEST_NAME))
                 sync_directory(self.root)
+            for path in late:
+                self._displace(path)
+            self._rename(late)
+            self._sync_names(late)
         except OSError as error:
             raise _failure(error.filename2 or error.filename or self.root, error) from error
-        for staged in self._staged.values():
-            self._prove(staged.path, staged.sha256, staged.coding)
-        self._staged, self._removals = {}, []
+        for path, staged in chain(self._staged.items(), late.items()):
+            self._prove(path, staged.sha256, staged.coding)
+        self._staged, self._removals, self._late = {}, [], []
+
+    def _rename(self, staged: Mapping[str, _Staged]) -> None:
+        for path, item in staged.items():
+            os.replace(self._waiting(item), self.location(path))
+
+    def _make_way(self) -> None:
+        """Move what is in the way of asides away, and these in its place."""
+        asides, self._asides = self._asides, {}
+        for name, aside in asides.items():
+            self._displace(name)
+            os.rename(aside, self.location(name))
+        self._sync_names(asides)
+
+    def _displace(self, name: str) -> None:
+        """Move a file or a folder to where it will be removed, in one step."""
+        paths = list(self._below(name))
+        os.rename(self.location(name), f"{self.temporary_folder}/displaced-{next(self._stagings)}")
+        self.memory.forget(paths)
+
+    def _below(self, name: str) -> Iterator[str]:
+        """List what is at a name that is no folder, or below it: files, and links to whatever."""
+        location = self._start + name
+        if os.path.islink(location) or not os.path.isdir(location):
+            yield name
+            return
+        for folder, folders, files in os.walk(location):
+            links = [item for item in folders if os.path.islink(os.path.join(folder, item))]
+            for item in (*links, *files):
+                yield os.path.relpath(os.path.join(folder, item), self.root).replace(os.sep, "/")
+
+    def _check_made(self, name: str) -> None:
+        """Raise `BuildError` where something is at a name, or below it, that no build made."""
+        for path in self._below(name):
+            if os.path.islink(self._start + path) or not self._is_ours(path):
+                raise BuildError(
+                    self._start + path,
+                    f"is where the new release has {name!r}, and no build made it",
+                    "move it elsewhere; the release in force is untouched",
+                )
+
+    def _is_ours(self, path: str) -> bool:
+        return self.memory.is_made(path) or path in self._listed
+
+    @functools.cached_property
+    def _listed(self) -> frozenset[str]:
+        """What the manifest in force speaks for: of use where the memory is lost."""
+        try:
+            return names_of(Manifest.load(self._start + MANIFEST_NAME))
+        except (OSError, ManifestError):
+            return frozenset()
 
     def remove(self, path: str) -> None:
         """Remove a file for good, and the folders that this empties. Raises `BuildError`."""
@@ -276,55 +401,79 @@ class Output:
         with contextlib.suppress(OSError):  # a folder that still holds something stays
             while folder:
                 os.rmdir(self.location(folder))
+                self._folders.discard(self.location(folder))
                 folder = os.path.dirname(folder)
 
     def _write(self, destination: str, location: str, chunks: Iterable[bytes]) -> None:
         try:
-            os.makedirs(os.path.dirname(location), exist_ok=True)
-            if os.path.isdir(location):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), location)
+            self._make_folder(os.path.dirname(location))
             write_atomically(destination, chunks, temporary_directory=self.temporary_folder)
         except OSError as error:
             raise _failure(location, error) from error
-        self._unsynced.append(destination)
         with self._counting:
             self._report.written += 1
 
-    def _prove(self, path: str, sha256: str, coding: str) -> None:
-        signature = self._signature(path)
-        if signature is not None:  # pragma: no branch  # it was just written
-            self.memory.add_proof(path, [sha256, coding, *signature])
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
 
-    def _sync(self) -> None:
+    def _waiting(self, staged: _Staged) -> str:
+        return f"{self.temporary_folder}/staged-{staged.number}"
+
+    def _prove(self, path: str, sha256: str, coding: str) -> None:
+        status = self._status(path)
+        if status is not None:  # pragma: no branch  # it was just written
+            self.memory.add_proof(path, proof_of(sha256, coding, _signature(status)))
+
+    def _sync(self, late: Mapping[str, _Staged]) -> None:
         """Have all that was written reach the disk, so that no manifest there names what is not."""
-        with ThreadPoolExecutor(SYNC_THREADS) as executor:
-            folders = {os.path.dirname(location) for location in self._unsynced}
-            for _ in executor.map(_sync_file, self._unsynced):
-                pass
-            for _ in executor.map(sync_directory, folders):
-                pass
+        waiting = map(self._waiting, chain(self._staged.values(), late.values()))
+        written = chain(map(self.location, self._unsynced), waiting)
+        folders = {os.path.dirname(path) for path in self._unsynced}
+        self._sync_all(len(self._unsynced) + len(self._staged), written, folders)
         self._unsynced = []
+
+    def _sync_names(self, paths: Iterable[str]) -> None:
+        folders = {os.path.dirname(path) for path in paths}
+        self._sync_all(0, (), folders)
+
+    def _sync_all(self, number: int, files: Iterable[str], folders: Collection[str]) -> None:
+        assert self._lock is not None
+        sync(self._lock, number + len(folders), files, map(self.location, folders))
 
     def _discard(self) -> None:
         """Remove what was staged and never published."""
         with contextlib.suppress(OSError):
-            for name in os.listdir(self.temporary_folder):
-                os.unlink(os.path.join(self.temporary_folder, name))
+            _empty(self.temporary_folder)
+
+
+def _empty(folder: str) -> None:
+    """Remove all that a folder holds. Raises `OSError`."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                import shutil  # takes 10 ms, and is hardly ever needed
+
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
 
 
 def read_chunks(location: str) -> Iterator[bytes]:
-    """Read a file in pieces. Raises `OSError`."""
-    with open(location, "rb") as stream:
-        while chunk := stream.read(BLOCK_SIZE):
-            yield chunk
+    """Read a file in pieces, a small one in one. Raises `OSError`."""
+    with open(location, "rb", buffering=0) as stream:
+        if os.fstat(stream.fileno()).st_size <= BLOCK_SIZE:
+            # Without a block that is a thousand times too large, and a buffer around it: a third of the time.
+            if content := stream.readall():
+                yield content
+        else:
+            while chunk := stream.read(BLOCK_SIZE):
+                yield chunk
 
 
-def _sync_file(location: str) -> None:
-    descriptor = os.open(location, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _signature(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 _REMEDIES = {
@@ -336,8 +485,7 @@ _REMEDIES = {
     errno.ENAMETOOLONG: "shorten its name",
     **dict.fromkeys(
         (errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
-        "a release had a folder where another has a file: remove that, "
-        "or build into an empty folder with --previous",
+        "something has taken that name while it was built: build again",
     ),
 }
 

@@ -12,13 +12,10 @@ import os
 import re
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import deque
 from collections.abc import Iterable, Iterator
 from hashlib import sha256 as sha256_hash
-from http.client import HTTPException, HTTPResponse
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from hashserve.codings import CODINGS, IDENTITY, DecodeError
@@ -26,6 +23,9 @@ from hashserve.digests import digest_text
 from hashserve.errors import HashserveError, ManifestError, SettingError
 from hashserve.manifest import MANIFEST_NAME, Manifest
 from hashserve.urls import PUBLISHED_MANIFEST, url_of
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 __all__ = ["Folder", "MismatchError", "Place", "Site", "UnreachableError", "place_of", "proven_chunks"]
 
@@ -153,6 +153,8 @@ class Site:
         return self._fetch(self._base + url_of(path), coding)
 
     def _fetch(self, url: str, coding: str) -> Iterator[bytes]:
+        from http.client import HTTPException
+
         with self._counting:
             if self._unanswered >= PATIENCE:
                 raise UnreachableError(url, f"is not asked for: {PATIENCE} before it had no answer")
@@ -173,6 +175,11 @@ class Site:
                 raise UnreachableError(url, f"broke off: {error}") from error
 
     def _open(self, url: str, coding: str) -> HTTPResponse:
+        # Imported here, since a build without a site does not need the 15 ms that it takes.
+        import urllib.error
+        import urllib.request
+        from http.client import HTTPException
+
         # no-cache: what a proxy remembers may be older than what the site has now.
         headers = {"Accept-Encoding": coding, "Cache-Control": "no-cache", "User-Agent": "hashserve"}
         for attempt in range(1, ATTEMPTS + 1):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from hashserve.errors import SettingError
 from hashserve.manifest import AssetRecord, Manifest, Release
@@ -81,9 +82,35 @@ def old_releases(manifest: Manifest, now: int) -> list[OldRelease]:
 
 
 def _old(manifest: Manifest, name: str, created: int, replaced: int, paths: Mapping[str, str]) -> OldRelease:
-    records = {path: manifest.record(path) for path in paths.values()}
-    known = {path: record for path, record in records.items() if record is not None}
-    return OldRelease(id=name, created=created, replaced=replaced, paths=paths, records=known)
+    records = _Records(manifest, paths)
+    return OldRelease(id=name, created=created, replaced=replaced, paths=paths, records=records)
+
+
+class _Records(Mapping[str, AssetRecord]):
+    """The records of a release's files, each made when it is asked for: few are, and one takes 400 bytes."""
+
+    def __init__(self, manifest: Manifest, paths: Mapping[str, str]) -> None:
+        self._manifest = manifest
+        self._paths = paths
+
+    @cached_property
+    def _own(self) -> dict[str, None]:
+        return dict.fromkeys(path for path in self._paths.values() if path in self._manifest.files)
+
+    def __getitem__(self, path: str) -> AssetRecord:
+        record = self._manifest.record(path) if path in self._own else None
+        if record is None:
+            raise KeyError(path)
+        return record
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._own
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
 
 
 def retained(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 
 from hashserve.errors import SourceError
 from hashserve.manifest import MANIFEST_NAME
@@ -42,12 +43,12 @@ def walk(
     shadowed by another root's) is told to ``on_skip`` with its path and the reason. Raises
     `SourceError` where a root is missing, or something in it cannot be read or named in a URL.
     """
-    patterns = tuple(ignore)
+    is_ignored = _ignored(ignore)
     found: dict[str, SourceFile] = {}
     for root in roots:
         if not os.path.isdir(root):
             raise SourceError(root, "is not a folder", "name the folder that holds your static files")
-        for file in _files(root, "", patterns, (), on_skip):
+        for file in _files(root, "", is_ignored, (), on_skip):
             if file.logical_path in found:
                 on_skip(file.location, f"{found[file.logical_path].location} comes first")
             else:
@@ -58,7 +59,7 @@ def walk(
 def _files(
     folder: str,
     prefix: str,
-    patterns: Sequence[str],
+    is_ignored: _Ignored,
     ancestors: tuple[tuple[int, int], ...],
     on_skip: Callable[[str, str], None],
 ) -> Iterator[SourceFile]:
@@ -74,13 +75,15 @@ def _files(
         return
     for entry in listed:
         logical_path = prefix + entry.name
-        if _is_ignored(logical_path, entry.name, patterns):
+        if is_ignored(logical_path, entry.name):
             continue
         _check_name(entry)
-        if _is_loop(entry):
+        if not _BREAKERS.isdisjoint(entry.name):
+            on_skip(entry.path, "has a backslash or a line break in its name, which no server answers for")
+        elif _is_loop(entry):
             on_skip(entry.path, "is a link to itself")
         elif entry.is_dir():
-            yield from _files(entry.path, f"{logical_path}/", patterns, (*ancestors, identity), on_skip)
+            yield from _files(entry.path, f"{logical_path}/", is_ignored, (*ancestors, identity), on_skip)
         elif entry.is_file():
             yield SourceFile(logical_path=logical_path, location=entry.path)
         else:
@@ -98,12 +101,33 @@ def _is_loop(entry: os.DirEntry[str]) -> bool:
     return False
 
 
-def _is_ignored(logical_path: str, name: str, patterns: Sequence[str]) -> bool:
-    if logical_path == ".well-known":
-        return False
-    if logical_path == MANIFEST_NAME:
-        return True
-    return any(fnmatchcase(logical_path if "/" in pattern else name, pattern) for pattern in patterns)
+_Ignored = Callable[[str, str], bool]
+"""Whether what has this logical path, and this name at its end, is left out."""
+
+
+def _ignored(patterns: Iterable[str]) -> _Ignored:
+    of_names: list[str] = []
+    of_paths: list[str] = []
+    for pattern in patterns:
+        (of_paths if "/" in pattern else of_names).append(pattern)
+    name_is, path_is = _any_of(of_names), _any_of(of_paths)
+
+    def is_ignored(logical_path: str, name: str) -> bool:
+        if logical_path == ".well-known":
+            return False
+        if logical_path == MANIFEST_NAME:
+            return True
+        return name_is(name) is not None or path_is(logical_path) is not None
+
+    return is_ignored
+
+
+def _any_of(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
+    """Give what matches any of some shell patterns: one expression is ten times as fast as one for each."""
+    return re.compile("|".join(map(translate, patterns)) or "(?!)").match
+
+
+_BREAKERS = frozenset("\\\r\n")
 
 
 def _check_name(entry: os.DirEntry[str]) -> None:
@@ -115,5 +139,3 @@ def _check_name(entry: os.DirEntry[str]) -> None:
             "has a name that is not UTF-8",
             "rename it",
         ) from None
-    if any(character in entry.name for character in "\\\r\n"):
-        raise SourceError(entry.path, "has a backslash or a line break in its name", "rename it")
