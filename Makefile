@@ -6,12 +6,13 @@ PORT ?= 8000
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test matrix lint format bench clean
 
 help:
 	@echo "make demo          set up, build the example site and serve it (make demo PORT=8001)"
 	@echo "make test          set up, lint, type-check and run every test"
 	@echo "make bench         set up and run the benchmarks"
+	@echo "make matrix        run Django's part of them over every Python and Django that is here"
 	@echo "make lint          the linters and type checks alone"
 	@echo "make clean         remove everything that these made"
 
@@ -24,6 +25,10 @@ test: lint
 	$(BIN)/coverage report
 	@echo "Branch coverage of the serve core (100 %, but for a race that a busy machine may not meet):"
 	$(BIN)/coverage report --precision=2 --fail-under=99.5 --include='hashserve/serve/*,hashserve/wsgi*.py,hashserve/codings.py,hashserve/manifest.py'
+
+matrix: .venv/ready-for-test
+	@mkdir -p .cache/matrix
+	@WORKERS=$(WORKERS) .ci/matrix
 
 lint: .venv/ready-for-test
 	$(BIN)/ruff check .

@@ -9,18 +9,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from hashserve.cli_terminal import counted, human_bytes, show
 from hashserve.errors import SettingError
 
 if TYPE_CHECKING:
-    from hashserve.build import BuildReport, BuildSettings
+    from hashserve.build import BuildReport, BuildSettings, Finding
     from hashserve.build.pipeline import Progress
 
-__all__ = ["add_build", "counted", "human_bytes", "progress", "summary"]
+__all__ = ["add_build", "progress", "summary", "summary_lines"]
 
 EPILOG = """\
 exit codes: 0 built; 1 nothing was published, and the message says why; 2 arguments that mean nothing;
 130 or 143 interrupted by SIGINT or SIGTERM.
 """
+
+DEFAULT_WAIT = 600.0
+"""For how many seconds ``--wait`` waits where it does not say."""
+
+SHOWN_PER_KIND = 20
+"""How many findings of a kind a summary shows: a tree that a package left half of has thousands."""
 
 
 def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,12 +66,30 @@ def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar="GLOB",
         help="paths that another tool fingerprinted: they keep their name",
     )
+    add(
+        "--bundler-manifest",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another tool's manifest that is not found by its name, as webpack's manifest.json: what it "
+        "lists keeps its name",
+    )
+    add("--html", action="store_true", help="rewrite what pages load (images, styles, scripts) too")
     add("--strict", action="store_true", help="fail, and publish nothing, if anything is found wrong")
     add("--keep", type=int, default=3, help="releases that stay served, the new one counted (%(default)s)")
     add("--keep-days", type=float, default=30, help="and those replaced within so many days (%(default)s)")
     add("--previous", metavar="WHERE", help="a folder or a URL that has the last release")
     add("--require-previous", action="store_true", help="fail if that cannot be had")
     add("--cache", metavar="DIR", help="a folder where compressed files are kept between builds")
+    add(
+        "--wait",
+        nargs="?",
+        type=_seconds,
+        default=0.0,
+        const=DEFAULT_WAIT,
+        metavar="SECONDS",
+        help=f"wait for another build into the same folder, {DEFAULT_WAIT:.0f} s at most or so many",
+    )
     add("--json", action="store_true", help="write the report as JSON to standard output")
     add("--quiet", action="store_true", help="no summary and no progress bar")
     parser.set_defaults(run=_build)
@@ -78,7 +103,7 @@ def _build(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(report.as_json(), indent=2))
     elif not arguments.quiet:
-        print(summary(report, arguments.out))
+        show(summary_lines(report, arguments.out))
     return 0
 
 
@@ -96,13 +121,26 @@ def _settings(arguments: argparse.Namespace) -> BuildSettings:
         import_map=arguments.import_map,
         import_map_bare=dict(map(_bare, arguments.bare)),
         already_hashed=tuple(arguments.already_hashed),
+        bundler_manifests=tuple(arguments.bundler_manifest),
+        html=arguments.html,
         strict=arguments.strict,
         keep=arguments.keep,
         keep_days=arguments.keep_days,
         previous=arguments.previous,
         require_previous=arguments.require_previous,
         cache=arguments.cache,
+        wait=arguments.wait,
     )
+
+
+def _seconds(argument: str) -> float:
+    """Read a number of seconds; a folder may have been meant for one, since the number can be left out."""
+    try:
+        return float(argument)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected seconds, found {argument!r}; put folders first, or write --wait=600"
+        ) from None
 
 
 def _bare(argument: str) -> tuple[str, str]:
@@ -114,10 +152,31 @@ def _bare(argument: str) -> tuple[str, str]:
 
 @contextmanager
 def progress(*, shown: bool) -> Iterator[Progress]:
-    """Show a progress bar on a terminal; elsewhere nothing, since nobody watches a log fill."""
-    if not shown or not sys.stderr.isatty():
+    """Show a progress bar on a terminal; elsewhere nothing, since nobody watches a log fill.
+
+    But for one line while another build is waited for: whoever reads the log would take that for a hang.
+    """
+    if not shown:
         yield lambda step, done, total: None
-        return
+    elif sys.stderr.isatty():
+        with _bars() as on_progress:
+            yield on_progress
+    else:
+        yield _Waiting().on_progress
+
+
+class _Waiting:
+    def __init__(self) -> None:
+        self.is_told = False
+
+    def on_progress(self, step: str, done: int, total: int) -> None:
+        if step == "wait" and not self.is_told:
+            print("hashserve: waiting for another build into the same folder", file=sys.stderr, flush=True)
+            self.is_told = True
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -136,37 +195,43 @@ def progress(*, shown: bool) -> Iterator[Progress]:
 
 def summary(report: BuildReport, out: str) -> str:
     """Write a report for a person to read."""
+    return "\n".join(line for _, line in summary_lines(report, out))
+
+
+def summary_lines(report: BuildReport, out: str) -> Iterator[tuple[str, str]]:
+    """Write a report for a person: lines, each with a mark that tells how it is to look."""
     files, rewritten = counted(report.files, "file"), counted(report.rewritten_references, "reference")
-    lines = [
+    yield (
+        "title",
         f"{files}, {human_bytes(report.source_bytes)}, built in {report.seconds:.1f} s into {out}",
-        f"  {report.written} written, {report.reused} as they were, {rewritten} rewritten",
-    ]
+    )
+    written = f"{report.written:,} written" if report.written else "nothing to write"
+    yield "", f"  {written}, {report.reused:,} as they were, {rewritten} rewritten"
     for coding, size in sorted(report.coded_bytes.items()):
         source = report.coded_source_bytes[coding]
-        saved = 1 - size / source
-        lines.append(f"  {coding:<5} {human_bytes(size)} instead of {human_bytes(source)}, {saved:.0%} saved")
+        saved = f"{1 - size / source:.0%} saved"
+        yield "", f"  {coding:<5} {human_bytes(size)} instead of {human_bytes(source)}, {saved}"
     if report.retained_releases:
-        lines.append(
-            f"  {counted(report.retained_releases, 'older release')} still served, "
-            f"with {counted(report.retained_files, 'file')} of their own"
-        )
-    lines.append(f"  release {report.release} is in force")
-    warnings = report.warnings
-    if warnings:
-        lines.append(f"{counted(len(warnings), 'warning')}:")
-        lines += [f"  {finding}" for finding in warnings]
-    return "\n".join(lines)
+        releases = counted(report.retained_releases, "older release")
+        yield "", f"  {releases} still served, with {counted(report.retained_files, 'file')} of their own"
+    yield "right", f"  release {report.release} is in force"
+    yield from _found(report)
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number of things for a person to read."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _found(report: BuildReport) -> Iterator[tuple[str, str]]:
+    """Write what was found: some of each kind of warnings, and of what is no warning the number."""
+    from hashserve.build.check.findings import shown
 
-
-def human_bytes(number: float) -> str:
-    """Write a number of bytes for a person to read."""
-    for unit in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"
+    kinds: dict[str, list[Finding]] = {}
+    for finding in report.warnings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    if kinds:
+        yield "warning", f"{counted(len(report.warnings), 'warning')}:"
+    for findings in kinds.values():
+        yield from (("", f"  {shown(str(finding))}") for finding in findings[:SHOWN_PER_KIND])
+        if len(findings) > SHOWN_PER_KIND:
+            yield "", f"  and {len(findings) - SHOWN_PER_KIND:,} more like these; --json lists them all"
+    quiet = len(report.findings) - len(report.warnings)
+    if quiet:
+        maps = "source map is" if quiet == 1 else "source maps are"
+        yield "note", f"{quiet:,} {maps} not there, which no page loads; --json lists them"

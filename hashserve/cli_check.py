@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from hashserve.cli_terminal import counted, show
 from hashserve.errors import HashserveError
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ __all__ = ["add_check", "lines"]
 _RIGHT, _WRONG = 0, 1
 
 _SHOWN_PER_RULE = 20
-
-_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "place": "bold", "right": "green"}
 
 _EPILOG = """\
 exit codes:
@@ -62,6 +60,7 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--js-references", default="rewrite", help="rewrite, import-map or off, as it was built (%(default)s)"
     )
+    parser.add_argument("--html", action="store_true", help="follow references in pages too, as it was built")
     parser.add_argument("--strict", action="store_true", help="fail on warnings too")
     parser.add_argument("--quiet", action="store_true", help="write nothing but errors")
     parser.set_defaults(run=_check)
@@ -85,7 +84,12 @@ def _check(arguments: argparse.Namespace) -> int:
     limits: dict[str, int | None] = {}
     for kind, limit in arguments.max_size:
         limits.update(dict.fromkeys(DEFAULT_MAX_SIZES, limit) if kind is None else {kind: limit})
-    settings = CheckSettings(max_sizes=limits, prefix=arguments.prefix, js_references=arguments.js_references)
+    settings = CheckSettings(
+        max_sizes=limits,
+        prefix=arguments.prefix,
+        js_references=arguments.js_references,
+        html=arguments.html,
+    )
     started = time.monotonic()
     report = check(arguments.out, settings)
     seconds = time.monotonic() - started
@@ -94,7 +98,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(_document(report.as_json()), end="")
     elif arguments.sarif != "-":
-        _show(lines(report, seconds, quiet=arguments.quiet))
+        show(lines(report, seconds, quiet=arguments.quiet))
     return _WRONG if report.is_failure(strict=arguments.strict) else _RIGHT
 
 
@@ -117,26 +121,6 @@ def _write(place: str, value: Any) -> None:
         raise _UnwritableError(
             f"{place}: cannot be written: {error.strerror}; choose another --sarif"
         ) from error
-
-
-def _show(marked: Iterator[tuple[str, str]]) -> None:
-    """Print lines with their marks: in colour on a terminal where rich is installed, else as they are."""
-    console = _console()
-    for mark, line in marked:
-        if console is None:
-            print(line)
-        else:
-            console.print(line, style=_STYLES.get(mark), markup=False, highlight=False, soft_wrap=True)
-
-
-def _console() -> Any:
-    if not sys.stdout.isatty():
-        return None
-    try:
-        from rich.console import Console
-    except ModuleNotFoundError:
-        return None
-    return Console()
 
 
 def lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> Iterator[tuple[str, str]]:
@@ -173,14 +157,10 @@ def _verdict(report: CheckReport, seconds: float) -> tuple[str, str]:
     from hashserve.build.check import Level
 
     counts = {level: report.count(level) for level in Level}
-    found = ", ".join(_counted(number, level.value) for level, number in counts.items() if number)
+    found = ", ".join(counted(number, level.value) for level, number in counts.items() if number)
     worst = next((level.value for level, number in counts.items() if number), "right")
     what = (
-        f"{_counted(report.files, 'file')}, {_counted(report.variants, 'variant')}, "
-        f"{_counted(report.releases, 'release')}"
+        f"{counted(report.files, 'file')}, {counted(report.variants, 'variant')}, "
+        f"{counted(report.releases, 'release')}"
     )
     return worst, f"{what} checked in {seconds:.1f} s: {found or 'nothing is wrong'}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from hashserve.cli_build import counted, human_bytes
+from hashserve.cli_terminal import counted, human_bytes
 
 __all__ = ["add_prune"]
 

@@ -8,7 +8,7 @@ import os
 import time
 from typing import Any
 
-from hashserve.cli_build import counted, human_bytes
+from hashserve.cli_terminal import counted, human_bytes
 from hashserve.manifest import MANIFEST_NAME, Manifest
 
 __all__ = ["add_report"]

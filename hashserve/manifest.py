@@ -23,7 +23,8 @@ none. A row is one string because 100,000 of them load in half the time and memo
 taken apart when its file is first asked for. It is ``null`` where another tool's manifest told
 nothing. ``releases`` are the retained older ones, newest first; ``paths`` of each holds only what
 differs from the release in force, ``null`` for a logical path that it did not have. ``queries``
-is there where `Manifest.queries` holds something, ``unhashed`` where it is not ``"rewritten"``.
+is there where `Manifest.queries` holds something, ``unhashed`` where it is not ``"rewritten"``,
+``skipped`` where it is not None.
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ class Manifest:
     path that is immutable, in any release: membership there is what makes a URL immutable. Its
     values are rows in the order of ``codings``, or None where another tool's manifest told
     nothing. ``queries`` maps a logical path to the query string that versions it (Laravel Mix).
-    ``unhashed`` says what lies under each file's own name.
+    ``unhashed`` says what lies under each file's own name, and ``skipped`` the extensions (without
+    their dot) of files that have no variants, None for the usual ones.
     """
 
     paths: Mapping[str, str]
@@ -116,6 +118,7 @@ class Manifest:
     releases: Sequence[Release] = ()
     queries: Mapping[str, str] = field(default_factory=dict)
     unhashed: Unhashed = "rewritten"
+    skipped: Sequence[str] | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Manifest:
@@ -181,6 +184,8 @@ class Manifest:
             extra["queries"] = dict(self.queries)
         if self.unhashed != "rewritten":
             extra["unhashed"] = self.unhashed
+        if self.skipped is not None:
+            extra["skipped"] = list(self.skipped)
         return {"paths": dict(self.paths), "version": "1.1", "hash": self.release, "hashserve": extra}
 
 
@@ -317,6 +322,7 @@ class _Reader:
             releases=releases,
             queries=self.texts(extra, "queries", _QUERY, "a query string"),
             unhashed=self.unhashed(extra),
+            skipped=self.skipped(extra),
         )
 
     def paths(self, value: object, location: str) -> dict[str, str]:
@@ -419,6 +425,14 @@ class _Reader:
             expected = ", ".join(get_args(Unhashed))
             self.fail("hashserve.unhashed", f"expected one of {expected}, found {reprlib.repr(value)}")
         return cast(Unhashed, value)
+
+    def skipped(self, extra: dict[str, Any]) -> tuple[str, ...] | None:
+        value = extra.get("skipped")
+        if value is None:
+            return None
+        if type(value) is not list or not all(type(extension) is str for extension in value):
+            self.fail("hashserve.skipped", f"expected a list of strings, found {reprlib.repr(value)}")
+        return tuple(value)
 
     def text(self, document: dict[str, Any], key: str, location: str, default: str | None = None) -> str:
         value = document.get(key, default)

@@ -22,6 +22,7 @@ _OURS = {
     ".ttf": "font/ttf",
     ".otf": "font/otf",
     ".ttc": "font/collection",
+    ".vtt": "text/vtt",
     ".webmanifest": "application/manifest+json",
     ".yaml": "application/yaml",
     ".yml": "application/yaml",

@@ -20,7 +20,7 @@ from hashserve.serve.site import Answer
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-__all__ = ["SpansBody", "WatchedFile", "body_of"]
+__all__ = ["SpansBody", "WatchedFile", "body_of", "watched_file"]
 
 _SEEKED_WRAPPERS = frozenset({"gunicorn.http.wsgi"})
 """Modules whose ``wsgi.file_wrapper`` starts at the file's offset and ends at Content-Length.
@@ -32,9 +32,9 @@ uWSGI's starts at byte 0 whatever the offset, so no other is trusted with a part
 class SpansBody:
     """Parts of a body, one after the other: bytes, and spans of the file open at ``descriptor``."""
 
-    def __init__(self, descriptor: int, parts: Body) -> None:
+    def __init__(self, descriptor: int, parts: Body, *, block_size: int = BLOCK_SIZE) -> None:
         self._descriptor: int | None = descriptor
-        self._chunks = _chunks(descriptor, parts)
+        self._chunks = _chunks(descriptor, parts, block_size)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks
@@ -51,19 +51,19 @@ class SpansBody:
         self.close()
 
 
-def _chunks(descriptor: int, parts: Body) -> Generator[bytes, None, None]:
+def _chunks(descriptor: int, parts: Body, block_size: int) -> Generator[bytes, None, None]:
     for part in parts:
         if isinstance(part, bytes):
             yield part
         else:
-            yield from _span_chunks(descriptor, part)
+            yield from _span_chunks(descriptor, part, block_size)
 
 
-def _span_chunks(descriptor: int, span: FileSpan) -> Iterator[bytes]:
+def _span_chunks(descriptor: int, span: FileSpan, block_size: int) -> Iterator[bytes]:
     os.lseek(descriptor, span.start, os.SEEK_SET)
     left = span.length
     while left:
-        chunk = os.read(descriptor, min(left, BLOCK_SIZE))
+        chunk = os.read(descriptor, min(left, block_size))
         if not chunk:
             raise TruncatedFileError(span.file.path, left)
         left -= len(chunk)
@@ -106,15 +106,22 @@ class WatchedFile(io.FileIO):
 
 def body_of(answer: Answer, environ: WSGIEnvironment) -> Iterable[bytes]:
     """Make the body of an answer, by way of the server's ``wsgi.file_wrapper`` where that is right."""
-    parts = answer.response.body
-    descriptor = answer.descriptor
-    if descriptor is None:
-        return tuple(part for part in parts if isinstance(part, bytes))
-    wrapper = environ.get("wsgi.file_wrapper")
-    if wrapper is not None and len(parts) == 1 and isinstance(parts[0], FileSpan):
-        span = parts[0]
-        is_whole = span.start == 0 and span.length == span.file.size
-        if is_whole or getattr(wrapper, "__module__", None) in _SEEKED_WRAPPERS:
-            wrapped: Iterable[bytes] = wrapper(WatchedFile(descriptor, span), BLOCK_SIZE)
-            return wrapped
-    return SpansBody(descriptor, parts)
+    if answer.descriptor is None:
+        return tuple(part for part in answer.response.body if isinstance(part, bytes))
+    file = watched_file(answer, environ)
+    if file is not None:
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file, BLOCK_SIZE)
+        return wrapped
+    return SpansBody(answer.descriptor, answer.response.body)
+
+
+def watched_file(answer: Answer, environ: WSGIEnvironment) -> WatchedFile | None:
+    """Give the file of an answer if the server's ``wsgi.file_wrapper`` sends the right part of it."""
+    parts, wrapper = answer.response.body, environ.get("wsgi.file_wrapper")
+    if answer.descriptor is None or wrapper is None or len(parts) != 1 or not isinstance(parts[0], FileSpan):
+        return None
+    span = parts[0]
+    is_whole = span.start == 0 and span.length == span.file.size
+    if is_whole or getattr(wrapper, "__module__", None) in _SEEKED_WRAPPERS:
+        return WatchedFile(answer.descriptor, span)
+    return None

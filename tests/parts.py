@@ -24,5 +24,6 @@ def missing(reason: str) -> NoReturn:
 
 
 def require_tool(name: str) -> str:
-    """Give the path of an executable."""
-    return shutil.which(name) or missing(f"{name} is not installed")
+    """Give the path of an executable; servers are not always in everybody's PATH."""
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+    return shutil.which(name, path=places) or missing(f"{name} is not installed")

@@ -551,6 +551,26 @@ def test_names_that_are_never_served_are_told_of(name: str, out: Path) -> None:
     assert checked(out) == [("never-served", place)]
 
 
+@pytest.mark.parametrize("name", ["cache_manifest.json", "mix-manifest.json", "sub/mix-manifest.json"])
+def test_a_source_file_that_is_called_like_a_manifest_is_a_file_like_others(
+    name: str, tmp_path: Path
+) -> None:
+    put(tmp_path / "source", "a.txt", b"a")
+    content = {"version": 1, "latest": {}, "digests": {}} if "cache" in name else {}
+    put(tmp_path / "source", name, json.dumps(content).encode())
+    build(tmp_path / "source", tmp_path / "out")
+    assert check(tmp_path / "out").findings == ()
+    (tmp_path / "out" / name).write_bytes(b"changed")
+    assert [item.rule for item in check(tmp_path / "out").findings] == ["unhashed-differs"]
+
+
+def test_another_tools_manifest_beside_ours_is_nobodys_file(tmp_path: Path) -> None:
+    put(tmp_path / "source", "a.txt", b"a")
+    build(tmp_path / "source", tmp_path / "out")
+    put(tmp_path / "out", "mix-manifest.json", b"{}")
+    assert check(tmp_path / "out").findings == ()
+
+
 def test_the_private_folder_may_be_absent(out: Path) -> None:
     shutil.rmtree(out / ".hashserve/temporary")
     assert checked(out) == []

@@ -15,8 +15,10 @@ import pytest
 
 from hashserve import BuildError
 from hashserve.build import BuildReport, Finding
+from hashserve.build.output import Output
 from hashserve.cli import main
-from hashserve.cli_build import human_bytes, summary
+from hashserve.cli_build import SHOWN_PER_KIND, summary
+from hashserve.cli_terminal import human_bytes
 from tests.building import command, contents, manifest_of, put, run
 
 TEXT = b"a text that is long enough to be worth compressing\n" * 20
@@ -46,6 +48,63 @@ class Ran:
 
 
 # What the options of build do
+
+
+def test_pages_are_rewritten_if_asked_for(
+    source: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = b'<img src="img/dot.svg">'
+    put(source, "index.html", page)
+    Ran(capsys, "build", source, "--out", out)
+    assert (out / "index.html").read_bytes() == page
+    Ran(capsys, "build", source, "--out", out, "--html")
+    dot = manifest_of(out).paths["img/dot.svg"].encode()
+    assert (out / "index.html").read_bytes() == page.replace(b"img/dot.svg", dot)
+
+
+def test_a_bundlers_manifest_can_be_named(
+    source: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(source, "app.0123456789abcdef0123.js", b"1")
+    manifest = put(tmp_path, "manifest.json", b'{"app.js": "app.0123456789abcdef0123.js"}')
+    assert Ran(capsys, "build", source, "--out", out, "--bundler-manifest", manifest).code == 0
+    assert manifest_of(out).paths["app.js"] == "app.0123456789abcdef0123.js"
+    wrong = Ran(capsys, "build", source, "--out", out, "--bundler-manifest", tmp_path / "none.json")
+    assert wrong.code == 2
+    assert "none.json': cannot be read: No such file or directory; name the manifest" in wrong.err
+
+
+def test_a_build_waits_for_another_if_asked_for_and_says_so(source: Path, out: Path) -> None:
+    with Output(str(out)):
+        waiting = subprocess.Popen(
+            command("build", "--wait=60", source, "--out", out), stderr=subprocess.PIPE, text=True
+        )
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == "hashserve: waiting for another build into the same folder\n"
+        put(source, "late.txt", TEXT)
+    _, told = waiting.communicate(timeout=60)
+    assert (waiting.returncode, told) == (0, "")
+    assert "late.txt" in manifest_of(out).paths
+
+
+def test_a_build_that_has_waited_long_enough_says_so(
+    source: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Output(str(out)):
+        ran = Ran(capsys, "build", source, "--out", out, "--wait", "0.2", "--quiet")
+    assert ran.code == 1
+    assert ran.err.endswith(
+        "another build is writing to it still, after 0.2 s; wait until that one is done\n"
+    )
+
+
+def test_a_folder_that_is_taken_for_seconds_is_told_of(
+    source: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["build", "--wait", str(source), "--out", str(out)])
+    assert exited.value.code == 2
+    assert "put folders first, or write --wait=600" in capsys.readouterr().err
 
 
 def test_the_prefix_is_written_down_and_references_from_its_root_are_known(
@@ -400,7 +459,25 @@ def test_a_summary_says_what_a_person_wants_to_know() -> None:
         "  release 0123456789ab is in force",
         "1 warning:",
         "  a.css:3:4: is wrong",
+        "1 source map is not there, which no page loads; --json lists them",
     ]
+
+
+def test_a_summary_shows_some_findings_of_each_kind_and_counts_the_rest() -> None:
+    missing = [Finding(kind="missing-reference", path=f"{number}.css", message="x") for number in range(1000)]
+    findings = [*missing, Finding(kind="skipped", path="last\n", message="is shown all the same")]
+    lines = summary(BuildReport(findings=findings), "out").splitlines()
+    assert lines[3] == "1,001 warnings:"
+    assert len(lines) == 4 + SHOWN_PER_KIND + 2
+    assert lines[-2:] == [
+        "  and 980 more like these; --json lists them all",
+        "  last\\n: is shown all the same",
+    ]
+
+
+def test_a_summary_of_an_unchanged_build_says_that_there_was_nothing_to_write() -> None:
+    lines = summary(BuildReport(files=2, reused=6), "out").splitlines()
+    assert lines[1] == "  nothing to write, 6 as they were, 0 references rewritten"
 
 
 @pytest.mark.parametrize(

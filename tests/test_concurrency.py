@@ -213,7 +213,7 @@ def test_threads_together_stay_within_the_budget(tmp_path: Any) -> None:
         time.sleep(0.002)
 
     hammer(ask, change)
-    assert sum(map(len, application._hot.values())) <= 10 + THREADS
+    assert sum(map(len, application._service.hot.values())) <= 10 + THREADS
 
 
 # After a fork

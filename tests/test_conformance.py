@@ -1,4 +1,4 @@
-"""What every request gets: the tables of the design, row by row, over every kind of root."""
+"""What every request gets: the tables of the design, row by row, over every kind of root and each adapter."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import gzip
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from email.utils import formatdate
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 from wsgiref.headers import Headers as HeaderFields
 from wsgiref.validate import validator
 
@@ -19,6 +20,7 @@ from webtest import TestApp  # type: ignore[import-untyped]
 
 from hashserve import HashServe, Manifest, Release
 from tests.client import APPLICATION_BODY, Reply, request, wrapped_application
+from tests.django_client import django_application
 from tests.trees import POEM, STYLES, TEN, BuiltTree, ServedTree, copy_tree, make_tree, put
 
 KINDS = ("built", "django", "live")
@@ -50,11 +52,43 @@ def live(made_trees: dict[str, ServedTree], tmp_path: Any) -> ServedTree:
     return copy_tree(made_trees["live"], str(tmp_path / "root"))
 
 
-def serve(tree: ServedTree, **settings: Any) -> HashServe:
-    return HashServe(wrapped_application, tree.root, "/static/", **settings)
+Application = Callable[..., Iterable[bytes]]
 
 
-def get_ten(tree: ServedTree, **fields: str) -> Reply:
+class Serve(Protocol):
+    """Serves the root of a tree, with the settings of `HashServe`."""
+
+    def __call__(
+        self, tree: ServedTree | BuiltTree, prefix: str = "/static/", **settings: Any
+    ) -> Application:
+        """Start a server; its settings are read now."""
+
+
+def serve_by_wrapper(tree: ServedTree | BuiltTree, prefix: str = "/static/", **settings: Any) -> HashServe:
+    return HashServe(wrapped_application, tree.root, prefix, **settings)
+
+
+def serve_by_django(
+    gateway: str, tree: ServedTree | BuiltTree, prefix: str = "/static/", **settings: Any
+) -> Application:
+    keys = {name.upper(): value for name, value in settings.items()}
+    return django_application(gateway, STATIC_ROOT=tree.root, HASHSERVE={"PREFIX": prefix, **keys})
+
+
+ADAPTERS: dict[str, Serve] = {
+    "wrapper": serve_by_wrapper,
+    "django, wsgi": partial(serve_by_django, "wsgi"),
+    "django, asgi": partial(serve_by_django, "asgi"),
+}
+
+
+@pytest.fixture(params=ADAPTERS)
+def serve(request: pytest.FixtureRequest) -> Serve:
+    """What the table runs over: the wrapper, and Django's middleware under both of its handlers."""
+    return ADAPTERS[request.param]
+
+
+def get_ten(serve: Serve, tree: ServedTree, **fields: str) -> Reply:
     return request(serve(tree), tree.url("ten.txt"), **fields)
 
 
@@ -66,6 +100,7 @@ def is_passed_on(reply: Reply) -> bool:
 
 
 def test_a_fingerprinted_path_is_immutable_with_a_strong_tag_for_each_representation(
+    serve: Serve,
     fingerprinted: ServedTree,
 ) -> None:
     application, url = serve(fingerprinted), fingerprinted.url("css/styles.css")
@@ -80,18 +115,18 @@ def test_a_fingerprinted_path_is_immutable_with_a_strong_tag_for_each_representa
     assert plain.body == brotli.decompress(coded.body) == gzip.decompress(zipped.body) == STYLES
 
 
-def test_a_fingerprinted_path_of_a_retained_release_is_immutable(built: BuiltTree) -> None:
+def test_a_fingerprinted_path_of_a_retained_release_is_immutable(serve: Serve, built: BuiltTree) -> None:
     old = built.names["ten.txt"]
     built.add("ten.txt", b"9876543210")
     releases = [Release(id="old", created=1_600_000_000, changed={"ten.txt": old})]
     replace(built.manifest(), releases=releases).write(os.path.join(built.root, "staticfiles.json"))
-    application = HashServe(wrapped_application, built.root)
+    application = serve(built)
     for path, body in ((old, TEN), (built.names["ten.txt"], b"9876543210")):
         reply = request(application, f"/static/{path}")
         assert (reply.status, reply["Cache-Control"], reply.body) == (200, IMMUTABLE, body)
 
 
-def test_an_unhashed_name_has_a_short_lifetime_and_validators(tree: ServedTree) -> None:
+def test_an_unhashed_name_has_a_short_lifetime_and_validators(serve: Serve, tree: ServedTree) -> None:
     reply = request(serve(tree), "/static/ten.txt")
     assert (reply.status, reply.body) == (200, TEN)
     assert reply["Cache-Control"] == "public, max-age=60"
@@ -100,7 +135,7 @@ def test_an_unhashed_name_has_a_short_lifetime_and_validators(tree: ServedTree) 
     assert request(serve(tree, max_age=7), "/static/ten.txt")["Cache-Control"] == "public, max-age=7"
 
 
-def test_an_unhashed_name_is_always_the_bytes_on_disk_now(tree: ServedTree) -> None:
+def test_an_unhashed_name_is_always_the_bytes_on_disk_now(serve: Serve, tree: ServedTree) -> None:
     application = serve(tree)
     location = put(tree.root, "ten.txt", b"first")
     first = request(application, "/static/ten.txt")
@@ -118,12 +153,14 @@ def test_an_unhashed_name_is_always_the_bytes_on_disk_now(tree: ServedTree) -> N
 UNKNOWN = "/static/css/styles.0123456789ab.css"
 
 
-def test_an_unknown_fingerprint_is_a_404_that_no_cache_stores(tree: ServedTree) -> None:
+def test_an_unknown_fingerprint_is_a_404_that_no_cache_stores(serve: Serve, tree: ServedTree) -> None:
     reply = request(serve(tree), UNKNOWN)
     assert (reply.status, reply["Cache-Control"]) == (404, "no-store")
 
 
-def test_an_unknown_fingerprint_may_be_redirected_to_todays_name(fingerprinted: ServedTree) -> None:
+def test_an_unknown_fingerprint_may_be_redirected_to_todays_name(
+    serve: Serve, fingerprinted: ServedTree
+) -> None:
     application = serve(fingerprinted, on_unknown="redirect")
     reply = request(application, UNKNOWN, script_name="/app", query="v=1")
     assert (reply.status, reply["Cache-Control"]) == (302, "no-store")
@@ -131,23 +168,30 @@ def test_an_unknown_fingerprint_may_be_redirected_to_todays_name(fingerprinted: 
     assert request(application, "/static/css/none.0123456789ab.css").status == 404
 
 
-def test_an_unknown_fingerprint_may_be_left_to_the_application(tree: ServedTree) -> None:
+def test_an_unknown_fingerprint_may_be_left_to_the_application(serve: Serve, tree: ServedTree) -> None:
     assert is_passed_on(request(serve(tree, on_unknown="pass"), UNKNOWN))
 
 
-def test_an_unknown_fingerprint_under_the_root_prefix_is_the_applications(tree: ServedTree) -> None:
-    application = HashServe(wrapped_application, tree.root, "/")
+def test_an_unknown_fingerprint_under_the_root_prefix_is_the_applications(
+    serve: Serve, tree: ServedTree
+) -> None:
+    application = serve(tree, "/")
     assert is_passed_on(request(application, "/css/styles.0123456789ab.css"))
 
 
-def test_nothing_there_is_passed_on_or_a_404_where_the_prefix_is_owned(tree: ServedTree) -> None:
+def test_nothing_there_is_passed_on_or_a_404_where_the_prefix_is_owned(
+    serve: Serve, tree: ServedTree
+) -> None:
     assert is_passed_on(request(serve(tree), "/static/nothing.txt"))
     owned = request(serve(tree, on_missing="404"), "/static/nothing.txt")
     assert (owned.status, owned["Cache-Control"]) == (404, "no-store")
 
 
 @pytest.mark.parametrize("path", ["/", "", "/page", "/static", "/statics/ten.txt", "/a/static/ten.txt", "/é"])
-def test_what_is_not_under_the_prefix_reaches_the_application_untouched(tree: ServedTree, path: str) -> None:
+def test_what_is_not_under_the_prefix_reaches_the_wrapped_application_untouched(
+    tree: ServedTree, path: str
+) -> None:
+    # Django hands on a request of its own: test_django_middleware has that row.
     body = [b"x"]
     seen: list[tuple[object, object]] = []
 
@@ -203,7 +247,7 @@ def test_what_is_not_under_the_prefix_reaches_the_application_untouched(tree: Se
         "x" * 300 + ".0123456789ab.css",
     ],
 )
-def test_never_served(tree: ServedTree, path: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_never_served(serve: Serve, tree: ServedTree, path: str, caplog: pytest.LogCaptureFixture) -> None:
     root, outside = tree.root, os.path.dirname(tree.root)
     secret = put(outside, "secret.txt", b"secret")
     for hidden in (".secret", ".git/config", "css/.hidden.css"):
@@ -226,18 +270,18 @@ def test_never_served(tree: ServedTree, path: str, caplog: pytest.LogCaptureFixt
         assert request(serve(tree, on_missing="404"), f"/static/{path}").status == 404
 
 
-def test_a_link_that_leaves_the_root_is_served_where_that_is_allowed(tree: ServedTree) -> None:
+def test_a_link_that_leaves_the_root_is_served_where_that_is_allowed(serve: Serve, tree: ServedTree) -> None:
     secret = put(os.path.dirname(tree.root), "shared.txt", b"shared")
     os.symlink(secret, os.path.join(tree.root, "link.txt"))
     assert request(serve(tree, follow_symlinks=True), "/static/link.txt").body == b"shared"
 
 
-def test_well_known_is_served(tree: ServedTree) -> None:
+def test_well_known_is_served(serve: Serve, tree: ServedTree) -> None:
     put(tree.root, ".well-known/security.txt", b"Contact: x")
     assert request(serve(tree), "/static/.well-known/security.txt").body == b"Contact: x"
 
 
-def test_a_variant_without_its_source_is_a_file_like_any_other(tree: ServedTree) -> None:
+def test_a_variant_without_its_source_is_a_file_like_any_other(serve: Serve, tree: ServedTree) -> None:
     put(tree.root, "archive.tar.gz", b"bytes")
     assert request(serve(tree), "/static/archive.tar.gz").body == b"bytes"
 
@@ -254,7 +298,9 @@ STATUSES: dict[int, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("status", [*STATUSES, 404, 405, 204])
-def test_cors_and_nosniff_are_on_every_status_and_can_be_turned_off(tree: ServedTree, status: int) -> None:
+def test_cors_and_nosniff_are_on_every_status_and_can_be_turned_off(
+    serve: Serve, tree: ServedTree, status: int
+) -> None:
     path = UNKNOWN if status == 404 else tree.url("css/styles.css")
     method = {405: "PUT", 204: "OPTIONS"}.get(status, "GET")
     fields = STATUSES.get(status, {})
@@ -272,7 +318,7 @@ def test_cors_and_nosniff_are_on_every_status_and_can_be_turned_off(tree: Served
 @pytest.mark.parametrize("status", [200, 206, 304, 416])
 @pytest.mark.parametrize("accept_encoding", [None, "br", "gzip", "unheard-of"])
 def test_vary_is_on_every_representation_and_on_304_and_416(
-    tree: ServedTree, status: int, accept_encoding: str | None
+    serve: Serve, tree: ServedTree, status: int, accept_encoding: str | None
 ) -> None:
     fields = STATUSES[status] | ({} if accept_encoding is None else {"accept_encoding": accept_encoding})
     reply = request(serve(tree), tree.url("css/styles.css"), **fields)
@@ -280,7 +326,7 @@ def test_vary_is_on_every_representation_and_on_304_and_416(
     assert "Vary" not in request(serve(tree), tree.url("ten.txt"), **fields)
 
 
-def test_a_hooks_own_vary_is_kept_and_merged(tree: ServedTree) -> None:
+def test_a_hooks_own_vary_is_kept_and_merged(serve: Serve, tree: ServedTree) -> None:
     def add(fields: HeaderFields, path: str, url: str) -> None:
         fields["Vary"] = "Origin"
 
@@ -292,7 +338,7 @@ def test_a_hooks_own_vary_is_kept_and_merged(tree: ServedTree) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 405, 412, 416])
-def test_errors_of_ours_carry_a_type_and_a_length(tree: ServedTree, status: int) -> None:
+def test_errors_of_ours_carry_a_type_and_a_length(serve: Serve, tree: ServedTree, status: int) -> None:
     path = UNKNOWN if status == 404 else tree.url("ten.txt")
     method = "DELETE" if status == 405 else "GET"
     reply = request(serve(tree), path, method=method, **STATUSES.get(status, {}))
@@ -316,7 +362,7 @@ def test_errors_of_ours_carry_a_type_and_a_length(tree: ServedTree, status: int)
 )
 @pytest.mark.parametrize("name", ["ten.txt", "css/styles.css", "empty.txt", "unknown", "index", "redirect"])
 def test_head_has_exactly_gets_fields_and_no_body(
-    tree: ServedTree, name: str, fields: dict[str, str]
+    serve: Serve, tree: ServedTree, name: str, fields: dict[str, str]
 ) -> None:
     put(tree.root, "folder/index.html", b"<p>")
     application = serve(tree, index_file=True)
@@ -327,13 +373,13 @@ def test_head_has_exactly_gets_fields_and_no_body(
     assert (headed.status, headed.headers, headed.body) == (got.status, got.headers, b"")
 
 
-def test_options_is_204_with_allow(tree: ServedTree) -> None:
+def test_options_is_204_with_allow(serve: Serve, tree: ServedTree) -> None:
     reply = request(serve(tree), tree.url("ten.txt"), method="OPTIONS")
     assert (reply.status, reply["Allow"], reply.body) == (204, "GET, HEAD, OPTIONS", b"")
     assert "Access-Control-Allow-Methods" not in reply
 
 
-def test_a_preflight_is_granted(tree: ServedTree) -> None:
+def test_a_preflight_is_granted(serve: Serve, tree: ServedTree) -> None:
     asked = {"origin": "https://example.org", "access_control_request_method": "GET"}
     path = tree.url("ten.txt")
     reply = request(serve(tree), path, method="OPTIONS", access_control_request_headers="X-A, range", **asked)
@@ -348,7 +394,7 @@ def test_a_preflight_is_granted(tree: ServedTree) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "get", "GETS"])
-def test_any_other_method_is_405_with_allow(tree: ServedTree, method: str) -> None:
+def test_any_other_method_is_405_with_allow(serve: Serve, tree: ServedTree, method: str) -> None:
     reply = request(serve(tree), tree.url("ten.txt"), method=method)
     assert (reply.status, reply["Allow"]) == (405, "GET, HEAD, OPTIONS")
     assert "no-store" in reply["Cache-Control"]
@@ -391,7 +437,7 @@ NEGOTIATION = [
 
 
 @pytest.mark.parametrize(("accept_encoding", "coding"), NEGOTIATION)
-def test_negotiation(tree: ServedTree, accept_encoding: str | None, coding: str | None) -> None:
+def test_negotiation(serve: Serve, tree: ServedTree, accept_encoding: str | None, coding: str | None) -> None:
     fields = {} if accept_encoding is None else {"accept_encoding": accept_encoding}
     application = serve(tree)
     for _ in range(2):  # the second time from memory
@@ -407,7 +453,7 @@ def test_negotiation(tree: ServedTree, accept_encoding: str | None, coding: str 
         assert reply["Content-Type"] == "text/css; charset=utf-8"
 
 
-def test_a_variant_older_than_its_source_is_not_used(live: ServedTree) -> None:
+def test_a_variant_older_than_its_source_is_not_used(serve: Serve, live: ServedTree) -> None:
     put(live.root, "css/styles.css", STYLES, age=0)
     reply = request(serve(live), "/static/css/styles.css", accept_encoding="gzip, br")
     assert "Content-Encoding" not in reply
@@ -417,7 +463,7 @@ def test_a_variant_older_than_its_source_is_not_used(live: ServedTree) -> None:
 # Validators
 
 
-def test_the_tag_is_of_the_content_alone(tree: ServedTree, tmp_path: Any) -> None:
+def test_the_tag_is_of_the_content_alone(serve: Serve, tree: ServedTree, tmp_path: Any) -> None:
     copied = copy_tree(tree, str(tmp_path / "elsewhere"))
     for folder, _, names in os.walk(copied.root):
         for name in names:
@@ -431,20 +477,20 @@ def test_the_tag_is_of_the_content_alone(tree: ServedTree, tmp_path: Any) -> Non
 
 @pytest.mark.parametrize(("moment", "is_sent"), [(0, False), (315_532_800, False), (1_000_000_000, True)])
 def test_last_modified_is_sent_only_where_it_means_something(
-    live: ServedTree, moment: int, is_sent: bool
+    serve: Serve, live: ServedTree, moment: int, is_sent: bool
 ) -> None:
     os.utime(live.location("ten.txt"), (moment, moment))
-    reply = get_ten(live)
+    reply = get_ten(serve, live)
     assert reply.all("Last-Modified") == ([formatdate(moment, usegmt=True)] if is_sent else [])
 
 
 @pytest.mark.parametrize("moment", [4_000_000_000, 300_000_000_000])
-def test_last_modified_never_lies_ahead(live: ServedTree, moment: int) -> None:
+def test_last_modified_never_lies_ahead(serve: Serve, live: ServedTree, moment: int) -> None:
     try:
         os.utime(live.location("ten.txt"), (moment, moment))
     except OverflowError:  # pragma: no cover  # a file system with small times
         pytest.skip("the file system has no such time")
-    reply = get_ten(live)
+    reply = get_ten(serve, live)
     assert (reply.status, reply.all("Last-Modified")) == (200, [])
 
 
@@ -492,7 +538,7 @@ def filled(fields: dict[str, str], reply: Reply) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("fields", "status"), PRECONDITIONS)
-def test_preconditions_by_tag(tree: ServedTree, fields: dict[str, str], status: int) -> None:
+def test_preconditions_by_tag(serve: Serve, tree: ServedTree, fields: dict[str, str], status: int) -> None:
     application, path = serve(tree), tree.url("ten.txt")
     first = request(application, path)
     for method in ("GET", "HEAD", "GET"):
@@ -506,7 +552,7 @@ def test_preconditions_by_tag(tree: ServedTree, fields: dict[str, str], status: 
 
 @pytest.mark.parametrize(("fields", "status"), PRECONDITIONS)
 def test_preconditions_of_a_first_request_leave_nothing_wrong_behind(
-    tree: ServedTree, fields: dict[str, str], status: int
+    serve: Serve, tree: ServedTree, fields: dict[str, str], status: int
 ) -> None:
     first = request(serve(tree), tree.url("ten.txt"))
     application = serve(tree)
@@ -516,14 +562,14 @@ def test_preconditions_of_a_first_request_leave_nothing_wrong_behind(
 
 
 @pytest.mark.parametrize(("fields", "status"), DATED)
-def test_preconditions_by_date(live: ServedTree, fields: dict[str, str], status: int) -> None:
+def test_preconditions_by_date(serve: Serve, live: ServedTree, fields: dict[str, str], status: int) -> None:
     application, path = serve(live), live.url("ten.txt")
     first = request(application, path)
     for method in ("GET", "HEAD"):
         assert request(application, path, method=method, **filled(fields, first)).status == status
 
 
-def test_the_tag_of_any_representation_counts_for_if_none_match(tree: ServedTree) -> None:
+def test_the_tag_of_any_representation_counts_for_if_none_match(serve: Serve, tree: ServedTree) -> None:
     application, path = serve(tree), tree.url("css/styles.css")
     zipped = request(application, path, accept_encoding="gzip")
     for accept_encoding in ("br, gzip", "br, x-gzip;q=0.1", "*"):
@@ -534,7 +580,7 @@ def test_the_tag_of_any_representation_counts_for_if_none_match(tree: ServedTree
 
 @pytest.mark.parametrize("accept_encoding", ["", "identity", "br, gzip;q=0"])
 def test_the_tag_of_a_coding_that_is_not_accepted_does_not_count(
-    tree: ServedTree, accept_encoding: str
+    serve: Serve, tree: ServedTree, accept_encoding: str
 ) -> None:
     application, path = serve(tree), tree.url("css/styles.css")
     zipped = request(application, path, accept_encoding="gzip")
@@ -574,8 +620,8 @@ RANGES: list[tuple[str, int, str]] = [
 
 
 @pytest.mark.parametrize(("value", "status", "content_range"), RANGES)
-def test_ranges(tree: ServedTree, value: str, status: int, content_range: str) -> None:
-    reply = get_ten(tree, range=value)
+def test_ranges(serve: Serve, tree: ServedTree, value: str, status: int, content_range: str) -> None:
+    reply = get_ten(serve, tree, range=value)
     assert reply.status == status
     assert reply["Accept-Ranges"] == "bytes"
     assert int(reply["Content-Length"]) == len(reply.body)
@@ -589,14 +635,14 @@ def test_ranges(tree: ServedTree, value: str, status: int, content_range: str) -
         assert reply.body == TEN[start : end + 1]
 
 
-def test_a_head_ignores_range(tree: ServedTree) -> None:
+def test_a_head_ignores_range(serve: Serve, tree: ServedTree) -> None:
     reply = request(serve(tree), tree.url("ten.txt"), method="HEAD", range="bytes=0-4")
     assert (reply.status, reply["Content-Length"], reply.body) == (200, "10", b"")
     assert "Content-Range" not in reply
 
 
-def test_several_ranges_are_multipart(tree: ServedTree) -> None:
-    reply = get_ten(tree, range="bytes=0-1, -2")
+def test_several_ranges_are_multipart(serve: Serve, tree: ServedTree) -> None:
+    reply = get_ten(serve, tree, range="bytes=0-1, -2")
     boundary = reply["Content-Type"].removeprefix("multipart/byteranges; boundary=")
     parts = reply.body.split(b"\r\n--" + boundary.encode())
     assert reply.status == 206
@@ -608,7 +654,7 @@ def test_several_ranges_are_multipart(tree: ServedTree) -> None:
         assert (head.decode(), body) == (fields, content)
 
 
-def test_a_range_is_of_the_selected_representation(tree: ServedTree) -> None:
+def test_a_range_is_of_the_selected_representation(serve: Serve, tree: ServedTree) -> None:
     application, path = serve(tree), tree.url("css/styles.css")
     whole = request(application, path, accept_encoding="gzip")
     part = request(application, path, accept_encoding="gzip", range="bytes=1-4")
@@ -630,18 +676,20 @@ def test_a_range_is_of_the_selected_representation(tree: ServedTree) -> None:
         ("", 200),
     ],
 )
-def test_if_range(tree: ServedTree, if_range: str, status: int) -> None:
-    fields = filled({"if_range": if_range}, get_ten(tree))
-    reply = get_ten(tree, range="bytes=5-9", **fields)
+def test_if_range(serve: Serve, tree: ServedTree, if_range: str, status: int) -> None:
+    fields = filled({"if_range": if_range}, get_ten(serve, tree))
+    reply = get_ten(serve, tree, range="bytes=5-9", **fields)
     assert (reply.status, reply.body) == (status, TEN[5:] if status == 206 else TEN)
-    assert get_ten(tree, **fields).status == 200
+    assert get_ten(serve, tree, **fields).status == 200
 
 
-def test_if_range_by_the_exact_date(live: ServedTree) -> None:
-    assert get_ten(live, range="bytes=5-9", if_range=get_ten(live)["Last-Modified"]).status == 206
+def test_if_range_by_the_exact_date(serve: Serve, live: ServedTree) -> None:
+    assert (
+        get_ten(serve, live, range="bytes=5-9", if_range=get_ten(serve, live)["Last-Modified"]).status == 206
+    )
 
 
-def test_a_range_of_an_empty_file_is_ignored(tree: ServedTree) -> None:
+def test_a_range_of_an_empty_file_is_ignored(serve: Serve, tree: ServedTree) -> None:
     reply = request(serve(tree), tree.url("empty.txt"), range="bytes=0-0")
     assert (reply.status, reply["Content-Length"], reply.body) == (200, "0", b"")
 
@@ -649,7 +697,7 @@ def test_a_range_of_an_empty_file_is_ignored(tree: ServedTree) -> None:
 # The rest of the right answers
 
 
-def test_gzip_and_identity_of_one_url_have_different_strong_tags(tree: ServedTree) -> None:
+def test_gzip_and_identity_of_one_url_have_different_strong_tags(serve: Serve, tree: ServedTree) -> None:
     client = TestApp(validator(serve(tree)))
     plain = client.get(tree.url("css/styles.css"), headers={"Accept-Encoding": "identity"})
     zipped = client.get(tree.url("css/styles.css"), headers={"Accept-Encoding": "gzip"})
@@ -658,7 +706,7 @@ def test_gzip_and_identity_of_one_url_have_different_strong_tags(tree: ServedTre
     assert not zipped.headers["ETag"].startswith("W/")
 
 
-def test_the_same_size_and_time_with_new_content_is_seen(live: ServedTree) -> None:
+def test_the_same_size_and_time_with_new_content_is_seen(serve: Serve, live: ServedTree) -> None:
     application = serve(live)
     first = request(application, "/static/ten.txt")
     status = os.stat(live.location("ten.txt"))
@@ -669,7 +717,7 @@ def test_the_same_size_and_time_with_new_content_is_seen(live: ServedTree) -> No
     assert second["ETag"] != first["ETag"]
 
 
-def test_a_live_file_that_shrank_has_its_new_length(live: ServedTree) -> None:
+def test_a_live_file_that_shrank_has_its_new_length(serve: Serve, live: ServedTree) -> None:
     application = serve(live)
     request(application, "/static/ten.txt")
     os.truncate(live.location("ten.txt"), 4)
@@ -679,7 +727,7 @@ def test_a_live_file_that_shrank_has_its_new_length(live: ServedTree) -> None:
 
 @pytest.mark.parametrize("is_known", [False, True])
 def test_a_fingerprinted_file_that_shrank_never_has_a_wrong_length(
-    fingerprinted: ServedTree, is_known: bool
+    serve: Serve, fingerprinted: ServedTree, is_known: bool
 ) -> None:
     application = serve(fingerprinted, body_budget=0)
     if is_known:
@@ -694,7 +742,7 @@ def test_a_fingerprinted_file_that_shrank_never_has_a_wrong_length(
 
 @pytest.mark.parametrize("budget", [0, 1 << 20])
 def test_a_fingerprinted_file_that_was_deleted_is_a_404_that_no_cache_stores(
-    fingerprinted: ServedTree, budget: int
+    serve: Serve, fingerprinted: ServedTree, budget: int
 ) -> None:
     application = serve(fingerprinted, body_budget=budget)
     os.unlink(fingerprinted.location("ten.txt"))
@@ -703,7 +751,7 @@ def test_a_fingerprinted_file_that_was_deleted_is_a_404_that_no_cache_stores(
         assert (reply.status, reply["Cache-Control"]) == (404, "no-store")
 
 
-def test_a_live_file_that_was_deleted_is_the_applications(live: ServedTree) -> None:
+def test_a_live_file_that_was_deleted_is_the_applications(serve: Serve, live: ServedTree) -> None:
     application = serve(live)
     assert request(application, "/static/ten.txt").body == TEN
     os.unlink(live.location("ten.txt"))
@@ -711,7 +759,7 @@ def test_a_live_file_that_was_deleted_is_the_applications(live: ServedTree) -> N
     assert request(serve(live, on_missing="404"), "/static/ten.txt")["Cache-Control"] == "no-store"
 
 
-def test_post_to_an_index_url_is_405_and_no_redirect(tree: ServedTree) -> None:
+def test_post_to_an_index_url_is_405_and_no_redirect(serve: Serve, tree: ServedTree) -> None:
     put(tree.root, "folder/index.html", b"<p>")
     application = serve(tree, index_file=True)
     for path in ("/static/folder", "/static/folder/", "/static/folder/index.html"):
@@ -719,7 +767,7 @@ def test_post_to_an_index_url_is_405_and_no_redirect(tree: ServedTree) -> None:
         assert request(application, path, method="OPTIONS").status == 204
 
 
-def test_an_index_redirect_keeps_the_query_string(tree: ServedTree) -> None:
+def test_an_index_redirect_keeps_the_query_string(serve: Serve, tree: ServedTree) -> None:
     put(tree.root, "folder/index.html", b"<p>")
     application = serve(tree, index_file=True)
     for path, location in (
@@ -730,12 +778,12 @@ def test_an_index_redirect_keeps_the_query_string(tree: ServedTree) -> None:
         assert (reply.status, reply["Location"]) == (302, location)
 
 
-def test_a_broken_link_at_start_is_served_around(tree: ServedTree) -> None:
+def test_a_broken_link_at_start_is_served_around(serve: Serve, tree: ServedTree) -> None:
     os.symlink("nowhere", os.path.join(tree.root, "aaa"))
-    assert get_ten(tree).body == TEN
+    assert get_ten(serve, tree).body == TEN
 
 
-def test_non_ascii_names_are_served(tree: ServedTree) -> None:
+def test_non_ascii_names_are_served(serve: Serve, tree: ServedTree) -> None:
     reply = request(serve(tree), tree.url("tëxt/é.txt"))
     assert (reply.status, reply.body) == (200, POEM)
     encoded = HashServe(wrapped_application, tree.root, "/static/").url("tëxt/é.txt")

@@ -15,6 +15,7 @@ from hashserve.errors import (
     BuildError,
     HashserveError,
     ManifestError,
+    PublishError,
     SettingError,
     SourceError,
     TruncatedFileError,
@@ -61,6 +62,12 @@ ERRORS = [
     ),
     (BuildError("out", "is not empty"), "out: is not empty", {"remedy": ""}, HashserveError),
     (SourceError("a.css", "is gone"), "a.css: is gone", {"path": "a.css"}, BuildError),
+    (
+        PublishError("CACHES['default']", "cannot be written", "publish again"),
+        "CACHES['default']: cannot be written; publish again",
+        {"path": "CACHES['default']", "problem": "cannot be written", "remedy": "publish again"},
+        BuildError,
+    ),
     (
         TruncatedFileError("a.css", 5),
         "a.css: ended 5 bytes early while it was being sent",

@@ -19,10 +19,12 @@ import pytest
 
 from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.build import BuildSettings, build, scan
+from hashserve.build.check import check
 from hashserve.build.output import Output
 from hashserve.build.source import SourceFile
+from hashserve.paths import is_servable
 from tests.building import command, contents, manifest_of, put, run, snapshot, temporaries, wrong_files
-from tests.client import request, wrapped_application
+from tests.client import APPLICATION_BODY, request, wrapped_application
 from tests.parts import missing
 
 NOBODY = 65534
@@ -285,6 +287,19 @@ def test_an_empty_source_is_named(tmp_path: Path, out: Path) -> None:
         build(tmp_path / "source", out)
 
 
+@pytest.mark.parametrize("name", ["empty", "missing", "source"])
+def test_a_source_that_cannot_be_built_leaves_no_trace(source: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    sources = [tmp_path / "missing", source] if name == "source" else [tmp_path / name]
+    for out in (tmp_path / "none", tmp_path / "some"):
+        if out.name == "some":
+            out.mkdir()
+        with pytest.raises(SourceError):
+            build(sources, out)
+    assert not (tmp_path / "none").exists()
+    assert list((tmp_path / "some").iterdir()) == []
+
+
 def test_a_source_that_may_not_be_read_is_named(common: Path) -> None:
     put(common / "source", "secret.txt", TEXT).chmod(0)
     told = run_as_nobody("build", common / "source", "--out", common / "out")
@@ -363,10 +378,28 @@ def test_folders_whose_names_are_not_utf_8_do_no_harm_above_the_source(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["back\\slash.txt", "line\nbreak.txt", "back\\slash/a.txt"])
-def test_a_name_that_no_url_can_have_is_refused(source: Path, out: Path, name: str) -> None:
+def test_a_name_that_no_manifest_can_hold_is_left_out_and_reported(
+    source: Path, out: Path, name: str
+) -> None:
     put(source, name, TEXT)
-    with pytest.raises(SourceError, match="backslash or a line break"):
-        build(source, out)
+    [finding] = build(source, out).warnings
+    assert (finding.kind, finding.path) == ("skipped", str(source / name.partition("/")[0]))
+    assert "which no server answers for" in finding.message
+    assert manifest_of(out).paths.keys() == {"css/app.css", "img/dot.svg", "a.txt"}
+
+
+@pytest.mark.parametrize("name", ["c:x.txt", "a%2Fb.txt", "a%5cb.txt", "C:/a.txt"])
+def test_a_name_that_no_server_answers_for_is_reported_by_the_rule_of_the_check(
+    source: Path, out: Path, name: str
+) -> None:
+    put(source, name, TEXT)
+    assert [(item.kind, item.path) for item in build(source, out).warnings] == [
+        ("never-served", str(source / name))
+    ]
+    assert not is_servable(name)
+    assert "never-served" in {item.rule for item in check(out).findings}
+    reply = request(HashServe(wrapped_application, root=out), f"/static/{name}".replace("%", "%25"))
+    assert reply.body == APPLICATION_BODY
 
 
 def test_a_name_too_long_to_be_fingerprinted_is_named_before_anything_is_written(
@@ -509,22 +542,6 @@ def test_a_copy_under_the_fingerprinted_name_is_no_matter(source: Path, out: Pat
     build(source, out)
     assert (out / path).read_bytes() == TEXT
     assert not wrong_files(out)
-
-
-@pytest.mark.parametrize(("first", "second"), [("thing", "thing/a.txt"), ("thing/a.txt", "thing")])
-def test_a_file_where_the_last_release_had_a_folder_is_named(
-    source: Path, out: Path, first: str, second: str
-) -> None:
-    put(source, first, TEXT)
-    build(source, out)
-    before = published(out)
-    (source / first).unlink()
-    if first.startswith("thing/"):
-        (source / "thing").rmdir()
-    put(source, second, TEXT)
-    with pytest.raises(BuildError, match=r"a release had a folder where another has a file: remove that"):
-        build(source, out)
-    assert_untouched(out, before)
 
 
 # Signals

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hashserve import BuildError, ManifestError
+from hashserve import BuildError, ManifestError, SettingError
 from hashserve.build import BuildSettings, build
 from hashserve.build.fingerprinted import already_fingerprinted
 from tests.building import manifest_of, put, wrong_files
@@ -64,3 +64,67 @@ def test_content_that_changed_under_a_kept_name_is_reported(source: Path, tmp_pa
     put(source, "assets/app-DiwrgTda.js", CHUNK)
     with pytest.raises(BuildError, match="strict is set"):
         build(source, out, BuildSettings(strict=True))
+
+
+# Manifests that are named
+
+HASHED = "js/main.0123456789abcdef0123.js"
+PLAIN = {"main.js": HASHED, "index.html": "index.html"}
+
+
+def webpack_source(tmp_path: Path, manifest: dict[str, str], *, below: str = "") -> Path:
+    """Make what webpack leaves, its manifest in the folder that it wrote to."""
+    source = tmp_path / "webpack"
+    put(source, below + HASHED, CHUNK)
+    put(source, f"{below}manifest.json", json.dumps(manifest).encode())
+    return source
+
+
+def test_a_plain_manifest_counts_where_it_is_named(tmp_path: Path) -> None:
+    source = webpack_source(tmp_path, PLAIN)
+    build(source, tmp_path / "out")
+    assert HASHED not in manifest_of(tmp_path / "out").files
+    build(source, tmp_path / "out", BuildSettings(bundler_manifests=[str(source / "manifest.json")]))
+    assert manifest_of(tmp_path / "out").paths["main.js"] == HASHED
+    assert not wrong_files(tmp_path / "out")
+
+
+def test_a_named_manifest_in_a_folder_of_a_source_speaks_of_that_folder(tmp_path: Path) -> None:
+    source = webpack_source(tmp_path, PLAIN, below="dist/")
+    named = str(source / "dist/manifest.json")
+    assert already_fingerprinted([str(source)], [f"dist/{HASHED}", HASHED], [], [named]) == {
+        f"dist/{HASHED}": "dist/main.js"
+    }
+
+
+def test_a_named_manifest_elsewhere_speaks_of_the_first_source_that_has_its_files(tmp_path: Path) -> None:
+    named = put(tmp_path, "manifest.json", json.dumps({"main.js": f"/static/{HASHED}"}).encode())
+    other, source = tmp_path / "other", webpack_source(tmp_path, {})
+    put(other, "a.txt", b"a")
+    found = already_fingerprinted([str(other), str(source)], ["a.txt", HASHED], [], [str(named)])
+    assert found == {HASHED: "main.js"}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "problem"),
+    [
+        (None, "cannot be read: No such file or directory; name the manifest that the bundler wrote"),
+        ({"main.js": "js/gone.0123456789abcdef0123.js"}, "lists no fingerprinted file that is in the source"),
+        ({"main.js": "js/main.js"}, "lists no fingerprinted file that is in the source"),
+    ],
+)
+def test_a_named_manifest_that_helps_nothing_is_a_mistake(
+    tmp_path: Path, manifest: dict[str, str] | None, problem: str
+) -> None:
+    source = webpack_source(tmp_path, manifest or {})
+    named = str(source / "manifest.json") if manifest else str(source / "none.json")
+    with pytest.raises(SettingError, match=problem):
+        build(source, tmp_path / "out", BuildSettings(bundler_manifests=[named]))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_named_manifest_that_is_none_says_what_is_expected(tmp_path: Path) -> None:
+    source = webpack_source(tmp_path, PLAIN)
+    named = put(source, "package.json", b'{"private": true}')
+    with pytest.raises(ManifestError, match="is no manifest known here; expected"):
+        build(source, tmp_path / "out", BuildSettings(bundler_manifests=[str(named)]))

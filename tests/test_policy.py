@@ -6,7 +6,8 @@ from wsgiref.headers import Headers as HeaderFields
 import pytest
 
 from hashserve.media_types import MediaTypes
-from hashserve.serve.policy import FOREVER, IMMUTABLE, HeadersHook, Policy
+from hashserve.serve.messages import Headers
+from hashserve.serve.policy import FOREVER, IMMUTABLE, HeadersHook, Policy, with_expires
 
 PATH, URL = "/srv/static/css/app.css", "/static/css/app.css"
 COMMON = [("Access-Control-Allow-Origin", "*"), ("X-Content-Type-Options", "nosniff")]
@@ -150,3 +151,32 @@ def test_a_field_that_http_forbids_is_left_out_and_told_of(
 def test_a_field_that_http_allows_is_kept(value: str) -> None:
     fields = fields_with(lambda headers, path, url: headers.__setitem__("X-Any", value))
     assert fields == [*LIVE, ("X-Any", value)]
+
+
+def test_what_is_to_be_asked_for_each_time_is_never_immutable() -> None:
+    policy = Policy(revalidates=True, max_age=60, is_immutable=lambda path, url: True)
+    for immutable in (True, False):
+        fields = dict(policy.fields("/x/app.css", "/app.css", immutable=immutable))
+        assert fields["Cache-Control"] == "no-cache"
+
+
+EXPIRES: list[tuple[Headers, str | None]] = [
+    ([("Cache-Control", "public, max-age=60")], "Thu, 01 Jan 1970 00:01:00 GMT"),
+    ([("cache-control", "MAX-AGE=60, public")], "Thu, 01 Jan 1970 00:01:00 GMT"),
+    ([("Cache-Control", "max-age=0")], "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ([("Cache-Control", "s-max-age=60")], None),
+    ([("Cache-Control", "max-age=9999999999")], None),
+    ([("Cache-Control", "no-store")], None),
+    ([("ETag", "max-age=60")], None),
+    ([], None),
+]
+
+
+@pytest.mark.parametrize(("headers", "expires"), EXPIRES)
+def test_expires_says_what_max_age_says(headers: Headers, expires: str | None) -> None:
+    assert dict(with_expires(headers, 0)).get("Expires") == expires
+
+
+def test_a_hooks_own_expires_stays() -> None:
+    headers = [("Cache-Control", "max-age=60"), ("expires", "0")]
+    assert with_expires(headers, 0) == headers

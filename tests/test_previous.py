@@ -561,14 +561,14 @@ def test_what_a_release_lost_is_lost_without_a_place_to_bring_it_from(source: Pa
     assert old not in manifest_of(out).files
 
 
-def test_a_disk_that_cannot_take_what_is_brought_over_fails_the_build(
+def test_an_output_that_cannot_take_what_is_brought_over_fails_the_build(
     source: Path, first: Path, out: Path
 ) -> None:
     change(source)
     build(source, out)
     shutil.rmtree(out / "css")
     (out / "css").symlink_to("/dev/null")
-    with pytest.raises(BuildError, match="cannot be written"):
+    with pytest.raises(BuildError, match="css: is where the new release has 'css', and no build made it"):
         build(source, out, BuildSettings(previous=str(first)))
 
 

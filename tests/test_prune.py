@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from hashserve import BuildError, SettingError
 from hashserve.build import BuildSettings, build, prune
+from hashserve.build.output import Output
 from tests.building import contents, manifest_of, put, snapshot, wrong_files
 
 TEXT = b"a text that is long enough to be worth compressing\n" * 20
@@ -67,6 +69,20 @@ def test_a_dry_run_says_the_same_and_removes_nothing(out: Path) -> None:
     done = prune(out, keep=1)
     assert (told.dry_run, done.dry_run) == (True, False)
     assert (told.releases, told.files) == (done.releases, done.files)
+
+
+def test_a_dry_run_makes_nothing_and_needs_no_lock(out: Path) -> None:
+    told = prune(out, keep=1, dry_run=True)
+    with Output(str(out)):
+        assert prune(out, keep=1, dry_run=True) == told
+    shutil.rmtree(out / ".hashserve")
+    before = snapshot(out)
+    out.chmod(0o555)
+    without_memory = prune(out, keep=1, dry_run=True)
+    out.chmod(0o755)
+    assert not (out / ".hashserve").exists()
+    assert snapshot(out) == before
+    assert set(without_memory.files) < set(told.files), "only names that prove themselves"
 
 
 def test_what_no_build_made_stays(out: Path) -> None:

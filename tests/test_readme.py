@@ -44,11 +44,14 @@ def every_block() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with ``assets/`` in it, as the README supposes, which is the current one."""
+    """A folder with ``assets/`` in it, and a bundler's ``dist/``, as the pages suppose: the current one."""
     (tmp_path / "assets/css").mkdir(parents=True)
     (tmp_path / "assets/img").mkdir()
     (tmp_path / "assets/css/app.css").write_bytes(CSS)
     (tmp_path / "assets/img/dot.svg").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist/main.0123456789abcdef0123.js").write_bytes(b"main()\n")
+    (tmp_path / "dist/manifest.json").write_text('{"main.js": "main.0123456789abcdef0123.js"}')
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path

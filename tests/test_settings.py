@@ -27,6 +27,8 @@ from hashserve.build import BuildSettings
         {"keep": 0},
         {"keep_days": -1},
         {"keep_days": float("nan")},
+        {"wait": -1},
+        {"wait": float("nan")},
         {"require_previous": True},
         {"import_map_bare": {"a": "a.js"}},
         {"import_map_bare": {"": "a.js"}, "import_map": "map.json"},

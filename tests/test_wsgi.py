@@ -19,7 +19,7 @@ from whitenoise import WhiteNoise
 from hashserve import HashServe, ManifestError, SettingError, UnknownAssetError
 from hashserve.digests import digest_of, integrity_of
 from hashserve.serve import site as site_module
-from hashserve.wsgi import LONGEST_REMEMBERED
+from hashserve.serve.service import LONGEST_REMEMBERED
 from tests.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.trees import STYLES, TEN, BuiltTree, build_tree, put, put_variants
 
@@ -564,7 +564,7 @@ def test_preload_stays_within_the_budget_and_tells_of_what_is_missing(
 
 
 def remembered(application: HashServe) -> int:
-    return sum(map(len, application._hot.values()))
+    return sum(map(len, application._service.hot.values()))
 
 
 def test_memory_is_bounded_whatever_clients_send(built: BuiltTree) -> None:
@@ -592,7 +592,7 @@ def test_memory_is_bounded_whatever_clients_send(built: BuiltTree) -> None:
             assert remembered(application) <= 500
     assert statuses == {"200", "404"}
     assert 0 < remembered(application) <= 500
-    for memo in application._hot.values():
+    for memo in application._service.hot.values():
         assert all(key is None or len(key) <= LONGEST_REMEMBERED for key in memo)
     site = application._site
     assert len(site.bodies._bodies) <= 10
@@ -619,7 +619,7 @@ def test_bodies_in_memory_are_bounded_together_with_what_refers_to_them(tmp_path
             assert request(application, f"/static/{path}").status == 200
         referred = {
             id(chunk): len(chunk)
-            for memo in application._hot.values()
+            for memo in application._service.hot.values()
             for _, body, _, _ in memo.values()
             for chunk in body
         }
@@ -797,3 +797,11 @@ def test_a_named_manifest_that_is_not_there_yet_is_told_of(
 ) -> None:
     HashServe(wrapped_application, built.root, manifest="later.json")
     assert "there is no manifest later.json" in caplog.text
+
+
+def test_an_expires_field_is_sent_where_it_is_asked_for(built: BuiltTree) -> None:
+    path = f"/static/{built.names['ten.txt']}"
+    application = HashServe(wrapped_application, built.root, expires=True)
+    for asked in (path, path, "/static/ten.txt"):  # the second time from memory
+        assert request(application, asked)["Expires"].endswith("GMT")
+    assert "Expires" not in request(HashServe(wrapped_application, built.root), path)

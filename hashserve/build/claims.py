@@ -5,9 +5,10 @@ Law: no name is two things. What a release promised under a name is never given 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from itertools import accumulate
 
+from hashserve.build.names import folders_of
 from hashserve.build.output import PRIVATE_FOLDER
 from hashserve.build.variants import Published
 from hashserve.codings import CODINGS, IDENTITY
@@ -49,17 +50,23 @@ def claims_of(
         if logical_path not in variants and claims.setdefault(logical_path, own) != own:
             problem = "is the name of a source file, and the fingerprinted name of another"
             raise SourceError(logical_path, problem, "rename it in the source")
-    return {**claims, **variants}
+    claims |= variants
+    for name in sorted(folders_of(claims) & claims.keys()):
+        raise SourceError(name, "is a file in the output, and a folder of others", "rename one in the source")
+    return claims
 
 
-def is_free(record: AssetRecord, claims: Mapping[str, str]) -> bool:
-    """Whether a retained file can have the names that it had: hidden ones nobody can have."""
+def is_free(record: AssetRecord, claims: Mapping[str, str], folders: Container[str] = frozenset()) -> bool:
+    """Whether a retained file can have the names that it had: hidden ones nobody can have.
+
+    ``folders`` are those of the new release, which no file can be in the place of.
+    """
     names = {record.path: claim(record.sha256 or "")}
     names.update(
         (record.path + CODINGS[coding].suffix, claim(record.sha256 or "", coding))
         for coding in record.variants
     )
-    folders = accumulate(record.path.split("/")[:-1], "{}/{}".format)
-    if any(folder == PRIVATE_FOLDER or folder in claims for folder in folders):
+    around = accumulate(record.path.split("/")[:-1], "{}/{}".format)
+    if any(folder == PRIVATE_FOLDER or folder in claims for folder in around):
         return False
-    return all(claims.get(path, own) == own for path, own in names.items())
+    return all(name not in folders and claims.get(name, own) == own for name, own in names.items())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import IO
 
 import brotli
@@ -22,7 +22,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["COMPRESSORS", "DEFAULT_CODINGS", "compress", "is_compressible", "is_worth_keeping"]
+__all__ = ["COMPRESSED", "COMPRESSORS", "DEFAULT_CODINGS", "compress", "is_compressible", "is_worth_keeping"]
 
 DEFAULT_CODINGS = ("br", "gzip")
 
@@ -31,9 +31,8 @@ LEAST_SAVED_SHARE = 0.05
 
 _MORE_COMPRESSED = ("avif", "7z", "zst", "mp3", "m4a", "ogg", "oga", "ogv", "opus", "aac", "flac", "mkv")
 
-_COMPRESSED = frozenset(
-    f".{extension}" for extension in (*WhiteNoiseCompressor.SKIP_COMPRESS_EXTENSIONS, *_MORE_COMPRESSED)
-)
+COMPRESSED = frozenset((*WhiteNoiseCompressor.SKIP_COMPRESS_EXTENSIONS, *_MORE_COMPRESSED))
+"""The extensions, without their dot, of files that are compressed already by what they are."""
 
 
 LARGEST_AT_BEST = 32 * 1024 * 1024
@@ -80,9 +79,9 @@ COMPRESSORS: Mapping[str, Callable[[Iterable[bytes], int], Iterator[bytes]]] = {
 """By coding: what turns the chunks of a content, and its size in bytes, into coded chunks."""
 
 
-def is_compressible(path: str) -> bool:
-    """Whether a file's type, by its extension, is one that compression can make smaller."""
-    return os.path.splitext(path)[1].lower() not in _COMPRESSED
+def is_compressible(path: str, skipped: Container[str] = COMPRESSED) -> bool:
+    """Whether a file is to have variants: its extension is none of those that are ``skipped``."""
+    return os.path.splitext(path)[1][1:].lower() not in skipped
 
 
 def is_worth_keeping(size: int, coded_size: int) -> bool:

@@ -2,7 +2,8 @@
 
 Law: a file is written to a temporary name and renamed; one that is proven to hold what it should
 is not touched. Names that the release in force has are given to new content last and all together,
-after everything that can fail, and after every byte is on the disk.
+after everything that can fail, and after every byte is on the disk. No manifest in force ever lists a
+file that is not there, and nothing is moved out of the way that no build made.
 """
 
 from __future__ import annotations
@@ -314,9 +315,11 @@ class Output:
         try:
             if manifest is not None:
                 manifest.write(waiting)
+            if bridge is not None:
+                bridge.write(f"{waiting}-between")
             self._sync(late)
             if bridge is not None:
-                bridge.write(self.location(MANIFEST_NAME))
+                self._put_in_force(f"{waiting}-between")
             self._make_way()
             # A source before its variants: an old variant is known for stale by its age, a new one is not.
             self._rename(self._staged)
@@ -324,8 +327,7 @@ class Output:
                 os.unlink(self.location(path))
             self._sync_names(chain(self._staged, self._removals))
             if manifest is not None:
-                os.replace(waiting, self.location(MANIFEST_NAME))
-                sync_directory(self.root)
+                self._put_in_force(waiting)
             for path in late:
                 self._displace(path)
             self._rename(late)
@@ -335,6 +337,10 @@ class Output:
         for path, staged in chain(self._staged.items(), late.items()):
             self._prove(path, staged.sha256, staged.coding)
         self._staged, self._removals, self._late = {}, [], []
+
+    def _put_in_force(self, manifest: str) -> None:
+        os.replace(manifest, self.location(MANIFEST_NAME))
+        sync_directory(self.root)
 
     def _rename(self, staged: Mapping[str, _Staged]) -> None:
         for path, item in staged.items():

@@ -19,7 +19,7 @@ from hashserve.build.scan import Patterns
 from hashserve.build.settings import BuildSettings
 from hashserve.build.source import SourceFile, walk
 from hashserve.build.steps import Progress, Steps, Tree
-from hashserve.errors import BuildError, SettingError
+from hashserve.errors import BuildError, SettingError, SourceError
 from hashserve.manifest import Manifest, Unhashed
 
 __all__ = ["Progress", "build", "build_files"]
@@ -45,8 +45,14 @@ def build(
     settings = settings or BuildSettings()
     _check_places(roots, target, settings)
     report = BuildReport()
-    with _reported(report, target), Output(target, report) as output:
-        Steps(lambda report: _walked(roots, settings, report), output, settings, report, on_progress).run()
+    with _reported(report, target):
+        # Before the output is made, or waited for: what cannot be built leaves no trace.
+        tree = _walked(roots, settings, report)
+        with _output(target, settings, report, on_progress) as (output, has_waited):
+            if has_waited:
+                report.findings.clear()
+                tree = _walked(roots, settings, report)
+            Steps(tree, output, settings, report, on_progress).run()
     return report
 
 
@@ -73,9 +79,9 @@ def build_files(
     _check_places([], target, settings)
     tree = Tree(where=target, files=files, kept=kept, unhashed=unhashed)
     report = BuildReport()
-    with _reported(report, target), Output(target, report) as output:
+    with _reported(report, target), _output(target, settings, report, on_progress) as (output, _):
         steps = Steps(
-            lambda report: tree,
+            tree,
             output,
             settings,
             report,
@@ -92,8 +98,30 @@ def _walked(roots: Sequence[str], settings: BuildSettings, report: BuildReport) 
         report.findings.append(Finding(kind="skipped", path=path, message=reason))
 
     files = walk(roots, ignore=settings.ignore, on_skip=on_skip)
-    kept = already_fingerprinted(roots, [file.logical_path for file in files], settings.already_hashed)
-    return Tree(where=", ".join(roots), files=files, kept=kept)
+    where = ", ".join(roots)
+    if not files:
+        raise SourceError(where, "holds no files", "name the folder of your static files")
+    paths = [file.logical_path for file in files]
+    kept = already_fingerprinted(roots, paths, settings.already_hashed, settings.bundler_manifests)
+    return Tree(where=where, files=files, kept=kept)
+
+
+@contextmanager
+def _output(
+    target: str, settings: BuildSettings, report: BuildReport, on_progress: Progress
+) -> Iterator[tuple[Output, bool]]:
+    """Open the output; tells whether another build was waited for."""
+    waits = 0
+
+    def on_wait() -> None:
+        nonlocal waits
+        waits += 1
+        on_progress("wait", 0, 1)
+
+    with Output(target, report, wait=settings.wait, on_wait=on_wait) as output:
+        if waits:
+            on_progress("wait", 1, 1)
+        yield output, waits > 0
 
 
 @contextmanager

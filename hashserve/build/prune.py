@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.names import names_of
 from hashserve.build.output import PRIVATE_FOLDER, Output, read_chunks
 from hashserve.build.retention import check_retention, moment, old_releases, retained
 from hashserve.codings import CODINGS
@@ -52,12 +54,13 @@ def prune(
     if not os.path.isdir(root):
         raise BuildError(root, "is not a folder", "name the folder that hashserve build wrote")
     check_retention(keep, keep_days)
-    with Output(root) as output:
+    # A dry run makes nothing, not even a lock: it tells of this moment alone.
+    with nullcontext(Output(root)) if dry_run else Output(root) as output:
         manifest = _manifest(output)
         lesser = (
             manifest if keep is None and keep_days is None else _lesser(manifest, keep or 1, keep_days or 0)
         )
-        needed = _needed(lesser)
+        needed = names_of(lesser)
         removable = {
             path: size for path, size in _sizes(output) if path not in needed and _is_ours(output, path)
         }
@@ -94,15 +97,6 @@ def _lesser(manifest: Manifest, keep: int, keep_days: float) -> Manifest:
     needed = {*manifest.paths.values(), *(path for old in kept for path in old.paths.values())}
     files = {path: row for path, row in manifest.files.items() if path in needed}
     return replace(manifest, releases=tuple(releases), files=files)
-
-
-def _needed(manifest: Manifest) -> frozenset[str]:
-    """List every path that a retained release refers to, under each of its names, with its variants."""
-    paths = {*manifest.files, *manifest.paths, *manifest.paths.values()}
-    for release in manifest.releases:
-        paths.update(manifest.paths_of(release))
-    suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
-    return frozenset({MANIFEST_NAME, *(path + suffix for path in paths for suffix in suffixes)})
 
 
 def _sizes(output: Output) -> Iterator[tuple[str, int]]:

@@ -32,13 +32,24 @@ import tree_sitter_javascript
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser, Tree, TreeCursor
 
-__all__ = ["Delimiter", "Language", "Reference", "ReferenceKind", "find_references", "language_of"]
+__all__ = [
+    "Delimiter",
+    "Language",
+    "Reference",
+    "ReferenceKind",
+    "Within",
+    "find_references",
+    "language_of",
+]
 
 Language = Literal["css", "js", "mjs"]
 """What a file is written in; ``mjs`` is a script that is a module whatever it holds."""
 
-Delimiter = Literal["", "'", '"', "`", "/*", "//"]
-"""What the text of a URL stands in: nothing (``url(a.png)``), quotes, or a comment."""
+Delimiter = Literal["", "'", '"', "`", "/*", "//", "="]
+"""What the text of a URL stands in: nothing (``url(a.png)``), quotes, a comment, an attribute's value."""
+
+Within = Literal["", "attribute", "srcset"]
+"""What markup stands around it, with escapes of its own: none, an attribute (or such text), a ``srcset``."""
 
 _LANGUAGES: dict[str, Language] = {".css": "css", ".js": "js", ".cjs": "js", ".mjs": "mjs"}
 
@@ -57,6 +68,10 @@ class ReferenceKind(enum.Enum):
     JS_URL = "new URL(, import.meta.url)"
     JS_WORKER = "new Worker()"
     JS_IMPORT_SCRIPTS = "importScripts()"
+    JS_IMPORT_MAP = "an import map"
+    HTML_ATTRIBUTE = "an attribute"
+    HTML_PROVEN = "an attribute beside integrity"
+    HTML_SRCSET = "srcset"
     SOURCE_MAP = "sourceMappingURL"
     PATTERN = "a pattern of the project's own"
 
@@ -77,6 +92,7 @@ _SPECIFIERS = frozenset(
         ReferenceKind.JS_EXPORT,
         ReferenceKind.JS_DYNAMIC_IMPORT,
         ReferenceKind.JS_RESOLVE,
+        ReferenceKind.JS_IMPORT_MAP,
     }
 )
 
@@ -86,7 +102,8 @@ class Reference:
     """The text of one URL in a file.
 
     ``content[start:end]`` is that text without quotes or surrounding space; ``target`` is what it
-    says once the escapes of the language are resolved (percent-encoding stays).
+    says once the escapes of the language are resolved (percent-encoding stays). In a page, ``base`` is
+    the base URL that it states, empty where it states none; elsewhere it is None.
     """
 
     start: int
@@ -94,6 +111,8 @@ class Reference:
     target: str
     kind: ReferenceKind
     delimiter: Delimiter
+    within: Within = ""
+    base: str | None = None
 
     def position(self, content: bytes) -> tuple[int, int]:
         """Give line and column of the first byte, both from 1, the column in characters."""

@@ -1,7 +1,8 @@
 """What a reference names: a file of this tree, nothing in it, or something elsewhere.
 
 Law: a URL is resolved as the browser does (URL Standard), from the URL that the file which holds
-it is served at; what a name has to be escaped for is undone once, segment by segment.
+it is served at, or from the base that a page states; what a name has to be escaped for is undone once,
+segment by segment. What a page refers to is never a page: those are led to, and keep their names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
-from hashserve.build.references import Reference, ReferenceKind
+from hashserve.build.pages import is_page
+from hashserve.build.references import Reference
 
 __all__ = ["External", "Internal", "Missing", "Resolution", "Resolver"]
 
@@ -80,14 +82,17 @@ class Resolver:
 
     def resolve(self, reference: Reference, holder: str) -> Resolution:
         """Resolve a reference that the file with the logical path ``holder`` holds."""
-        written, suffix = _split_suffix(_WITHIN.sub("", reference.target.strip(_AROUND)))
+        written, suffix = _split_suffix(_clean(reference.target))
         origin, path = _split_origin(written)
-        if not self._is_ours(origin) or _is_elsewhere(reference.kind, path):
+        folder = self._folder(reference, holder)
+        if not self._is_ours(origin) or _is_elsewhere(reference, path) or (folder is None and not origin):
             return External()
-        segments = self._segments(path, holder)
+        segments = self._segments(path, folder or [])
         if segments == self._base or segments[: len(self._base)] != self._base:
             return External()
         logical_path = "/".join(segments[len(self._base) :])
+        if reference.base is not None and is_page(logical_path):
+            return External()
         if logical_path not in self._paths:
             return Missing(logical_path=logical_path)
         return Internal(logical_path=logical_path, suffix=suffix, directory=written[: written.rfind("/") + 1])
@@ -102,9 +107,24 @@ class Resolver:
             and origin.partition("//")[2] == self._origin.partition("//")[2]
         )
 
-    def _segments(self, path: str, holder: str) -> list[str]:
+    def _folder(self, reference: Reference, holder: str) -> list[str] | None:
+        """Give the segments that a relative URL starts from; None where they are on another site."""
+        folder = [*self._base, *holder.split("/")[:-1]]
+        if not reference.base:
+            return folder
+        origin, path = _split_origin(_split_suffix(_clean(reference.base))[0])
+        if not self._is_ours(origin):
+            return None
+        before, slash, last = path.rpartition("/")
+        return self._segments(path if _is_dots(last) else before + slash, folder, is_folder=True)
+
+    def _segments(self, path: str, folder: list[str], *, is_folder: bool = False) -> list[str]:
         """Give the segments of the URL's path, decoded and free of dots."""
-        segments = [] if path.startswith("/") else [*self._base, *holder.split("/")[:-1]]
+        segments = [] if path.startswith("/") else [*folder]
+        if is_folder:
+            path = path.removesuffix("/")
+            if not path:
+                return segments
         for segment in path.removeprefix("/").split("/"):
             if segment.lower() in _DOUBLE_DOT:
                 del segments[-1:]
@@ -128,14 +148,22 @@ def _split_origin(url: str) -> tuple[str, str]:
     return (url, "") if _SCHEME.match(url) else ("", url)
 
 
-def _is_elsewhere(kind: ReferenceKind, path: str) -> bool:
+def _is_elsewhere(reference: Reference, path: str) -> bool:
     """Tell of a path that names no file, or none that this tree could tell."""
-    last = path.rpartition("/")[2].lower()
-    if not last or last in _SINGLE_DOT or last in _DOUBLE_DOT:
+    last = path.rpartition("/")[2]
+    if not last or _is_dots(last):
         return True
-    if kind.is_page_relative:
+    if reference.kind.is_page_relative and reference.base is None:
         return not path.startswith("/")
-    return kind.is_specifier and not path.startswith(("/", "./", "../"))
+    return reference.kind.is_specifier and not path.startswith(("/", "./", "../"))
+
+
+def _is_dots(segment: str) -> bool:
+    return segment.lower() in _SINGLE_DOT or segment.lower() in _DOUBLE_DOT
+
+
+def _clean(url: str) -> str:
+    return _WITHIN.sub("", url.strip(_AROUND))
 
 
 def _decoded(segment: str) -> str:

@@ -38,6 +38,9 @@ _FOREIGN = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
 # before one of them another meaning; in a comment there are no escapes, so that `*/` is encoded.
 _ESCAPED = {"": re.compile(r"[()']"), "'": re.compile("'")}
 
+# In a srcset, commas around a URL are none of its own.
+_END_COMMA = re.compile(r"\A,|,\Z")
+
 
 def rewrite(
     content: bytes,
@@ -71,6 +74,10 @@ def _spelled(reference: Reference, url: str) -> bytes:
     url = _encoded(reference, url)
     if reference.kind is not ReferenceKind.SOURCE_MAP and reference.delimiter in _ESCAPED:
         url = _ESCAPED[reference.delimiter].sub(r"\\\g<0>", url)
+    if reference.within == "srcset":
+        url = _END_COMMA.sub("%2C", url)
+    if reference.within:
+        url = url.replace("&", "&amp;").replace("'", "&#39;")
     return url.encode("ascii")
 
 

@@ -15,7 +15,8 @@ from typing import Literal
 from hashserve.build.fingerprint import Naming
 from hashserve.build.graph import Link
 from hashserve.build.output import read_chunks
-from hashserve.build.references import Reference, ReferenceKind, find_references, language_of
+from hashserve.build.pages import finder_of
+from hashserve.build.references import Reference, ReferenceKind
 from hashserve.build.report import Finding
 from hashserve.build.resolution import Internal, Missing, Resolver
 from hashserve.build.rewriting import Frame
@@ -82,22 +83,24 @@ class Scanner:
         prefix: str,
         js_references: JsReferences = "rewrite",
         patterns: Patterns | None = None,
+        html: bool = False,
     ) -> None:
         self._naming = naming
         self._resolver = Resolver(paths, prefix=prefix)
         self._js_references = js_references
         self._patterns = patterns
+        self._html = html
 
     def scan(self, file: SourceFile, *, whole: bool = True) -> Scanned:
         """Read one file, and unless it is to stay as it is (``whole`` False) find its references.
 
         Raises `SourceError`.
         """
-        language = language_of(file.logical_path)
+        find = finder_of(file.logical_path, html=self._html)
         match = None if self._patterns is None else self._patterns(file.logical_path)
         try:
             size = os.stat(file.location).st_size
-            if (language is None and match is None) or not whole:
+            if (find is None and match is None) or not whole:
                 return self._scan_opaque(file)
             if size > LARGEST_READ:
                 return replace(self._scan_opaque(file), findings=(_too_large(file),))
@@ -106,7 +109,7 @@ class Scanner:
         except OSError as error:
             raise _unreadable(file, error) from error
         references: Sequence[Reference]
-        references = [] if language is None else find_references(content, language=language)
+        references = [] if find is None else find(content)
         matched = [] if match is None else match(content, references)
         references = _merged(references, [item.reference for item in matched if item.is_new])
         links, findings = self._resolve(file, content, references)

@@ -16,11 +16,14 @@ from hashserve.atomic import write_atomically
 from hashserve.build.bringing import bring_over
 from hashserve.build.cache import VariantCache
 from hashserve.build.claims import claim, claims_of, is_free
+from hashserve.build.compress import COMPRESSED
 from hashserve.build.fingerprint import Naming
 from hashserve.build.graph import Component, Fingerprinted, Source, components, fingerprint
 from hashserve.build.import_map import check_bare, import_map
+from hashserve.build.names import folders_of, is_in, without
 from hashserve.build.output import Output, read_chunks
 from hashserve.build.previous import Place, UnreachableError, place_of
+from hashserve.build.references import ReferenceKind
 from hashserve.build.report import BuildReport, Finding
 from hashserve.build.retention import OldRelease, moment, old_releases, release_of, retained
 from hashserve.build.scan import Patterns, Scanned, Scanner, source_chunks
@@ -30,7 +33,17 @@ from hashserve.build.variants import Published, Variants
 from hashserve.codings import CODINGS, coding_of_suffix
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError, ManifestError, SourceError
-from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, Release, Unhashed, format_row, release_id
+from hashserve.manifest import (
+    MANIFEST_NAME,
+    AssetRecord,
+    Manifest,
+    Release,
+    Unhashed,
+    format_row,
+    release_id,
+    unsafe_path,
+)
+from hashserve.paths import is_servable
 
 __all__ = ["Progress", "Steps", "Tree"]
 
@@ -57,11 +70,11 @@ class Tree:
 
 
 class Steps:
-    """One build, step by step; ``read`` lists the files."""
+    """One build of ``tree``, step by step."""
 
     def __init__(
         self,
-        read: Callable[[BuildReport], Tree],
+        tree: Tree,
         output: Output,
         settings: BuildSettings,
         report: BuildReport,
@@ -70,7 +83,7 @@ class Steps:
         naming: Naming | None = None,
         patterns: Patterns | None = None,
     ) -> None:
-        self.read = read
+        self.tree = tree
         self.naming = naming or settings.fingerprinter
         self.patterns = patterns
         self.output = output
@@ -89,6 +102,7 @@ class Steps:
         before = self.manifest_in_force()
         known = [item for item in (before, self.previous_manifest()) if item is not None]
         self.check_kept(scanned, known)
+        bridge = self.make_way(before)
         published = self.publish_fingerprinted(scanned)
         unhashed = self.unhashed(published)
         sizes = self.publish_variants(published, unhashed, known)
@@ -97,7 +111,7 @@ class Steps:
         self.stage_unhashed(published, unhashed, sizes, claims)
         self.fail_if_strict()
         put_import_map = self.stage_import_map(published)
-        self.output.publish(None if manifest == before else manifest)
+        self.output.publish(None if manifest == before else manifest, bridge=bridge)
         self.output.memory.save(self.output.temporary_folder)
         # Last: a map that is older than its release names files that are retained, one that is newer
         # would name some that no manifest lists.
@@ -106,6 +120,7 @@ class Steps:
         return manifest
 
     def counter(self, step: str, total: int) -> Callable[[], None]:
+        """Give what tells of one more file that a step is done with."""
         done = 0
 
         def count() -> None:
@@ -116,9 +131,11 @@ class Steps:
         return count
 
     def find(self, kind: str, path: str, message: str) -> None:
+        """Report a finding about a whole file."""
         self.report.findings.append(Finding(kind=kind, path=path, message=message))
 
     def fail_if_strict(self) -> None:
+        """Raise `BuildError` if anything was found wrong, and the settings are strict."""
         warnings = [item for item in self.report.warnings if item.kind not in _OF_OTHER_RELEASES]
         if self.settings.strict and warnings:
             listed = "\n".join(f"  {finding}" for finding in warnings)
@@ -160,10 +177,8 @@ class Steps:
     # Reading
 
     def scan(self) -> dict[str, Scanned]:
-        self.tree = self.read(self.report)
+        """Read every file; gives what each holds, by its logical path."""
         files = self.tree.files
-        if not files:
-            raise BuildError(self.tree.where, "holds no files", "name the folder of your static files")
         paths = frozenset(file.logical_path for file in files)
         self.check_names(files)
         check_bare(self.settings.import_map_bare, paths)
@@ -173,6 +188,7 @@ class Steps:
             prefix=self.settings.prefix,
             js_references=self.settings.js_references,
             patterns=self.patterns,
+            html=self.settings.html,
         )
         count = self.counter("read", len(files))
         for file in files:
@@ -182,6 +198,7 @@ class Steps:
             self.report.source_bytes += found.size
             count()
         self.report.files = len(self.scanned)
+        self.check_integrity()
         return self.scanned
 
     def check_names(self, files: Sequence[SourceFile]) -> None:
@@ -190,6 +207,10 @@ class Steps:
         folds_case = self.output.folds_case
         longest = self.output.longest_name - self.naming.growth - len(".zst")
         for file in files:
+            if unsafe_path([file.logical_path]) is not None:
+                raise SourceError(file.location, "has a name that no manifest can hold", "rename it")
+            if not is_servable(file.logical_path):
+                self.find("never-served", file.location, "has a name that no server answers for: rename it")
             if len(os.fsencode(os.path.basename(file.logical_path))) > longest:
                 raise SourceError(file.location, f"has a name of over {longest} bytes", "shorten it")
             other = folded.setdefault(unicodedata.normalize("NFC", file.logical_path).casefold(), file)
@@ -200,6 +221,19 @@ class Steps:
                         file.location, f"{problem}, and {self.output.root} cannot hold both", "rename it"
                     )
                 self.find("case", file.location, f"{problem}: many systems cannot hold both")
+
+    def check_integrity(self) -> None:
+        """Report what a page states the digest of, and whose references are rewritten all the same."""
+        for file in self.scanned.values():
+            for link in file.links:
+                target = self.scanned[link.internal.logical_path]
+                if link.reference.kind is ReferenceKind.HTML_PROVEN and target.links:
+                    self.find(
+                        "integrity",
+                        file.file.location,
+                        f"has the integrity of {target.logical_path!r} as it is in the source, and the "
+                        "references in that are rewritten: browsers refuse it; leave the attribute out",
+                    )
 
     def check_kept(self, scanned: Mapping[str, Scanned], known: Sequence[Manifest]) -> None:
         """Report a file that another tool fingerprinted, and whose content changed all the same."""
@@ -214,6 +248,24 @@ class Steps:
                     break
 
     # Publishing
+
+    def make_way(self, before: Manifest | None) -> Manifest | None:
+        """Have the new release wait aside where it has a folder in the place of a file, or the reverse.
+
+        Gives the manifest in force without the fingerprinted files that have to go before the new one
+        can be in force, if there are such.
+        """
+        folders = [item for item in sorted(folders_of(self.scanned)) if self.output.has_file(item)]
+        files = [path for path in self.tree.kept if self.output.has_folder(path)]
+        for name in (*folders, *files):
+            self.output.put_aside(name)
+        for name in folders:
+            self.find("lost", name, "of an older release is not served any more: it is a folder now")
+        if before is None or not any(
+            is_in(path, name) for name in (*folders, *files) for path in before.files
+        ):
+            return None
+        return without(before, lambda path: any(is_in(path, name) for name in (*folders, *files)))
 
     def publish_fingerprinted(self, scanned: Mapping[str, Scanned]) -> dict[str, Published]:
         """Put every file under its fingerprinted name; what is referred to comes first."""
@@ -231,6 +283,7 @@ class Steps:
     def publish_component(
         self, component: Component, scanned: Mapping[str, Scanned], paths: Mapping[str, str]
     ) -> list[tuple[str, Published]]:
+        """Put the files of one component; gives each with its logical path."""
         only = scanned[component.members[0]]
         if not component.is_cyclic and not only.links:
             return [(only.logical_path, self.publish_as_it_is(only))]
@@ -239,11 +292,13 @@ class Steps:
         return [(item.logical_path, self.publish_rewritten(item)) for item in made]
 
     def publish_as_it_is(self, file: Scanned) -> Published:
+        """Put a file without references, or one that another tool fingerprinted."""
         path = file.logical_path if file.logical_path in self.tree.kept else file.path
         self.output.put(path, source_chunks(file), file.sha256)
         return Published(path=path, size=file.size, sha256=file.sha256)
 
     def publish_rewritten(self, item: Fingerprinted) -> Published:
+        """Put a file whose references were rewritten."""
         sha256 = digest_of([item.content])
         self.output.put(item.path, [item.content], sha256)
         return Published(path=item.path, size=len(item.content), sha256=sha256)
@@ -271,8 +326,15 @@ class Steps:
         And those of unhashed files that hold something else.
         """
         cache = None if self.settings.cache is None else VariantCache(self.settings.cache)
+        skipped = self.settings.skip_compress
         variants = Variants(
-            self.output, self.report, self.settings.codings, known=manifests, place=self.place, cache=cache
+            self.output,
+            self.report,
+            self.settings.codings,
+            known=manifests,
+            place=self.place,
+            cache=cache,
+            skipped=COMPRESSED if skipped is None else frozenset(skipped),
         )
         others = [
             file
@@ -324,6 +386,7 @@ class Steps:
             prefix=settings.prefix,
             releases=releases,
             unhashed=self.tree.unhashed,
+            skipped=settings.skip_compress,
         )
 
     def stage_unhashed(
@@ -410,6 +473,7 @@ class Steps:
         return lambda: os.replace(waiting, location)
 
     def count_variants(self, records: Mapping[str, AssetRecord]) -> None:
+        """Count the bytes of all variants, and of what they are variants of."""
         for record in records.values():
             for coding, size in record.variants.items():
                 self.report.coded_bytes[coding] += size
@@ -424,13 +488,17 @@ class Steps:
     ) -> tuple[Release, ...]:
         """Bring over what old releases need, add it to ``records``, and write the releases."""
         needed: dict[str, AssetRecord] = {}
+        folders = folders_of(claims)
+        reported = {finding.path for finding in self.report.findings if finding.kind == "lost"}
         for old in old_ones:
-            for path, record in old.records.items():
-                if path in records or path in needed:
+            for path in old.records:
+                if path in records or path in needed or path in reported:
                     continue
-                if is_free(record, claims):
+                record = old.records[path]
+                if is_free(record, claims, folders):
                     needed[path] = record
                 else:
+                    reported.add(path)
                     self.find("lost", path, "of a retained release is not served any more: its name is taken")
         whole, findings = bring_over(
             list(needed.values()), self.output, self.place, self.counter("retain", len(needed))

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import IO, NamedTuple
 
 from hashserve.build.cache import VariantCache
-from hashserve.build.compress import compress, is_compressible, is_worth_keeping
+from hashserve.build.compress import COMPRESSED, compress, is_compressible, is_worth_keeping
 from hashserve.build.output import BLOCK_SIZE, Output, read_chunks
 from hashserve.build.previous import MismatchError, Place, UnreachableError, proven_chunks
 from hashserve.build.report import BuildReport
@@ -48,26 +48,34 @@ class _Known:
     Law: a row is taken apart as its content is asked for, and not before: 100,000 records take 40 MB.
     """
 
-    def __init__(self, manifests: Sequence[Manifest], codings: Sequence[str]) -> None:
+    def __init__(
+        self, manifests: Sequence[Manifest], codings: Sequence[str], skipped: frozenset[str]
+    ) -> None:
         self._tried: set[str] = set()
+        self._skipped = skipped
         self._paths = [self._read(manifest, codings) for manifest in manifests]
         self._manifests = manifests
 
     def _read(self, manifest: Manifest, codings: Sequence[str]) -> dict[str, str]:
         """Give a path for each content, one that has the most variants."""
         # Of a release that is not in force any more, a variant may just have been lost.
-        in_force = set(manifest.paths.values()) if set(codings) <= set(manifest.codings) else set()
+        in_force = set(manifest.paths.values()) if self._had_all(manifest, codings) else set()
         best: dict[str, str] = {}
         for path, row in manifest.files.items():
             if row is None:
                 continue
             sha256 = row.split(" ", 2)[1]
-            if path in in_force and is_compressible(path):
+            if path in in_force and is_compressible(path, self._skipped):
                 self._tried.add(sha256)
             other = best.setdefault(sha256, path)
             if other is not path and _sizes(row).count("0") < _sizes(manifest.files[other]).count("0"):
                 best[sha256] = path
         return best
+
+    def _had_all(self, manifest: Manifest, codings: Sequence[str]) -> bool:
+        """Whether a release has every variant that this build would find worth keeping."""
+        skipped = COMPRESSED if manifest.skipped is None else frozenset(manifest.skipped)
+        return skipped <= self._skipped and set(codings) <= set(manifest.codings)
 
     def was_not_worth_it(self, sha256: str, coding: str) -> bool:
         return sha256 in self._tried and self.find(sha256, coding) is None
@@ -117,7 +125,7 @@ def _sizes(row: Row | None) -> list[str]:
 
 
 class Variants:
-    """Makes and reuses the variants of one build, in ``codings``."""
+    """Makes and reuses the variants of one build, in ``codings``; none where extensions are ``skipped``."""
 
     def __init__(
         self,
@@ -129,11 +137,13 @@ class Variants:
         place: Place | None = None,
         cache: VariantCache | None = None,
         threads: int | None = None,
+        skipped: frozenset[str] = COMPRESSED,
     ) -> None:
         self._output = output
         self._report = report
         self._codings = codings
-        self._known = _Known(known, codings)
+        self._skipped = skipped
+        self._known = _Known(known, codings, skipped)
         self._place = place
         self._cache = cache
         self._counting = threading.Lock()
@@ -157,7 +167,7 @@ class Variants:
     def _settle(self, contents: Iterable[Sequence[Published]], sizes: _Sizes) -> Iterator[_Job]:
         """Put down what is known without any work, and give the rest."""
         for alike in contents:
-            is_hopeless = not any(is_compressible(file.path) for file in alike)
+            is_hopeless = not any(is_compressible(file.path, self._skipped) for file in alike)
             for coding in self._codings:
                 suffix = CODINGS[coding].suffix
                 if is_hopeless or self._is_hopeless(alike[0], coding):

@@ -25,7 +25,7 @@ from hashserve.errors import SettingError
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
 from hashserve.serve.policy import HeadersHook, ImmutableTest
 
-__all__ = ["KEYS", "NAME", "DjangoSettings", "load", "problems", "static_prefix", "twice_given"]
+__all__ = ["KEYS", "NAME", "DjangoSettings", "given", "load", "problems", "static_prefix", "twice_given"]
 
 NAME = "HASHSERVE"
 """The name of the setting that holds all of ours."""
@@ -134,7 +134,7 @@ def problems() -> list[SettingError]:
 
 def twice_given() -> list[tuple[str, str]]:
     """List our keys that are set although WhiteNoise's setting is there too; ours count."""
-    pairs = ((name, key.white_noise) for name, key in KEYS.items() if name in _given())
+    pairs = ((name, key.white_noise) for name, key in KEYS.items() if name in given())
     return [(name, other) for name, other in pairs if other is not None and hasattr(settings, other)]
 
 
@@ -147,7 +147,7 @@ def static_prefix() -> str:
 # Where values come from
 
 
-def _given() -> Mapping[object, object]:
+def given() -> Mapping[object, object]:
     """Give the dictionary as it was set; an empty one where it is none."""
     given = getattr(settings, NAME, {})
     return given if isinstance(given, Mapping) else {}
@@ -157,10 +157,10 @@ def _read() -> tuple[dict[str, Any], list[SettingError]]:
     """Read every key: the values by field, and what is wrong."""
     values: dict[str, Any] = {}
     errors = [*_not_a_mapping(), *_unknown_keys()]
-    given = _given()
+    found = given()
     for name, key in KEYS.items():
-        if name in given:
-            place, value = _of(name), given[name]
+        if name in found:
+            place, value = _of(name), found[name]
         elif key.white_noise is not None and hasattr(settings, key.white_noise):
             place, value = key.white_noise, getattr(settings, key.white_noise)
         else:
@@ -183,9 +183,9 @@ def _not_a_mapping() -> Iterator[SettingError]:
 
 
 def _unknown_keys() -> Iterator[SettingError]:
-    for name in _given():
+    for name in given():
         if name not in KEYS:
-            yield SettingError(_of(str(name)), _given()[name], f"is no setting of hashserve{_closest(name)}")
+            yield SettingError(_of(str(name)), given()[name], f"is no setting of hashserve{_closest(name)}")
 
 
 def _closest(name: object) -> str:
@@ -263,11 +263,9 @@ def _header_text(value: Any) -> str:
 
 
 def _path(value: Any) -> str:
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ValueError("must be a path that is not empty; is a variable not set?")
-    path = os.fspath(value)
-    if not isinstance(path, str):
-        raise ValueError("must be a path of text, not of bytes")  # noqa: TRY004
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or not path:
+        raise ValueError("must be a path, as text, that is not empty; is a variable not set?")
     return path
 
 

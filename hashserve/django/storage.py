@@ -19,6 +19,7 @@ from django.contrib.staticfiles import storage as django_storage
 from django.core.files.base import ContentFile, File
 from django.core.management.base import CommandError
 
+import hashserve.django.checks  # noqa: F401  # registers them, for projects without the app
 from hashserve.digests import integrity_of
 from hashserve.django.name_tables import NameTable
 from hashserve.django.release_names import ReleaseNames

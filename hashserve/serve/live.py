@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from hashserve.codings import IDENTITY, coding_of_suffix
@@ -21,7 +21,10 @@ from hashserve.serve.inspection import Inspected, Root, inspect, variant_signatu
 from hashserve.serve.policy import Policy
 from hashserve.serve.representations import Asset, asset_of
 
-__all__ = ["Directory", "LiveFiles"]
+__all__ = ["Directory", "LiveFiles", "Locate"]
+
+Locate = Callable[[str], "str | None"]
+"""Tells where the file of a path is looked for on disk, None where nowhere."""
 
 SETTLED_AFTER = 2_000_000_000
 """How long ago, in nanoseconds, a file must have changed for its signature to be trusted.
@@ -50,7 +53,8 @@ class LiveFiles:
 
     ``hidden`` are paths relative to the root that are never served (the manifest). ``index_file`` is
     the name whose URL is its folder's. Files of at most ``bodies.largest`` bytes are answered from
-    the very bytes that were inspected; ``memo_size`` is how many files are remembered.
+    the very bytes that were inspected; ``memo_size`` is how many files are remembered. ``locate`` is
+    for files that are gathered from several folders: then the root says nothing of where they are.
     """
 
     def __init__(
@@ -63,8 +67,10 @@ class LiveFiles:
         hidden: Collection[str],
         index_file: str | None = None,
         memo_size: int,
+        locate: Locate | None = None,
     ) -> None:
         self.root = root
+        self.locate: Locate = locate or root.path.__add__
         self._prefix = prefix
         self._policy = policy
         self._hidden = frozenset(hidden)
@@ -81,7 +87,9 @@ class LiveFiles:
         """
         if not is_servable(path) or path in self._hidden:
             return None
-        location = self.root.path + path
+        location = self.locate(path)
+        if location is None:
+            return None
         try:
             status = os.stat(location)
         except (OSError, ValueError):

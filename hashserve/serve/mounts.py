@@ -19,7 +19,7 @@ from hashserve.serve.assets import AssetTable
 from hashserve.serve.bodies import BodyCache
 from hashserve.serve.following import ManifestFollower
 from hashserve.serve.inspection import Root
-from hashserve.serve.live import Directory, LiveFiles
+from hashserve.serve.live import Directory, LiveFiles, Locate
 from hashserve.serve.policy import IMMUTABLE, Policy
 from hashserve.serve.representations import Asset
 from hashserve.urls import PUBLISHED_MANIFEST
@@ -56,7 +56,11 @@ Found = Fingerprinted | Live | Moved
 
 
 class Mount:
-    """The folder ``root`` under the URL path ``prefix``, which starts and ends with a slash."""
+    """The folder ``root`` under the URL path ``prefix``, which starts and ends with a slash.
+
+    ``locate`` is what `hashserve.serve.live.LiveFiles` says. Unless ``follows_manifest``, everything
+    is a live file. A prefix that ``is_shared`` is the application's too, whatever ``on_missing`` says.
+    """
 
     def __init__(
         self,
@@ -70,9 +74,14 @@ class Mount:
         publish_manifest: bool = False,
         origin: str = "",
         memo_size: int,
+        locate: Locate | None = None,
+        follows_manifest: bool = True,
+        is_shared: bool = False,
     ) -> None:
         self.root = root
         self.origin = origin
+        self.is_shared = is_shared
+        self._locate = locate
         self._given_prefix = prefix
         self._publish_manifest = publish_manifest
         self._memo_size = memo_size
@@ -80,7 +89,9 @@ class Mount:
         self._bodies = bodies
         self._index_file = index_file
         self._follower = ManifestFollower(root.path, manifest_name)
-        self._follower.load()
+        self._follows_manifest = follows_manifest
+        if follows_manifest:
+            self._follower.load()
         if manifest_name is not None and self._follower.manifest is None:
             _logger.warning("there is no manifest %s in %s yet", manifest_name, root.path)
         self._hidden_paths = self._hidden(manifest_name)
@@ -98,6 +109,7 @@ class Mount:
             hidden=self._hidden_paths,
             index_file=self._index_file,
             memo_size=self._memo_size,
+            locate=self._locate,
         )
 
     def _hidden(self, manifest_name: str | None) -> set[str]:
@@ -120,7 +132,7 @@ class Mount:
 
     def follow(self) -> bool:
         """Take over a new manifest if there is one; True if anything changed. One thread at a time."""
-        changed = self._follower.check()
+        changed = self._follows_manifest and self._follower.check()
         if changed:
             self._take_over()
         return changed
@@ -193,8 +205,10 @@ class Mount:
         return self.prefix != "/" and is_servable(path) and looks_fingerprinted(path)
 
     def may_yet_list(self, path: str) -> bool:
-        """Whether a live file may be one that a newer manifest lists."""
-        return self.table is not None and looks_fingerprinted(path)
+        """Whether a live file may be one that a newer manifest lists, or a first one."""
+        if not self._follows_manifest or not looks_fingerprinted(path):
+            return False
+        return self.table is not None or os.path.isfile(self.root.path + MANIFEST_NAME)
 
     def current_path(self, path: str) -> str | None:
         """Give today's fingerprinted path of the logical path that an outdated one was of."""
@@ -211,7 +225,8 @@ class Mount:
             path = self.table.manifest.paths.get(logical_path)
         if path is None:
             is_served = is_servable(logical_path) and logical_path not in self._hidden_paths
-            if not is_served or not os.path.isfile(self.root.path + logical_path):
+            location = self.live.locate(logical_path) if is_served else None
+            if location is None or not os.path.isfile(location):
                 return None
             path = logical_path
         query = self.table.manifest.queries.get(logical_path) if self.table is not None else None

@@ -13,10 +13,20 @@ from dataclasses import dataclass, field
 from wsgiref.headers import Headers as HeaderFields
 from wsgiref.util import is_hop_by_hop
 
+from hashserve.errors import SettingError
 from hashserve.media_types import MediaTypes
 from hashserve.serve.messages import Headers
+from hashserve.serve.validators import format_date
 
-__all__ = ["FOREVER", "IMMUTABLE", "HeadersHook", "ImmutableTest", "Policy"]
+__all__ = [
+    "FOREVER",
+    "IMMUTABLE",
+    "HeadersHook",
+    "ImmutableTest",
+    "Policy",
+    "immutable_test_of",
+    "with_expires",
+]
 
 FOREVER = 31_536_000
 """One year in seconds: the longest lifetime that caches are asked to honour."""
@@ -43,9 +53,15 @@ _logger = logging.getLogger("hashserve")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The settings that decide header fields; ``max_age`` is in seconds, None for no lifetime."""
+    """The settings that decide header fields; ``max_age`` is in seconds, None for no lifetime.
+
+    ``revalidates`` is for development: whatever is served is to be asked for again each time.
+    ``expires`` adds an Expires field to each lifetime (`with_expires`, when the response is sent).
+    """
 
     max_age: int | None = 60
+    expires: bool = False
+    revalidates: bool = False
     allow_all_origins: bool = True
     nosniff: bool = True
     media_types: MediaTypes = field(default_factory=MediaTypes)
@@ -68,12 +84,19 @@ class Policy:
         fields = [("Content-Type", content_type), *self._lifetime(path, url, immutable=immutable)]
         return self._hooked([*fields, *self.common_fields()], path, url)
 
+    def lifetime(self) -> str | None:
+        """Give the Cache-Control of whatever may change; None for no such field."""
+        if self.revalidates:
+            return "no-cache"
+        return None if self.max_age is None else f"public, max-age={self.max_age}"
+
     def _lifetime(self, path: str, url: str, *, immutable: bool) -> Headers:
-        if immutable or (self.is_immutable is not None and self.is_immutable(path, url)):
+        if not self.revalidates and (
+            immutable or (self.is_immutable is not None and self.is_immutable(path, url))
+        ):
             return [("Cache-Control", IMMUTABLE)]
-        if self.max_age is None:
-            return []
-        return [("Cache-Control", f"public, max-age={self.max_age}")]
+        lifetime = self.lifetime()
+        return [] if lifetime is None else [("Cache-Control", lifetime)]
 
     def _hooked(self, fields: Headers, path: str, url: str) -> Headers:
         if self.add_headers is None:
@@ -99,3 +122,29 @@ class Policy:
             )
             return False
         return True
+
+
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,9})(?![0-9])", re.IGNORECASE)
+
+
+def with_expires(headers: Headers, now: int) -> Headers:
+    """Add the Expires field that says what max-age says, for caches that know no other (RFC 9111, 5.3).
+
+    ``now`` is in seconds since the epoch. A hook's own Expires stays as it is.
+    """
+    lifetimes = [value for name, value in headers if name.lower() == "cache-control"]
+    found = [match for value in lifetimes if (match := _MAX_AGE.search(value))]
+    if not found or any(name.lower() == "expires" for name, _ in headers):
+        return headers
+    return [*headers, ("Expires", format_date(now + int(found[0][1])))]
+
+
+def immutable_test_of(test: ImmutableTest | str | None) -> ImmutableTest | None:
+    """Make a test of a regular expression over URL paths. Raises `SettingError`."""
+    if test is None or callable(test):
+        return test
+    try:
+        pattern = re.compile(test)
+    except re.error as error:
+        raise SettingError("immutable_file_test", test, f"is no regular expression: {error}") from error
+    return lambda path, url: pattern.search(url) is not None

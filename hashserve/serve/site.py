@@ -21,6 +21,7 @@ from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
 from hashserve.serve.files import ChangedFileError, is_exhaustion, read_stored
 from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import Root
+from hashserve.serve.live import Locate
 from hashserve.serve.messages import FileSpan, Request, Response
 from hashserve.serve.mounts import Fingerprinted, Found, Live, Mount, Moved
 from hashserve.serve.policy import Policy
@@ -102,16 +103,20 @@ class Site:
         manifest_name: str | None = None,
         *,
         origin: str = "",
+        locate: Locate | None = None,
+        follows_manifest: bool = True,
+        is_shared: bool = False,
     ) -> Mount:
         """Serve the folder ``root`` under ``prefix`` (with slashes around, or None) too.
 
-        ``origin`` is what its URLs start with where they are fetched from elsewhere (a CDN).
+        ``origin`` is what its URLs start with where they are fetched from elsewhere (a CDN). The rest
+        is as `hashserve.serve.mounts.Mount` has it; where files are located, links are followed.
         """
         path = os.path.join(os.path.abspath(root), "")
         if not os.path.isdir(path):
             _logger.warning("there is no folder at %s yet; its files are served once there is", path)
         mount = Mount(
-            Root(path=path, follow_symlinks=self.settings.follow_symlinks),
+            Root(path=path, follow_symlinks=self.settings.follow_symlinks or locate is not None),
             prefix,
             self.settings.policy,
             self.bodies,
@@ -120,6 +125,9 @@ class Site:
             publish_manifest=self.settings.publish_manifest,
             origin=origin,
             memo_size=self.settings.memo_size,
+            locate=locate,
+            follows_manifest=follows_manifest,
+            is_shared=is_shared,
         )
         self.mounts = (mount, *self.mounts)
         self._on_change()
@@ -239,8 +247,7 @@ class Site:
         if request.method != "GET":
             return Answer(response=method_not_allowed(policy))
         query = query_suffix(request.query)
-        lifetime = None if policy.max_age is None else f"public, max-age={policy.max_age}"
-        return Answer(response=redirect(found.location + query, policy, lifetime))
+        return Answer(response=redirect(found.location + query, policy, policy.lifetime()))
 
     def _answer_nothing(self, path: str, request: Request) -> Answer | None:
         """Answer for a path that names nothing: an outdated or unknown fingerprint, or a plain miss."""
@@ -250,7 +257,8 @@ class Site:
             self.follow()
             found = self._insist(lambda: self._find_and_load(path, request))
             return found or self._answer_unknown(path, request)
-        if self.settings.on_missing == "pass" or not any(self._mounts_of(path)):
+        is_owned = any(not mount.is_shared for mount, _ in self._mounts_of(path))
+        if self.settings.on_missing == "pass" or not is_owned:
             return None
         return self.fallback(request) or Answer(response=not_found(self.settings.policy))
 

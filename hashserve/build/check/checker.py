@@ -41,8 +41,9 @@ def check(out: str | os.PathLike[str], settings: CheckSettings | None = None) ->
     found = find_manifest(root)
     place = None if found is None else os.path.relpath(found, root).replace(os.sep, "/")
     manifest = _manifest(root, found, place or MANIFEST_NAME, findings)
-    tree = read_tree(root, place)
-    checked = _read(tree, manifest, settings)
+    listing = Listing() if manifest is None else listing_of(manifest)
+    tree = read_tree(root, place, listing.logical_paths)
+    checked = _read(tree, manifest, listing, settings)
     findings += [*tree.findings, *_Rules(checked, settings, place or MANIFEST_NAME).findings()]
     entries = [entry for item in checked.examined.values() for entry in item.job.entries]
     variants = sum(len(item.variants) for item in checked.examined.values())
@@ -86,11 +87,12 @@ class _Checked:
     threads: int
 
 
-def _read(tree: Tree, manifest: Manifest | None, settings: CheckSettings) -> _Checked:
-    listing = Listing() if manifest is None else listing_of(manifest)
+def _read(tree: Tree, manifest: Manifest | None, listing: Listing, settings: CheckSettings) -> _Checked:
     prefix = settings.prefix or (None if manifest is None else manifest.prefix)
     known = tree.entries.keys() | listing.records.keys() | listing.plain
-    references = References(known, listing, prefix=prefix, js_references=settings.js_references)
+    references = References(
+        known, listing, prefix=prefix, js_references=settings.js_references, html=settings.html
+    )
     threads = settings.threads or os.cpu_count() or 1
     # The largest first, so that no core is left alone with one at the end.
     jobs = sorted(_jobs(tree, listing), key=lambda job: (-job.size, job.path))

@@ -1,6 +1,6 @@
 """What one published file holds: its digests, its references, and what its variants decode to.
 
-Law: a file is read once, in pieces; only style sheets and scripts are ever held whole.
+Law: a file is read once, in pieces; only style sheets, scripts and pages are ever held whole.
 """
 
 from __future__ import annotations

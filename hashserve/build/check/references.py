@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from hashserve.build.check.findings import Finding, finding
 from hashserve.build.check.listing import Listing, token_in
-from hashserve.build.references import Reference, ReferenceKind, find_references, language_of
+from hashserve.build.pages import finder_of, is_page
+from hashserve.build.references import Reference, ReferenceKind
 from hashserve.build.resolution import Internal, Missing, Resolver
 from hashserve.build.scan import JsReferences
 from hashserve.fingerprints import without_fingerprint
@@ -27,15 +28,26 @@ class Referring:
 
 
 class References:
-    """Finds and follows the references of a folder whose files are ``paths``."""
+    """Finds and follows the references of a folder whose files are ``paths``.
+
+    Those in pages are followed in any case, since a unit may have a page in it; what is wrong with
+    them is told with ``html`` alone.
+    """
 
     def __init__(
-        self, paths: Container[str], listing: Listing, *, prefix: str | None, js_references: JsReferences
+        self,
+        paths: Container[str],
+        listing: Listing,
+        *,
+        prefix: str | None,
+        js_references: JsReferences,
+        html: bool = False,
     ) -> None:
         self._prefix = prefix
         self._resolver = Resolver(paths, prefix=prefix)
         self._listing = listing
         self._js_references = js_references
+        self._html = html
         self._logical_paths = listing.logical_paths
         self._current = frozenset(listing.current.values())
 
@@ -46,10 +58,10 @@ class References:
 
         That is ``among`` other files than those of the folder, if it is given.
         """
-        language = language_of(path)
-        assert language is not None, "only scripts and style sheets are looked into"
+        find = finder_of(path, html=True)
+        assert find is not None, "only scripts, style sheets and pages are looked into"
         resolver = self._resolver if among is None else Resolver(among, prefix=self._prefix)
-        for reference in find_references(content, language=language):
+        for reference in find(content):
             resolution = resolver.resolve(reference, path)
             if isinstance(resolution, (Internal, Missing)) and not self._is_left_alone(reference):
                 yield reference, resolution
@@ -57,7 +69,7 @@ class References:
     def are_sought_in(self, path: str) -> bool:
         """Whether to look into a file; not if it is the unhashed copy of one that is looked into."""
         is_copy = path in self._logical_paths and path not in self._listing.logical
-        return not is_copy and language_of(path) is not None
+        return not is_copy and finder_of(path, html=True) is not None
 
     def of(self, path: str, content: bytes) -> Referring:
         """Follow the references of the file at ``path``."""
@@ -68,7 +80,7 @@ class References:
                 problem = self._unhashed(path, resolution)
             else:
                 problem = self._missing(path, reference, resolution)
-            if problem is not None:
+            if problem is not None and (self._html or not is_page(path)):
                 rule, message = problem
                 line, column = reference.position(content)
                 text = f"{reference.kind.value} names {reference.target!r}, {message}"

@@ -140,7 +140,7 @@ RULES: Mapping[str, Rule] = {
         Rule(
             id="reference-missing",
             level=Level.WARNING,
-            description="A published style sheet or script refers to a file that is not there.",
+            description="A published style sheet, script or page refers to a file that is not there.",
             remedy="add the file to the source or mend the reference, then build again",
         ),
         Rule(

@@ -37,12 +37,14 @@ class CheckSettings:
     * ``prefix``: the URL path that the folder is served under, where its manifest does not tell;
     * ``js_references``: what the build was told, see `hashserve.build.BuildSettings`: scripts whose
       references it left alone are not blamed for naming unhashed files;
+    * ``html``: whether pages are blamed for what they refer to, too: as it was built;
     * ``threads``: how many files are read at once, by default one a core.
     """
 
     max_sizes: Mapping[str, int | None] = field(default_factory=dict)
     prefix: str | None = None
     js_references: JsReferences = "rewrite"
+    html: bool = False
     threads: int | None = None
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass, field
 
 from hashserve.atomic import TEMPORARY_PREFIX
@@ -51,10 +51,13 @@ def is_temporary(path: str) -> bool:
     return name.startswith(TEMPORARY_PREFIX) or name.lower().endswith(_LEFT_BEHIND)
 
 
-def read_tree(root: str, manifest: str | None) -> Tree:
-    """List what is below ``root``; ``manifest`` is the path of the one in force, relative to it."""
+def read_tree(root: str, manifest: str | None, listed: Container[str] = frozenset()) -> Tree:
+    """List what is below ``root``; ``manifest`` is the path of the one in force, relative to it.
+
+    A file that is called like a manifest is a file like others where it is ``listed``.
+    """
     suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
-    hidden = {name + suffix for name in _HIDDEN for suffix in suffixes}
+    hidden = {name + suffix for name in _HIDDEN if name not in listed for suffix in suffixes}
     if manifest is not None:
         hidden.add(manifest)
     reader = _Reader(Tree(root=root), hidden)

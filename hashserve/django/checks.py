@@ -1,0 +1,202 @@
+"""System checks: what ``manage.py check`` says of a project's settings.
+
+Law: each message names the setting, its value and what to write instead. Importing this module
+registers the checks; the app does, and so do the middleware and the storages, for projects that
+have those and not the app.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags
+from django.core.files.storage import storages
+from django.utils.module_loading import import_string
+
+from hashserve.django.settings import KEYS, NAME, given, load, problems, static_prefix, twice_given
+from hashserve.errors import SettingError
+
+__all__ = ["CACHED_STORAGE", "check_project", "check_settings", "is_a"]
+
+MIDDLEWARE = "hashserve.django.middleware.HashServeMiddleware"
+STORAGE = "hashserve.django.storage.ManifestStaticFilesStorage"
+CACHED_STORAGE = "hashserve.django.storage.CachedStaticFilesStorage"
+SECURITY = "django.middleware.security.SecurityMiddleware"
+WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+
+
+def check_settings(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """Say what is wrong with each key of ``HASHSERVE``, and with WhiteNoise's settings where they count."""
+    found = [_wrong(problem) for problem in problems()]
+    return found or [*_unfit_together(), *_set_twice()]
+
+
+def check_project(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """Say what of the rest of the project's settings stands in the way of serving its static files."""
+    return [] if problems() else [*_middleware(), *_folders(), *_storage(), *_cached_names(), *_prefix()]
+
+
+# The settings themselves
+
+
+def _wrong(problem: SettingError) -> CheckMessage:
+    places = {f'{NAME}["{key}"]' for key in KEYS}
+    is_unknown = problem.name.startswith(f"{NAME}[") and problem.name not in places
+    return Error(str(problem), id="hashserve.E002" if is_unknown else "hashserve.E001")
+
+
+def _unfit_together() -> Iterator[CheckMessage]:
+    yield from _raised_by(load().headers_hook)
+    try:
+        from hashserve.django.build_settings import build_settings
+    except ImportError:  # a host that only serves needs nothing of the build
+        return
+    yield from _raised_by(build_settings)
+
+
+# Where the build has another name for it.
+_KEYS_BY_NAME = {"cache": "BUILD_CACHE", "length": "DIGEST_LENGTH"}
+
+
+def _raised_by(read: Callable[[], object]) -> Iterator[CheckMessage]:
+    try:
+        read()
+    except SettingError as error:
+        name = _KEYS_BY_NAME.get(error.name, error.name.upper())
+        place = f'{NAME}["{name}"]' if name in KEYS else error.name
+        yield Error(f"{place}={error.value!r}: {error.problem}", id="hashserve.E003")
+
+
+def _set_twice() -> Iterator[CheckMessage]:
+    for name, other in twice_given():
+        yield checks.Warning(
+            f'{NAME}["{name}"] is set, and so is {other}.',
+            hint=f"{other} counts for nothing: remove it.",
+            id="hashserve.W001",
+        )
+
+
+# The project around them
+
+
+def _middleware() -> Iterator[CheckMessage]:
+    middleware = list(django_settings.MIDDLEWARE)
+    ours = [place for place, name in enumerate(middleware) if is_a(name, MIDDLEWARE)]
+    if not ours:
+        yield checks.Warning(
+            f'MIDDLEWARE does not have "{MIDDLEWARE}": static files are not served.',
+            hint=f'Put it directly after "{SECURITY}", or leave the app out if a web server serves them.',
+            id="hashserve.W002",
+        )
+    elif middleware[: ours[0]] not in ([], [SECURITY]):
+        above = [name for name in middleware[: ours[0]] if name != SECURITY]
+        yield checks.Warning(
+            f'In MIDDLEWARE, "{middleware[ours[0]]}" is not directly after "{SECURITY}".',
+            hint=f"Move these below it, or every static file goes through them: {', '.join(above)}.",
+            id="hashserve.W003",
+        )
+    if any(is_a(name, WHITENOISE) for name in middleware):
+        yield checks.Warning(
+            f'MIDDLEWARE still has "{WHITENOISE}".',
+            hint="Remove it: it lists all of STATIC_ROOT at each start, and serves what is left to it.",
+            id="hashserve.W004",
+        )
+
+
+def is_a(name: str, parent: str) -> bool:
+    """Whether the class of a dotted path is another, or made of it."""
+    if name == parent:
+        return True
+    try:
+        found = import_string(name)
+        return isinstance(found, type) and issubclass(found, import_string(parent))
+    except ImportError:  # Django has its own word on that
+        return False
+
+
+def _folders() -> Iterator[CheckMessage]:
+    static_root, root = django_settings.STATIC_ROOT, load().root
+    if not static_root:
+        yield checks.Warning(
+            f"STATIC_ROOT={static_root!r}: names no folder, so collectstatic has nowhere to write.",
+            hint='Set it, for instance to BASE_DIR / "staticfiles".',
+            id="hashserve.W005",
+        )
+    elif not (django_settings.DEBUG or load().use_finders or os.path.isdir(static_root)):
+        yield checks.Warning(
+            f"STATIC_ROOT={os.fspath(static_root)!r}: there is no such folder.",
+            hint="Run manage.py collectstatic; its files are served as soon as they are there.",
+            id="hashserve.W006",
+        )
+    if root is not None and not os.path.isdir(root):
+        yield checks.Warning(
+            f'{NAME}["ROOT"]={root!r}: there is no such folder.',
+            hint="Make it, or remove the key.",
+            id="hashserve.W007",
+        )
+
+
+def _storage() -> Iterator[CheckMessage]:
+    backend = storages.backends.get("staticfiles", {}).get("BACKEND", "")
+    if not (django_settings.DEBUG or _is_ours(backend)):
+        yield checks.Warning(
+            f'STORAGES["staticfiles"]["BACKEND"]={backend!r}: this storage makes no variants and keeps no '
+            "earlier release.",
+            hint=f'Use "{STORAGE}".',
+            id="hashserve.W008",
+        )
+
+
+def _cached_names() -> Iterator[CheckMessage]:
+    """Say what of the cache would have the names of a release missed by some, or taken for another site's."""
+    if not is_a(storages.backends.get("staticfiles", {}).get("BACKEND", ""), CACHED_STORAGE):
+        return
+    settings = load()
+    if "SITE" not in given():
+        yield checks.Warning(
+            f'{NAME} has no "SITE": names in the cache are kept under {settings.site!r}.',
+            hint="Set it to something that no other site in this cache has, such as its domain.",
+            id="hashserve.W010",
+        )
+    backend = django_settings.CACHES.get(settings.cache, {}).get("BACKEND", "")
+    if is_a(backend, "django.core.cache.backends.dummy.DummyCache"):
+        yield _of_cache(settings.cache, backend, "keeps nothing", Error, "hashserve.E004")
+    elif is_a(backend, "django.core.cache.backends.locmem.LocMemCache"):
+        problem = "is seen by one process only"
+        yield _of_cache(settings.cache, backend, problem, checks.Warning, "hashserve.W011")
+
+
+def _of_cache(
+    alias: str, backend: str, problem: str, kind: Callable[..., CheckMessage], number: str
+) -> CheckMessage:
+    return kind(
+        f'CACHES[{alias!r}]["BACKEND"]={backend!r}: {problem}, and is to hold the names of static files.',
+        hint=f'Use one that all processes share, or name another cache in {NAME}["CACHE"].',
+        id=number,
+    )
+
+
+def _is_ours(backend: str) -> bool:
+    try:
+        parents: Sequence[type] = import_string(backend).__mro__
+    except (ImportError, AttributeError):
+        return False
+    return any(parent.__module__.startswith("hashserve.") for parent in parents)
+
+
+def _prefix() -> Iterator[CheckMessage]:
+    prefix, expected = load().prefix, static_prefix()
+    if prefix != expected:
+        yield checks.Warning(
+            f'{NAME}["PREFIX"]={prefix!r}: templates refer to static files below {expected!r} (STATIC_URL).',
+            hint="Remove the key, unless something before this server changes the path.",
+            id="hashserve.W009",
+        )
+
+
+checks.register(check_settings, Tags.staticfiles, "hashserve")
+checks.register(check_project, "hashserve")

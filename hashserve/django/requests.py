@@ -1,0 +1,77 @@
+"""From Django's request, of either protocol, to ours.
+
+Law: a path is what the client sent, byte for byte, as the WSGI wrapper sees it, and not what
+Django made of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from django.utils.encoding import repercent_broken_unicode
+
+from hashserve.paths import native_string
+from hashserve.serve.messages import Request
+from hashserve.wsgi import request_of as request_of_environ
+
+__all__ = ["is_asgi", "method_of", "native_path", "request_of"]
+
+
+def is_asgi(request: Any) -> bool:
+    """Whether a request came by ASGI, so that its body is sent by an event loop."""
+    return hasattr(request, "scope")
+
+
+def method_of(request: Any) -> str:
+    """Give the method as it was sent: Django writes it in upper case, and methods are case-sensitive."""
+    method: str = request.scope["method"] if is_asgi(request) else request.META.get("REQUEST_METHOD", "GET")
+    return method
+
+
+def native_path(request: Any) -> str:
+    """Give the path below the mount point as a native string: one code point a byte."""
+    path: str = request.path_info
+    if is_asgi(request):
+        if "\ufffd" in path:
+            return _as_sent_by_asgi(path, request.scope, request.META)
+    elif "%" in path:
+        return _as_sent_by_wsgi(path, request.META)
+    return path if path.isascii() else native_string(path)
+
+
+def _as_sent_by_wsgi(path: str, environ: dict[str, Any]) -> str:
+    """Undo Django's writing of bytes that are not UTF-8 with percent signs, if the server tells of them."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    sent = _below_mount(target.encode("latin-1", "replace"), environ)
+    if repercent_broken_unicode(sent).decode() == path:
+        return sent.decode("latin-1")
+    return native_string(path)
+
+
+def _as_sent_by_asgi(path: str, scope: dict[str, Any], meta: dict[str, Any]) -> str:
+    """Find the bytes that a server could not decode, if it tells of them."""
+    sent = _below_mount(scope.get("raw_path") or b"", meta)
+    if sent.decode("utf-8", "replace") == path:
+        return sent.decode("latin-1")
+    return native_string(path)
+
+
+def _below_mount(target: bytes, meta: dict[str, Any]) -> bytes:
+    """Decode the path of a request target (RFC 9112 section 3.2) and take the mount point from it."""
+    path = target.partition(b"?")[0]
+    if not path.startswith(b"/"):
+        path = urlsplit(path).path
+    mount = meta.get("SCRIPT_NAME", "").rstrip("/").encode("utf-8", "surrogateescape")
+    return unquote_to_bytes(path).removeprefix(mount)
+
+
+def request_of(request: Any, path: str, mount: str) -> Request:
+    """Take from Django's request what ours holds, for a native path below a mount point."""
+    query = request.META.get("QUERY_STRING", "")
+    if is_asgi(request):
+        sent = request.scope.get("query_string", b"")
+        query = sent.decode("latin-1") if isinstance(sent, bytes) else sent
+    return request_of_environ(request.META)._replace(
+        method=method_of(request), path=path, query=query, mount=native_string(mount)
+    )

@@ -1,0 +1,67 @@
+"""What a Django project serves: its folders, as its settings name them.
+
+Law: static files come before whatever else the root of the site holds; in development they are
+what the finders find, and no manifest says anything.
+"""
+
+from __future__ import annotations
+
+import os
+
+from django.conf import settings as django_settings
+
+from hashserve.django.found import locate
+from hashserve.django.responses import Store, copier
+from hashserve.django.settings import DjangoSettings
+from hashserve.media_types import MediaTypes
+from hashserve.serve.policy import Policy, immutable_test_of
+from hashserve.serve.service import Service
+from hashserve.serve.site import SiteSettings
+
+__all__ = ["service_of"]
+
+
+def service_of(settings: DjangoSettings) -> Service[Store]:
+    """Make the service of this project. Raises `SettingError` and `ManifestError`."""
+    service = Service(_site_settings(settings), copier)
+    site = service.site
+    # The last that is added is asked first.
+    if settings.root is not None:
+        site.add(settings.root, "/", is_shared=settings.prefix != "/")
+    if django_settings.STATIC_ROOT:
+        is_built = not (settings.use_finders and settings.autorefresh)
+        name = settings.manifest if is_built else None
+        site.add(django_settings.STATIC_ROOT, settings.prefix, name, follows_manifest=is_built)
+    if settings.use_finders:
+        site.add(os.sep, settings.prefix, locate=locate, follows_manifest=False)
+    if settings.preload:
+        site.preload()
+    return service
+
+
+def _site_settings(settings: DjangoSettings) -> SiteSettings:
+    return SiteSettings(
+        policy=_policy(settings),
+        on_unknown=settings.on_unknown,
+        on_missing=settings.on_missing,
+        index_file=settings.index_file,
+        follow_symlinks=settings.follow_symlinks,
+        publish_manifest=settings.publish_manifest,
+        check_interval=0.0 if settings.autorefresh else settings.check_interval,
+        body_budget=settings.body_budget,
+        largest_body=settings.largest_body,
+        memo_size=settings.memo_size,
+    )
+
+
+def _policy(settings: DjangoSettings) -> Policy:
+    return Policy(
+        max_age=settings.max_age,
+        expires=settings.expires,
+        revalidates=settings.autorefresh,
+        allow_all_origins=settings.allow_all_origins,
+        nosniff=settings.nosniff,
+        media_types=MediaTypes(settings.mimetypes, charset=settings.charset),
+        add_headers=settings.headers_hook(),
+        is_immutable=immutable_test_of(settings.immutable_file_test),
+    )

@@ -1,0 +1,147 @@
+"""A site and the memory of its plain hits: what every adapter asks.
+
+Law: what is recalled is what the site would answer; a hit on it costs two lookups and no I/O, and
+nothing is recalled past the moment at which a new manifest is to be looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from time import monotonic, time
+from typing import Any, Generic, TypeVar
+
+from hashserve.paths import native_string
+from hashserve.serve.messages import Headers, Request
+from hashserve.serve.policy import with_expires
+from hashserve.serve.respond import not_modified
+from hashserve.serve.site import Answer, Site, SiteSettings
+
+__all__ = ["LONGEST_REMEMBERED", "Entry", "Recalled", "Service"]
+
+LONGEST_REMEMBERED = 256
+"""How long an Accept-Encoding value may be, in characters, to be remembered with its answer."""
+
+Fields = TypeVar("Fields")
+
+Entry = tuple[Callable[[], Fields], tuple[bytes, ...], str, Callable[[], Fields]]
+"""What copies the fields of the 200, its body, its entity-tag, what copies the fields of the 304."""
+
+Recalled = tuple[int, Fields, tuple[bytes, ...]]
+"""An answer from memory: its status, its fields (whoever's they are given to), its body."""
+
+
+class Service(Generic[Fields]):
+    """A `Site`, and its answers to plain requests, kept in the form that an adapter sends.
+
+    ``copier`` makes of header fields a function that gives a new copy of them in that form.
+    ``hot`` maps native paths to entries by Accept-Encoding. All paths that may be static lie from
+    ``lowest`` to below ``highest``, which ``on_aim`` is told of; what is ``hot`` counts until
+    ``due``, on the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        settings: SiteSettings,
+        copier: Callable[[Headers], Callable[[], Fields]],
+        *,
+        on_aim: Callable[[str, str], None] = lambda lowest, highest: None,
+    ) -> None:
+        self.hot: dict[str, dict[str | None, Entry[Fields]]] = {}
+        self.lowest, self.highest = "", ""  # no path is below ""
+        self.due = 0.0
+        self._copier = copier
+        self._on_aim = on_aim
+        self._remembered = 0
+        self._prefixes: tuple[str, ...] = ()
+        self.site = Site(settings, on_change=self._forget)
+
+    def covers(self, path: str) -> bool:
+        """Whether a native path lies under a prefix, so that `answer` may know it."""
+        return path.startswith(self._prefixes)
+
+    def recall(self, path: str, method: str, fields: Mapping[str, Any]) -> Recalled[Fields] | None:
+        """Answer from memory a request for a native path, or None: then `answer` is to be asked.
+
+        ``fields`` are named as WSGI's environ and Django's META name them.
+        """
+        memo = self.hot.get(path)
+        entry = None if memo is None else memo.get(fields.get("HTTP_ACCEPT_ENCODING"))
+        # With a range or a precondition, more than path and Accept-Encoding decides.
+        if (
+            entry is None
+            or "HTTP_RANGE" in fields
+            or "HTTP_IF_MATCH" in fields
+            or "HTTP_IF_MODIFIED_SINCE" in fields
+            or "HTTP_IF_UNMODIFIED_SINCE" in fields
+            or monotonic() >= self.due
+        ):
+            return None
+        copy_fields, body, etag, copy_not_modified_fields = entry
+        if "HTTP_IF_NONE_MATCH" not in fields:
+            if method == "GET":
+                return 200, copy_fields(), body
+            return (200, copy_fields(), ()) if method == "HEAD" else None
+        if fields["HTTP_IF_NONE_MATCH"] == etag and method in ("GET", "HEAD"):
+            return 304, copy_not_modified_fields(), ()
+        return None
+
+    def answer(self, request: Request) -> Answer | None:
+        """Answer in full generality, and remember it if it can be recalled; None for the application's."""
+        hot = self.hot  # taken before the answer is made: if that is outdated meanwhile, so is this
+        # A plain HEAD is answered as the GET that it asks about, so that both are remembered.
+        is_head = request.method == "HEAD" and not request.has_preconditions
+        asked = request._replace(method="GET", range=None) if is_head else request
+        answer = self.site.answer(asked)
+        self.due = self.site.check_due
+        if answer is None:
+            return None
+        if answer.asset is not None and asked.is_plain_get:
+            self._remember(hot, asked, answer)
+        if is_head:
+            answer = answer.without_body()
+        return self._dated(answer) if self.site.settings.policy.expires else answer
+
+    def _remember(
+        self, hot: dict[str, dict[str | None, Entry[Fields]]], request: Request, answer: Answer
+    ) -> None:
+        accept_encoding = request.accept_encoding
+        if accept_encoding is not None and len(accept_encoding) > LONGEST_REMEMBERED:
+            return
+        if self._remembered >= self.site.settings.memo_size:
+            self._forget()
+        headers = answer.response.headers
+        etag = next(value for name, value in headers if name == "ETag")
+        assert answer.asset is not None
+        body = tuple(part for part in answer.response.body if isinstance(part, bytes))
+        entry = (self._copies(headers), body, etag, self._copies(not_modified(answer.asset, etag).headers))
+        hot.setdefault(request.path, {})[accept_encoding] = entry
+        self._remembered += 1
+
+    def _copies(self, headers: Headers) -> Callable[[], Fields]:
+        if not self.site.settings.policy.expires:
+            return self._copier(headers)
+        return partial(self._dated_copy, headers)
+
+    def _dated_copy(self, headers: Headers) -> Fields:
+        return self._copier(with_expires(headers, int(time())))()
+
+    def _dated(self, answer: Answer) -> Answer:
+        headers = with_expires(answer.response.headers, int(time()))
+        return answer._replace(response=answer.response._replace(headers=headers))
+
+    def _forget(self) -> None:
+        self._aim()
+        self.hot = {}
+        self._remembered = 0
+
+    def _aim(self) -> None:
+        """Take in which paths are static; a new manifest may say so for a mount that was given no prefix."""
+        natives = [native_string(mount.prefix) for mount in self.site.mounts]
+        has_index = self.site.settings.index_file is not None
+        bare = [native.rstrip("/") for native in natives if has_index and native != "/"]
+        self._prefixes = tuple(dict.fromkeys((*natives, *bare)))
+        # Every path that starts with a prefix lies from it to it with its last character raised by one.
+        self.lowest = min(self._prefixes)
+        self.highest = max(prefix[:-1] + chr(ord(prefix[-1]) + 1) for prefix in self._prefixes if prefix)
+        self._on_aim(self.lowest, self.highest)
