@@ -20,7 +20,8 @@ __all__ = ["claim", "claims_of", "is_free"]
 
 def claim(sha256: str, coding: str = IDENTITY) -> str:
     """Tell of a name that it holds the content with this digest, in this coding."""
-    return f"{coding} {sha256}"
+    # Most names hold a content as it is: for them there is no string to make and to keep.
+    return sha256 if coding == IDENTITY else f"{coding} {sha256}"
 
 
 def claims_of(
