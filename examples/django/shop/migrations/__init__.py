@@ -1,0 +1,1 @@
+"""The shop's tables, and the teas that it starts with."""

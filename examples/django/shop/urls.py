@@ -1,0 +1,11 @@
+"""The pages of the shop."""
+
+from django.urls import path
+
+from shop import views
+
+urlpatterns = [
+    path("", views.front, name="front"),
+    path("tea/<slug:slug>/", views.tea, name="tea"),
+    path("visit/", views.visit, name="visit"),
+]

@@ -1,0 +1,117 @@
+"""The settings. What differs from one place to another comes from the environment; README.md lists it."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+DEBUG = os.environ.get("DEBUG") == "1"
+SECRET_KEY = os.environ.get("SECRET_KEY", "no secret at all: set SECRET_KEY where it matters")
+ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost 127.0.0.1").split()
+
+INSTALLED_APPS = [
+    "hashserve.django",
+    "shop",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "hashserve.django.middleware.HashServeMiddleware",
+    "django.middleware.cache.UpdateCacheMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.cache.FetchFromCacheMiddleware",
+]
+
+ROOT_URLCONF = "teahouse.urls"
+WSGI_APPLICATION = "teahouse.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("DATABASE", str(BASE_DIR / "teahouse.sqlite3")),
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("de", _("German"))]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+
+# The static files
+
+STATIC_URL = os.environ.get("STATIC_URL", "static/")
+STATIC_ROOT = os.environ.get("STATIC_ROOT", str(BASE_DIR / "static"))
+
+# "Manifest": the names are in STATIC_ROOT. "Cached": they are in the cache, and a process that only
+# renders pages needs no STATIC_ROOT.
+STATICFILES = os.environ.get("STATICFILES", "Manifest")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": f"hashserve.django.storage.{STATICFILES}StaticFilesStorage"},
+}
+
+HASHSERVE = {
+    # `import { price } from "money"`, by way of the import map.
+    "IMPORT_MAP_BARE": {"money": "shop/js/money.js"},
+    "EXPIRES": os.environ.get("EXPIRES") == "1",
+}
+
+# The fonts of the shop are those of django-unfold; without it, there are the system's.
+_unfold = find_spec("unfold")
+if _unfold is not None and _unfold.origin is not None:
+    STATICFILES_DIRS = [("fonts/inter", str(Path(_unfold.origin).parent / "static/unfold/fonts/inter"))]
+
+
+# The cache: of pages, and with "Cached" of names
+
+_BACKENDS = {
+    "locmem": "django.core.cache.backends.locmem.LocMemCache",
+    "memcached": "django.core.cache.backends.memcached.PyMemcacheCache",
+    "redis": "django.core.cache.backends.redis.RedisCache",
+}
+CACHE_URL = os.environ.get("CACHE_URL", "locmem://")
+_cache = urlsplit(CACHE_URL)
+CACHES = {
+    "default": {
+        "BACKEND": _BACKENDS[_cache.scheme],
+        "LOCATION": CACHE_URL if _cache.scheme == "redis" else _cache.netloc,
+    },
+}
+CACHE_MIDDLEWARE_SECONDS = int(os.environ.get("PAGE_CACHE_SECONDS", "0" if DEBUG else "600"))
+
+# Pages that were rendered with the names of one release are not given out once there is another.
+from teahouse.page_cache import ByRelease  # noqa: E402
+
+CACHE_MIDDLEWARE_KEY_PREFIX = ByRelease("teahouse")

@@ -1,0 +1,8 @@
+"""The project for WSGI servers: ``gunicorn teahouse.wsgi``."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "teahouse.settings")
+application = get_wsgi_application()

@@ -1,0 +1,646 @@
+"""What a page about cache busting in Django 1.8 says, step by step, against real servers.
+
+It names two storages, the names in debug mode, old files that stay, far-future expiry, nginx and
+memcached, CDNs, and a tag for what is no static file. Each has its section here.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+from hashserve import Manifest
+from hashserve.codings import CODINGS
+from tests.browser import Visit, launch
+from tests.example_project import PREFIX, Project, Reply, Server, fetch, static_urls
+from tests.proxies import NginxCache, NginxFiles, Proxy, Varnish
+from tests.services import Memcached, Redis, Service, free_port, running, wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+YEAR = 31_536_000
+IMMUTABLE = f"public, max-age={YEAR}, immutable"
+SHEET = "shop/css/shop.css"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launch() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project in production, collected once; no test changes it."""
+    project = Project.copied_to(tmp_path_factory.mktemp("collected"))
+    project.prepare()
+    return project
+
+
+@pytest.fixture(scope="module")
+def server(collected: Project) -> Iterator[Server]:
+    with collected.gunicorn() as server:
+        yield server
+
+
+@pytest.fixture
+def project(collected: Project, tmp_path: Path) -> Project:
+    """A project in production of which a first release is collected, to be changed."""
+    return collected.copied_with_all(tmp_path)
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    """Give the content of every file that the manifest in a folder names, by its URL's path."""
+    files = Manifest.load(root / "staticfiles.json").files
+    return {PREFIX + path: (root / path).read_bytes() for path in files}
+
+
+# ManifestStaticFilesStorage: "the file css/styles.css would also be saved as css/styles.55e7cbb9ba48.css"
+
+STORAGES = """
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from hashserve.django import storage
+
+class Theirs(ManifestStaticFilesStorage):
+    support_js_module_import_aggregation = True
+
+class Plain(storage.ManifestStaticFilesStorage):
+    support_js_module_import_aggregation = False
+"""
+DJANGOS = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+OURS = "hashserve.django.storage.ManifestStaticFilesStorage"
+
+
+def collected_by(project: Project, name: str, backend: str) -> dict[str, object]:
+    """Collect with another storage into a folder called ``name``; gives the manifest as Django has it."""
+    settings = f'from teahouse.settings import *\nSTORAGES["staticfiles"] = {{"BACKEND": {backend!r}}}\n'
+    (project.folder / f"{name}.py").write_text(settings, encoding="utf-8")
+    root = project.folder.parent / name
+    project.having(DJANGO_SETTINGS_MODULE=name, STATIC_ROOT=str(root)).collect()
+    document = json.loads((root / "staticfiles.json").read_text(encoding="utf-8"))
+    return {name: document[name] for name in ("paths", "version", "hash")}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        pytest.param("more_storages.Theirs", OURS, id="references between modules are rewritten"),
+        pytest.param(DJANGOS, "more_storages.Plain", id="modules are left as they are"),
+    ],
+)
+def test_names_bytes_and_manifest_are_those_of_django(tmp_path: Path, theirs: str, ours: str) -> None:
+    project = Project.copied_to(tmp_path)
+    (project.folder / "more_storages.py").write_text(STORAGES, encoding="utf-8")
+    expected = collected_by(project, "theirs", theirs)
+    assert collected_by(project, "ours", ours) == expected
+    paths = expected["paths"]
+    assert isinstance(paths, dict)
+    assert len(paths) > 140
+    for path in paths.values():
+        assert (tmp_path / "ours" / path).read_bytes() == (tmp_path / "theirs" / path).read_bytes()
+
+
+def test_a_file_is_also_saved_with_its_digest_in_its_name(collected: Project) -> None:
+    path = collected.manifest().paths["shop/images/terraces.svg"]
+    assert re.fullmatch(r"shop/images/terraces\.[0-9a-f]{12}\.svg", path)
+    original = collected.source("shop/images/terraces.svg").read_bytes()
+    assert (collected.static_root / path).read_bytes() == original
+    assert (collected.static_root / "shop/images/terraces.svg").read_bytes() == original
+
+
+# CachedStaticFilesStorage: "situations in which you don't have access to the file system"
+
+CACHES: dict[str, Callable[[], Service]] = {"redis": Redis, "memcached": Memcached}
+
+
+@contextmanager
+def cache_server(kind: str) -> Iterator[str]:
+    """Run a cache; gives the URL that the project takes."""
+    with running(CACHES[kind]()) as service:
+        yield f"{kind}://{service.address}"
+
+
+@pytest.fixture(params=CACHES)
+def cached(request: pytest.FixtureRequest, project: Project) -> Iterator[Project]:
+    """A project whose names are in a cache, not in a folder."""
+    with cache_server(request.param) as url:
+        cached = project.having(STATICFILES="Cached", CACHE_URL=url)
+        cached.collect()
+        yield cached
+
+
+def test_a_process_without_static_root_renders_the_names_that_are_in_the_cache(
+    cached: Project, tmp_path: Path
+) -> None:
+    with cached.having(STATIC_ROOT=str(tmp_path / "nowhere")).gunicorn() as server:
+        urls = static_urls(server.page("/de/"))
+    names = cached.manifest().paths
+    assert {cached.url(path) for path in (SHEET, "shop/js/shop.js", "shop/images/leaf.svg")} <= urls
+    assert {url.removeprefix(PREFIX) for url in urls} <= {*names.values()}
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_such_a_process_renders_the_next_release_without_being_started_anew(
+    cached: Project, tmp_path: Path
+) -> None:
+    with cached.having(STATIC_ROOT=str(tmp_path / "nowhere")).gunicorn() as server:
+        workers, before = server.workers(), cached.url(SHEET)
+        assert before in server.page()
+        cached.append(SHEET, "main { color: #123 }")
+        cached.collect()
+        assert cached.url(SHEET) != before
+        wait_until(lambda: all(cached.url(SHEET) in server.page() for _ in range(8)))
+        assert server.workers() == workers
+
+
+# "The file names are only changed when DEBUG=False as it would be in production"
+
+
+def test_names_are_changed_where_debug_is_off_only(collected: Project, server: Server) -> None:
+    in_production = static_urls(server.page())
+    with collected.having(DEBUG="1").gunicorn() as debugging:
+        in_development = static_urls(debugging.page())
+    names = collected.manifest().paths
+    assert {f"{PREFIX}{names[url.removeprefix(PREFIX)]}" for url in in_development} == in_production
+    assert len(in_production) >= 8
+    assert not in_production & in_development
+
+
+# "The purpose of this storage is to keep serving the old files in case some pages still refer to
+# those files, e.g. because they are cached by you or a 3rd party proxy server"
+
+Front = Callable[[Path, str], Proxy]
+PROXIES: dict[str, Front] = {
+    "nginx": NginxCache,
+    "varnish": Varnish,
+    "varnish passing codings on": partial(Varnish, options=("-p", "http_gzip_support=off")),
+}
+
+
+@pytest.fixture(params=PROXIES)
+def front(request: pytest.FixtureRequest) -> Front:
+    """What makes a caching proxy with a folder of its own before an origin."""
+    return PROXIES[request.param]
+
+
+def test_the_old_file_of_an_old_page_is_served_as_it_was(project: Project) -> None:
+    old, content = project.url(SHEET), files_of(project.static_root)
+    with project.gunicorn() as server:
+        page = server.page()
+        project.append("shop/css/cards.css", ".tea { color: #123 }")
+        project.collect()
+        server.reload()
+        assert old not in server.page("/de/")
+        for url in static_urls(page):
+            reply = server.get(url)
+            assert (reply.status, reply["Cache-Control"], reply.body) == (200, IMMUTABLE, content[url])
+
+
+def test_a_page_that_a_proxy_keeps_finds_the_old_files_it_refers_to(
+    project: Project, front: Front, tmp_path: Path
+) -> None:
+    content = files_of(project.static_root)
+    with project.gunicorn() as server, running(front(tmp_path / "proxy", server.address)) as proxy:
+        page = fetch(f"{proxy.url}/en/").text
+        project.append("shop/css/cards.css", ".tea { color: #123 }")
+        project.collect()
+        server.reload()
+        again = fetch(f"{proxy.url}/en/")
+        assert (again["X-Cache-Status"], again.text) == ("HIT", page)
+        for url in static_urls(page):  # none of which the proxy has seen before
+            reply = fetch(proxy.url + url)
+            assert (reply.status, reply["Cache-Control"], reply.body) == (200, IMMUTABLE, content[url])
+            assert fetch(proxy.url + url)["X-Cache-Status"] == "HIT"
+
+
+# "far future Expires headers"
+
+
+def test_a_file_may_be_kept_for_a_year(collected: Project, server: Server) -> None:
+    reply = server.get(collected.url(SHEET))
+    assert reply["Cache-Control"] == IMMUTABLE
+    assert "Expires" not in reply.fields
+
+
+def test_the_expires_field_says_so_too_where_it_is_wanted(collected: Project) -> None:
+    with collected.having(EXPIRES="1").gunicorn() as server:
+        replies = [
+            server.get(collected.url(SHEET)),
+            server.get(collected.url(SHEET)),
+            server.get(PREFIX + SHEET),
+        ]
+    lives = [seconds_until_expiry(reply) for reply in replies]
+    # The server may have dated its answer a second after ours was made, or before.
+    assert [round(life / 60) for life in lives] == [YEAR // 60, YEAR // 60, 1]
+
+
+def seconds_until_expiry(reply: Reply) -> float:
+    return (parsedate_to_datetime(reply["Expires"]) - parsedate_to_datetime(reply["Date"])).total_seconds()
+
+
+# nginx: "the new file immediately takes over, as long as I've python manage.py collectstatic'ed"; "deleted
+# my static folder (nginx still running)"; "no static loaded"; "collectstatic"; "statics loaded"; "no browser
+# hard refresh was used, no nginx reload|restart whatever"
+
+
+@contextmanager
+def nginx(project: Project) -> Iterator[str]:
+    """Serve the collected folder as the document's nginx does; gives the URL and tells by whom."""
+    with running(NginxFiles(project.folder.parent / "nginx", project.static_root)) as proxy:
+        yield proxy.url
+
+
+@contextmanager
+def ours(project: Project) -> Iterator[str]:
+    """Serve it by gunicorn and the middleware, whose workers must be the same in the end."""
+    with project.gunicorn() as server:
+        workers = server.workers()
+        yield server.url
+        assert server.workers() == workers
+
+
+STATIC_SERVERS = {"nginx": nginx, "gunicorn": ours}
+
+
+@pytest.mark.parametrize("serve", STATIC_SERVERS.values(), ids=STATIC_SERVERS)
+def test_what_is_collected_is_served_at_once_what_is_deleted_is_gone_and_it_comes_back(
+    project: Project, serve: Callable[[Project], Iterator[str]]
+) -> None:
+    with serve(project) as url:  # type: ignore[attr-defined]  # a context manager
+        sheet = url + PREFIX + SHEET
+        first = fetch(sheet)
+        assert first.body == (project.static_root / SHEET).read_bytes()
+        project.append(SHEET, "main { color: #123 }")
+        project.collect()
+        # What a browser that has the page open sends when it is reloaded.
+        second = fetch(sheet, If_None_Match=first["ETag"])
+        assert (second.status, second.body) == (200, (project.static_root / SHEET).read_bytes())
+        assert second.body != first.body
+        assert second.body.endswith(b"main { color: #123 }")
+
+        shutil.rmtree(project.static_root)
+        assert fetch(sheet).status == 404
+        project.collect()
+        third = fetch(sheet, If_None_Match=first["ETag"])
+        assert (third.status, third.body) == (200, second.body)
+
+
+def test_a_page_has_no_static_files_while_their_folder_is_gone_and_has_them_again(project: Project) -> None:
+    with project.gunicorn() as server:
+        workers, urls = server.workers(), static_urls(server.page())
+        content = {url: server.get(url).body for url in urls}
+        shutil.rmtree(project.static_root)
+        wait_until(lambda: {server.get(url).status for url in urls} == {404})
+        project.collect()
+        wait_until(lambda: all(server.get(url).status == 200 for url in urls))
+        assert {url: server.get(url).body for url in urls} == content
+        assert static_urls(server.page()) == urls
+        assert server.workers() == workers
+
+
+def test_a_browser_shows_what_was_collected_at_an_ordinary_reload(browser: Browser, project: Project) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    with project.gunicorn() as server, Visit.to(browser, f"{server.url}/en/") as visit:
+        before = visit.page.evaluate(background)
+        visit.page.wait_for_load_state("networkidle")
+        project.append("shop/css/cards.css", "body { background: rgb(1, 2, 3) !important }")
+        project.collect()
+        server.reload()
+        visit.page.reload()
+        assert (before, visit.page.evaluate(background)) == ("rgb(246, 243, 234)", "rgb(1, 2, 3)")
+        visit.page.wait_for_load_state("networkidle")
+    assert visit.problems == []
+
+
+# "memcached was caching my page with every content in it for up to 10 minutes"
+
+
+@pytest.fixture
+def memcached_pages(project: Project) -> Iterator[Project]:
+    """A project whose pages memcached keeps for ten minutes."""
+    with cache_server("memcached") as url:
+        yield project.having(CACHE_URL=url)
+
+
+def eventually(get: Callable[[], str], holds: Callable[[str], bool]) -> str:
+    """Get it again until it holds; gives the one for which it does."""
+    got = [get()]
+    while not holds(got[-1]):
+        assert len(got) < 1000, "it never came to hold"
+        time.sleep(0.05)
+        got.append(get())
+    return got[-1]
+
+
+def rename_a_tea(project: Project, name: str) -> None:
+    """Change what a page shows without telling the page cache."""
+    code = f"from shop.models import Tea; Tea.objects.filter(slug='iron-orchid').update(name={name!r})"
+    project.manage("shell", "-c", code)
+
+
+def test_a_deploy_is_seen_at_once_though_memcached_keeps_pages_for_ten_minutes(
+    memcached_pages: Project,
+) -> None:
+    project = memcached_pages.having(STATICFILES="Cached")
+    project.collect()
+    with project.gunicorn() as server:
+        workers, old = server.workers(), project.url(SHEET)
+        page = server.page()
+        rename_a_tea(project, "Steel Orchid")
+        assert server.page() == page  # it is from the cache
+        content = server.get(old).body
+        project.append(SHEET, "main { color: #123 }")
+        project.collect()
+        # The worker that answers looks for a new release every few seconds; the other one for itself.
+        renewed = eventually(server.page, lambda page: project.url(SHEET) in page)
+        assert "Steel Orchid" in renewed
+        assert old not in renewed
+        assert server.get(old).body == content  # for whoever has the old page
+        assert server.workers() == workers
+
+
+def test_a_deploy_that_starts_the_workers_anew_is_seen_at_once_too(memcached_pages: Project) -> None:
+    project = memcached_pages
+    with project.gunicorn() as server:
+        page = server.page()
+        rename_a_tea(project, "Steel Orchid")
+        assert server.page() == page
+        project.append(SHEET, "main { color: #123 }")
+        project.collect()
+        server.reload()
+        assert project.url(SHEET) in server.page()
+        assert "Steel Orchid" in server.page()
+
+
+def test_a_page_cache_that_knows_of_no_releases_is_stale_and_yet_breaks_nothing(
+    memcached_pages: Project,
+) -> None:
+    project = memcached_pages.having(DJANGO_SETTINGS_MODULE="one_prefix")
+    settings = 'from teahouse.settings import *\nCACHE_MIDDLEWARE_KEY_PREFIX = "one"\n'
+    (project.folder / "one_prefix.py").write_text(settings, encoding="utf-8")
+    content = files_of(project.static_root)
+    with project.gunicorn() as server:
+        page = server.page()
+        project.append(SHEET, "main { color: #123 }")
+        project.collect()
+        server.reload()
+        assert server.page() == page
+        assert project.url(SHEET) not in page
+        assert {url: server.get(url).body for url in static_urls(page)} == {
+            url: content[url] for url in static_urls(page)
+        }
+
+
+# "If you use a CDN, cache busting becomes more complex"
+
+ACCEPTED = ["br", "gzip", "identity", "gzip, deflate, br, zstd", "gzip, deflate"]
+PAGES = ["/en/", "/de/", "/en/tea/iron-orchid/", "/de/tea/silver-down/"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One answer for something static: what was asked for, and what came, decoded."""
+
+    path: str
+    accepted: str
+    status: int
+    coding: str
+    control: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenPage:
+    """One page: since which release it has been asked for, and all that it names, directly or not."""
+
+    since: int
+    named: frozenset[str]
+
+
+@dataclass(kw_only=True)
+class Audience:
+    """Clients that keep asking a proxy for pages and, of new and of old ones, for all that they name.
+
+    A proxy keeps a page for ten minutes; so that new ones are seen too, the clients ask for them
+    under another query from each release on, and under the former ones still.
+    """
+
+    url: str
+    release: int = 0
+    seen: Counter[Seen] = field(default_factory=Counter)
+    pages: set[SeenPage] = field(default_factory=set)
+    states: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    is_over: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, release: int) -> None:
+        """Have the proxy keep every page of a release from now on, and the clients ask for them too."""
+        for page in PAGES:
+            self._get(f"{page}?since={release}", "identity")
+        self.release = release
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Have three clients ask inside; what goes wrong in them is kept in ``problems``."""
+        clients = [threading.Thread(target=self._ask_on, args=[random.Random(seed)]) for seed in range(3)]
+        for client in clients:
+            client.start()
+        try:
+            yield
+        finally:
+            self.is_over.set()
+            for client in clients:
+                client.join()
+
+    def wait_for_pages(self, count: int) -> None:
+        """Wait until so many more pages, with all that they name, have come."""
+        enough = self.states["page"] + count
+        wait_until(lambda: self.problems or self.states["page"] >= enough)
+        assert self.problems == []
+
+    def summary(self) -> str:
+        """Count the answers: all, what the proxy says of them, and by content coding."""
+        codings = Counter[str]()
+        for seen, count in self.seen.items():
+            codings[seen.coding] += count
+        return f"{sum(codings.values())} answers; {dict(self.states)}; {dict(codings)}"
+
+    def _ask_on(self, choice: random.Random) -> None:
+        try:
+            while not self.is_over.is_set():
+                self._ask_once(choice)
+        except Exception as error:  # noqa: BLE001  # the test tells it
+            self.problems.append(repr(error))
+
+    def _ask_once(self, choice: random.Random) -> None:
+        since = choice.randint(0, self.release)
+        page = self._get(f"{choice.choice(PAGES)}?since={since}", "identity").decode()
+        seen = SeenPage(since=since, named=frozenset(self._named(page)))
+        with self.lock:
+            self.pages.add(seen)
+            old = choice.choice([*self.pages])
+            self.states["page"] += 1
+        for url in {*seen.named, *old.named, PREFIX + SHEET}:
+            self._get(url, choice.choice(ACCEPTED))
+
+    def _named(self, page: str) -> set[str]:
+        urls = static_urls(page)
+        waiting = [*urls]
+        while waiting:
+            url = waiting.pop()
+            if url.endswith((".css", ".js")):
+                found = {resolved(url, name) for name in references(self._get(url, "br").decode())} - urls
+                urls |= found
+                waiting += found
+        return urls
+
+    def _get(self, path: str, accepted: str) -> bytes:
+        reply = fetch(self.url + path, Accept_Encoding=accepted)
+        coding = reply.fields["Content-Encoding"] or "identity"
+        body = reply.body if coding == "identity" else b"".join(CODINGS[coding].decode([reply.body]))
+        digest = sha256(body).hexdigest()
+        seen = Seen(
+            path=path,
+            accepted=accepted,
+            status=reply.status,
+            coding=coding,
+            control=reply["Cache-Control"],
+            digest=digest,
+        )
+        with self.lock:
+            self.seen[seen] += 1
+            self.states[reply["X-Cache-Status"]] += 1
+        return body
+
+
+def references(text: str) -> set[str]:
+    """Give the fingerprinted references of a style sheet or a module."""
+    return set(re.findall(r'["(\s]([\w./-]+\.[0-9a-f]{12}\.\w+)["\')]', text))
+
+
+def resolved(url: str, reference: str) -> str:
+    """Give the path that a relative reference in the file at ``url`` leads to."""
+    return urlsplit(urljoin(f"http://host{url}", reference)).path
+
+
+class Truth:
+    """What was collected: every content that each URL has had, and the URLs of each release."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.digests: dict[str, set[str]] = {}
+        self.releases: list[set[str]] = []
+
+    def note(self) -> None:
+        """Read what was just collected."""
+        root = self.project.static_root
+        self.releases.append({PREFIX + path for path in self.project.manifest().paths.values()})
+        contents = {**files_of(root), PREFIX + SHEET: (root / SHEET).read_bytes()}
+        for url, content in contents.items():
+            self.digests.setdefault(url, set()).add(sha256(content).hexdigest())
+
+
+def change(project: Project, number: int) -> None:
+    """Change leaves, roots and what is between, of style sheets, modules and pictures."""
+    for path in ("shop/css/cards.css", SHEET):
+        project.append(path, f".release-{number} {{ --release: {number}; }}\n")
+    for path in ("shop/js/store.js", "shop/js/timer.js"):
+        project.append(path, f"// {number}\n")
+    for path in ("shop/images/leaf.svg", "shop/images/tin-green.svg", "shop/images/tin-oolong.svg"):
+        project.append(path, f"<!-- {number} -->\n")
+
+
+def test_over_three_releases_a_caching_proxy_gives_no_stale_and_no_mixed_file(
+    project: Project, front: Front, tmp_path: Path
+) -> None:
+    truth = Truth(project)
+    truth.note()
+    with project.gunicorn() as server, running(front(tmp_path / "proxy", server.address)) as proxy:
+        audience = Audience(url=proxy.url)
+        audience.start(0)
+        with audience.asking():
+            audience.wait_for_pages(10)
+            for number in (1, 2):
+                change(project, number)
+                project.collect()
+                truth.note()
+                server.reload()
+                audience.start(number)
+                audience.wait_for_pages(20)
+    assert audience.problems == []
+    assert_every_file_is_whole_and_right(audience, truth)
+    assert_every_page_is_of_one_release(audience, truth)
+    assert audience.states["HIT"] > 100
+    print(audience.summary())
+
+
+def assert_every_file_is_whole_and_right(audience: Audience, truth: Truth) -> None:
+    assert {seen.status for seen in audience.seen} == {200}
+    files = [seen for seen in audience.seen if seen.path.startswith(PREFIX)]
+    assert [seen for seen in files if seen.digest not in truth.digests[seen.path]] == []
+    assert [seen for seen in files if seen.coding not in {"identity", *seen.accepted.split(", ")}] == []
+    assert {seen.control for seen in files if seen.path != PREFIX + SHEET} == {IMMUTABLE}
+    changing = {url for url, digests in truth.digests.items() if len(digests) > 1}
+    assert changing == {PREFIX + SHEET}
+
+
+def assert_every_page_is_of_one_release(audience: Audience, truth: Truth) -> None:
+    for page in audience.pages:
+        assert page.named <= truth.releases[page.since]
+        others = [release for release in truth.releases if release is not truth.releases[page.since]]
+        assert not any(page.named <= release for release in others)
+    assert {page.since for page in audience.pages} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("make", [NginxCache, Varnish])
+def test_pages_may_name_the_files_at_a_cdn_of_another_origin(
+    browser: Browser, collected: Project, make: type[NginxCache | Varnish], tmp_path: Path
+) -> None:
+    port = free_port()
+    with collected.having(STATIC_URL=f"http://127.0.0.1:{port}/static/").gunicorn() as server:
+        cdn = make(tmp_path / "proxy", server.address)
+        cdn.port = port
+        with running(cdn), Visit.to(browser, f"{server.url}/de/tea/iron-orchid/") as visit:
+            visit.wait("document.documentElement.dataset.ready === '' && document.fonts.status === 'loaded'")
+            visit.page.click("[data-steep]")
+            visit.page.wait_for_selector("#timer progress")
+            visit.page.wait_for_load_state("networkidle")
+    visit.assert_clean(collected.manifest().files)
+    origins = {urlsplit(response.url).netloc for response in visit.loaded if "/static/" in response.url}
+    assert origins == {cdn.address}
+
+
+# "just create a simple tag that does the trick": ?cache_bust={% cache_bust %}
+
+
+def test_the_tag_of_the_document_gives_a_picture_another_url_as_time_goes_by(server: Server) -> None:
+    def url() -> str:
+        found = re.search(
+            r'<img src="(/captcha/\?cache_bust=\w+)" class="captcha"', server.page("/en/visit/")
+        )
+        assert found is not None
+        return found[1]
+
+    first = url()
+    assert server.get(first)["Content-Type"] == "image/svg+xml"
+    wait_until(lambda: url() != first)
