@@ -27,7 +27,7 @@ from django.utils.decorators import sync_only_middleware
 
 from hashserve import HashServe, ManifestError
 from hashserve.asgi_bodies import AHEAD, MOST_READERS, PIECE, _readers
-from hashserve.django.checks import CACHED_STORAGE
+from hashserve.django.checks import STORAGE
 from hashserve.django.middleware import HashServeMiddleware
 from hashserve.django.one_release import pinned
 from hashserve.django.requests import native_path
@@ -696,7 +696,7 @@ def test_a_response_shares_nothing_with_the_next() -> None:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_page_has_the_names_of_one_release_where_names_are_in_a_cache(is_async: bool) -> None:
+def test_a_page_has_the_names_of_one_release(is_async: bool) -> None:
     seen: list[list[int]] = []
 
     def page(request: object) -> HttpResponse:
@@ -707,7 +707,7 @@ def test_a_page_has_the_names_of_one_release_where_names_are_in_a_cache(is_async
     async def page_async(request: object) -> HttpResponse:
         return page(request)
 
-    storages = {"staticfiles": {"BACKEND": CACHED_STORAGE}}
+    storages = {"staticfiles": {"BACKEND": STORAGE}}
     for settings, expected in ((storages, [0, 0]), ({}, [0, 1])):
         with override_settings(STORAGES=settings):
             middleware = HashServeMiddleware(page_async if is_async else page)

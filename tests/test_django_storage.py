@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from hashserve import Manifest
+from hashserve.django.one_release import one_release
 from hashserve.django.storage import ManifestStaticFilesStorage
 from tests.building import manifest_of, put, snapshot, wrong_files
 from tests.django_settings import configure
@@ -408,6 +409,75 @@ def test_integrity_is_found_for_a_release_that_another_process_deployed(site: Si
     site.collect()
     assert storage.url("robots.txt") != site.open_storage().url("robots.txt")
     assert storage.integrity("robots.txt") != site.open_storage().integrity("robots.txt")
+
+
+# Running processes
+
+
+@pytest.fixture
+def follows_at_once() -> Iterator[None]:
+    with override_settings(HASHSERVE={"CHECK_INTERVAL": 0}):
+        yield
+
+
+@pytest.mark.usefixtures("follows_at_once")
+def test_a_running_process_takes_over_the_names_of_a_new_release(site: Site) -> None:
+    site.collect()
+    storage = site.open_storage()
+    old = storage.url("robots.txt")
+    put(site.source, "robots.txt", b"new")
+    site.collect()
+    assert storage.url("robots.txt") == f"/static/{paths_of(site.root)['robots.txt']}" != old
+    assert storage.release == manifest_of(site.root).release
+
+
+@pytest.mark.usefixtures("follows_at_once")
+def test_a_page_has_the_names_of_one_release_though_another_comes(site: Site) -> None:
+    site.collect()
+    storage = site.open_storage()
+    put(site.source, "robots.txt", b"new")
+    with one_release():
+        url, digest = storage.url("robots.txt"), storage.integrity("robots.txt")
+        site.collect()
+        assert (storage.url("robots.txt"), storage.integrity("robots.txt")) == (url, digest)
+    assert storage.url("robots.txt") != url
+
+
+@pytest.mark.usefixtures("follows_at_once")
+def test_what_a_new_release_lacks_is_found_in_that_of_the_process(site: Site) -> None:
+    site.collect()
+    storage = site.open_storage()
+    old = storage.url("robots.txt")
+    (site.source / "robots.txt").unlink()
+    site.collect()
+    assert storage.url("robots.txt") == old
+    assert old.removeprefix("/static/") in manifest_of(site.root).files
+    with pytest.raises(ValueError, match=r"robots\.txt"):
+        site.open_storage().url("robots.txt")
+
+
+@pytest.mark.usefixtures("follows_at_once")
+def test_a_broken_or_missing_manifest_changes_no_name_of_a_running_process(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.collect()
+    storage = site.open_storage()
+    url = storage.url("robots.txt")
+    put(site.root, "staticfiles.json", b"{")
+    assert [storage.url("robots.txt") for _ in range(3)] == [url] * 3
+    assert len([record for record in caplog.records if "are not used" in record.getMessage()]) == 1
+    (site.root / "staticfiles.json").unlink()
+    assert storage.url("robots.txt") == url
+
+
+def test_the_manifest_is_looked_at_no_oftener_than_the_interval(site: Site) -> None:
+    with override_settings(HASHSERVE={"CHECK_INTERVAL": 3600.0}):
+        site.collect()
+        storage = site.open_storage()
+        url = storage.url("robots.txt")
+        put(site.source, "robots.txt", b"new")
+        site.collect()
+        assert storage.url("robots.txt") == url
 
 
 def test_a_file_is_saved_whole_or_not_at_all(site: Site) -> None:

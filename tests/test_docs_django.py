@@ -80,6 +80,14 @@ def test_names_in_redis_are_two_settings_more(project: Path) -> None:
         assert run(project, settings).splitlines()[-1] == IMMUTABLE
 
 
+def test_the_key_prefix_of_the_page_cache_ends_with_the_release(project: Path) -> None:
+    script = f"""{SCRIPT}
+from django.conf import settings
+print(f"{{settings.CACHE_MIDDLEWARE_KEY_PREFIX}}" == "mysite." + staticfiles_storage.release)
+"""
+    assert run(project, SETTINGS[0] + SETTINGS[3], script).splitlines()[-1] == "True"
+
+
 def test_the_template_renders_with_everything_it_loads(project: Path) -> None:
     more = """
 INSTALLED_APPS = ["hashserve.django", *INSTALLED_APPS]
@@ -124,7 +132,7 @@ def test_the_table_of_whitenoises_settings_says_which_key_each_is() -> None:
 
 def test_no_block_is_left_without_a_test() -> None:
     counts = {page: len(blocks(page, "python")) + len(blocks(page, "html")) for page in PAGES}
-    assert counts == {"docs/django.md": 4, "docs/from-whitenoise.md": 1}
+    assert counts == {"docs/django.md": 5, "docs/from-whitenoise.md": 1}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from hashserve.django.settings import KEYS, NAME, given, load, problems, static_prefix, twice_given
 from hashserve.errors import SettingError
 
-__all__ = ["CACHED_STORAGE", "check_project", "check_settings", "is_a"]
+__all__ = ["CACHED_STORAGE", "STORAGE", "check_project", "check_settings", "is_a"]
 
 MIDDLEWARE = "hashserve.django.middleware.HashServeMiddleware"
 STORAGE = "hashserve.django.storage.ManifestStaticFilesStorage"

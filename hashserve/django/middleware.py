@@ -14,7 +14,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.files.storage import storages
 
 from hashserve.asgi_bodies import answer_aside
-from hashserve.django.checks import CACHED_STORAGE, is_a  # which registers the checks, without the app too
+from hashserve.django.checks import STORAGE, is_a  # which registers the checks, without the app too
 from hashserve.django.one_release import one_release
 from hashserve.django.requests import method_of, native_path, request_of
 from hashserve.django.responses import StaticContent, response_of
@@ -98,7 +98,7 @@ async def _given(response: Any) -> Any:
 
 def _of_one_release(get_response: Callable[[Any], Any], *, is_async: bool) -> Callable[[Any], Any]:
     """Have every page rendered with the names of one release, where names can change while one is."""
-    if not is_a(storages.backends.get("staticfiles", {}).get("BACKEND", ""), CACHED_STORAGE):
+    if not is_a(storages.backends.get("staticfiles", {}).get("BACKEND", ""), STORAGE):
         return get_response
 
     def respond(request: Any) -> Any:

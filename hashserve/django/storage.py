@@ -11,17 +11,20 @@ import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from django.conf import settings as django_settings
 from django.contrib.staticfiles import storage as django_storage
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile, File
 from django.core.management.base import CommandError
 
 import hashserve.django.checks  # noqa: F401  # registers them, for projects without the app
 from hashserve.digests import integrity_of
 from hashserve.django.name_tables import NameTable
+from hashserve.django.one_release import pinned
 from hashserve.django.release_names import ReleaseNames
 from hashserve.django.settings import load
 from hashserve.errors import HashserveError, ManifestError
@@ -40,6 +43,13 @@ _MOST_TOLD = 1000
 _logger = logging.getLogger("hashserve")
 
 
+class _Names(NamedTuple):
+    """Fingerprinted by logical paths, and the id of the release that they are of."""
+
+    paths: Mapping[str, str]
+    release: str
+
+
 class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
     """Fingerprint, compress and retain what is collected: Django's storage of this name, made whole.
 
@@ -53,13 +63,17 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
     support_js_module_import_aggregation = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        strict = load().manifest_strict
-        if strict is not None:
-            self.manifest_strict = strict
+        settings = load()
+        if settings.manifest_strict is not None:
+            self.manifest_strict = settings.manifest_strict
         self._on_progress: Progress | None = None
         self._report: BuildReport | None = None
         self._records: Manifest | None = None
+        self._interval = settings.check_interval
+        self._seen: tuple[int, ...] | None = None
         super().__init__(*args, **kwargs)
+        self._first = self.hashed_files
+        self._due = monotonic() + self._interval
 
     # Collecting
 
@@ -78,6 +92,7 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
             self._build(paths)
         else:
             self.hashed_files: dict[str, str] = {}
+        self._first = self.hashed_files
         self._records = None
         self.save_manifest()
         for name in paths:
@@ -174,16 +189,65 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
                 return Manifest(paths={}, files={})
         return self._records
 
+    def load_manifest(self) -> tuple[dict[str, str], str]:
+        """Read the names and the id of the release in force. Raises `ValueError`."""
+        self._seen = self._signature()  # before it is read: what comes in between is read again
+        names: tuple[dict[str, str], str] = super().load_manifest()
+        return names
+
+    def _signature(self) -> tuple[int, ...] | None:
+        """Tell this manifest from any other; None where there is none, or no file system."""
+        try:
+            status = os.stat(self.manifest_storage.path(self.manifest_name))
+        except (OSError, NotImplementedError, ImproperlyConfigured):
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _follow(self) -> None:
+        """Take over the names of a release that was collected since, unless it cannot be read."""
+        self._due = monotonic() + self._interval
+        signature = self._signature()
+        if signature is None or signature == self._seen:
+            return
+        try:
+            self.hashed_files, self.manifest_hash = self.load_manifest()
+        except (OSError, ValueError) as error:
+            _logger.error("the names of a new release are not used: %s", error)  # noqa: TRY400
+        self._records = None
+
     # What templates ask
+
+    def _in_force(self) -> _Names:
+        """Give the names in force, of one release throughout a page."""
+        return pinned(self, self._current)
+
+    def _current(self) -> _Names:
+        if monotonic() >= self._due:
+            self._follow()
+        return _Names(self.hashed_files, self.manifest_hash or "")
+
+    def stored_name(self, name: str) -> str:
+        """Give the name that stands for ``name``; Django says what an unknown one means.
+
+        A running process follows the releases that are collected. What a new one does not have any
+        more, templates of this process's own release may still name: it is found in that, and served.
+        """
+        parts = urlsplit(unquote(name))
+        key = self.hash_key(parts.path.strip())
+        path = self._in_force().paths.get(key) or self._first.get(key)
+        if path is None:
+            unknown: str = super().stored_name(name)
+            return unknown
+        return _with_path(parts, path, name)
 
     @property
     def release(self) -> str:
         """Give the id of the release whose names are given out; empty where there is none."""
-        return self.manifest_hash or ""
+        return self._in_force().release
 
     def logical_paths(self) -> Collection[str]:
         """Give the path of every file that has a name in this release."""
-        return self.hashed_files.keys()
+        return self._in_force().paths.keys()
 
     def integrity(self, name: str) -> str:
         """Give the ``integrity`` attribute of the file that `url` names: ``sha256-`` and its digest.
@@ -256,9 +320,7 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
         if path is None:
             self._tell(name)
             return name
-        # What follows "?#" is for old browsers; splitting a URL drops the question mark.
-        path += "?" if "?#" in name and not parts.query else ""
-        return urlunsplit(parts._replace(path=path))
+        return _with_path(parts, path, name)
 
     def _tell(self, name: str) -> None:
         if name not in self._told and len(self._told) < _MOST_TOLD:
@@ -279,6 +341,13 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
         if django_settings.DEBUG:
             return ""
         return self._names.integrity_of(self.clean_name(urlsplit(unquote(name)).path.strip()))
+
+
+def _with_path(parts: SplitResult, path: str, name: str) -> str:
+    """Put a path in the place of that of ``name``, which was split into ``parts``."""
+    # What follows "?#" is for old browsers; splitting a URL drops the question mark.
+    path += "?" if "?#" in name and not parts.query else ""
+    return urlunsplit(parts._replace(path=path))
 
 
 def _no_progress(step: str, done: int, total: int) -> None:

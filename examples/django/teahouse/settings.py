@@ -112,6 +112,6 @@ CACHES = {
 CACHE_MIDDLEWARE_SECONDS = int(os.environ.get("PAGE_CACHE_SECONDS", "0" if DEBUG else "600"))
 
 # Pages that were rendered with the names of one release are not given out once there is another.
-from teahouse.page_cache import ByRelease  # noqa: E402
+from hashserve.django.page_cache import ByRelease  # noqa: E402
 
 CACHE_MIDDLEWARE_KEY_PREFIX = ByRelease("teahouse")
