@@ -1,19 +1,87 @@
-"""``python -m benchmarks``: run every benchmark."""
+"""``python -m benchmarks``: run every benchmark, or look at what they found.
+
+::
+
+    python -m benchmarks                  # run all of them
+    python -m benchmarks compare A B      # what differs between two results, beyond their spreads
+    python -m benchmarks page RESULT      # make the HTML page of a result again
+    python -m benchmarks readme RESULT    # write a result's figures into README and docs
+"""
 
 from __future__ import annotations
 
-from benchmarks import build, request_cost, start
-from benchmarks.options import Options, parser, run_and_report
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-ALL = (request_cost.run, start.run, build.run)
+from benchmarks import browser, build, compare, django_request, readme, request_cost, servers, start
+from benchmarks.options import options_of, parser, run_all
+from benchmarks.results import Result, ResultError
+
+ALL = (request_cost.run, django_request.run, servers.run, start.run, build.run, browser.run)
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> int:
+    """Do what is asked; gives the exit code."""
+    name, *rest = arguments or ("run",)
+    if name not in COMMANDS:
+        return run(arguments)
+    try:
+        return COMMANDS[name](rest)
+    except (ResultError, readme.ReadmeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def run(arguments: Sequence[str]) -> int:
     """Run them one after the other: nothing else may run beside a benchmark."""
-    options = Options(**vars(parser(__doc__).parse_args()))
-    for run in ALL:
-        run_and_report(run, options)
+    options = parser(__doc__)
+    run_all(ALL, options_of(vars(options.parse_args(arguments))))
+    return 0
 
+
+def show_differences(arguments: Sequence[str]) -> int:
+    """Print what differs between two results; gives 1 if anything does."""
+    if len(arguments) != 2:
+        return _usage("compare A B")
+    first, second = (Result.load(Path(name)) for name in arguments)
+    print(compare.told(first, second))
+    return int(any(each.is_judged and each.differs for each in compare.comparisons(first, second)))
+
+
+def make_page(arguments: Sequence[str]) -> int:
+    """Write the page of a result beside it."""
+    from benchmarks.page import page_of
+
+    if len(arguments) != 1:
+        return _usage("page RESULT")
+    path = Path(arguments[0])
+    made = path.with_suffix(".html")
+    made.write_text(page_of(Result.load(path)), encoding="utf-8")
+    print(made)
+    return 0
+
+
+def publish(arguments: Sequence[str]) -> int:
+    """Write a result's figures into the texts."""
+    if len(arguments) != 1:
+        return _usage("readme RESULT")
+    for path in readme.publish(Result.load(Path(arguments[0]))):
+        print(path)
+    return 0
+
+
+def _usage(line: str) -> int:
+    print(f"usage: python -m benchmarks {line}", file=sys.stderr)
+    return 2
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "compare": show_differences,
+    "page": make_page,
+    "readme": publish,
+}
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

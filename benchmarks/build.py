@@ -31,7 +31,7 @@ from pathlib import Path
 from benchmarks.django_project import OURS, WHITENOISE, Kit, collect_command, make_project
 from benchmarks.harness import PROJECT, Sample, Series, rotated, summarize
 from benchmarks.launch import Cost, launch
-from benchmarks.options import Options, parser, run_and_report
+from benchmarks.options import Options, options_of, parser, run_and_report
 from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
 from benchmarks.source_tree import (
     SourceTree,
@@ -378,4 +378,4 @@ def _ends(sizes: Sequence[int]) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    run_and_report(run, Options(**vars(parser(__doc__).parse_args())))
+    run_and_report(run, options_of(vars(parser(__doc__).parse_args())))

@@ -26,13 +26,20 @@ from hashserve.digests import digest_of
 from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, format_row, release_id
 
 __all__ = [
+    "FILM_SIZE",
     "FINGERPRINT",
+    "SETTLING",
+    "Content",
     "Site",
     "admin_files",
     "build_many",
     "build_site",
     "bundle",
+    "compressed",
+    "fingerprinted",
+    "publish",
     "publish_plainly",
+    "put",
 ]
 
 FINGERPRINT = r"\.[0-9a-f]{12}\."
@@ -41,7 +48,7 @@ FINGERPRINT = r"\.[0-9a-f]{12}\."
 SETTLING = 2.1
 """How long, in seconds, after its last change hashserve trusts a live file's times."""
 
-_FILM_SIZE = 5 * 1024 * 1024
+FILM_SIZE = 5 * 1024 * 1024
 _LARGEST = 40_000
 _CODINGS = ("br", "gzip")
 _SUFFIXES = {"br": ".br", "gzip": ".gz"}
@@ -118,7 +125,7 @@ def build_site(root: Path) -> Site:
     Waits until the files are old enough for their times to be trusted.
     """
     main = compressed(bundle())
-    film = Content(identity=random.Random(5).randbytes(_FILM_SIZE), variants={})
+    film = Content(identity=random.Random(5).randbytes(FILM_SIZE), variants={})
     contents = {**compressible(), "js/bundle.js": main, "media/film.mp4": film}
     names = {logical: fingerprinted(logical, content) for logical, content in contents.items()}
     for logical, content in contents.items():

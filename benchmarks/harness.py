@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import get_clock_info, perf_counter, thread_time
 from typing import Any, TypeVar
@@ -136,9 +136,45 @@ class Series:
     def _of(self, case: str, subject: str, metric: str) -> dict[tuple[int, int], float]:
         return self._values.get((case, subject, metric), {})
 
+    def cases(self) -> list[str]:
+        """List the cases, in the order in which they were first measured."""
+        return list(dict.fromkeys(case for case, _, _ in self._values))
+
+    def subjects(self, case: str, metric: str) -> list[str]:
+        """List of whom there are values of a metric in a case, in order."""
+        return [subject for of, subject, what in self._values if (of, what) == (case, metric)]
+
+    def metrics(self, case: str) -> list[str]:
+        """List what was measured in a case, in order."""
+        return list(dict.fromkeys(metric for of, _, metric in self._values if of == case))
+
     def documents(self) -> list[dict[str, Any]]:
-        """Give every sample as JSON can hold it."""
-        return [asdict(sample) for sample in self.samples]
+        """Give every sample as JSON can hold it: process, turn and value under what they are of."""
+        return [
+            {
+                "case": case,
+                "subject": subject,
+                "metric": metric,
+                "values": [[process, turn, value] for (process, turn), value in values.items()],
+            }
+            for (case, subject, metric), values in self._values.items()
+        ]
+
+    @classmethod
+    def from_documents(cls, documents: Iterable[Mapping[str, Any]]) -> Series:
+        """Make the series again that gave the documents."""
+        return cls(
+            Sample(
+                case=document["case"],
+                subject=document["subject"],
+                metric=document["metric"],
+                process=process,
+                turn=turn,
+                value=value,
+            )
+            for document in documents
+            for process, turn, value in document["values"]
+        )
 
 
 def calibrate(drive: Drive, least_seconds: float) -> int:

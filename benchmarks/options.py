@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS, Report
+from benchmarks.results import Result
 
-__all__ = ["Options", "main", "parser", "run_and_report"]
+__all__ = ["Options", "main", "options_of", "parser", "run_all", "run_and_report"]
+
+Run = Callable[["Options"], Report]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How thorough to be: ``quick`` is a smoke test whose figures mean nothing; ``full`` takes longer."""
+    """How thorough to be: ``quick`` is a smoke test whose figures mean nothing; ``full`` takes longer.
+
+    ``only`` names what alone takes part, where a benchmark can do without the others.
+    """
 
     quick: bool = False
     full: bool = False
     processes: int | None = None
+    only: tuple[str, ...] = ()
     output: Path = RESULTS
+
+    def takes(self, name: str) -> bool:
+        """Whether something of this name takes part."""
+        return not self.only or any(word.casefold() in name.casefold() for word in self.only)
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -30,12 +43,24 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="a smoke test; its figures mean nothing")
     made.add_argument("--full", action="store_true", help="the largest sizes too")
     made.add_argument("--processes", type=int, metavar="N", help="fresh interpreters for each comparison")
-    made.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the JSON goes")
+    made.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="of the servers, those whose name has this word in it; may be given again",
+    )
+    made.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the results go")
     return made
 
 
+def options_of(given: Mapping[str, Any]) -> Options:
+    """Make the options of what the parser found."""
+    return Options(**{**given, "only": tuple(given["only"])})
+
+
 def main(
-    run: Callable[[Options], Report],
+    run: Run,
     work: Callable[..., Any],
     description: str | None,
     arguments: Sequence[str] | None = None,
@@ -48,15 +73,42 @@ def main(
     if task is not None:
         print(json.dumps(_work(work, json.loads(task))))
         return
-    run_and_report(run, Options(**given))
+    run_and_report(run, options_of(given))
 
 
 def _work(work: Callable[..., Any], task: Mapping[str, Any]) -> Any:
     return work(**task)
 
 
-def run_and_report(run: Callable[[Options], Report], options: Options) -> None:
-    """Run a benchmark, print its Markdown and write its JSON."""
-    report = run(options)
-    report.write(options.output)
-    print(report.markdown(), flush=True)
+def run_and_report(run: Run, options: Options) -> None:
+    """Run a benchmark, print its Markdown and write its result."""
+    run_all([run], options)
+
+
+def run_all(runs: Iterable[Run], options: Options) -> Path:
+    """Run benchmarks one after the other; gives where the JSON is, beside it are page and Markdown.
+
+    The result is written after each of them, so that one which fails loses nothing.
+    """
+    runs = list(runs)
+    result = Result()
+    for run in runs:
+        started = time.perf_counter()
+        report = run(options)
+        report.seconds = time.perf_counter() - started
+        result.reports.append(report)
+        print(report.markdown(), flush=True)
+        print(f"{report.name} took {report.seconds:.0f} s", file=sys.stderr, flush=True)
+        path = _written(result, options.output, report.name if len(runs) == 1 else "all")
+    print(f"{path}\n{path.with_suffix('.html')}", flush=True)
+    return path
+
+
+def _written(result: Result, folder: Path, name: str) -> Path:
+    from benchmarks.page import page_of  # workers do without what draws: it takes half a second
+
+    path = folder / result.file_name(name)
+    result.write(path)
+    path.with_suffix(".md").write_text(result.markdown(), encoding="utf-8")
+    path.with_suffix(".html").write_text(page_of(result), encoding="utf-8")
+    return path

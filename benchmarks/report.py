@@ -1,31 +1,21 @@
-"""Reports: what a run found, as JSON for machines and as Markdown for people.
+"""Reports: what one benchmark found, its samples, and what it concludes from them.
 
-Law: the JSON holds every sample, so whoever doubts a figure can make it again; a figure in the
-Markdown is derived from those samples and stands beside its spread.
+Law: a report holds every sample, so whoever doubts a figure can make it again; a figure in its
+tables is derived from those samples and stands beside its spread.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import PROJECT, Series, Summary
 
-__all__ = ["RESULTS", "Report", "Target", "at_least", "at_most", "machine", "markdown_table", "quantity"]
+__all__ = ["RESULTS", "Report", "Target", "at_least", "at_most", "markdown_table", "quantity"]
 
 RESULTS = PROJECT / "benchmarks" / "results"
 """Where results are written unless told otherwise; not under version control."""
-
-_DISTRIBUTIONS = ("hashserve", "whitenoise", "brotli", "Django")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +66,10 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 @dataclass(kw_only=True)
 class Report:
-    """One run of one benchmark. ``tables`` are titles and Markdown; ``facts`` go into the JSON alone."""
+    """What one benchmark found. ``tables`` are titles and Markdown; ``facts`` are in no table.
+
+    ``seconds`` is how long it took, by the clock.
+    """
 
     name: str
     settings: Mapping[str, Any]
@@ -85,40 +78,44 @@ class Report:
     targets: list[Target] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    machine: dict[str, Any] = field(default_factory=lambda: machine())
+    seconds: float = 0.0
 
-    def write(self, folder: Path) -> Path:
-        """Write the JSON; gives where."""
-        folder.mkdir(parents=True, exist_ok=True)
-        created = datetime.now(timezone.utc)
-        path = folder / f"{self.name}-{created:%Y%m%dT%H%M%SZ}.json"
-        document = {
-            "benchmark": self.name,
-            "created": created.isoformat(timespec="seconds"),
-            **self.machine,
+    def document(self) -> dict[str, Any]:
+        """Give everything as JSON can hold it."""
+        return {
+            "name": self.name,
+            "seconds": round(self.seconds, 1),
             "settings": dict(self.settings),
             "facts": self.facts,
             "notes": self.notes,
+            "tables": [list(table) for table in self.tables],
             "targets": [asdict(target) for target in self.targets],
             "samples": self.series.documents(),
         }
-        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        return path
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Report:
+        """Make the report again that gave a document."""
+        return cls(
+            name=document["name"],
+            seconds=document["seconds"],
+            settings=document["settings"],
+            facts=document["facts"],
+            notes=document["notes"],
+            tables=[(title, table) for title, table in document["tables"]],
+            targets=[Target(**target) for target in document["targets"]],
+            series=Series.from_documents(document["samples"]),
+        )
 
     def markdown(self) -> str:
         """Give everything that a person wants to know."""
-        parts = [f"## {self.name}", self._heading()]
+        parts = [f"## {self.name}"]
         for title, table in self.tables:
             parts += [f"### {title}", table]
         if self.targets:
             parts += ["### Targets", self._target_table()]
-        parts += [f"- {note}" for note in self.notes]
+        parts += ["\n".join(f"- {note}" for note in self.notes)] if self.notes else []
         return "\n\n".join(parts) + "\n"
-
-    def _heading(self) -> str:
-        versions = ", ".join(f"{name} {version}" for name, version in self.machine["versions"].items())
-        description = self.machine["machine"]["description"]
-        return f"{description}; {versions}. Medians; ± is half the interquartile range."
 
     def _target_table(self) -> str:
         rows = [
@@ -127,51 +124,3 @@ class Report:
         ]
         return markdown_table(("target", "limit", "found", ""), rows)
 
-
-def machine() -> dict[str, Any]:
-    """Tell what the figures depend on: the machine, the interpreter, the versions, the commit."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    processor = _processor()
-    return {
-        "machine": {
-            "description": f"{processor}, {cores} cores, {platform.system()}, {python}",
-            "processor": processor,
-            "cores": cores,
-            "system": f"{platform.system()} {platform.release()}",
-            "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
-            "python": sys.version,
-        },
-        "versions": {name: version for name in _DISTRIBUTIONS if (version := _version(name))},
-        "commit": _commit(),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """Give the commit, with a plus where the tree differs from it."""
-    try:
-        commit = _git("rev-parse", "HEAD")
-        return f"{commit}+" if _git("status", "--porcelain", "hashserve") else commit
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

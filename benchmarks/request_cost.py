@@ -1,4 +1,4 @@
-"""What one request costs in process: hashserve, WhiteNoise, and an application that does nothing else.
+"""What one request costs in process: hashserve, its peers, and an application that does nothing else.
 
 No server and no socket: an environ as gunicorn makes it for Chromium goes in, new for each request;
 status and fields are kept and the body is consumed and closed, as servers do. The costs in the
@@ -9,6 +9,9 @@ are the processor's, so that other work on the machine counts as little as it ca
 The constant application is the limit: it gives the same bytes and the same fields as hashserve, the
 list made anew each time because the server may change it. For the film it opens the file, as the
 plainest application would. Page cache and every memo are warm.
+
+Django's own handler of static files, which its guide keeps for development, takes part where it can: it
+knows no codings and no ranges, and no entity-tags, so that it is asked again with its Last-Modified.
 """
 
 from __future__ import annotations
@@ -18,19 +21,27 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from itertools import repeat
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import FileWrapper
 
-from whitenoise import WhiteNoise
-
-from benchmarks.corpus import FINGERPRINT, Site, build_site
+from benchmarks.corpus import Site, build_site
 from benchmarks.harness import Sample, Series, Summary, run_worker, timed_in_turns
 from benchmarks.options import Options, main
 from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
-from hashserve import HashServe
+from benchmarks.subjects import (
+    ACCEPTED,
+    CONSTANT,
+    DJANGO,
+    HASHSERVE,
+    SERVESTATIC,
+    WHITENOISE,
+    maker,
+    page,
+)
 from hashserve.serve.files import BLOCK_SIZE
 
 if TYPE_CHECKING:
@@ -39,16 +50,13 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "Case", "Exchange", "environ_of", "run", "work"]
 
 METRIC = "seconds"
-DRIVER, CONSTANT, HASHSERVE, WHITENOISE = "driver", "constant", "hashserve", "WhiteNoise"
-
-CHROMIUM = "gzip, deflate, br, zstd"
-PAGE = b"<!doctype html><title>Sign in</title>" + b"<p>A page.</p>" * 200
-PAGE_FIELDS = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(PAGE)))]
-
+DRIVER = "driver"
+PEERS = (WHITENOISE, SERVESTATIC, DJANGO)
 
 FILM_NOTE = (
     f"A block of the 5 MB is {BLOCK_SIZE // 1024} kB from hashserve and from the constant application (which "
-    "opens the file each time), and the wrapper's own 8 kB from WhiteNoise; servers with sendfile read none."
+    "opens the file each time), 8 kB from WhiteNoise and ServeStatic and 4 kB from Django; servers with "
+    "sendfile read none."
 )
 
 
@@ -56,8 +64,8 @@ FILM_NOTE = (
 class Case:
     """One kind of request. ``path`` names a path of the site, or is one of the application's.
 
-    ``revalidates`` sends the entity-tag that the server gave before; ``reads`` is how much of the
-    body is consumed.
+    ``revalidates`` sends the validator that the server gave before; ``reads`` is how much of the
+    body is consumed; Django takes part if it ``is_plain``.
     """
 
     name: str
@@ -67,6 +75,7 @@ class Case:
     revalidates: bool = False
     reads: str = "all"
     status: str = "200"
+    is_plain: bool = False
 
 
 IDENTITY_ONLY = {"HTTP_ACCEPT_ENCODING": "identity"}
@@ -74,15 +83,16 @@ IDENTITY_ONLY = {"HTTP_ACCEPT_ENCODING": "identity"}
 CASES = (
     Case(name="hit, br"),
     Case(name="hit, gzip", fields={"HTTP_ACCEPT_ENCODING": "gzip, deflate"}),
-    Case(name="hit, identity", fields=IDENTITY_ONLY),
-    Case(name="304", revalidates=True, status="304"),
+    Case(name="hit, identity", fields=IDENTITY_ONLY, is_plain=True),
+    Case(name="304", revalidates=True, status="304", is_plain=True),
     Case(name="HEAD", method="HEAD"),
     Case(name="range, 1 byte", fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-0"}, status="206"),
     Case(name="range, 100 bytes", fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-99"}, status="206"),
     Case(name="unhashed file, br", path="unhashed"),
-    Case(name="5 MB, first block", path="film", reads="first"),
-    Case(name="5 MB, whole", path="film"),
-    Case(name="not static", path="/accounts/login/"),
+    Case(name="unhashed file, identity", path="unhashed", fields=IDENTITY_ONLY, is_plain=True),
+    Case(name="5 MB, first block", path="film", reads="first", is_plain=True),
+    Case(name="5 MB, whole", path="film", is_plain=True),
+    Case(name="not static", path="/accounts/login/", is_plain=True),
 )
 
 
@@ -118,7 +128,7 @@ def environ_of(case: Case, site: Site) -> WSGIEnvironment:
         "HTTP_SEC_FETCH_MODE": "no-cors",
         "HTTP_SEC_FETCH_DEST": "script",
         "HTTP_REFERER": "https://www.example.com/",
-        "HTTP_ACCEPT_ENCODING": CHROMIUM,
+        "HTTP_ACCEPT_ENCODING": ACCEPTED,
         "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.9,de;q=0.8",
         "HTTP_COOKIE": "csrftoken=0123456789abcdefghijklmnopqrstuv; sessionid=zyxwvutsrqponmlkjihgfedcba98",
         "HTTP_X_FORWARDED_FOR": "192.0.2.7",
@@ -205,12 +215,6 @@ def own(function: Drive) -> Drive:
 # The subjects
 
 
-def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer everything with a page: the application that is wrapped."""
-    start_response("200 OK", [*PAGE_FIELDS])
-    return (PAGE,)
-
-
 def constant_application(status: str, headers: list[tuple[str, str]], body: bytes) -> WSGIApplication:
     """Make the application that gives the same bytes each time, with a new list of fields."""
     bodies = (body,) if body else ()
@@ -237,14 +241,20 @@ def opening_application(status: str, headers: list[tuple[str, str]], path: str) 
 def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGIEnvironment]]:
     """Make each subject, with the environ that it gets in this case."""
     environ = environ_of(case, site)
-    hashserve = HashServe(page, root=site.root, prefix="/static/")
-    whitenoise = WhiteNoise(page, root=site.root, prefix="static/", immutable_file_test=FINGERPRINT)
+    names = (HASHSERVE, *PEERS) if case.is_plain else (HASHSERVE, *PEERS[:-1])
+    applications = {name: _made(name, site.root) for name in names}
     subjects = {
-        HASHSERVE: (hashserve, _asking(case, hashserve, environ)),
-        WHITENOISE: (whitenoise, _asking(case, whitenoise, environ)),
+        name: (application, _asking(case, application, environ))
+        for name, application in applications.items()
     }
     limit = _limit(case, site, *subjects[HASHSERVE])
     return {DRIVER: (page, environ), CONSTANT: (limit, environ), **subjects}
+
+
+@cache
+def _made(name: str, root: str) -> WSGIApplication:
+    """Make a subject once: Django can be configured no more often."""
+    return maker(name)(page, root)
 
 
 def _limit(case: Case, site: Site, hashserve: WSGIApplication, environ: WSGIEnvironment) -> WSGIApplication:
@@ -260,7 +270,10 @@ def _asking(case: Case, application: WSGIApplication, environ: WSGIEnvironment) 
     if not case.revalidates:
         return environ
     _, headers, _ = answer_of(application, environ)
-    return {**environ, "HTTP_IF_NONE_MATCH": dict(headers)["ETag"]}
+    fields = dict(headers)
+    if "ETag" in fields:
+        return {**environ, "HTTP_IF_NONE_MATCH": fields["ETag"]}
+    return {**environ, "HTTP_IF_MODIFIED_SINCE": fields["Last-Modified"]}
 
 
 def answer_of(
@@ -317,7 +330,7 @@ def checked(case: Case, subjects: Mapping[str, tuple[WSGIApplication, WSGIEnviro
         status, _, body = answer_of(*subject)
         statuses[name] = status
         is_expected = status.startswith(case.status) and body == expected
-        if not is_expected and (name != WHITENOISE or status.startswith(case.status)):
+        if not is_expected and (name not in PEERS or status.startswith(case.status)):
             raise AssertionError(f"{name} answers {case.name} with {status} and {len(body)} bytes")
     return statuses
 
@@ -358,29 +371,33 @@ def run(options: Options) -> Report:
 
 
 def cost_table(report: Report) -> str:
-    """Give each subject's cost in each case."""
-    subjects = (CONSTANT, HASHSERVE, WHITENOISE)
+    """Give each subject's cost in each case, a dash where it takes no part."""
+    subjects = (CONSTANT, HASHSERVE, *PEERS)
     rows = []
     for case in CASES:
-        costs = [report.series.summary(case.name, name, METRIC, minus=DRIVER) for name in subjects]
-        loop = report.series.summary(case.name, DRIVER, METRIC)
-        rows.append((case.name, *(quantity(cost, " us", per_unit=1e-6) for cost in (*costs, loop))))
-    return markdown_table(("case", CONSTANT, HASHSERVE, WHITENOISE, "driver's loop"), rows)
+        costs = [
+            quantity(report.series.summary(case.name, name, METRIC, minus=DRIVER), " us", per_unit=1e-6)
+            if report.series.has(case.name, name, METRIC)
+            else "–"
+            for name in subjects
+        ]
+        loop = quantity(report.series.summary(case.name, DRIVER, METRIC), " us", per_unit=1e-6)
+        rows.append((case.name, *costs, loop))
+    return markdown_table(("case", *subjects, "driver's loop"), rows)
 
 
 def ratio_table(series: Series) -> str:
     """Give the ratios in each case."""
+    pairs = ((WHITENOISE, HASHSERVE), (SERVESTATIC, HASHSERVE), (HASHSERVE, CONSTANT))
     rows = []
     for case in CASES:
-        pairs = ((WHITENOISE, HASHSERVE), (HASHSERVE, CONSTANT))
         ratios = [
             series.ratio(case.name, over, under, METRIC, minus=minus)
             for over, under in pairs
             for minus in (DRIVER, None)
         ]
         rows.append((case.name, *(quantity(ratio, "x") for ratio in ratios)))
-    peers = f"{WHITENOISE} / {HASHSERVE}", f"{HASHSERVE} / {CONSTANT}"
-    head = [f"{peer}, {how}" for peer in peers for how in ("without", "with")]
+    head = [f"{over} / {under}, {how}" for over, under in pairs for how in ("without", "with")]
     return markdown_table(("case", *head), rows)
 
 
@@ -423,9 +440,10 @@ def notes(report: Report) -> list[str]:
         FILM_NOTE,
     ]
     for case in CASES:
-        status = report.facts["answers"][case.name][WHITENOISE]
-        if not status.startswith(case.status):
-            told.append(f"WhiteNoise answers “{case.name}” with {status}: its cost there is no peer's.")
+        for peer in PEERS:
+            status = report.facts["answers"][case.name].get(peer, case.status)
+            if not status.startswith(case.status):
+                told.append(f"{peer} answers “{case.name}” with {status}: its cost there is no peer's.")
     return told
 
 

@@ -8,8 +8,12 @@ of ``/proc/self/smaps_rollup``; and the highest RSS in between). What the import
 measured apart. System calls are counted by strace, in a process that is not timed, where the tree is
 small enough for its patience.
 
+Then the process that has answered forks four workers, as preforking servers do, and each of them
+answers the same request: what parent and workers have more of together (PSS, which divides shared pages
+among those who share them) than the parent and four idle workers had before the construction.
+
 ``hashserve, plain`` is hashserve with the manifest as Django writes it, which tells no sizes or
-digests. WhiteNoise needs no manifest and reads none.
+digests. WhiteNoise and ServeStatic need no manifest and read none.
 """
 
 from __future__ import annotations
@@ -22,29 +26,39 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
 
-from benchmarks.corpus import FINGERPRINT, build_many, publish_plainly
+from benchmarks.corpus import build_many, publish_plainly
 from benchmarks.harness import PROJECT, Sample, Series, Summary, in_turns, rotated, run_worker
 from benchmarks.options import Options, main
 from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
+from benchmarks.subjects import (
+    HASHSERVE,
+    MODULES,
+    PLAIN,
+    PLAIN_MANIFEST,
+    SERVESTATIC,
+    WHITENOISE,
+    maker,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 __all__ = ["SUBJECTS", "calls_in_trace", "memory", "run", "work"]
 
-HASHSERVE, PLAIN, WHITENOISE = "hashserve", "hashserve, plain", "WhiteNoise"
-SUBJECTS = (HASHSERVE, PLAIN, WHITENOISE)
-PLAIN_MANIFEST = "django.json"
+SUBJECTS = (HASHSERVE, PLAIN, WHITENOISE, SERVESTATIC)
 
-SIZES = (1_000, 10_000, 50_000)
 JUDGED = 50_000
 LARGEST_TRACED = 10_000
+WORKERS = 4
+
+_TURNS = {1_000: 7, 10_000: 5, 50_000: 3, 100_000: 1}
+"""How often a tree of so many files is started from: a peer takes half a minute for the largest."""
 
 _FIELDS = {"Rss": "rss", "Pss": "pss", "Private_Clean": "uss", "Private_Dirty": "uss"}
 _BEGIN, _END = "benchmark-begins", "benchmark-ends"
@@ -56,11 +70,11 @@ _KINDS = {
 _CALL = re.compile(r"^(?:\d+ +|\[pid +\d+\] )?(\w+)\((.*)")
 
 
-def memory() -> dict[str, int]:
-    """Measure this process: RSS, PSS and USS now, and the highest RSS so far, in bytes; {} if unknown."""
+def memory(process: int | str = "self") -> dict[str, int]:
+    """Measure a process: RSS, PSS and USS now, and the highest RSS so far, in bytes; {} if unknown."""
     try:
-        rollup = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except OSError:
         return {}
     found: Counter[str] = Counter()
@@ -69,20 +83,6 @@ def memory() -> dict[str, int]:
             found[_FIELDS[name]] += int(size) * 1024
     peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return {**found, "peak": int(peak[1]) * 1024} if peak else dict(found)
-
-
-def constructor(subject: str) -> Callable[[WSGIApplication, str], WSGIApplication]:
-    """Import a subject; gives what makes it of an application and the root."""
-    if subject == WHITENOISE:
-        from whitenoise import WhiteNoise
-
-        return lambda application, root: WhiteNoise(
-            application, root=root, prefix="static/", immutable_file_test=FINGERPRINT
-        )
-    from hashserve import HashServe
-
-    manifest = PLAIN_MANIFEST if subject == PLAIN else None
-    return lambda application, root: HashServe(application, root=root, prefix="/static/", manifest=manifest)
 
 
 def nothing(environ: object, start_response: object) -> Iterable[bytes]:
@@ -99,9 +99,10 @@ def environ_of(path: str) -> dict[str, Any]:
 
 def work(subject: str, root: str, path: str, *, mark: bool = False) -> Any:
     """Start once, in this process; gives seconds and bytes by metric."""
-    make = constructor(subject)
+    make = maker(subject)
     environ = environ_of(path)
     gc.collect()
+    idle = None if mark else preforked(lambda: None)
     before = memory()
     if mark:
         os.access(_BEGIN, os.F_OK)
@@ -121,6 +122,8 @@ def work(subject: str, root: str, path: str, *, mark: bool = False) -> Any:
         "construction": constructed - started,
         "processor": processor,
     }
+    if idle:
+        added["preforked_pss"] = preforked(lambda: first_answer(application, environ)) - idle
     return {
         **{f"{name}_seconds": value for name, value in seconds.items()},
         **{f"{name}_bytes": size for name, size in added.items()},
@@ -144,6 +147,40 @@ def first_answer(application: WSGIApplication, environ: dict[str, Any]) -> str:
     return statuses[-1]
 
 
+def preforked(work: Callable[[], object]) -> int:
+    """Fork workers that do some work and wait; gives the PSS of all and this process, 0 if unknown."""
+    if "pss" not in memory() or not hasattr(os, "fork"):
+        return 0
+    ready, release = os.pipe(), os.pipe()
+    workers = [_forked(work, ready, release) for _ in range(WORKERS)]
+    os.close(ready[1])
+    os.close(release[0])
+    told = sum(len(os.read(ready[0], 1)) for _ in workers)  # fewer if one of them has failed
+    total = sum(memory(process)["pss"] for process in (os.getpid(), *workers)) if told == WORKERS else 0
+    os.close(release[1])
+    os.close(ready[0])
+    statuses = [os.waitpid(worker, 0)[1] for worker in workers]
+    if any(statuses):
+        raise AssertionError(f"the workers ended with {statuses}")
+    return total
+
+
+def _forked(work: Callable[[], object], ready: tuple[int, int], release: tuple[int, int]) -> int:
+    worker = os.fork()
+    if worker:
+        return worker
+    code = 1
+    try:
+        os.close(release[1])
+        work()
+        os.write(ready[1], b"!")
+        os.close(ready[1])
+        os.read(release[0], 1)
+        code = 0
+    finally:
+        os._exit(code)
+
+
 # What the import costs, in an interpreter that has imported nothing else
 
 _IMPORT = """
@@ -158,8 +195,7 @@ print(seconds, (rss() if before else 0) - before)
 
 def import_samples(subject: str, process: int) -> list[Sample]:
     """Import a subject in a bare interpreter: seconds, and bytes of RSS."""
-    module = "whitenoise" if subject == WHITENOISE else "hashserve"
-    command = [sys.executable, "-c", _IMPORT.format(module=module)]
+    command = [sys.executable, "-c", _IMPORT.format(module=MODULES[subject])]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     seconds, size = done.stdout.split()
     values = {"seconds": float(seconds), "rss_bytes": float(size)}
@@ -197,21 +233,30 @@ def calls_in_trace(lines: Sequence[str], root: str) -> dict[str, Any]:
 
 def run(options: Options) -> Report:
     """Start every subject on every tree, in turns."""
-    sizes = (200,) if options.quick else (*SIZES, 100_000) if options.full else SIZES
-    turns = options.processes or (2 if options.quick else 9)
-    report = Report(name="start", settings={"sizes": sizes, "processes": turns, "page_cache": "warm"})
-    for turn, subject in in_turns((HASHSERVE, WHITENOISE), turns):
+    turns = turns_of(options)
+    sizes = list(turns)
+    report = Report(
+        name="start", settings={"sizes": sizes, "processes": [*turns.values()], "page_cache": "warm"}
+    )
+    for turn, subject in in_turns(list(MODULES), max(turns.values())):
         report.series.extend(import_samples(subject, turn))
     traces = report.facts["system_calls"] = {}
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             path = build_many(Path(folder), size)
             publish_plainly(Path(folder), PLAIN_MANIFEST)
-            report.series.extend(start_samples(size, turns, folder, path))
+            report.series.extend(start_samples(size, turns[size], folder, path))
             if size <= LARGEST_TRACED:
                 traces[str(size)] = {subject: trace(subject, folder, path) for subject in SUBJECTS}
     conclude(report, sizes)
     return report
+
+
+def turns_of(options: Options) -> Mapping[int, int]:
+    """Give the sizes of the trees, and how often each is started from."""
+    if options.quick:
+        return dict.fromkeys((200, 400), options.processes or 2)
+    return {size: options.processes or turns * (3 if options.full else 1) for size, turns in _TURNS.items()}
 
 
 def start_samples(size: int, turns: int, root: str, path: str) -> list[Sample]:
@@ -256,7 +301,7 @@ def import_table(series: Series) -> str:
             quantity(series.summary("import", subject, "seconds"), " ms", per_unit=1e-3),
             quantity(series.summary("import", subject, "rss_bytes"), " MB", per_unit=1e6),
         )
-        for subject in (HASHSERVE, WHITENOISE)
+        for subject in MODULES
     ]
     return markdown_table(("", "time", "RSS"), rows)
 
@@ -271,13 +316,13 @@ def start_table(series: Series, sizes: Sequence[int]) -> str:
                 quantity(series.summary(case, subject, metric), " ms", per_unit=1e-3)
                 for metric in ("first_answer_seconds", "processor_seconds")
             ]
-            for metric in ("rss_bytes", "uss_bytes", "peak_bytes"):
+            for metric in ("rss_bytes", "uss_bytes", "peak_bytes", "preforked_pss_bytes"):
                 has = series.has(case, subject, metric)
                 values.append(_megabytes(series.summary(case, subject, metric)) if has else "unknown")
             sooner = series.ratio(case, WHITENOISE, subject, "first_answer_seconds")
             rows.append((case, subject, *values, quantity(sooner, "x")))
-    head = ("tree", "", "first answer", "of it on CPU", "RSS", "USS", "highest RSS", "sooner than WhiteNoise")
-    return markdown_table(head, rows)
+    head = ("tree", "", "first answer", "of it on CPU", "RSS", "USS", "highest RSS")
+    return markdown_table((*head, f"PSS, {WORKERS} workers", "sooner than WhiteNoise"), rows)
 
 
 def _megabytes(summary: Summary) -> str:
@@ -300,10 +345,10 @@ def targets(series: Series, sizes: Sequence[int], traces: dict[str, dict[str, An
     case = case_of(size)
     sooner = series.ratio(case, WHITENOISE, HASHSERVE, "first_answer_seconds")
     found = [at_least(f"{case}: first answer sooner than WhiteNoise's", sooner, 20)]
-    for metric in ("rss_bytes", "uss_bytes"):
+    memories = {"rss_bytes": "RSS", "uss_bytes": "USS", "preforked_pss_bytes": f"PSS, {WORKERS} workers"}
+    for metric, name in memories.items():
         if series.has(case, HASHSERVE, metric):
             share = series.ratio(case, HASHSERVE, WHITENOISE, metric)
-            name = metric.partition("_")[0].upper()
             found.append(at_most(f"{case}: added {name} over WhiteNoise's", share, 0.2))
     counted = {int(size): counts[HASHSERVE] for size, counts in traces.items() if counts[HASHSERVE]}
     if counted:

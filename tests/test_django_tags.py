@@ -176,7 +176,7 @@ def test_there_is_no_integrity_from_a_storage_that_does_not_tell(backend: str, t
             "data.json",
             {"rel": "preload", "as": "fetch", "type": "application/json", "crossorigin": "anonymous"},
         ),
-        ("captions.vtt", {"rel": "preload", "as": "track"}),
+        ("captions.vtt", {"rel": "preload", "as": "track", "type": "text/vtt"}),
     ],
 )
 def test_a_preload_link_says_what_its_file_is_for(

@@ -12,16 +12,39 @@ from hashserve.build.retention import changed_paths
 from hashserve.codings import CODINGS
 from hashserve.manifest import MANIFEST_NAME, Manifest, Release
 
-__all__ = ["folders_of", "is_in", "names_of", "without"]
+__all__ = ["folders_of", "is_in", "names_of", "unlisted_variants", "without"]
 
 
 def names_of(manifest: Manifest) -> frozenset[str]:
     """List every name that a retained release refers to, each file's own too, with its variants."""
-    paths = {*manifest.files, *manifest.paths, *manifest.paths.values()}
-    for release in manifest.releases:
-        paths.update(manifest.paths_of(release))
+    paths = {*manifest.files, *_paths_of(manifest)}
     suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
     return frozenset({MANIFEST_NAME, *(path + suffix for path in paths for suffix in suffixes)})
+
+
+def unlisted_variants(manifest: Manifest) -> frozenset[str]:
+    """List the names of fingerprinted files' variants that the manifest rules out: none is sent.
+
+    Builds with other codings made them. Where a row tells nothing, nothing is ruled out.
+    """
+    records = filter(None, map(manifest.record, manifest.files))
+    ruled_out = {
+        record.path + coding.suffix
+        for record in records
+        if record.sha256 is not None
+        for coding in CODINGS.values()
+        if coding.name not in record.variants
+    }
+    return frozenset(ruled_out - _paths_of(manifest))
+
+
+def _paths_of(manifest: Manifest) -> set[str]:
+    """List what releases name as files of their own, fingerprinted or not."""
+    paths = {*manifest.paths, *manifest.paths.values()}
+    for release in manifest.releases:
+        of_release = manifest.paths_of(release)
+        paths.update(of_release, of_release.values())
+    return paths
 
 
 def folders_of(paths: Iterable[str]) -> set[str]:

@@ -12,7 +12,6 @@ import contextlib
 import errno
 import functools
 import os
-import stat
 import sys
 import threading
 import time
@@ -182,15 +181,19 @@ class Output:
 
     def digest(self, path: str, coding: str = IDENTITY) -> str | None:
         """Give the SHA-256 of what a file is or decodes to; None where it is not there or does not."""
-        chunks = read_chunks(self.location(path))
+        location = self.location(path)
+        if not os.path.isfile(location):
+            return None  # reading from a FIFO would wait for ever
+        chunks = read_chunks(location)
         try:
             return digest_of(chunks if coding == IDENTITY else CODINGS[coding].decode(chunks))
         except (OSError, DecodeError):
             return None
 
     def _status(self, path: str) -> os.stat_result | None:
+        """Give the status of what is there; of a link, of what it leads to: that is what can change."""
         try:
-            return os.lstat(self.location(path))
+            return os.stat(self.location(path))
         except OSError:
             return None
 
@@ -206,8 +209,6 @@ class Output:
         if other in self._staged:
             return True
         try:
-            if stat.S_ISLNK(status.st_mode):
-                status = os.stat(self.location(path))
             return status.st_mtime_ns < os.stat(self.location(other)).st_mtime_ns
         except FileNotFoundError:
             return False

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from hashserve.build.fingerprint import Fingerprinter
-from hashserve.build.names import names_of
+from hashserve.build.names import names_of, unlisted_variants
 from hashserve.build.output import PRIVATE_FOLDER, Output, read_chunks
 from hashserve.build.retention import check_retention, moment, old_releases, retained
 from hashserve.codings import CODINGS
@@ -60,7 +60,7 @@ def prune(
         lesser = (
             manifest if keep is None and keep_days is None else _lesser(manifest, keep or 1, keep_days or 0)
         )
-        needed = names_of(lesser)
+        needed = names_of(lesser) - unlisted_variants(lesser)
         removable = {
             path: size for path, size in _sizes(output) if path not in needed and _is_ours(output, path)
         }

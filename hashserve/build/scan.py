@@ -155,8 +155,10 @@ class Scanner:
         """Whether an import map has the say, or nobody is to touch scripts."""
         if self._js_references == "rewrite":
             return False
-        is_script = reference.kind.name.startswith("JS_")
-        return reference.kind.is_specifier if self._js_references == "import-map" else is_script
+        if self._js_references == "off":
+            return reference.kind.name.startswith("JS_")
+        # The map of a page has the say over specifiers, and none over its own URLs.
+        return reference.kind.is_specifier and reference.kind is not ReferenceKind.JS_IMPORT_MAP
 
 
 def _merged(references: Sequence[Reference], others: Sequence[Reference]) -> Sequence[Reference]:

@@ -6,7 +6,6 @@ before everything else is done; the manifest is written last. Same input, same n
 
 from __future__ import annotations
 
-import errno
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -462,11 +461,11 @@ class Steps:
             return lambda: None
         text = import_map(published, self.settings.import_map_bare, self.settings.prefix).encode()
         waiting = f"{location}.new"
+        if os.path.exists(location) and not os.path.isfile(location):
+            raise BuildError(location, "is not a regular file", "choose another name for the import map")
         try:
             if _has(location, text):
                 return lambda: None
-            if os.path.isdir(location):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), location)
             write_atomically(waiting, [text])
         except OSError as error:
             raise BuildError(location, f"cannot be written: {error.strerror}", "check its folder") from error
@@ -504,10 +503,25 @@ class Steps:
             list(needed.values()), self.output, self.place, self.counter("retain", len(needed))
         )
         self.report.findings.extend(findings)
+        if findings and self.settings.require_previous:
+            self.check_place()
         records.update(whole)
         self.report.retained_releases = len(old_ones)
         self.report.retained_files = len(whole)
         return tuple(release_of(old, paths, records) for old in old_ones)
+
+    def check_place(self) -> None:
+        """Raise `BuildError` if files are missing because the previous release went away meanwhile."""
+        if self.place is None:
+            return
+        try:
+            self.place.manifest()
+        except (UnreachableError, ManifestError) as error:
+            raise BuildError(
+                self.settings.previous or "",
+                f"went away while its files were brought over: {error}",
+                "build again once it is back, or without --require-previous",
+            ) from error
 
 
 def _source(file: Scanned) -> Source:

@@ -140,8 +140,13 @@ class _Rules:
         self.current = frozenset(checked.listing.current.values())
         # Hashserve's and Django's list every file that is there; a bundler's lists its own.
         self.is_ours = place == MANIFEST_NAME and checked.manifest is not None
+        self.leftovers = frozenset(self.left_over())
+        # What a leftover refers to is no more in use than that is itself.
         self.referred = {
-            target: path for path, content in self.contents() for target in content.referring.targets
+            target: path
+            for path, content in self.contents()
+            if path not in self.leftovers
+            for target in content.referring.targets
         }
 
     def contents(self) -> Iterator[tuple[str, Content]]:
@@ -222,8 +227,15 @@ class _Rules:
             message = f"no release lists it, but {self.referred[path]!r} refers to it"
             yield finding("file-unlisted", path, message)
         else:
-            rule = "leftover" if self.is_leftover(item) else "file-unlisted"
+            rule = "leftover" if path in self.leftovers else "file-unlisted"
             yield finding(rule, path, "no retained release lists it")
+
+    def left_over(self) -> Iterator[str]:
+        """Give the fingerprinted files that no release lists."""
+        listed = self.listing.records.keys() | self.listing.plain | self.logical_paths
+        for path, item in self.checked.examined.items():
+            if self.is_ours and path not in listed and item.content is not None and self.is_leftover(item):
+                yield path
 
     def is_leftover(self, item: Examined) -> bool:
         path = item.job.path
@@ -394,8 +406,9 @@ class _Rules:
     # References, sizes, case
 
     def references(self) -> Iterator[Finding]:
-        for _, content in self.contents():
-            yield from content.referring.findings
+        for path, content in self.contents():
+            if path not in self.leftovers:
+                yield from content.referring.findings
 
     def oversize(self) -> Iterator[Finding]:
         """Hold what a browser has to load against the limits: of the release in force, or of all."""

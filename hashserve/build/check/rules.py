@@ -115,7 +115,7 @@ RULES: Mapping[str, Rule] = {
             id="variant-unlisted",
             level=Level.WARNING,
             description="A variant of a fingerprinted file is in no row of the manifest: it is never sent.",
-            remedy="delete it, or build with that coding among --codings",
+            remedy="hashserve prune removes it; or build with that coding among --codings",
         ),
         Rule(
             id="variant-stale",
