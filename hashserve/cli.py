@@ -28,6 +28,7 @@ FAILED, MISUSED = 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
+    _open_streams()
     _show_any_name(sys.stdout, sys.stderr)
     parsed = _parser().parse_args(arguments)
     try:
@@ -45,15 +46,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _Terminated:
         return _fail("terminated; what was published is whole", 128 + signal.SIGTERM)
     except BrokenPipeError:
-        # Nobody reads on. The interpreter would flush once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()  # nobody reads on
         return FAILED
+    except OSError as error:
+        if error.filename is None:
+            _silence()
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
     return code
 
 
 def _fail(message: str, code: int = FAILED) -> int:
     print(f"hashserve: {message}", file=sys.stderr)
     return code
+
+
+def _silence() -> None:
+    """Have nothing written any more: the interpreter would flush once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_streams() -> None:
+    """Have streams to write to where the caller has closed them, as some schedulers do."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process
 
 
 def _show_any_name(*streams: TextIO) -> None:

@@ -193,12 +193,15 @@ def _bars() -> Iterator[Progress]:
         yield on_progress
 
 
-def summary(report: BuildReport, out: str) -> str:
-    """Write a report for a person to read."""
-    return "\n".join(line for _, line in summary_lines(report, out))
+def summary(report: BuildReport, out: str, *, listing: str = "--json", lists_all: bool = False) -> str:
+    """Write a report for a person to read; ``listing`` is the option that has all findings listed."""
+    lines = summary_lines(report, out, listing=listing, lists_all=lists_all)
+    return "\n".join(line for _, line in lines)
 
 
-def summary_lines(report: BuildReport, out: str) -> Iterator[tuple[str, str]]:
+def summary_lines(
+    report: BuildReport, out: str, *, listing: str = "--json", lists_all: bool = False
+) -> Iterator[tuple[str, str]]:
     """Write a report for a person: lines, each with a mark that tells how it is to look."""
     files, rewritten = counted(report.files, "file"), counted(report.rewritten_references, "reference")
     yield (
@@ -215,23 +218,25 @@ def summary_lines(report: BuildReport, out: str) -> Iterator[tuple[str, str]]:
         releases = counted(report.retained_releases, "older release")
         yield "", f"  {releases} still served, with {counted(report.retained_files, 'file')} of their own"
     yield "right", f"  release {report.release} is in force"
-    yield from _found(report)
+    yield from _found(report, listing, lists_all=lists_all)
 
 
-def _found(report: BuildReport) -> Iterator[tuple[str, str]]:
+def _found(report: BuildReport, listing: str, *, lists_all: bool) -> Iterator[tuple[str, str]]:
     """Write what was found: some of each kind of warnings, and of what is no warning the number."""
     from hashserve.build.check.findings import shown
 
     kinds: dict[str, list[Finding]] = {}
-    for finding in report.warnings:
+    told = report.findings if lists_all else report.warnings
+    for finding in told:
         kinds.setdefault(finding.kind, []).append(finding)
     if kinds:
-        yield "warning", f"{counted(len(report.warnings), 'warning')}:"
+        yield "warning", f"{counted(len(told), 'finding' if lists_all else 'warning')}:"
     for findings in kinds.values():
-        yield from (("", f"  {shown(str(finding))}") for finding in findings[:SHOWN_PER_KIND])
-        if len(findings) > SHOWN_PER_KIND:
-            yield "", f"  and {len(findings) - SHOWN_PER_KIND:,} more like these; --json lists them all"
-    quiet = len(report.findings) - len(report.warnings)
+        most = len(findings) if lists_all else SHOWN_PER_KIND
+        yield from (("", f"  {shown(str(finding))}") for finding in findings[:most])
+        if len(findings) > most:
+            yield "", f"  and {len(findings) - most:,} more like these; {listing} lists them all"
+    quiet = len(report.findings) - len(told)
     if quiet:
         maps = "source map is" if quiet == 1 else "source maps are"
-        yield "note", f"{quiet:,} {maps} not there, which no page loads; --json lists them"
+        yield "note", f"{quiet:,} {maps} not there, which no page loads; {listing} lists them"

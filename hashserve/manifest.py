@@ -29,10 +29,12 @@ is there where `Manifest.queries` holds something, ``unhashed`` where it is not 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import reprlib
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import md5
@@ -123,7 +125,7 @@ class Manifest:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Manifest:
         """Read the manifest at ``path``. Raises `OSError` or `ManifestError`."""
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=_open_regular) as stream:
             document = parse_json(stream.read(), os.fspath(path))
         return cls.of(document, source=os.fspath(path))
 
@@ -187,6 +189,17 @@ class Manifest:
         if self.skipped is not None:
             extra["skipped"] = list(self.skipped)
         return {"paths": dict(self.paths), "version": "1.1", "hash": self.release, "hashserve": extra}
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a regular file, and wait for nobody: a FIFO in its place would be read without end."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, f"{os.strerror(number)} (not a regular file)", path)
+    return descriptor
 
 
 def _dense(value: object) -> str:
@@ -414,6 +427,7 @@ class _Reader:
         value = extra.get(key, {})
         if type(value) is not dict:
             self.fail(location, f"expected an object, found {_kind(value)}")
+        self.safe(value, location)
         for name, text in value.items():
             if type(text) is not str or not grammar.fullmatch(text):
                 self.fail(f"{location}[{name!r}]", f"expected {expected}, found {reprlib.repr(text)}")
@@ -430,8 +444,10 @@ class _Reader:
         value = extra.get("skipped")
         if value is None:
             return None
-        if type(value) is not list or not all(type(extension) is str for extension in value):
-            self.fail("hashserve.skipped", f"expected a list of strings, found {reprlib.repr(value)}")
+        is_list = type(value) is list
+        if not is_list or not all(type(item) is str and item.isprintable() for item in value):
+            found = reprlib.repr(value)
+            self.fail("hashserve.skipped", f"expected a list of printable strings, found {found}")
         return tuple(value)
 
     def text(self, document: dict[str, Any], key: str, location: str, default: str | None = None) -> str:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from hashserve import Manifest
 from hashserve.codings import CODINGS
 from hashserve.digests import digest_of
 
-__all__ = ["command", "contents", "manifest_of", "put", "run", "snapshot", "temporaries", "wrong_files"]
+__all__ = [
+    "command",
+    "contents",
+    "few_frames",
+    "manifest_of",
+    "put",
+    "run",
+    "snapshot",
+    "temporaries",
+    "wrong_files",
+]
 
 
 def put(folder: Path, path: str, content: bytes) -> Path:
@@ -92,3 +104,14 @@ def run(
         env={**os.environ, **(environ or {})},
         timeout=120,
     )
+
+
+@contextmanager
+def few_frames(number: int = 150) -> Iterator[None]:
+    """Have Python recurse by so many calls only: less than a deep tree would take."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + number)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

@@ -34,8 +34,10 @@ from hashserve.build.check import (
 from hashserve.build.check.findings import shown
 from hashserve.build.check.names import DIGESTS
 from hashserve.build.fingerprint import Fingerprinter
+from hashserve.build.scan import JsReferences
 from hashserve.cli import main
 from hashserve.cli_check import lines
+from tests.building import few_frames
 
 CSS = b"body { background: url(../img/dot.svg) }\n" * 30
 DOT = b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>"
@@ -938,3 +940,39 @@ def test_a_server_s_socket_is_not_read(out: Path) -> None:
             os.chdir(previous)
         assert stat.S_ISSOCK((out / "s").stat().st_mode)
         assert checked(out) == [("not-a-file", "s")]
+
+
+def test_what_a_leftover_refers_to_is_no_more_than_a_leftover_and_nobody_mends_it(
+    tmp_path: Path,
+) -> None:
+    source, out = tmp_path / "made", tmp_path / "built"
+    put(source, "a.css", b"a { background: url(b.png); mask: url(gone.png) }")
+    put(source, "b.png", b"png")
+    build(source, out)
+    old = set(paths_of(out).values())
+    put(source, "a.css", b"a { background: url(b.png) }")
+    put(source, "b.png", b"png 2")
+    build(source, out, BuildSettings(keep=1, keep_days=0))
+    assert sorted(checked(out)) == sorted(("leftover", path) for path in old)
+
+
+def test_no_depth_of_folders_takes_a_stack(tmp_path: Path) -> None:
+    source, out = tmp_path / "made", tmp_path / "built"
+    put(source, "d/" * 300 + "a.css", b"a {}")
+    build(source, out)
+    with few_frames():
+        assert checked(out, threads=1) == []
+
+
+@pytest.mark.parametrize("older", ["rewrite", "import-map", "off"])
+@pytest.mark.parametrize("newer", ["rewrite", "import-map", "off"])
+def test_circles_of_older_releases_are_proven_however_scripts_were_built_then(
+    older: JsReferences, newer: JsReferences, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "made", tmp_path / "built"
+    put(source, "a.mjs", b"import './b.mjs'; new URL('./a.mjs', import.meta.url)")
+    put(source, "b.mjs", b"import './a.mjs'")
+    build(source, out, BuildSettings(js_references=older))
+    put(source, "c.txt", b"")
+    build(source, out, BuildSettings(js_references=newer))
+    assert checked(out, js_references=newer) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -339,6 +340,24 @@ def test_a_reader_that_went_away_is_no_reason_for_a_traceback(source: Path, out:
     assert process.stderr == b""
     assert process.returncode == 1
     assert (out / "staticfiles.json").exists()
+
+
+def test_a_full_disk_behind_standard_output_is_told_of(source: Path, out: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        process = subprocess.run(
+            command("build", source, "--out", out), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert process.stderr == b"hashserve: standard output: No space left on device\n"
+    assert process.returncode == 1
+    assert (out / "staticfiles.json").exists()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_may_be_closed(source: Path, out: Path, closed: str) -> None:
+    for arguments in (("build", source, "--out", out), ("report", out), ("check", out), ("prune", out)):
+        line = shlex.join(command(*arguments))
+        process = subprocess.run(["/bin/sh", "-c", f"{line} {closed}"], capture_output=True, check=False)
+        assert (process.returncode, process.stderr) == (0, b"")
 
 
 def test_names_that_the_terminals_encoding_lacks_are_shown_with_escapes(source: Path, out: Path) -> None:

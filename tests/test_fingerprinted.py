@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hashserve import BuildError, ManifestError, SettingError
 from hashserve.build import BuildSettings, build
 from hashserve.build.fingerprinted import already_fingerprinted
-from tests.building import manifest_of, put, wrong_files
+from tests.building import contents, manifest_of, put, wrong_files
 
 CHUNK = b"export const number = 1;\n" * 40
 
@@ -128,3 +129,19 @@ def test_a_named_manifest_that_is_none_says_what_is_expected(tmp_path: Path) -> 
     named = put(source, "package.json", b'{"private": true}')
     with pytest.raises(ManifestError, match="is no manifest known here; expected"):
         build(source, tmp_path / "out", BuildSettings(bundler_manifests=[str(named)]))
+
+
+def test_a_source_s_own_compressed_file_beside_a_kept_one_outlives_builds(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    put(source, "app-3f2a1b9c.js", b"x")  # too small for a variant to be worth keeping
+    put(source, "app-3f2a1b9c.js.gz", gzip.compress(b"x", mtime=0))
+    put(source, "app-3f2a1b9c.js.br", b"of something else")
+    settings = BuildSettings(already_hashed=("app-*.js",))
+    build(source, out, settings)
+    before = contents(out)
+    assert {"app-3f2a1b9c.js.gz", "app-3f2a1b9c.js.br"} <= before.keys()
+    assert build(source, out, settings).written == 0
+    assert contents(out) == before
+    record = manifest_of(out).record("app-3f2a1b9c.js")
+    assert record is not None
+    assert record.variants == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +12,8 @@ import pytest
 
 from hashserve import BuildError, SettingError
 from hashserve.build import BuildSettings, build
+from hashserve.build.check import CheckSettings, Level, check
+from hashserve.build.scan import JsReferences
 from hashserve.digests import digest_of
 from tests.building import manifest_of, put, snapshot
 
@@ -113,3 +116,25 @@ def test_a_bare_specifier_has_to_stand_for_a_script_of_the_tree(
     with pytest.raises(SettingError, match="which is no script here"):
         build(source, tmp_path / "out", settings(tmp_path, import_map_bare=bare))
     assert not (tmp_path / "out/js").exists()
+
+
+def test_a_map_in_the_place_of_a_device_is_refused(source: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BuildError, match="pipe: is not a regular file; choose another name for the import"):
+        build(source, tmp_path / "out", BuildSettings(import_map=str(tmp_path / "pipe")))
+    assert not (tmp_path / "out/staticfiles.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("js_references", "is_rewritten"), [("rewrite", True), ("import-map", True), ("off", False)]
+)
+def test_the_urls_of_a_map_in_a_page_are_rewritten_though_specifiers_stay(
+    source: Path, tmp_path: Path, js_references: JsReferences, is_rewritten: bool
+) -> None:
+    page = '<script type="importmap">{"imports": {"leaf": "./js/leaf.js"}}</script>\n'
+    put(source, "index.html", page.encode())
+    out = tmp_path / "out"
+    build(source, out, BuildSettings(js_references=js_references, html=True))
+    path = manifest_of(out).paths["js/leaf.js"] if is_rewritten else "js/leaf.js"
+    assert (out / "index.html").read_text() == page.replace("js/leaf.js", path)
+    assert not check(out, CheckSettings(js_references=js_references, html=True)).count(Level.WARNING)

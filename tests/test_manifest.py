@@ -521,6 +521,11 @@ EXTRA_DAMAGE: list[tuple[dict[str, Any], str]] = [
     ({"created": float("inf")}, "hashserve.created"),
     ({"created": 10**400}, "hashserve.created"),
     ({"created": 253_402_300_800}, "hashserve.created"),
+    ({"unhashed": "some"}, "hashserve.unhashed"),
+    ({"unhashed": []}, "hashserve.unhashed"),
+    ({"skipped": "jpg"}, "hashserve.skipped"),
+    ({"skipped": [1]}, "hashserve.skipped"),
+    ({"media_types": {"\ud800": "text/css"}}, "hashserve.media_types: '\\ud800'"),
     ({"prefix": ""}, "hashserve.prefix"),
     ({"prefix": 1}, "hashserve.prefix"),
     ({"prefix": "static/"}, "hashserve.prefix"),
@@ -671,3 +676,11 @@ def is_safe(path: str) -> bool:
     if any(character in "\0\r\n\\" or "\ud800" <= character <= "\udfff" for character in path):
         return False
     return all(segment not in ("", ".", "..") for segment in path.split("/"))
+
+
+def test_what_is_no_regular_file_is_no_manifest_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="not a regular file"):
+        Manifest.load(tmp_path / "fifo")
+    with pytest.raises(IsADirectoryError):
+        Manifest.load(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hashserve import Manifest, Release
-from hashserve.build.names import folders_of, is_in, names_of, without
+from hashserve.build.names import folders_of, is_in, names_of, unlisted_variants, without
 
 ROW = "1 " + "A" * 43 + "="
 
@@ -40,3 +40,13 @@ def test_a_manifest_without_a_file_lists_the_others_as_before_and_can_be_read(go
     assert less.paths == {name: path for name, path in MANIFEST.paths.items() if path != gone}
     before, after = (item.paths_of(item.releases[0]) for item in (MANIFEST, less))
     assert after == {name: path for name, path in before.items() if path != gone}
+
+
+def test_variants_without_a_row_are_ruled_out_but_where_the_name_is_an_unhashed_file_s_too() -> None:
+    rows = {"x.svg": "0 0", "a.1.css": "0 0", "b.2.css": "0 40"}
+    manifest = Manifest(
+        paths={"x.svg": "x.3.svg", "a.css": "a.1.css", "b.css": "b.2.css", "a.1.css.zst": "a.1.css.zst"},
+        files={path: f"{ROW} {sizes}" for path, sizes in rows.items()} | {"c.4.css": None},
+        codings=("br", "gzip"),
+    )
+    assert unlisted_variants(manifest) == {"a.1.css.br", "a.1.css.gz", "b.2.css.br", "b.2.css.zst"}

@@ -186,3 +186,22 @@ def test_names_have_a_length_that_the_file_system_or_else_a_rule_states(
     assert output.longest_name == os.pathconf(tmp_path, "PC_NAME_MAX")
     monkeypatch.delattr(os, "pathconf")
     assert output.longest_name == 255
+
+
+def test_a_link_is_proven_anew_when_what_it_leads_to_changes(tmp_path: Path) -> None:
+    elsewhere = put(tmp_path / "elsewhere", "a", A)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a").symlink_to(elsewhere)
+    with Output(str(tmp_path / "out")) as output:
+        assert output.has("a", digest_of([A]))
+        elsewhere.write_bytes(B)
+        assert not output.has("a", digest_of([A]))
+
+
+def test_a_pipe_in_the_place_of_a_file_is_replaced_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out/a")
+    with Output(str(tmp_path / "out")) as output:
+        put_one(output, "a", A)
+    assert (tmp_path / "out/a").is_file()
+    assert (tmp_path / "out/a").read_bytes() == A

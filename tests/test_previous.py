@@ -623,3 +623,39 @@ def test_errors_say_where(tmp_path: Path) -> None:
         list(Folder(str(tmp_path)).read("a.txt"))
     assert str(MismatchError("a.txt", "is wrong")) == "a.txt: is wrong"
     assert isinstance(Manifest.loads('{"paths": {}, "version": "1.1"}'), Manifest)
+
+
+@pytest.mark.parametrize("is_required", [True, False])
+def test_a_site_that_goes_away_meanwhile_fails_a_build_that_requires_it_and_no_other(
+    source: Path, first: Path, out: Path, is_required: bool
+) -> None:
+    (first / manifest_of(first).paths["a.txt"]).write_bytes(b"damaged")
+    change(source)
+    asked: list[str] = []
+
+    def go_away(liar: Liar, path: str) -> None:
+        asked.append(path)
+        if len(asked) == 1:
+            liar.tell_truth(path)
+        else:
+            liar.say(503, b"")
+
+    with lying_site(first, "staticfiles.json", go_away) as url:
+        settings = BuildSettings(previous=url, require_previous=is_required)
+        if is_required:
+            with pytest.raises(BuildError, match="went away while its files were brought over"):
+                build(source, out, settings)
+        else:
+            assert [finding.kind for finding in build(source, out, settings).warnings] == ["lost"]
+    assert (out / "staticfiles.json").exists() is not is_required
+    assert len(asked) == 1 + 3 * is_required
+
+
+def test_a_file_that_the_required_site_does_not_have_whole_is_reported_and_no_more(
+    source: Path, first: Path, out: Path
+) -> None:
+    (first / manifest_of(first).paths["a.txt"]).write_bytes(b"damaged")
+    change(source)
+    with running_site(first) as url:
+        report = build(source, out, BuildSettings(previous=url, require_previous=True))
+    assert [finding.kind for finding in report.warnings] == ["lost"]

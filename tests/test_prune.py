@@ -10,6 +10,7 @@ import pytest
 
 from hashserve import BuildError, SettingError
 from hashserve.build import BuildSettings, build, prune
+from hashserve.build.check import check
 from hashserve.build.output import Output
 from tests.building import contents, manifest_of, put, snapshot, wrong_files
 
@@ -83,6 +84,28 @@ def test_a_dry_run_makes_nothing_and_needs_no_lock(out: Path) -> None:
     assert not (out / ".hashserve").exists()
     assert snapshot(out) == before
     assert set(without_memory.files) < set(told.files), "only names that prove themselves"
+
+
+def test_variants_of_a_coding_that_is_not_built_any_more_go(out: Path, tmp_path: Path) -> None:
+    def variants() -> set[str]:
+        return {path for path in contents(out) if path.endswith((".br", ".gz"))}
+
+    source = tmp_path / "source"
+    put(source, "css/app.css.gz", b"an archive of the source's own")
+    every = BuildSettings(keep_days=0)
+    build(source, out, every)
+    before = variants()
+    build(source, out, BuildSettings(codings=("br",), keep_days=0))
+    prune(out)
+    kept = variants()
+    path = manifest_of(out).paths["css/app.css"]
+    assert f"{path}.br" in kept
+    assert f"{path}.gz" in before - kept
+    assert "css/app.css.gz" in kept
+    assert "variant-unlisted" not in {finding.rule for finding in check(out).findings}
+    build(source, out, every)
+    assert f"{path}.gz" in variants()
+    assert not wrong_files(out)
 
 
 def test_what_no_build_made_stays(out: Path) -> None:

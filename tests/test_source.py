@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from hashserve.build.source import walk
-from tests.building import put
+from tests.building import few_frames, put
 
 
 def paths(root: Path, *patterns: str) -> list[str]:
@@ -25,6 +26,7 @@ def test_files_come_in_the_order_of_their_logical_paths(tmp_path: Path) -> None:
     [
         ("*.map", ["a.js", "sub/a.js"]),
         ("sub", ["a.js", "a.js.map"]),
+        ("sub/", ["a.js", "a.js.map"]),
         ("sub/*", ["a.js", "a.js.map"]),
         ("sub/*.map", ["a.js", "a.js.map", "sub/a.js"]),
         ("A.JS", ["a.js", "a.js.map", "sub/a.js", "sub/a.js.map"]),
@@ -60,3 +62,33 @@ def test_one_folder_linked_twice_beside_itself_is_no_loop(tmp_path: Path) -> Non
     put(tmp_path, "real/a", b"")
     (tmp_path / "link").symlink_to("real")
     assert paths(tmp_path) == ["link/a", "real/a"]
+
+
+def test_a_file_that_is_named_as_the_manifest_is_left_out_and_told_of(tmp_path: Path) -> None:
+    location = put(tmp_path, "staticfiles.json", b"{}")
+    put(tmp_path, "sub/staticfiles.json", b"{}")
+    told: list[tuple[str, str]] = []
+    found = walk([str(tmp_path)], on_skip=lambda path, reason: told.append((path, reason)))
+    assert [file.logical_path for file in found] == ["sub/staticfiles.json"]
+    assert told == [
+        (str(location), "has the name of the manifest that the build writes: rename it, or ignore it")
+    ]
+    assert paths(tmp_path, "staticfiles.json") == []
+
+
+def test_a_link_to_a_device_is_told_from_a_broken_one(tmp_path: Path) -> None:
+    (tmp_path / "device").symlink_to(os.devnull)
+    (tmp_path / "broken").symlink_to("nowhere")
+    told: list[tuple[str, str]] = []
+    assert not walk([str(tmp_path)], on_skip=lambda path, reason: told.append((path, reason)))
+    assert told == [
+        (str(tmp_path / "broken"), "is a broken link"),
+        (str(tmp_path / "device"), "is not a regular file"),
+    ]
+
+
+def test_no_depth_of_folders_takes_a_stack(tmp_path: Path) -> None:
+    deep = "d/" * 300 + "a.css"
+    put(tmp_path, deep, b"")
+    with few_frames():
+        assert paths(tmp_path) == [deep]

@@ -25,9 +25,11 @@ def names_of(manifest: Manifest) -> frozenset[str]:
 def unlisted_variants(manifest: Manifest) -> frozenset[str]:
     """List the names of fingerprinted files' variants that the manifest rules out: none is sent.
 
-    Builds with other codings made them. Where a row tells nothing, nothing is ruled out.
+    Builds with other codings made them. Where a row tells nothing, or the name is an unhashed file's
+    too, nothing is ruled out.
     """
-    records = filter(None, map(manifest.record, manifest.files))
+    unhashed = {*manifest.paths, *(name for release in manifest.releases for name in release.changed)}
+    records = filter(None, (manifest.record(path) for path in manifest.files if path not in unhashed))
     ruled_out = {
         record.path + coding.suffix
         for record in records

@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 from types import TracebackType
@@ -293,6 +293,10 @@ class Output:
         location = self.location(path)
         if os.path.lexists(location) and not os.path.isdir(location):
             self._removals.append(path)
+
+    def keep(self, paths: Container[str]) -> None:
+        """Have `publish` remove none of these after all: they are names that the release has."""
+        self._removals = [path for path in self._removals if path not in paths]
 
     def put_aside(self, name: str) -> None:
         """Have all that is put at ``name`` or below it wait elsewhere: a file is where it is a folder.

@@ -24,7 +24,16 @@ from hashserve.build.source import SourceFile
 from hashserve.digests import digest_of, digest_text
 from hashserve.errors import SourceError
 
-__all__ = ["JsReferences", "Matched", "Patterns", "Scanned", "Scanner", "source_chunks"]
+__all__ = [
+    "LARGEST_READ",
+    "JsReferences",
+    "Matched",
+    "Patterns",
+    "Scanned",
+    "Scanner",
+    "is_left_alone",
+    "source_chunks",
+]
 
 JsReferences = Literal["rewrite", "import-map", "off"]
 """Which references in scripts are rewritten: all, those no import map has a say in, or none."""
@@ -142,7 +151,7 @@ class Scanner:
     ) -> tuple[Sequence[Link], Sequence[Finding]]:
         links, findings = [], []
         for reference in references:
-            if self._is_left_alone(reference):
+            if is_left_alone(reference, self._js_references):
                 continue
             resolution = self._resolver.resolve(reference, file.logical_path)
             if isinstance(resolution, Internal):
@@ -151,14 +160,15 @@ class Scanner:
                 findings.append(_missing(file, content, reference, resolution))
         return links, findings
 
-    def _is_left_alone(self, reference: Reference) -> bool:
-        """Whether an import map has the say, or nobody is to touch scripts."""
-        if self._js_references == "rewrite":
-            return False
-        if self._js_references == "off":
-            return reference.kind.name.startswith("JS_")
-        # The map of a page has the say over specifiers, and none over its own URLs.
-        return reference.kind.is_specifier and reference.kind is not ReferenceKind.JS_IMPORT_MAP
+
+def is_left_alone(reference: Reference, js_references: JsReferences) -> bool:
+    """Tell whether an import map has the say over a reference, or nobody is to touch scripts."""
+    if js_references == "rewrite":
+        return False
+    if js_references == "off":
+        return reference.kind.name.startswith("JS_")
+    # Over the URLs of a map that stands in a page, no map has a say.
+    return reference.kind.is_specifier and reference.kind is not ReferenceKind.JS_IMPORT_MAP
 
 
 def _merged(references: Sequence[Reference], others: Sequence[Reference]) -> Sequence[Reference]:

@@ -26,7 +26,8 @@ class BuildSettings:
     """How a build is to be done; raises `SettingError`.
 
     * ``prefix``: the URL path that the output is served under, with a slash at both ends;
-    * ``ignore``: patterns of file names, or of paths where they hold a slash, that are left out;
+    * ``ignore``: patterns of file names, or of paths where they hold a slash before their end, that are
+      left out;
     * ``codings``: content codings of the variants: ``br``, ``gzip``, ``zstd``;
     * ``skip_compress``: extensions of files that have no variants, instead of the usual ones;
     * ``fingerprinter``: the digest, and how much of it stands in names;
@@ -43,7 +44,7 @@ class BuildSettings:
     * ``keep``, ``keep_days``: how many releases stay served, the new one counted, and for how many
       days after they were replaced the others do;
     * ``previous``: a folder or a site that has the last release, and ``require_previous`` whether
-      the build fails without it;
+      the build fails without it, or if it goes away meanwhile;
     * ``cache``: a folder that compressed files are kept in between builds;
     * ``wait``: for how many seconds to wait for another build into the same output.
     """

@@ -38,8 +38,8 @@ def walk(
 ) -> list[SourceFile]:
     """List every file below ``roots`` in the order of logical paths.
 
-    ``ignore`` are patterns of names, or of whole paths where they hold a slash. Symlinks are
-    followed. What is left out for another reason (a loop of links, a broken one, a FIFO, the manifest's
+    ``ignore`` are patterns of names, or of whole paths where they hold a slash before their end. Symlinks
+    are followed. What is left out for another reason (a loop of links, a broken one, a FIFO, the manifest's
     name, a name shadowed by another root's) is told to ``on_skip`` with its path and the reason. Raises
     `SourceError` where a root is missing, or something in it cannot be read or named in a URL.
     """

@@ -395,7 +395,10 @@ class Steps:
         sizes: Mapping[str, Mapping[str, int]],
         claims: Mapping[str, str],
     ) -> None:
-        """Have every file, and its variants, ready to be put under its own name too, or removed there."""
+        """Have every file, and its variants, ready to be put under its own name too, or removed there.
+
+        What is named as a variant that is not worth keeping may be a file of the source: that stays.
+        """
         if self.tree.unhashed == "none":
             self.stage_removals(published, claims)
         for logical_path, file in unhashed.items():
@@ -405,6 +408,7 @@ class Steps:
             if self.tree.unhashed == "rewritten" or not self.has_variants_of_its_own(logical_path):
                 self.stage_variants(file, source, sizes, claims)
             self.check_variant_name(logical_path, source, published)
+        self.output.keep(claims)
 
     def stage_variants(
         self,

@@ -176,7 +176,15 @@ class Variants:
                 elif lacking := [file for file in alike if not self._has(file, coding)]:
                     yield _Job(alike, coding, lacking if len(lacking) < len(alike) else alike)
                 else:
-                    sizes.put(alike[0].sha256, coding, self._output.size(alike[0].path + suffix) or 0)
+                    sizes.put(alike[0].sha256, coding, self._size_there(alike, suffix))
+
+    def _size_there(self, alike: Sequence[Published], suffix: str) -> int:
+        """Give the size of a variant that is there; one that came from a source may not be worth keeping."""
+        size = self._output.size(alike[0].path + suffix) or 0
+        if is_worth_keeping(alike[0].size, size):
+            return size
+        self._remove(alike, suffix)
+        return 0
 
     def _run(self, jobs: Iterator[_Job], sizes: _Sizes) -> None:
         """Make what is missing, on every core; a few jobs wait at a time, since a future takes a kilobyte."""

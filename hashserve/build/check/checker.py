@@ -18,6 +18,7 @@ from hashserve.build.check.references import References
 from hashserve.build.check.settings import CheckSettings, kind_of
 from hashserve.build.check.tree import Entry, Tree, is_temporary, read_tree
 from hashserve.build.output import read_chunks
+from hashserve.build.scan import LARGEST_READ
 from hashserve.codings import CODINGS, coding_of_suffix
 from hashserve.errors import ManifestError, SettingError
 from hashserve.fingerprints import fingerprint_of, without_fingerprint
@@ -357,25 +358,38 @@ class _Rules:
             content = self.content(path)
             if content is not None and is_start_of_digest(token, sha256=content.sha256, md5=content.md5):
                 proven.add(path)
-        proven |= self.proven_in_units({path: tokens[path] for path in tokens if path not in proven})
-        left = [path for path in tokens if path not in proven]
+        proven |= self.proven_in_units(_without(tokens, proven), self.checked.references)
+        left = _without(tokens, proven)
         with ThreadPoolExecutor(self.checked.threads) as executor:
-            unusual = executor.map(lambda path: is_token_of(tokens[path], self.location(path)), left)
-            return proven | {path for path, is_proven in zip(left, unusual, strict=True) if is_proven}
+            unusual = executor.map(lambda path: is_token_of(left[path], self.location(path)), left)
+            proven |= {path for path, is_proven in zip(left, unusual, strict=True) if is_proven}
+        for references in self.checked.references.otherwise:
+            proven |= self.proven_in_units(_without(tokens, proven), references)
+        return proven
 
     def location(self, path: str) -> str:
         return self.checked.tree.entries[path].location
 
-    def proven_in_units(self, tokens: Mapping[str, str]) -> set[str]:
+    def proven_in_units(self, tokens: Mapping[str, str], references: References) -> set[str]:
         if not tokens:
             return set()
-        listed = {path: content for path, content in self.contents() if path in self.listing.records}
-        unit_of = units({path: content.referring.targets for path, content in listed.items()})
+        unit_of = units(self.targets(references))
         proven: set[str] = set()
         for unit in {unit_of[path].members: unit_of[path] for path in tokens if path in unit_of}.values():
             wanted = {path: tokens[path] for path in unit.members if path in tokens}
-            proven |= proven_in_unit(unit, wanted, self.listing.logical, self.checked.references, self.read)
+            proven |= proven_in_unit(unit, wanted, self.listing.logical, references, self.read)
         return proven
+
+    def targets(self, references: References) -> dict[str, frozenset[str]]:
+        """Tell what every listed file refers to."""
+        listed = {path: content for path, content in self.contents() if path in self.listing.records}
+        if references is self.checked.references:
+            return {path: content.referring.targets for path, content in listed.items()}
+        return {
+            path: references.of(path, self.read(path)).targets
+            for path in listed
+            if references.are_sought_in(path) and self.checked.tree.entries[path].size <= LARGEST_READ
+        }
 
     def read(self, path: str) -> bytes:
         return b"".join(read_chunks(self.location(path)))
@@ -430,3 +444,7 @@ class _Rules:
             other = folded.setdefault(path.casefold(), path)
             if other != path:
                 yield finding("case-collision", path, f"differs from {other!r} in case only")
+
+
+def _without(tokens: Mapping[str, str], proven: Set[str]) -> dict[str, str]:
+    return {path: token for path, token in tokens.items() if path not in proven}

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 from hashserve.build.check.findings import Finding, finding
 from hashserve.build.check.listing import Listing, token_in
 from hashserve.build.pages import finder_of, is_page
 from hashserve.build.references import Reference, ReferenceKind
 from hashserve.build.resolution import Internal, Missing, Resolver
-from hashserve.build.scan import JsReferences
+from hashserve.build.scan import JsReferences, is_left_alone
 from hashserve.fingerprints import without_fingerprint
 
 __all__ = ["References", "Referring"]
@@ -43,6 +44,7 @@ class References:
         js_references: JsReferences,
         html: bool = False,
     ) -> None:
+        self._paths = paths
         self._prefix = prefix
         self._resolver = Resolver(paths, prefix=prefix)
         self._listing = listing
@@ -50,6 +52,15 @@ class References:
         self._html = html
         self._logical_paths = listing.logical_paths
         self._current = frozenset(listing.current.values())
+
+    @property
+    def otherwise(self) -> Iterator[References]:
+        """Give the same with each other choice of ``js_references``: an older release may have had it."""
+        for choice in get_args(JsReferences):
+            if choice != self._js_references:
+                yield References(
+                    self._paths, self._listing, prefix=self._prefix, js_references=choice, html=self._html
+                )
 
     def links(
         self, path: str, content: bytes, *, among: Container[str] | None = None
@@ -63,7 +74,8 @@ class References:
         resolver = self._resolver if among is None else Resolver(among, prefix=self._prefix)
         for reference in find(content):
             resolution = resolver.resolve(reference, path)
-            if isinstance(resolution, (Internal, Missing)) and not self._is_left_alone(reference):
+            is_followed = not is_left_alone(reference, self._js_references)
+            if is_followed and isinstance(resolution, (Internal, Missing)):
                 yield reference, resolution
 
     def are_sought_in(self, path: str) -> bool:
@@ -86,12 +98,6 @@ class References:
                 text = f"{reference.kind.value} names {reference.target!r}, {message}"
                 findings.append(finding(rule, path, text, line=line, column=column))
         return Referring(targets=frozenset(targets), findings=tuple(findings))
-
-    def _is_left_alone(self, reference: Reference) -> bool:
-        if self._js_references == "rewrite":
-            return False
-        is_script = reference.kind.name.startswith("JS_")
-        return reference.kind.is_specifier if self._js_references == "import-map" else is_script
 
     def _is_of_the_past(self, path: str) -> bool:
         """Whether only older releases have a file: what its build reported then is past mending."""

@@ -60,9 +60,7 @@ def read_tree(root: str, manifest: str | None, listed: Container[str] = frozense
     hidden = {name + suffix for name in _HIDDEN if name not in listed for suffix in suffixes}
     if manifest is not None:
         hidden.add(manifest)
-    reader = _Reader(Tree(root=root), hidden)
-    reader.folder(root, "", ())
-    return reader.tree
+    return _Reader(Tree(root=root), hidden).read()
 
 
 class _Reader:
@@ -70,6 +68,14 @@ class _Reader:
         self.tree = tree
         self.hidden = hidden
         self.real_root = os.path.join(os.path.realpath(tree.root), "")
+        # The folders ahead: a stack of our own, since they may lie deeper than Python can recurse.
+        self.ahead: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(tree.root, "", ())]
+
+    def read(self) -> Tree:
+        """Read one folder after the other."""
+        while self.ahead:
+            self.folder(*self.ahead.pop())
+        return self.tree
 
     def find(self, rule: str, path: str, message: str) -> None:
         self.tree.findings.append(finding(rule, path, message))
@@ -108,7 +114,7 @@ class _Reader:
         if entry.is_symlink() and not self.is_inside(entry.path):
             self.find("link-outside", path, "is a link that leaves the folder")
         elif is_folder:
-            self.folder(entry.path, f"{path}/", ancestors)
+            self.ahead.append((entry.path, f"{path}/", ancestors))
         elif stat.S_ISREG(status.st_mode):
             self.file(entry.path, path, status)
         else:
