@@ -6,12 +6,13 @@ PORT ?= 8000
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help demo test matrix lint format bench clean
+.PHONY: help demo test soak matrix lint format bench bench-quick clean
 
 help:
 	@echo "make demo          set up, build the example site and serve it (make demo PORT=8001)"
 	@echo "make test          set up, lint, type-check and run every test"
-	@echo "make bench         set up and run the benchmarks"
+	@echo "make soak          the tests that hold the server against hostile input, in their long form"
+	@echo "make bench         set up and run the benchmarks (half an hour; make bench-quick: 3 minutes)"
 	@echo "make matrix        run Django's part of them over every Python and Django that is here"
 	@echo "make lint          the linters and type checks alone"
 	@echo "make clean         remove everything that these made"
@@ -26,6 +27,13 @@ test: lint
 	@echo "Branch coverage of the serve core (100 %, but for a race that a busy machine may not meet):"
 	$(BIN)/coverage report --precision=2 --fail-under=99.5 --include='hashserve/serve/*,hashserve/wsgi*.py,hashserve/codings.py,hashserve/manifest.py'
 
+# SECONDS: how long each harness is fuzzed.
+SECONDS ?= 60
+soak: .venv/ready-for-test .venv/ready-for-fuzz
+	@.ci/system-packages
+	HASHSERVE_SOAK=1 $(BIN)/python -m pytest -s -o timeout=7200 tests/integration/test_oracle.py tests/integration/test_hostile.py tests/integration/test_resource_faults.py
+	$(BIN)/python -m tests.fuzz all $(SECONDS)
+
 matrix: .venv/ready-for-test
 	@mkdir -p .cache/matrix
 	@WORKERS=$(WORKERS) .ci/matrix
@@ -39,8 +47,11 @@ format: .venv/ready-for-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/ready-for-bench
-	$(BIN)/python -m benchmarks
+bench bench-quick: .venv/ready-for-bench
+	@.ci/system-packages --bench
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench-compiled 2>/dev/null || \
+		echo "bjoern cannot be compiled here and takes no part."
+	$(BIN)/python -m benchmarks $(if $(filter bench-quick,$@),--quick)
 
 .venv/ready-for-%: pyproject.toml .ci/venv
 	@PYTHON=$(PYTHON) .ci/venv $*

@@ -91,7 +91,7 @@ def run_all(runs: Iterable[Run], options: Options) -> Path:
     The result is written after each of them, so that one which fails loses nothing.
     """
     runs = list(runs)
-    result = Result()
+    result = Result(is_quick=options.quick)
     for run in runs:
         started = time.perf_counter()
         report = run(options)

@@ -49,10 +49,14 @@ def at_most(name: str, found: Summary, limit: float, unit: str = "x") -> Target:
 
 
 def quantity(summary: Summary, unit: str, *, per_unit: float = 1.0) -> str:
-    """Write a median and its spread for a table; ``per_unit`` is how much of the value a unit is."""
+    """Write a median and its spread for a table; ``per_unit`` is how much of the value a unit is.
+
+    A single value has no spread, which is said.
+    """
     median = summary.median / per_unit
     digits = 0 if abs(median) >= 1000 else 1 if abs(median) >= 100 else 2 if abs(median) >= 1 else 3
-    return f"{median:,.{digits}f}{unit} ± {summary.spread * 100:.0f} %"
+    spread = f" ± {summary.spread * 100:.0f} %" if summary.count > 1 else ", once"
+    return f"{median:,.{digits}f}{unit}{spread}"
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -123,4 +127,3 @@ class Report:
             for target in self.targets
         ]
         return markdown_table(("target", "limit", "found", ""), rows)
-

@@ -244,8 +244,7 @@ def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGI
     names = (HASHSERVE, *PEERS) if case.is_plain else (HASHSERVE, *PEERS[:-1])
     applications = {name: _made(name, site.root) for name in names}
     subjects = {
-        name: (application, _asking(case, application, environ))
-        for name, application in applications.items()
+        name: (application, _asking(case, application, environ)) for name, application in applications.items()
     }
     limit = _limit(case, site, *subjects[HASHSERVE])
     return {DRIVER: (page, environ), CONSTANT: (limit, environ), **subjects}
@@ -345,7 +344,7 @@ def _bound(
 
 def run(options: Options) -> Report:
     """Measure everything in several processes."""
-    processes = options.processes or (1 if options.quick else 12)
+    processes = options.processes or (1 if options.quick else 8)
     # Short and many: what is compared lies within 20 ms, so a busy machine disturbs few of the pairs.
     turns, least_seconds = (2, 0.0005) if options.quick else (25, 0.004)
     report = Report(

@@ -255,7 +255,7 @@ def run(options: Options) -> Report:
 def turns_of(options: Options) -> Mapping[int, int]:
     """Give the sizes of the trees, and how often each is started from."""
     if options.quick:
-        return dict.fromkeys((200, 400), options.processes or 2)
+        return dict.fromkeys((100, 300), options.processes or 1)
     return {size: options.processes or turns * (3 if options.full else 1) for size, turns in _TURNS.items()}
 
 

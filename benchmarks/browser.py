@@ -1,0 +1,281 @@
+"""What a browser loads: requests, bytes and revalidations of headless Chromium, over two releases.
+
+A page with the assets of the demo site and of Django's admin (`benchmarks.visited`) is visited, visited
+again, and both once more after a release that changes a stylesheet and a script module, in one browser
+with its cache as it is. Served once by hashserve from what ``hashserve build`` makes, and once by
+WhiteNoise from what ``collectstatic`` makes with its compressed manifest storage; the same sources, the
+same server (gunicorn), restarted by the release as it is by a deploy. More than a minute lies between two
+visits: a file that may be kept for 60 seconds is asked for again then.
+
+Requests and statuses are what the server has seen; bytes are what Chromium says came over the wire, fields
+and bodies. They depend on no clock, and so one run is enough.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.django_project import WHITENOISE as KIT
+from benchmarks.django_project import collect_command, make_project
+from benchmarks.harness import PROJECT, Sample, Series
+from benchmarks.machine import tool
+from benchmarks.options import Options, options_of, parser, run_and_report
+from benchmarks.processes import free_port, started
+from benchmarks.report import Report, Target, markdown_table
+from benchmarks.subjects import HASHSERVE, WHITENOISE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, CDPSession
+
+__all__ = ["VISITS", "change", "make_sources", "missing", "run"]
+
+SUBJECTS = (HASHSERVE, WHITENOISE)
+VISITS = (
+    "release 1, first visit",
+    "release 1, second visit",
+    "release 2, first visit",
+    "release 2, second visit",
+)
+METRICS = ("requests", "revalidations", "bytes")
+
+PAUSE = 61.0
+"""Seconds between two visits: longer than an unhashed file may be kept."""
+
+FONTS_FOLDER = "unfold/fonts/inter"
+
+_MODULE = """\
+import { costs } from "./costs.js";
+import { element } from "./elements.js";
+document.documentElement.dataset.visited = String(typeof costs + typeof element);
+"""
+
+
+def missing() -> str | None:
+    """Tell why it cannot run here, None if it can."""
+    if tool("chromium") is None:
+        return "chromium is not installed"
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        return "playwright is not installed"
+    return None
+
+
+# Two releases of a site
+
+
+def make_sources(folder: Path) -> None:
+    """Gather the page's assets, and what lies beside them: the demo's, the admin's, and fonts."""
+    shutil.copytree(PROJECT / "example" / "static", folder)
+    shutil.copytree(_static_files_of("django.contrib.admin"), folder / "admin")
+    shutil.copytree(_static_files_of("unfold") / FONTS_FOLDER, folder / FONTS_FOLDER)
+    (folder / "site" / "visit.js").write_text(_MODULE, encoding="utf-8")
+
+
+def _static_files_of(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"the page has files of {package}: install the dependency group bench")
+    top = Path(spec.origin).parent / "static"
+    return top / "admin" if package == "django.contrib.admin" else top
+
+
+def change(folder: Path) -> None:
+    """Make the second release: a stylesheet and a module that another one imports are changed."""
+    for path, line in (("site/site.css", ".new { color: red }"), ("site/costs.js", "// changed")):
+        with (folder / path).open("a", encoding="utf-8") as stream:
+            stream.write(f"\n{line}\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One subject's build of the sources, and where it is served: a cache belongs to host and port."""
+
+    subject: str
+    sources: Path
+    folder: Path
+    port: int = field(default_factory=free_port)
+
+    @property
+    def out(self) -> Path:
+        """Where its build goes, releases into the same folder."""
+        return self.folder / "out"
+
+    @property
+    def log(self) -> Path:
+        """What has reached its server."""
+        return self.folder / "log"
+
+    def build(self) -> None:
+        """Build the sources as they are now."""
+        if self.subject == HASHSERVE:
+            command = [sys.executable, "-m", "hashserve", "build", str(self.sources), "--out", str(self.out)]
+            _run([*command, "--quiet"], PROJECT)
+            return
+        project = self.folder / "project"
+        if not project.exists():
+            make_project(project, self.sources, self.out, KIT)
+        _run(collect_command(), project)
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """Serve what is built."""
+        environment = {
+            "BENCHMARK_SUBJECT": self.subject,
+            "BENCHMARK_ROOT": str(self.out),
+            "BENCHMARK_LOG": str(self.log),
+        }
+        with started(_server, environment, port=self.port):
+            yield
+
+
+def _server(port: int) -> Sequence[str]:
+    options = ["--no-control-socket", "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
+    place = ["--bind", f"127.0.0.1:{port}", "benchmarks.visited:application"]
+    return [sys.executable, "-m", "gunicorn", *options, *place]
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command} failed:\n{done.stderr[-4000:]}")
+
+
+# Visits
+
+
+@dataclass(kw_only=True)  # no slots: playwright keeps its own names on whose methods it calls
+class Wire:
+    """The bytes that came over the wire for one page, by Chromium's own count."""
+
+    bytes: float = 0.0
+
+    def listen(self, session: CDPSession) -> None:
+        """Count from now on."""
+        session.on("Network.loadingFinished", self._finished)
+        session.send("Network.enable")
+
+    def _finished(self, event: dict[str, Any]) -> None:
+        self.bytes += event["encodedDataLength"]
+
+
+def visit(context: BrowserContext, site: Site) -> dict[str, float]:
+    """Open the page in a new tab, and wait until all of it is there; gives the values by metric."""
+    site.log.write_text("", encoding="utf-8")
+    wire, page = Wire(), context.new_page()
+    try:
+        wire.listen(context.new_cdp_session(page))
+        page.goto(f"http://127.0.0.1:{site.port}/", wait_until="networkidle")
+        page.wait_for_function("document.documentElement.dataset.visited === 'functionfunction'")
+    finally:
+        page.close()
+    lines = site.log.read_text(encoding="utf-8").splitlines()
+    if failed := [line for line in lines if line[:3] not in ("200", "304")]:
+        raise AssertionError(f"{site.subject} answers {failed}")
+    return {
+        "requests": len(lines),
+        "revalidations": sum(line.startswith("304") for line in lines),
+        "bytes": wire.bytes,
+    }
+
+
+def visits(report: Report, folder: Path, pause: float) -> None:
+    """Visit each subject's site twice, make the second release, and visit them twice again."""
+    from playwright.sync_api import sync_playwright
+
+    tree = folder / "sources"
+    make_sources(tree)
+    sites = [Site(subject=subject, sources=tree, folder=folder / subject) for subject in SUBJECTS]
+    arguments = ["--no-sandbox", "--disable-gpu"]
+    with ExitStack() as stack:
+        playwright = stack.enter_context(sync_playwright())
+        browser = stack.enter_context(
+            playwright.chromium.launch(executable_path=tool("chromium"), args=arguments)
+        )
+        contexts = {site.subject: stack.enter_context(browser.new_context()) for site in sites}
+        for release in (VISITS[:2], VISITS[2:]):
+            if release != VISITS[:2]:
+                change(tree)
+            for site in sites:
+                site.folder.mkdir(exist_ok=True)
+                site.build()
+            with ExitStack() as serving:
+                for site in sites:
+                    serving.enter_context(site.served())
+                for name in release:
+                    time.sleep(pause if name != VISITS[0] else 0)
+                    for site in sites:
+                        values = visit(contexts[site.subject], site)
+                        report.series.extend(_samples(name, site.subject, values))
+                        report.facts.setdefault(name, {})[site.subject] = site.log.read_text(encoding="utf-8")
+
+
+def _samples(case: str, subject: str, values: dict[str, float]) -> Iterator[Sample]:
+    for metric, value in values.items():
+        yield Sample(case=case, subject=subject, metric=metric, process=0, turn=0, value=value)
+
+
+# All together
+
+
+def run(options: Options) -> Report:
+    """Visit everything; without Chromium there is nothing but a note."""
+    pause = 0.0 if options.quick else PAUSE
+    report = Report(name="browser", settings={"pause": pause})
+    if reason := missing():
+        report.notes.append(f"Not measured: {reason}.")
+        return report
+    with tempfile.TemporaryDirectory() as folder:
+        visits(report, Path(folder), pause)
+    report.tables.append(("A page, visited twice in each of two releases", visit_table(report.series)))
+    report.targets += targets(report.series)
+    return report
+
+
+def visit_table(series: Series) -> str:
+    """Give what each visit cost."""
+    rows = []
+    for case in series.cases():
+        for subject in SUBJECTS:
+            requests, revalidations, size = (series.summary(case, subject, of).median for of in METRICS)
+            rows.append((case, subject, f"{requests:.0f}", f"{revalidations:.0f}", f"{size:,.0f}"))
+    return markdown_table(("visit", "", "requests", "of them 304", "bytes on the wire"), rows)
+
+
+def targets(series: Series) -> list[Target]:
+    """Judge: after the first visit only the page and what a release has changed is asked for."""
+    requests = [series.summary(case, HASHSERVE, "requests").median for case in VISITS]
+    found = [
+        Target(
+            name=f"{case}: requests of hashserve's page",
+            limit=f"at most {limit}",
+            found=f"{count:.0f}",
+            is_met=count <= limit,
+        )
+        # The page; and after the release the stylesheet, the module, and the module that imports it.
+        for case, count, limit in zip(VISITS[1:], requests[1:], (1, 4, 1), strict=True)
+    ]
+    ours, theirs = (series.summary(VISITS[0], subject, "bytes").median for subject in SUBJECTS)
+    found.append(
+        Target(
+            name=f"{VISITS[0]}: bytes over WhiteNoise's",
+            limit="at most 1.01x",
+            found=f"{ours / theirs:.3f}x",
+            is_met=ours <= theirs * 1.01,
+        )
+    )
+    return found
+
+
+if __name__ == "__main__":
+    run_and_report(run, options_of(vars(parser(__doc__).parse_args())))

@@ -1,0 +1,160 @@
+"""Two results beside each other: whether what was true of the one is true of the other.
+
+Law: times of two runs are never compared, only ratios that were made within each run: of everybody in a
+case to the same one of them. A ratio differs where the two medians are further apart than the spreads
+that both runs state together; of a ratio that was measured less than three times no spread is known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.harness import Series, Summary
+from benchmarks.report import markdown_table, quantity
+from benchmarks.results import Result
+from benchmarks.subjects import HASHSERVE
+
+__all__ = ["Comparison", "comparisons", "told"]
+
+FEWEST = 3
+"""How often a ratio must have been measured for its spread to mean something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One ratio, in both results."""
+
+    benchmark: str
+    case: str
+    metric: str
+    over: str
+    under: str
+    first: Summary
+    second: Summary
+
+    @property
+    def change(self) -> float:
+        """The second median as a multiple of the first."""
+        return self.second.median / self.first.median
+
+    @property
+    def spread(self) -> float:
+        """How far the medians may be apart, as a part of them."""
+        return self.first.spread + self.second.spread
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the ratio was measured often enough."""
+        return min(self.first.count, self.second.count) >= FEWEST
+
+    @property
+    def differs(self) -> bool:
+        """Whether the medians are further apart than that."""
+        return abs(math.log(self.change)) > math.log1p(self.spread)
+
+
+def comparisons(first: Result, second: Result) -> Iterator[Comparison]:
+    """Give every ratio that is in both results and is a positive number in both."""
+    for report in first.reports:
+        other = second.report(report.name)
+        if other is None:
+            continue
+        for case, metric, over, under in _ratios(report.series):
+            if not (other.series.has(case, over, metric) and other.series.has(case, under, metric)):
+                continue
+            found = [_ratio(series, case, over, under, metric) for series in (report.series, other.series)]
+            one, two = found
+            if one is not None and two is not None:
+                yield Comparison(
+                    benchmark=report.name,
+                    case=case,
+                    metric=metric,
+                    over=over,
+                    under=under,
+                    first=one,
+                    second=two,
+                )
+
+
+def _ratios(series: Series) -> Iterator[tuple[str, str, str, str]]:
+    """Give case, metric and both subjects: the others over hashserve, or over the first one there is."""
+    for case in series.cases():
+        for metric in series.metrics(case):
+            subjects = series.subjects(case, metric)
+            under = HASHSERVE if HASHSERVE in subjects else subjects[0]
+            for over in subjects:
+                if over != under:
+                    yield case, metric, over, under
+
+
+def _ratio(series: Series, case: str, over: str, under: str, metric: str) -> Summary | None:
+    try:
+        ratio = series.ratio(case, over, under, metric)
+    except ValueError:  # nothing is left to divide by: no failed request, say
+        return None
+    return ratio if ratio.median > 0 else None
+
+
+def told(first: Result, second: Result) -> str:
+    """Tell in Markdown what differs, and how much there is that does not."""
+    found = list(comparisons(first, second))
+    judged = [each for each in found if each.is_judged]
+    differing = sorted((each for each in judged if each.differs), key=_distance, reverse=True)
+    parts = [
+        f"# {_name(first)} and {_name(second)}",
+        "\n".join(_differences_of_surroundings(first, second)),
+        _count(len(found), len(judged), len(differing)),
+    ]
+    if differing:
+        parts.append(_table(differing))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _count(found: int, judged: int, differing: int) -> str:
+    return (
+        f"{found:,} ratios are in both; {found - judged:,} were measured less than {FEWEST} times and are "
+        f"not judged. Of the others {judged - differing:,} agree within the spreads that both state, and "
+        f"{differing:,} do not."
+    )
+
+
+def _distance(comparison: Comparison) -> float:
+    return abs(math.log(comparison.change)) - math.log1p(comparison.spread)
+
+
+def _table(differing: list[Comparison]) -> str:
+    rows = [
+        (
+            each.benchmark,
+            each.case,
+            f"{each.over} / {each.under}, {each.metric}",
+            quantity(each.first, "x"),
+            quantity(each.second, "x"),
+            f"{(each.change - 1) * 100:+.0f} %",
+            f"{each.spread * 100:.0f} %",
+        )
+        for each in differing
+    ]
+    return markdown_table(("benchmark", "case", "ratio", "first", "second", "change", "both spreads"), rows)
+
+
+def _name(result: Result) -> str:
+    return f"{result.created} ({(result.about['commit'] or 'unknown')[:12]})"
+
+
+def _differences_of_surroundings(first: Result, second: Result) -> Iterator[str]:
+    """Tell what else is not the same, which may be why."""
+    machines = [result.about["machine"]["description"] for result in (first, second)]
+    if machines[0] != machines[1]:
+        yield f"- Another machine: {machines[0]}; {machines[1]}"
+    versions = [result.about["versions"] for result in (first, second)]
+    for name in sorted({*versions[0], *versions[1]}):
+        one, two = (known.get(name, "not installed") for known in versions)
+        if one != two:
+            yield f"- Another version: {name} {one}; {two}"
+    for report in first.reports:
+        other = second.report(report.name)
+        if other is not None and dict(report.settings) != dict(other.settings):
+            yield f"- Other settings: {report.name}"

@@ -1,0 +1,124 @@
+"""Processes that a benchmark starts, and what they cost: a tree of them at a time.
+
+Law: what was started is stopped, its children too, whatever happens between; and processor time is
+the kernel's own count, of threads that have ended too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+import psutil
+
+from benchmarks.harness import PROJECT
+from benchmarks.machine import cores, tool
+
+__all__ = ["StartError", "free_port", "on_its_own_core", "processor_seconds", "running", "started"]
+
+PATIENCE = 60.0
+"""How long, in seconds, a server may take to listen."""
+
+
+class StartError(Exception):
+    """Tell that a server does not start; holds what it said."""
+
+
+def free_port() -> int:
+    """Give a port of the loopback interface that nobody listens at now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def on_its_own_core(command: Sequence[str], *, is_load: bool = False) -> list[str]:
+    """Keep servers on all cores but the last, and load on that one, where there is more than one."""
+    taskset, count = tool("taskset"), cores()
+    if taskset is None or count < 2:
+        return list(command)
+    known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(count))
+    own = known[-1:] if is_load else known[:-1]
+    return [taskset, "--cpu-list", ",".join(map(str, own)), *command]
+
+
+@contextmanager
+def running(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
+    """Run a command in a session of its own; what it says is kept for `StartError`."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield psutil.Process(process.pid)
+        except StartError as error:
+            log.seek(0)
+            raise StartError(f"{error}\n{log.read()[-4000:]}") from error
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and whatever is in its session: a master that is killed leaves its workers."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(3)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def started(
+    command_at: Callable[[int], Sequence[str]],
+    environment: Mapping[str, str] | None = None,
+    *,
+    port: int | None = None,
+) -> Iterator[tuple[int, psutil.Process]]:
+    """Run what serves at a port, else a free one; gives it once something listens. Raises `StartError`."""
+    port = port or free_port()
+    with running(on_its_own_core(command_at(port)), environment) as process:
+        _wait_for(port, process)
+        yield port, process
+
+
+def _wait_for(port: int, process: psutil.Process) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                raise StartError("it has ended") from None
+            if time.monotonic() > deadline:
+                raise StartError(f"nobody listens at port {port} after {PATIENCE:g} s") from None
+        time.sleep(0.02)
+
+
+def processor_seconds(process: psutil.Process) -> float:
+    """Give the processor time, in seconds, of a process and all of its descendants until now."""
+    return sum(map(_own_seconds, [process, *process.children(recursive=True)]))
+
+
+def _own_seconds(process: psutil.Process) -> float:
+    """Read the process's own clock, where there is one: /proc tells hundredths of seconds only."""
+    if sys.platform != "linux":
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    # clock_getcpuclockid(3): the complement of the number, and 2 for the scheduler's count.
+    return time.clock_gettime(~process.pid << 3 | 2)

@@ -1,0 +1,120 @@
+"""Results: the JSON of a run, of one benchmark or of all, written, found and read again.
+
+Law: a result is whole in itself: the machine, the versions, the commit, every sample, every table;
+whatever is made of it later (a page, a comparison, the README's figures) needs nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import machine
+from benchmarks.report import Report
+
+__all__ = ["Result", "ResultError"]
+
+SCHEMA = 2
+SMOKE = "\n**This was a smoke test: its figures mean nothing.**"
+
+
+class ResultError(Exception):
+    """Tell that a file is no result, or not one that can be read here; names the file and the remedy."""
+
+
+@dataclass(kw_only=True)
+class Result:
+    """The reports of one run, and what it ran on; ``created`` is in UTC, in ISO form.
+
+    Of a smoke test (``is_quick``) the figures mean nothing.
+    """
+
+    reports: list[Report] = field(default_factory=list)
+    created: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    about: Mapping[str, Any] = field(default_factory=machine)
+    is_quick: bool = False
+
+    def report(self, name: str) -> Report | None:
+        """Give the report of a benchmark, None where it did not run."""
+        return next((report for report in self.reports if report.name == name), None)
+
+    def document(self) -> dict[str, Any]:
+        """Give everything as JSON can hold it."""
+        return {
+            "schema": SCHEMA,
+            "created": self.created,
+            "is_quick": self.is_quick,
+            **self.about,
+            "benchmarks": [report.document() for report in self.reports],
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the JSON: a line for each value list, so that two results can be looked at by lines."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_dumped(self.document()) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Result:
+        """Read a result; raises `ResultError`."""
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document["schema"] != SCHEMA:
+                raise ResultError(f"{path} is of schema {document['schema']}, not {SCHEMA}: measure again")
+            return cls(
+                reports=[Report.from_document(report) for report in document["benchmarks"]],
+                created=document["created"],
+                is_quick=document["is_quick"],
+                about={name: document[name] for name in ("machine", "versions", "commit")},
+            )
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ResultError(f"{path} is not a result of `python -m benchmarks`: {error!r}") from error
+
+    def file_name(self, name: str) -> str:
+        """Give a name of when it was made: ``NAME-20300102T030405Z.json``."""
+        return f"{name}-{datetime.fromisoformat(self.created):%Y%m%dT%H%M%SZ}.json"
+
+    def heading(self) -> str:
+        """Tell machine, versions and commit in a few lines of Markdown."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.about["versions"].items())
+        seconds = sum(report.seconds for report in self.reports)
+        taken = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+        load = self.about["machine"].get("load")
+        busy = f"; load before: {', '.join(f'{value:.1f}' for value in load)}" if load else ""
+        return (
+            f"{self.about['machine']['description']}. {versions}.\n"
+            f"Commit {(self.about['commit'] or 'unknown')[:12]}; {self.created}; took {taken}{busy}.\n"
+            "Medians; ± is half the interquartile range, as a part of the median."
+            f"{SMOKE * self.is_quick}"
+        )
+
+    def markdown(self) -> str:
+        """Give everything that a person wants to know."""
+        return "\n".join(["# Benchmarks\n", self.heading() + "\n", *(of.markdown() for of in self.reports)])
+
+
+def _dumped(value: Any, indent: str = "") -> str:
+    """Write JSON with a line for each item, but lists of numbers on one line."""
+    deeper = indent + " "
+    if isinstance(value, Mapping) and value:
+        lines = (f"{json.dumps(key)}: {_dumped(item, deeper)}" for key, item in value.items())
+        return _lines("{}", lines, indent)
+    if isinstance(value, Sequence) and not isinstance(value, str) and not _is_plain(value):
+        return _lines("[]", (_dumped(item, deeper) for item in value), indent)
+    return json.dumps(value)
+
+
+def _lines(brackets: str, items: Iterable[str], indent: str) -> str:
+    inner = f",\n{indent} ".join(items)
+    return f"{brackets[0]}\n{indent} {inner}\n{indent}{brackets[1]}"
+
+
+def _is_plain(values: Sequence[Any]) -> bool:
+    """Whether there is nothing but numbers in a list, or in its lists."""
+    return all(
+        isinstance(item, (int, float)) or (isinstance(item, (list, tuple)) and _is_plain(item))
+        for item in values
+    )

@@ -1,0 +1,119 @@
+"""What the browser visits: a page of a real site's assets, behind one subject, with a log of what arrives.
+
+::
+
+    BENCHMARK_SUBJECT=hashserve BENCHMARK_ROOT=out BENCHMARK_LOG=log gunicorn benchmarks.visited:application
+
+Law: the page is the same for every subject but for the names, which are those of the root's manifest;
+whatever reaches the server is in the log, a line each, the status first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.subjects import maker
+from hashserve.manifest import MANIFEST_NAME
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Fields = list[tuple[str, str]]
+
+__all__ = ["FONTS", "SCRIPTS", "STYLES", "logged", "page_for"]
+
+FONTS = ("unfold/fonts/inter/Inter-Regular.woff2", "unfold/fonts/inter/Inter-SemiBold.woff2")
+STYLES = (
+    "unfold/fonts/inter/styles.css",
+    "admin/css/base.css",
+    "admin/css/nav_sidebar.css",
+    "admin/css/responsive.css",
+    "admin/css/vendor/select2/select2.min.css",
+    "site/site.css",
+)
+SCRIPTS = (
+    "admin/js/vendor/jquery/jquery.min.js",
+    "admin/js/vendor/select2/select2.full.min.js",
+    "admin/js/theme.js",
+)
+MODULE, PICTURES = "site/visit.js", ("site/logo.svg", "admin/img/icon-yes.svg", "admin/img/icon-no.svg")
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>A page</title>
+<link rel="icon" href="data:,">
+{head}
+<body>
+<h1>A page</h1>
+<p><b>With</b> pictures, fonts, style sheets, scripts and modules.</p>
+{pictures}
+<select id="choice"><option>One<option>Two</select>
+</html>
+"""
+
+
+def page_for(root: Path) -> bytes:
+    """Write the page with the names that are in the root's manifest."""
+    paths = json.loads((root / MANIFEST_NAME).read_text(encoding="utf-8"))["paths"]
+
+    def lines(form: str, names: Iterable[str]) -> list[str]:
+        return [form.format(f"/static/{paths[name]}") for name in names]
+
+    head = [
+        *lines('<link rel="preload" as="font" type="font/woff2" crossorigin href="{}">', FONTS),
+        *lines('<link rel="stylesheet" href="{}">', STYLES),
+        *lines('<script defer src="{}"></script>', SCRIPTS),
+        *lines('<script type="module" src="{}"></script>', [MODULE]),
+    ]
+    pictures = lines('<img src="{}" alt="" width="20" height="20">', PICTURES)
+    return _PAGE.format(head="\n".join(head), pictures="\n".join(pictures)).encode()
+
+
+def paged(content: bytes) -> WSGIApplication:
+    """Make the application that gives the page at every path, to be asked for each time."""
+    fields = [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Length", str(len(content))),
+        ("Cache-Control", "no-cache"),
+    ]
+
+    def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/":
+            start_response("404 Not Found", [("Content-Length", "0")])
+            return []
+        start_response("200 OK", [*fields])
+        return [content]
+
+    return page
+
+
+def logged(application: WSGIApplication, log: Path) -> WSGIApplication:
+    """Have a line written for each answer: the status and the path."""
+
+    def logging(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def note(status: str, headers: Fields, exc_info: Any = None) -> Callable[[bytes], object]:
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(f"{status[:3]} {environ['PATH_INFO']}\n")
+            return start_response(status, headers, exc_info)
+
+        return application(environ, note)
+
+    return logging
+
+
+def _from_environment() -> WSGIApplication:
+    root = os.environ["BENCHMARK_ROOT"]
+    served = maker(os.environ["BENCHMARK_SUBJECT"])(paged(page_for(Path(root))), root)
+    return logged(served, Path(os.environ["BENCHMARK_LOG"]))
+
+
+def __getattr__(name: str) -> WSGIApplication:
+    if name != "application":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _from_environment()
