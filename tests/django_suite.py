@@ -69,7 +69,7 @@ def run_staticfiles_tests() -> Outcome:
 
 def _source() -> Path:
     """Give the folder of the source distribution, fetched once for each release."""
-    folder = CACHE / django.get_version()
+    folder: Path = CACHE / str(django.get_version())
     if not folder.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as temporary:
