@@ -32,6 +32,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import PurePath
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 from hashserve.errors import ManifestError
 from hashserve.fingerprints import fingerprint_of, looks_fingerprinted, without_fingerprint
@@ -263,7 +264,7 @@ class _Draft:
             return
         self.paths[logical] = path
         if query:
-            self.queries[logical] = query
+            self.queries[logical] = _encoded_query(query)
 
     def derive_name(self, path: str) -> None:
         logical = without_fingerprint(path)
@@ -382,6 +383,12 @@ def _sprockets_row(draft: _Draft, path: str, entry: dict[str, Any]) -> Row | Non
 
 # What a URL starts with, its path, its query. A scheme alone ("data:") is a host of its own here.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?://[^/?#]*/?)?|//[^/?#]*/?|/|)([^?#]*)(?:\?([^#]*))?")
+
+
+def _encoded_query(query: str) -> str:
+    """Percent-encode what no query holds (RFC 3986 section 3.4): URLs are written into pages as they are."""
+    whole = re.sub("%(?![0-9A-Fa-f]{2})", "%25", query)
+    return quote(whole, safe="%!$&'()*+,;=:@/?-._~", errors="replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -284,6 +285,47 @@ def test_a_manifest_that_cannot_be_read_is_an_error_at_the_start_unless_it_is_go
     built.publish()
     assert follower.check()
     assert follower.manifest is not None
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
+def test_a_disk_that_fails_has_not_deleted_the_manifest(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower, later = ManifestFollower(built.root), ManifestFollower(built.root)
+    follower.load()
+
+    def failing(*arguments: Any, **keywords: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.stat", failing)
+    later.load()
+    changed = follower.check() or later.check()
+    monkeypatch.undo()
+    assert not changed
+    assert (follower.is_present, later.is_present) == (True, False)
+    assert later.check()
+    assert not [record for record in caplog.records if record.levelname != "INFO"]
+
+
+def test_a_manifest_that_could_not_be_read_for_want_of_a_descriptor_is_read_later(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower = ManifestFollower(built.root)
+    follower.load()
+    wait_for_tick(built.root)
+    built.add("new.txt", b"new")
+    built.publish()
+
+    def failing(*arguments: Any, **keywords: Any) -> Any:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(following, "_load", failing)
+    assert not any(follower.check() for _ in range(3))
+    monkeypatch.undo()
+    assert follower.check()
+    assert follower.manifest is not None
+    assert "new.txt" in follower.manifest.paths
+    assert caplog.text.count("is not used") == 1
 
 
 def test_a_manifest_that_goes_while_it_is_looked_for_is_no_error(

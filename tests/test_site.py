@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hashserve.digests import digest_of, integrity_of
-from hashserve.serve.files import ChangedFileError
+from hashserve.serve.files import ChangedFileError, is_exhaustion
 from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import OutsideRootError
 from hashserve.serve.messages import FileSpan, Request
@@ -30,7 +30,7 @@ def body_of(answer: Answer) -> bytes:
 
 
 def get(site: Site, path: str, **fields: Any) -> Answer | None:
-    return site.answer(Request(method="GET", path=path, **fields))
+    return site.answer(Request(**{"method": "GET", "path": path, **fields}))
 
 
 def test_an_answer_from_memory_holds_bytes_and_no_descriptor(built: BuiltTree) -> None:
@@ -131,7 +131,119 @@ def test_no_error_of_the_disk_comes_out(
         assert str(error).encode() not in body_of(answer)
     is_looked_at_again = isinstance(error, (ChangedFileError, FileNotFoundError))
     assert len(attempts) == 2 * (ATTEMPTS if is_looked_at_again else 1)
-    assert caplog.text.count("cannot serve") == 2
+    # What the machine lacks is told once, whichever file it is for.
+    assert caplog.text.count("cannot serve") == (1 if is_exhaustion(error) else 2)
+
+
+def test_a_lack_that_lasts_is_told_again_now_and_then(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise OSError(errno.EMFILE, "many")
+
+    now = [0.0]
+    site = Site(SiteSettings(), clock=lambda: now[0])
+    site.add(built.root, "/static/")
+    monkeypatch.setattr(Mount, "find", failing)
+    for seconds in range(0, 180, 5):
+        now[0] = float(seconds)
+        get(site, f"/static/{seconds}.txt")
+    assert caplog.text.count("cannot serve") == 3
+
+
+def test_no_client_writes_lines_of_the_log(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise OSError(errno.EIO, "disk")
+
+    monkeypatch.setattr(Mount, "find", failing)
+    get(site_of(built.root), "/static/a\nERROR all is lost")
+    assert "/static/a%0AERROR%20all%20is%20lost: [Errno 5] disk" in caplog.text
+
+
+def test_a_disk_that_fails_keeps_no_page_from_an_application_that_shares_its_prefix(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, shared = site_of(built.root), site_of(built.root, prefix="/")
+
+    def failing(path: Any, **keywords: Any) -> Any:
+        raise OSError(errno.EIO, "disk")
+
+    monkeypatch.setattr("os.stat", failing)
+    answer = get(alone, "/static/page")
+    monkeypatch.undo()
+    assert answer is not None
+    assert answer.response.status == 503
+    monkeypatch.setattr("os.stat", failing)
+    assert get(shared, "/page") is None
+
+
+def failing_for(monkeypatch: pytest.MonkeyPatch, ending: str, number: int) -> None:
+    """Have each open of a path that ends so fail."""
+    real_open = os.open
+
+    def opening(path: Any, *arguments: Any, **keywords: Any) -> int:
+        if str(path).endswith(ending):
+            raise OSError(number, os.strerror(number), path)
+        return real_open(path, *arguments, **keywords)
+
+    monkeypatch.setattr("os.open", opening)
+
+
+def test_a_variant_in_a_bad_place_of_the_disk_is_done_without(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site, path = site_of(built.root), f"/static/{built.names['css/styles.css']}"
+    failing_for(monkeypatch, ".css.br", errno.EIO)
+    for _ in range(3):
+        answer = get(site, path, accept_encoding="br")
+        assert answer is not None
+        assert (answer.response.status, body_of(answer), answer.asset) == (200, STYLES, None)
+    live = get(site, "/static/css/styles.css", accept_encoding="br")
+    assert live is not None
+    assert body_of(live) == STYLES
+    assert caplog.text.count("cannot serve") == 1
+    monkeypatch.undo()
+    whole = get(site, path, accept_encoding="br")
+    assert whole is not None
+    assert ("Content-Encoding", "br") in whole.response.headers
+
+
+def test_a_variant_that_could_not_be_looked_at_is_looked_at_again(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_of(built.root)
+    failing_for(monkeypatch, ".css.br", errno.EMFILE)
+    answer = get(site, "/static/css/styles.css", accept_encoding="br")
+    assert answer is not None
+    assert answer.response.status == 503
+    monkeypatch.undo()
+    answer = get(site, "/static/css/styles.css", accept_encoding="br")
+    assert answer is not None
+    assert ("Content-Encoding", "br") in answer.response.headers
+
+
+def test_a_large_file_that_can_no_longer_be_read_is_a_503_and_leaves_no_descriptor(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, path = site_of(built.root, body_budget=0), f"/static/{built.names['ten.txt']}"
+    assert get(site, path, method="HEAD") is not None  # read, and proven
+    before = os.dup(0)
+    os.close(before)
+
+    def failing(*arguments: Any) -> bytes:
+        raise OSError(errno.EIO, "disk")
+
+    for gone in (failing, lambda *arguments: b""):
+        monkeypatch.setattr("os.pread", gone)
+        answer = get(site, path, range="bytes=5-")
+        assert answer is not None
+        assert answer.response.status in (404, 503)
+        assert ("Cache-Control", "no-store") in answer.response.headers
+        after = os.dup(0)
+        os.close(after)
+        assert after == before
 
 
 def test_exhaustion_while_a_fingerprinted_file_is_opened_is_a_503(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from hashserve.serve.files import chunks_of, open_stored, prove, read_stored, signature
+from hashserve.serve.files import check_readable, chunks_of, open_stored, prove, read_stored, signature
 from hashserve.serve.generations import Generations
-from hashserve.serve.messages import StoredFile
+from hashserve.serve.messages import FileSpan, StoredFile
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_LARGEST", "BodyCache"]
 
@@ -56,19 +56,22 @@ class BodyCache:
             self._bodies.put(file, body)
         return body
 
-    def open(self, file: StoredFile) -> int:
-        """Open a file too large to be kept; gives a descriptor at offset 0. Raises `OSError`.
+    def open(self, span: FileSpan) -> int:
+        """Open a file too large to be kept, to read ``span`` of it; gives a descriptor at offset 0.
+
+        Raises `OSError`.
 
         A fingerprinted one is read once, and proven, and then again whenever its signature changes:
         a length alone would let damaged bytes pass for immutable ones.
         """
-        descriptor = open_stored(file)
-        if file.signature is None:
-            try:
-                self._prove(file, descriptor)
-            except BaseException:
-                os.close(descriptor)
-                raise
+        descriptor = open_stored(span.file)
+        try:
+            if span.file.signature is None:
+                self._prove(span.file, descriptor)
+            check_readable(descriptor, span)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return descriptor
 
     def _prove(self, file: StoredFile, descriptor: int) -> None:

@@ -14,13 +14,15 @@ from collections.abc import Iterable, Iterator
 from hashserve.codings import CODINGS, IDENTITY, DecodeError
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
-from hashserve.serve.messages import StoredFile
+from hashserve.serve.messages import FileSpan, StoredFile
 
 __all__ = [
     "BLOCK_SIZE",
     "ChangedFileError",
+    "check_readable",
     "chunks_of",
     "is_exhaustion",
+    "is_passing",
     "open_regular",
     "open_stored",
     "prove",
@@ -33,7 +35,22 @@ BLOCK_SIZE = 256 * 1024
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EAGAIN})
+_OF_THE_FILE = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.EILSEQ,
+        errno.EINVAL,
+        errno.ENXIO,
+    }
+)
+"""What says that there is no such file for us. All else (and there is much: each network file system
+has numbers of its own) says that nobody can tell now."""
 
 
 class ChangedFileError(HashserveError, OSError):
@@ -58,7 +75,24 @@ def signature(status: os.stat_result) -> tuple[int, ...]:
 
 def is_exhaustion(error: OSError) -> bool:
     """Whether ``error`` speaks of the machine (descriptors, memory, disk) and not of the file."""
-    return error.errno in _EXHAUSTED
+    # One of ours has no number; OSError takes the first of two arguments for one.
+    return isinstance(error.errno, int) and error.errno not in _OF_THE_FILE
+
+
+def is_passing(error: OSError) -> bool:
+    """Whether ``error`` speaks of the machine and not, as EIO may, of one bad place on a disk."""
+    return is_exhaustion(error) and error.errno != errno.EIO
+
+
+def check_readable(descriptor: int, span: FileSpan) -> None:
+    """Make sure that the first byte of a span can be read while there still is a status to choose.
+
+    Raises `OSError`. The file was read before, but perhaps long ago, and the disk may be gone since.
+    """
+    # 0.5 us, for files that are too large to be kept in memory.
+    # (Windows has no pread().)
+    if hasattr(os, "pread") and span.length and not os.pread(descriptor, 1, span.start):
+        raise ChangedFileError(span.file.path, "was cut short while it was opened")
 
 
 def open_regular(path: str) -> tuple[int, os.stat_result]:

@@ -12,7 +12,7 @@ import stat
 
 from hashserve.errors import ManifestError
 from hashserve.manifest import MANIFEST_NAME, Manifest
-from hashserve.serve.files import signature
+from hashserve.serve.files import is_exhaustion, signature
 
 __all__ = ["ManifestFollower"]
 
@@ -31,12 +31,16 @@ class ManifestFollower:
         self._root = root
         self._name = name
         self._seen: tuple[int, ...] | None = None
+        self._told: tuple[int, ...] | None = None
         self.manifest: Manifest | None = None
         self.is_present = False
 
     def load(self) -> None:
         """Load the manifest for the first time, if there is one. Raises `ManifestError`."""
-        path, seen = self._find()
+        try:
+            path, seen = self._find()
+        except OSError:
+            return
         if path is None:
             return
         try:
@@ -63,7 +67,10 @@ class ManifestFollower:
         return self.manifest is not old or self.is_present != was_present
 
     def _find(self) -> tuple[str | None, tuple[int, ...] | None]:
-        """Find the manifest's path and signature; None for both where there is none to read."""
+        """Find the manifest's path and signature; None for both where there is none to read.
+
+        Raises `OSError` where nobody can tell.
+        """
         try:
             path = self.path()
             if path is not None:
@@ -71,23 +78,31 @@ class ManifestFollower:
                 # A FIFO would be waited for; a folder in the manifest's place is no manifest.
                 if stat.S_ISREG(status.st_mode):
                     return path, signature(status)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         return None, None
 
     def _look(self) -> None:
-        path, seen = self._find()
+        try:
+            path, seen = self._find()
+        except OSError:
+            return  # a disk that fails has not deleted anything
         if path is None and self.is_present:
             _logger.warning("the manifest in %s is gone; its last content stays in force", self._root)
         self.is_present = path is not None
         if path is None or seen == self._seen:
             return
-        # Remembered before the load, so that a broken manifest is read, and logged, once.
-        self._seen = seen
+        # Remembered before the load, so that a broken manifest is read, and logged, once; one that could
+        # not be read for want of a descriptor is read again, and logged once.
+        before, self._seen = self._seen, seen
         try:
             self.manifest = _load(path, self._root)
         except (OSError, ManifestError) as error:
-            _logger.error("a new manifest is not used, the one before stays in force: %s", error)  # noqa: TRY400
+            if seen != self._told:
+                _logger.error("a new manifest is not used, the one before stays in force: %s", error)  # noqa: TRY400
+            self._told = seen
+            if isinstance(error, OSError) and is_exhaustion(error):
+                self._seen = before
         else:
             _logger.info("following the new manifest %s (%d assets)", path, len(self.manifest.paths))
 
@@ -97,11 +112,19 @@ class ManifestFollower:
 
 def _manifest_in(root: str) -> str | None:
     own = os.path.join(root, MANIFEST_NAME)
-    if os.path.isfile(own):
+    if _is_file(own):
         return own
     from hashserve.importers import find_manifest
 
     return find_manifest(root)
+
+
+def _is_file(path: str) -> bool:
+    """Whether a regular file is there. Raises `OSError` where nobody can tell."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _load(path: str, root: str) -> Manifest:

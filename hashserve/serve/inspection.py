@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashserve.codings import CODINGS, IDENTITY, Coding, DecodeError
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
-from hashserve.serve.files import ChangedFileError, chunks_of, open_regular, signature
+from hashserve.serve.files import ChangedFileError, chunks_of, is_passing, open_regular, signature
 from hashserve.serve.messages import StoredFile
 from hashserve.serve.representations import Representation, representation_of
 
@@ -120,7 +120,12 @@ def _variants(
     for coding in CODINGS.values():
         try:
             status = _proven_variant(path + coding.suffix, coding, source, sha256, root)
-        except (OSError, DecodeError):
+        except DecodeError:
+            continue
+        except OSError as error:
+            # What is found is remembered, so that it must not be for want of a descriptor.
+            if is_passing(error):
+                raise
             continue
         if status is not None:
             yield coding.name, status

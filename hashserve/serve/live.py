@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashserve.codings import IDENTITY, coding_of_suffix
 from hashserve.paths import is_servable
 from hashserve.serve.bodies import BodyCache
-from hashserve.serve.files import signature
+from hashserve.serve.files import is_exhaustion, signature
 from hashserve.serve.generations import Generations
 from hashserve.serve.inspection import Inspected, Root, inspect, variant_signatures
 from hashserve.serve.policy import Policy
@@ -90,9 +90,8 @@ class LiveFiles:
         location = self.locate(path)
         if location is None:
             return None
-        try:
-            status = os.stat(location)
-        except (OSError, ValueError):
+        status = self._status(location)
+        if status is None:
             return None
         if stat.S_ISDIR(status.st_mode):
             return Directory()
@@ -103,11 +102,25 @@ class LiveFiles:
     def find_even_hidden(self, path: str) -> Asset | None:
         """Find a regular file at ``path`` whether or not it is hidden. Raises `OSError`."""
         location = self.root.path + path
-        try:
-            status = os.stat(location)
-        except OSError:
+        status = self._status(location)
+        if status is None or not stat.S_ISREG(status.st_mode):
             return None
-        return self._asset(path, location, status) if stat.S_ISREG(status.st_mode) else None
+        return self._asset(path, location, status)
+
+    def _status(self, location: str) -> os.stat_result | None:
+        """Look at what is at a location; None where that is nothing.
+
+        Raises `OSError` where nobody can tell, but not of a prefix that is the application's too: a
+        disk that fails is no reason to keep its pages from it.
+        """
+        try:
+            return os.stat(location)
+        except ValueError:
+            return None
+        except OSError as error:
+            if is_exhaustion(error) and self._prefix != "/":
+                raise
+            return None
 
     def _asset(self, path: str, location: str, status: os.stat_result) -> Asset:
         # Signatures of before the inspection: whatever changes during it is seen at the next request.

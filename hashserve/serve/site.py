@@ -6,11 +6,13 @@ no cache stores; never an exception of ours, never a wrong length.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from hashserve.codings import IDENTITY
@@ -34,6 +36,9 @@ ATTEMPTS = 100
 """How often a live file that changes while it is being answered from is looked at again."""
 
 _MOST_TOLD = 1000
+
+TOLD_AGAIN_AFTER = 60.0
+"""After how many seconds it is told again that descriptors or memory ran out, or that a disk fails."""
 
 _logger = logging.getLogger("hashserve")
 
@@ -94,6 +99,7 @@ class Site:
         self._on_change = on_change
         self._clock = clock
         self._told: set[str] = set()
+        self._troubles: dict[int | None, float] = {}
         self._following = ForkSafeLock()
 
     def add(
@@ -114,7 +120,7 @@ class Site:
         """
         path = os.path.join(os.path.abspath(root), "")
         if not os.path.isdir(path):
-            _logger.warning("there is no folder at %s yet; its files are served once there is", path)
+            _tell_of_absence(path)
         mount = Mount(
             Root(path=path, follow_symlinks=self.settings.follow_symlinks or locate is not None),
             prefix,
@@ -218,11 +224,16 @@ class Site:
             try:
                 answer = self._with_body(response, remember=mount.may_remember)
             except OSError as error:
-                # Of what no manifest tells, the disk is the only truth: it is looked at again.
-                if is_exhaustion(error) or (mount.table is not None and mount.table.forget(found.path)):
-                    raise
                 coding = asset.select(request.accept_encoding).coding
-                self._tell_once(f"{error}")
+                # A variant in a bad place of the disk can be done without; anything else it may be once
+                # the machine has recovered. Of what no manifest tells, the disk is the only truth: it is
+                # looked at again.
+                is_bad_variant = coding != IDENTITY and error.errno == errno.EIO
+                if not is_bad_variant and (
+                    is_exhaustion(error) or (mount.table is not None and mount.table.forget(found.path))
+                ):
+                    raise
+                self._tell_once(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")
                 if coding == IDENTITY:
                     return Answer(response=not_found(self.settings.policy))
                 asset = asset.without(coding)
@@ -232,11 +243,12 @@ class Site:
 
     def _with_body(self, response: Response, *, remember: bool = True) -> Answer:
         """Open what the response's body is in, or take it from memory. Raises `OSError`."""
-        file = next((part.file for part in response.body if isinstance(part, FileSpan)), None)
-        if file is None:
+        span = next((part for part in response.body if isinstance(part, FileSpan)), None)
+        if span is None:
             return Answer(response=response)
+        file = span.file
         if not self.bodies.holds(file):
-            return Answer(response=response, descriptor=self.bodies.open(file))
+            return Answer(response=response, descriptor=self.bodies.open(span))
         content = self.bodies.read(file) if remember else read_stored(file)
         return Answer(response=response._replace(body=tuple([_cut(part, content) for part in response.body])))
 
@@ -278,10 +290,22 @@ class Site:
 
     def _answer_failure(self, path: str, error: OSError) -> Answer:
         """Something is there and cannot be read: say so in the log once, and to the client briefly."""
-        self._tell_once(f"{path}: {error}")
+        # Percent-encoded: whoever asks must not write lines of the log.
+        message = f"{url_of(path)}: {error}"
+        if is_exhaustion(error):
+            self._tell_at_times(error.errno, message)
+        else:
+            self._tell_once(message)
         if is_exhaustion(error) or isinstance(error, ChangedFileError):
             return Answer(response=unavailable(self.settings.policy))
         return Answer(response=not_found(self.settings.policy))
+
+    def _tell_at_times(self, number: int | None, message: str) -> None:
+        """Tell of what the machine lacks for whichever file: once, and again while it lasts."""
+        now = self._clock()
+        if now >= self._troubles.get(number, now):
+            self._troubles[number] = now + TOLD_AGAIN_AFTER
+            _logger.error("cannot serve %s", message)
 
     def _tell_once(self, message: str) -> None:
         if message not in self._told and len(self._told) < _MOST_TOLD:
@@ -389,3 +413,9 @@ def _cut(part: bytes | FileSpan, content: bytes) -> bytes:
     if isinstance(part, bytes):
         return part
     return content if part.length == len(content) else content[part.start : part.start + part.length]
+
+
+@lru_cache(maxsize=_MOST_TOLD)
+def _tell_of_absence(path: str) -> None:
+    """Say it once in a process: test clients of a framework make a site for each test."""
+    _logger.warning("there is no folder at %s yet; its files are served once there is", path)

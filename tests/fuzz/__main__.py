@@ -1,0 +1,82 @@
+"""``python -m tests.fuzz NAME SECONDS``: fuzz a harness with atheris, and keep the seeds that count.
+
+NAME may be ``all``. An input that breaks something stays in ``.cache/fuzz/NAME``, and the command
+fails. What is kept in ``tests/fuzz/seeds`` is the smallest set of inputs that reaches all that was
+reached.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from tests.fuzz.corpus import LONGEST, SEEDS, read_seeds, write_seeds
+from tests.fuzz.harnesses import HARNESSES
+
+__all__ = ["main"]
+
+MOST_KEPT = 150
+"""How many seeds of one harness are kept."""
+
+
+def main(arguments: list[str]) -> int:
+    """Fuzz one harness or all, for so many seconds each."""
+    if len(arguments) != 2 or not arguments[1].isdigit() or arguments[0] not in {*HARNESSES, "all"}:
+        print(f"usage: python -m tests.fuzz {{{','.join(HARNESSES)},all}} SECONDS", file=sys.stderr)
+        return 2
+    name, seconds = arguments
+    return max([fuzz(each, int(seconds)) for each in (HARNESSES if name == "all" else [name])])
+
+
+def fuzz(name: str, seconds: int) -> int:
+    """Fuzz one harness; gives the exit status, 0 where nothing broke."""
+    folder = Path(".cache/fuzz") / name
+    corpus, merged = folder / "corpus", folder / "merged"
+    for each in (corpus, merged):
+        each.mkdir(parents=True, exist_ok=True)
+    if (SEEDS / f"{name}.txt").exists():
+        fill(corpus, read_seeds(name))
+    run = atheris(
+        name, f"-max_total_time={seconds}", f"-artifact_prefix={folder}/", "-print_final_stats=1", corpus
+    )
+    executions = re.search(r"number_of_executed_units: *([0-9]+)", run.stderr)
+    reached = re.findall(r"cov: ([0-9]+)", run.stderr)
+    broke = "" if run.returncode == 0 else f"; BROKE, see {folder}\n{run.stdout[-4000:]}{run.stderr[-999:]}"
+    print(
+        f"{name}: {executions[1] if executions else 'unknown'} executions, "
+        f"coverage {reached[-1] if reached else 'unknown'}, {keep(name, corpus, merged)} seeds kept{broke}",
+        flush=True,
+    )
+    return run.returncode
+
+
+def atheris(name: str, *options: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
+    """Run atheris, which ends its process when it ends, in one of its own."""
+    command = [sys.executable, "-m", "tests.fuzz.target", name, f"-max_len={LONGEST}", *options]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+
+
+def fill(corpus: Path, seeds: Iterable[bytes]) -> None:
+    """Write seeds as files named by their digest, as libFuzzer has them."""
+    for seed in seeds:
+        (corpus / sha256(seed).hexdigest()[:16]).write_bytes(seed)
+
+
+def keep(name: str, corpus: Path, merged: Path) -> int:
+    """Keep the seeds there were, and the smallest set that reaches what all of them reach; gives how many."""
+    known = read_seeds(name) if (SEEDS / f"{name}.txt").exists() else []
+    for path in merged.iterdir():
+        path.unlink()
+    atheris(name, "-merge=1", merged, corpus)
+    found = sorted((path.read_bytes() for path in merged.iterdir()), key=len)
+    new = [seed for seed in found if seed not in known]
+    return write_seeds(name, [*known, *new[: max(0, MOST_KEPT - len(known))]])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,297 @@
+"""One harness for each parser of what others wrote, and for the middleware as a whole.
+
+Law: a harness takes any bytes, and raises if anything that must hold for all input does not. It
+depends on nothing but these bytes, so what was found once is found again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import posixpath
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from hashserve import Manifest
+from hashserve.codings import CODINGS, IDENTITY, choose_coding, is_acceptable, parse_accept_encoding
+from hashserve.errors import ManifestError
+from hashserve.fingerprints import fingerprint_of, looks_fingerprinted, without_fingerprint
+from hashserve.importers import load_manifest
+from hashserve.paths import decode_path, is_servable, mount_point_of, native_string, query_suffix, url_of
+from hashserve.serve.messages import Request
+from hashserve.serve.preconditions import Failed, NotModified, Validators, evaluate, range_applies
+from hashserve.serve.ranges import MOST_RANGES, ByteRanges, select_ranges
+from hashserve.serve.validators import (
+    EntityTag,
+    format_date,
+    parse_date,
+    parse_entity_tag,
+    parse_entity_tags,
+)
+from tests.fuzz.fortress import Exchange, Fortress, Site, ask, environ_of
+
+__all__ = ["HARNESSES", "Harness"]
+
+Harness = Callable[[bytes], None]
+
+
+def text_of(data: bytes) -> str:
+    """Give bytes as a server gives a field's value: a native string."""
+    return data.decode("latin-1")
+
+
+# Fields
+
+
+def accept_encoding(data: bytes) -> None:
+    """Accept-Encoding: qvalues within bounds, and nothing chosen that is forbidden."""
+    value = text_of(data)
+    qvalues = parse_accept_encoding(value)
+    assert all(0 <= qvalue <= 1000 and name == name.lower() for name, qvalue in qvalues.items())
+    sizes = {IDENTITY: 100, "br": 30, "gzip": 40, "zstd": 40}
+    for some in (sizes, {IDENTITY: 100}, {IDENTITY: 1, "gzip": 40}):
+        chosen = choose_coding(value, some)
+        assert chosen in some
+        assert is_acceptable(chosen, value)
+        qvalue = qvalues.get(chosen, qvalues.get("*", 0))
+        assert chosen == IDENTITY or all(qvalues.get(name, 0) <= qvalue for name in some)
+
+
+def ranges(data: bytes) -> None:
+    """Range: parts within the representation, few, and together less than the whole."""
+    size, value = int.from_bytes(data[:4], "big") >> (data[0] & 31 if data else 0), text_of(data[4:])
+    for whole in (size, 10, 0):
+        outcome = select_ranges(value, whole)
+        if isinstance(outcome, ByteRanges):
+            parts = outcome.ranges
+            assert 0 < len(parts) <= MOST_RANGES
+            assert all(part.start >= 0 and 0 < part.length <= whole - part.start for part in parts)
+            assert len(parts) == 1 or sum(part.length for part in parts) < whole
+
+
+FIELDS = ("if_match", "if_none_match", "if_modified_since", "if_unmodified_since", "if_range")
+KNOWN = Validators(etag=EntityTag("abc"), others=[EntityTag("abc-gzip1f")], last_modified=1_700_000_000)
+
+
+def preconditions(data: bytes) -> None:
+    """If-*: an outcome for each, and a 304 with a tag that the resource has."""
+    values = [text_of(line) if line else None for line in data.split(b"\n")]
+    fields: dict[str, Any] = dict(zip(FIELDS, values, strict=False))
+    for validators in (KNOWN, Validators(etag=EntityTag("abc"))):
+        outcome = evaluate(Request(method="GET", path="/x", **fields), validators)
+        if isinstance(outcome, NotModified):
+            assert outcome.etag in (validators.etag, *validators.others)
+            assert fields.get("if_none_match") is not None or validators.last_modified is not None
+        if isinstance(outcome, Failed):
+            assert fields.get("if_match") or fields.get("if_unmodified_since")
+        assert range_applies(None, validators)
+        if range_applies(fields.get("if_range"), validators) and fields.get("if_range") is not None:
+            assert '"abc"' in fields["if_range"] or validators.last_modified is not None
+
+
+def validators(data: bytes) -> None:
+    """Entity-tags and dates: what is understood is written and read again as the same."""
+    value = text_of(data)
+    for tag in (parse_entity_tag(value), *parse_entity_tags(value)):
+        assert tag is None or (parse_entity_tag(str(tag)) == tag and str(tag) in value)
+    moment = parse_date(value)
+    if moment is not None and 0 <= moment < 253_402_300_800:
+        assert parse_date(format_date(moment)) == moment
+
+
+# Paths
+
+
+def paths(data: bytes) -> None:
+    """A path: what may name a file names one below the root, and as a URL leads back to it."""
+    native = text_of(data)
+    path = decode_path(native)
+    assert path is not None
+    assert native_string(path) == native
+    if is_servable(path):
+        below = posixpath.normpath(posixpath.join("/srv/root", path))
+        assert below.startswith("/srv/root/")
+        assert "\0" not in path
+        segments = path.removeprefix(".well-known/").split("/")
+        assert not any(segment.startswith(".") or not segment for segment in segments)
+    assert url_of(path).isascii()
+    assert not {" ", "\n", "\r", "\0", '"', "<", "?", "#"} & set(url_of(path))
+    assert not mount_point_of(native).startswith("//")
+    without = without_fingerprint(path)
+    assert looks_fingerprinted(path) == (fingerprint_of(path) is not None)
+    assert without is None or (without and looks_fingerprinted(path))
+
+
+def query(data: bytes) -> None:
+    """A query string: what is written into a Location is one field's value."""
+    written = query_suffix(text_of(data))
+    assert written.isascii()
+    assert written.isprintable()
+    assert " " not in written
+    assert written.startswith("?") or not data
+
+
+# Files
+
+
+def manifest(data: bytes) -> None:
+    """A manifest: an error of ours that can be told, or something that is the same when written again."""
+    try:
+        loaded = Manifest.loads(data, source="fuzzed")
+    except ManifestError as error:
+        told = str(error)
+    else:
+        told = ""
+        check_written_again(loaded)
+    assert not told or told.startswith("fuzzed")
+
+
+def check_written_again(loaded: Manifest) -> None:
+    """What was loaded is the same when it is written and loaded again."""
+    check_manifest(loaded)
+    again = Manifest.loads(loaded.dumps())
+    assert again.dumps() == loaded.dumps()
+    for path in loaded.files:
+        loaded.record(path)
+    for release in loaded.releases:
+        check_paths(value for value in loaded.paths_of(release).values())
+
+
+def check_manifest(loaded: Manifest) -> None:
+    """Nothing in a manifest leaves the root."""
+    for names in (loaded.paths, loaded.paths.values(), loaded.files):
+        check_paths(names)
+
+
+def check_paths(names: Iterable[str]) -> None:
+    """Each of them is relative, and below the root."""
+    for name in names:
+        assert name == "" or not name.startswith("/"), name
+        assert ".." not in name.split("/"), name
+        assert "\0" not in name
+
+
+IMPORTED = (
+    ".vite/manifest.json",
+    "asset-manifest.json",
+    "cache_manifest.json",
+    ".manifest.json",
+    ".sprockets-manifest-0123.json",
+    "mix-manifest.json",
+    "manifest.json",
+    "staticfiles.json",
+)
+
+
+@cache
+def folder() -> str:
+    """Give a folder of this process's own."""
+    made = tempfile.mkdtemp(prefix="hashserve-fuzz-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    os.mkdir(os.path.join(made, ".vite"))
+    return made
+
+
+def importers(data: bytes) -> None:
+    """Another tool's manifest: an error of ours, or a manifest that we could have written."""
+    name = IMPORTED[data[0] % len(IMPORTED)] if data else IMPORTED[0]
+    location = os.path.join(folder(), name)
+    with open(location, "wb") as stream:
+        stream.write(data[1:])
+    for root in (folder(), os.path.dirname(folder())):
+        try:
+            loaded = load_manifest(location, root=root)
+        except ManifestError as error:
+            json.dumps(str(error))
+            continue
+        check_manifest(loaded)
+        # Our own form has no place for a name that another file without a fingerprint stands for.
+        if all(path == name or path in loaded.files for name, path in loaded.paths.items()):
+            assert Manifest.loads(loaded.dumps()).paths == loaded.paths
+
+
+# The middleware as a whole
+
+LETTERS = {
+    "e": "Accept-Encoding",
+    "r": "Range",
+    "i": "If-Range",
+    "m": "If-Match",
+    "n": "If-None-Match",
+    "s": "If-Modified-Since",
+    "u": "If-Unmodified-Since",
+    "o": "Origin",
+    "p": "Access-Control-Request-Method",
+    "h": "Access-Control-Request-Headers",
+    "a": "Accept",
+}
+"""What a line of a fuzzed request starts with, for each field that is read."""
+
+
+@cache
+def fortress() -> Fortress:
+    """Give the fortress of this process."""
+    return Fortress(os.path.join(folder(), "fortress"))
+
+
+@cache
+def django_sites() -> tuple[Site, ...]:
+    """Give the fortress as Django's middleware serves it."""
+    from tests.django_client import django_application
+
+    root = fortress().tree.root
+    return tuple(
+        Site(django_application(gateway, STATIC_ROOT=root, HASHSERVE={"PREFIX": "/static/"}), "/static/")
+        for gateway in ("wsgi", "asgi")
+    )
+
+
+def exchange(sites: tuple[Site, ...], data: bytes) -> Exchange:
+    """Ask one of the sites: a byte for which, then lines: method, path, query, and fields by letter."""
+    number, lines = (data[0] if data else 0), text_of(data[1:]).split("\n")
+    method, path, search = (*lines[:3], "", "", "")[:3]
+    fields = [(LETTERS[line[0]], line[1:]) for line in lines[3:] if line[:1] in LETTERS]
+    site = sites[number % len(sites)]
+    return ask(site.application, environ_of(method or "GET", site.prefix + path, search, fields))
+
+
+def wsgi(data: bytes) -> None:
+    """A whole request to the WSGI middleware."""
+    exchange(fortress().sites, data).check()
+
+
+def django(data: bytes) -> None:
+    """A whole request to Django's middleware, under WSGI and ASGI."""
+    reply = exchange(django_sites(), data)
+    if reply.status == 400:
+        # Django's own, before any middleware is asked: a path that is not UTF-8.
+        with suppress(UnicodeDecodeError):
+            data.decode()
+            raise AssertionError(reply)
+        return
+    reply.check()
+
+
+HARNESSES: Mapping[str, Harness] = {
+    harness.__name__: harness
+    for harness in (
+        accept_encoding,
+        ranges,
+        preconditions,
+        validators,
+        paths,
+        query,
+        manifest,
+        importers,
+        wsgi,
+        django,
+    )
+}
+"""Every harness, by its name."""
+
+assert CODINGS.keys() == {"br", "gzip", "zstd"}, "the harness of Accept-Encoding knows each coding"

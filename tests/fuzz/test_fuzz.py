@@ -1,0 +1,38 @@
+"""The short run of every harness: its seeds, and inputs near them, the same each time.
+
+The long run is ``python -m tests.fuzz NAME SECONDS``, which needs atheris.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.corpus import near, read_seeds
+from tests.fuzz.harnesses import HARNESSES
+
+INPUTS = dict.fromkeys(HARNESSES, 3000) | {"importers": 500, "django": 400}
+"""How many inputs; files and Django take a millisecond each."""
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_nothing_near_a_seed_breaks_what_must_hold(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL")
+    harness = HARNESSES[name]
+    harness(b"")
+    for data in near(read_seeds(name), INPUTS[name]):
+        try:
+            harness(data)
+        except Exception as error:
+            raise AssertionError(f"{name} breaks with {data!r}") from error
+
+
+def test_seeds_are_told_apart_and_survive_being_written_as_text(tmp_path: object) -> None:
+    for name in HARNESSES:
+        seeds = read_seeds(name)
+        assert len(set(seeds)) == len(seeds) >= 3
+
+
+def test_inputs_near_a_seed_are_the_same_on_every_run() -> None:
+    seeds = read_seeds("wsgi")
+    assert list(near(seeds, 300)) == list(near(seeds, 300))
+    assert len(set(near(seeds, 300))) > 200

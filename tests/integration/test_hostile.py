@@ -1,0 +1,145 @@
+"""Hostile requests, in process and over sockets: nothing from outside, no exception, no 5xx, no memory lost.
+
+``HASHSERVE_SOAK=1`` makes over a million requests of it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.fortress import SECRET, Fortress, ask
+from tests.fuzz.hostile import hostile_environs, listed, traversals, word_lists
+from tests.fuzz.serving import Raw, ServedRoot, Wire
+from tests.parts import missing
+from tests.services import running
+
+SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
+IN_PROCESS = 1_000_000 if SOAK else 12_000
+OVER_SOCKETS = 30_000 if SOAK else 600
+MOST_GROWTH = 16
+"""By how many MB a process may grow once its memories are full."""
+
+
+@pytest.fixture(scope="module")
+def fortress(tmp_path_factory: pytest.TempPathFactory) -> Fortress:
+    return Fortress(str(tmp_path_factory.mktemp("fortress")))
+
+
+def resident(process: int) -> float:
+    """Give the memory that a process holds, in MB."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        missing("memory is measured by /proc")
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def open_descriptors(process: int) -> int:
+    return len(os.listdir(f"/proc/{process}/fd"))
+
+
+def test_there_are_thousands_of_ways_to_ask_for_a_file_outside() -> None:
+    assert len(traversals()) > 3000
+    if not word_lists():
+        missing("wfuzz's word lists are not installed")
+    assert len(word_lists()) > 5000
+
+
+def test_no_hostile_request_gets_anything_that_is_not_public(
+    fortress: Fortress, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")
+    statuses: Counter[int] = Counter()
+    before = resident(os.getpid())
+    descriptors = open_descriptors(os.getpid())
+    for number, environ in enumerate(hostile_environs(fortress.paths, IN_PROCESS)):
+        site = fortress.sites[number // 3 % len(fortress.sites)]  # the kinds of requests take turns too
+        reply = ask(site.application, environ)
+        try:
+            reply.check()
+        except AssertionError as error:
+            raise AssertionError(f"{environ}\n{reply}") from error
+        statuses[reply.status] += 1
+        if number == IN_PROCESS // 10:
+            before = resident(os.getpid())
+    after = resident(os.getpid())
+    print(f"\nin process: {dict(statuses)}, {before:.1f} MB after a tenth, {after:.1f} MB at the end")
+    assert {200, 204, 206, 304, 404, 405, 412, 416} <= statuses.keys()
+    assert after - before < MOST_GROWTH
+    assert open_descriptors(os.getpid()) <= descriptors
+
+
+# Over sockets
+
+
+def requests(fortress: Fortress, count: int) -> Iterator[bytes]:
+    """Give requests as bytes: the paths of the lists in the request line, and broken fields."""
+    chance = random.Random(0)
+    paths = listed()
+    for _ in range(count):
+        if chance.random() < 0.3:
+            target = f"/static/{chance.choice(fortress.paths)}".encode()
+        else:
+            path = chance.choice(paths).encode("utf-8", "surrogateescape")
+            target = chance.choice((b"/static/", b"/static/css/", b"/static", b"/", b"")) + path
+        # What ends a request line is not for hashserve to see.
+        line = re.sub(rb"[\0-\x20\x7f]", lambda match: b"%%%02X" % match[0][0], target)
+        fields = [
+            chance.choice(
+                (
+                    b"Range: bytes=0-",
+                    b"Range: bytes=5-1,,-",
+                    b"Accept-Encoding: br;q=9, *",
+                    b"If-None-Match: *",
+                )
+            ),
+            b"X: " + bytes(chance.choice(b"az\x80\xff\t ") for _ in range(chance.choice((0, 5, 8000)))),
+            chance.choice((b"If-Range: \x80", b'If-Match: "', b"Accept: text/html", b"If-Modified-Since: x")),
+        ]
+        method = chance.choice((b"GET", b"GET", b"GET", b"HEAD", b"OPTIONS", b"POST", b"BREW"))
+        yield b"\r\n".join(
+            [method + b" " + line + b" HTTP/1.1", b"Host: x", *fields, b"Content-Length: 0", b"", b""]
+        )
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("settings", [{}, {"index_file": True, "on_missing": "404"}], ids=["pass", "own"])
+def test_no_hostile_request_over_a_socket_gets_anything_that_is_not_public(
+    fortress: Fortress, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    statuses: Counter[int | str] = Counter()
+    with running(ServedRoot(tmp_path / "server", fortress.tree.root, settings)) as server:
+        process, before, descriptors = server.process(), 0.0, 0
+        with Wire(server.port) as wire:
+            for number, request in enumerate(requests(fortress, OVER_SOCKETS // 2)):
+                answer = answer_or_none(wire, request)
+                statuses[answer.status if answer else "closed"] += 1
+                if answer is not None:
+                    assert SECRET not in answer.body, request
+                    assert answer.status < 500, request
+                if number == OVER_SOCKETS // 10:
+                    before, descriptors = resident(process), open_descriptors(process)
+        assert server.process() == process, "the worker was not replaced"
+        after = resident(process)
+        told = [line for line in server.told() if "Traceback" in line]
+    print(f"\nover a socket: {dict(statuses)}, {before:.1f} MB after a fifth, {after:.1f} MB at the end")
+    assert not told
+    assert {200, 404} <= statuses.keys()
+    assert after - before < MOST_GROWTH
+    assert descriptors > 0
+
+
+def answer_or_none(wire: Wire, request: bytes) -> Raw | None:
+    """Give the answer, None where the server closes the connection on what it cannot read."""
+    try:
+        return wire.ask(request)
+    except (EOFError, ConnectionError):
+        wire.close()
+        return None

@@ -1,0 +1,575 @@
+"""The same tree under nginx and under hashserve, the same bytes sent to both: every difference is explained.
+
+Law: a difference is in `EXPLAINED`, with the section that makes ours right or says that both are, or it
+is a defect. ``HASHSERVE_SOAK=1`` asks 20,000 times instead of 400.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import brotli
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hashserve.serve.validators import format_date
+from tests.fuzz.fortress import parts_of
+from tests.fuzz.serving import Raw, ServedRoot, Wire
+from tests.parts import missing
+from tests.proxies import Nginx
+from tests.services import running
+from tests.trees import POEM, STYLES, TEN, BuiltTree, put, put_variants
+
+pytestmark = pytest.mark.real
+
+SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
+REQUESTS = 20_000 if SOAK else 400
+MODIFIED = 1_700_000_000
+MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules")
+
+
+# Both servers
+
+
+class NginxStatic(Nginx):
+    """nginx that serves ``root`` under ``/static/`` with its variants, as it is usually set up for that."""
+
+    def __init__(self, folder: Path, root: str) -> None:
+        super().__init__(folder)
+        self.root = root
+
+    def configuration(self) -> str:
+        """Load the module that is no part of nginx itself."""
+        name = "ngx_http_brotli_static_module.so"
+        found = [path for folder in MODULES if (path := Path(folder, name)).exists()]
+        module = found[0] if found else missing("nginx's module brotli_static is not installed")
+        return f"load_module {module};\n{super().configuration()}"
+
+    def http(self) -> str:
+        """Compare dates as the standard does, and hold on to a client."""
+        return "if_modified_since before; keepalive_requests 1000000; large_client_header_buffers 4 32k;"
+
+    def server(self) -> str:
+        """Serve the root."""
+        return (
+            "merge_slashes off; gzip_vary on; absolute_redirect off; "
+            f"location /static/ {{ alias {self.root}/; gzip_static on; brotli_static on; }}"
+        )
+
+
+@dataclass
+class Two:
+    """nginx and hashserve, a connection to each, and what each calls its representations."""
+
+    theirs: Wire
+    ours: Wire
+    tree: BuiltTree
+    tags: dict[str, dict[str, dict[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    folder = tmp_path_factory.mktemp("oracle")
+    tree = make_tree(str(folder / "root"))
+    os.chmod(folder, 0o755)
+    ours = ServedRoot(folder / "ours", tree.root, {}, {})
+    with (
+        running(NginxStatic(folder / "nginx", tree.root)) as nginx,
+        running(ours),
+        Wire(nginx.port) as nginx_wire,
+        Wire(ours.port) as our_wire,
+    ):
+        wires = {"theirs": nginx_wire, "ours": our_wire}
+        tags = {whose: tags_of(wire, tree) for whose, wire in wires.items()}
+        yield Two(nginx_wire, our_wire, tree, tags)
+
+
+def make_tree(root: str) -> BuiltTree:
+    """Make a tree in which every file, variants too, was modified at the same second."""
+    tree = BuiltTree(root)
+    tree.add("ten.txt", TEN)
+    tree.add("css/styles.css", STYLES, variants=True)
+    tree.publish()
+    put(root, "live.css", STYLES)
+    put_variants(root, "live.css", STYLES)
+    put(root, "empty.txt", b"")
+    put(root, "tëxt/é ü.txt", POEM)
+    put(root, ".hidden.txt", b"hidden")
+    for path, _, names in os.walk(root):
+        for name in names:
+            os.utime(os.path.join(path, name), (MODIFIED, MODIFIED))
+    return tree
+
+
+CONTENTS = {
+    "ten.txt": TEN,
+    "css/styles.css": STYLES,
+    "live.css": STYLES,
+    "empty.txt": b"",
+    "tëxt/é ü.txt": POEM,
+}
+CODED = ("css/styles.css", "live.css")
+
+
+def names_of(tree: BuiltTree) -> dict[str, str]:
+    """Map what tests call a file to its path: a fingerprinted one has ``#`` before its name."""
+    return {**{name: name for name in CONTENTS}, **{f"#{name}": path for name, path in tree.names.items()}}
+
+
+def tags_of(wire: Wire, tree: BuiltTree) -> dict[str, dict[str, str]]:
+    return {
+        name: {
+            coding: wire.ask(written("GET", quoted(path), [("Accept-Encoding", coding)])).fields["etag"]
+            for coding in ("identity", "gzip", "br")
+        }
+        for name, path in names_of(tree).items()
+    }
+
+
+def quoted(path: str) -> str:
+    return "/static/" + "".join(
+        chr(byte) if chr(byte) in "/.-_" or (chr(byte).isalnum() and byte < 128) else f"%{byte:02X}"
+        for byte in path.encode()
+    )
+
+
+def written(method: str, target: str, fields: Sequence[tuple[str, str]]) -> bytes:
+    """Write a request as bytes."""
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        "Host: localhost",
+        *(f"{name}: {value}" for name, value in fields),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+# What is asked
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request; ``{identity}``, ``{gzip}`` and ``{br}`` stand for the asked server's own tags."""
+
+    method: str
+    name: str
+    spelling: str
+    fields: tuple[tuple[str, str], ...]
+
+    def value(self, name: str) -> str | None:
+        """Give the value of a field, None where it is not sent."""
+        return dict(self.fields).get(name)
+
+    def bytes_for(self, two: Two, whose: str) -> bytes:
+        """Write it for one of the servers."""
+        names = names_of(two.tree)
+        path = quoted(names[self.name]) if self.name in names else ""
+        tags = two.tags[whose][self.name if self.name in names else "ten.txt"]
+        target = SPELLINGS[self.spelling](path or f"/static/{self.name}")
+        fields = [(name, _filled(value, tags)) for name, value in self.fields]
+        return written(self.method, target, fields)
+
+
+def _filled(value: str, tags: dict[str, str]) -> str:
+    return re.sub(r"\{(identity|gzip|br)\}", lambda match: tags[match[1]], value)
+
+
+def _every_byte(path: str) -> str:
+    head, name = path[: len("/static/")], path[len("/static/") :]
+    return head + re.sub(
+        r"%..|[^/]", lambda match: match[0] if len(match[0]) > 1 else f"%{ord(match[0]):02x}", name
+    )
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "with a query": lambda path: f"{path}?v=1&x=%20",
+    "with an empty query": lambda path: f"{path}?",
+    "every byte encoded": _every_byte,
+    "lower-case hexadecimal": lambda path: re.sub(r"%..", lambda match: match[0].lower(), path),
+    "slash encoded": lambda path: "/static/" + path[len("/static/") :].replace("/", "%2F"),
+    "dot segment": lambda path: path.replace("/static/", "/static/./"),
+    "dot segments": lambda path: path.replace("/static/", "/static/css/../"),
+    "encoded dots": lambda path: path.replace("/static/", "/static/css/%2e%2e/"),
+    "out and in again": lambda path: path.replace("/static/", "/static/../static/"),
+    "two slashes": lambda path: path.replace("/static/", "/static//"),
+    "slash behind": lambda path: f"{path}/",
+    "NUL behind": lambda path: f"{path}%00",
+    "encoded twice": lambda path: path.replace("/static/", "/static/").replace(".", "%252e"),
+    "no hexadecimal": lambda path: f"{path}%zz",
+    "backslash": lambda path: path.replace("/static/", "/static/.%5c"),
+    "absolute": lambda path: f"http://localhost{path}",
+    "variant": lambda path: f"{path}.br",
+}
+
+ODD_NAMES = (
+    "",
+    "css",
+    "css/",
+    "nothing.txt",
+    ".hidden.txt",
+    "staticfiles.json",
+    "x" * 300,
+    "css/styles.0123456789ab.css",
+)
+FILES = (*CONTENTS, "#ten.txt", "#css/styles.css")
+
+METHODS = st.sampled_from([*["GET"] * 24, *["HEAD"] * 5, "POST", "DELETE", "PUT", "OPTIONS"])
+NAMES = st.sampled_from([*FILES * 8, *ODD_NAMES])
+SPELT = st.sampled_from([*["as it is"] * 80, *sorted(SPELLINGS)])
+OTHER_DATES = ("Tuesday, 14-Nov-23 22:13:20 GMT", "Tue Nov 14 22:13:20 2023")
+NO_DATES = ("yesterday", "", "Tue, 14 Nov 2023 22:13:20")
+DATES = st.one_of(
+    st.sampled_from([MODIFIED - 1, MODIFIED, MODIFIED + 1, 0, 4_000_000_000]).map(format_date),
+    st.sampled_from(
+        [
+            "Tuesday, 14-Nov-23 22:13:20 GMT",
+            "Tue Nov 14 22:13:20 2023",
+            "yesterday",
+            "",
+            "Tue, 14 Nov 2023 22:13:20",
+        ]
+    ),
+)
+TAG = st.sampled_from(
+    ["{identity}", "{gzip}", "{br}", "W/{identity}", "W/{gzip}", '"nope"', 'W/"nope"', "*", "nope", '"']
+)
+TAGS = st.one_of(TAG, st.lists(TAG, min_size=1, max_size=4).map(", ".join))
+POSITION = st.sampled_from(
+    ["0", "1", "4", "9", "10", "11", "99", "4000", "9599", "9600", "99999999999999999999"]
+)
+RANGE = st.one_of(
+    st.builds("{}-{}".format, POSITION, POSITION),
+    POSITION.map("{}-".format),
+    POSITION.map("-{}".format),
+    st.sampled_from(["", "-", "a-b", "--5", " 0-1", "0-1 ", "1_0-2_0", "0 - 1"]),
+)
+RANGES = st.builds(
+    "{}{}".format,
+    st.sampled_from(["bytes="] * 8 + ["bytes =", "BYTES=", "items=", "bytes"]),
+    st.one_of(RANGE, st.lists(RANGE, min_size=2, max_size=12).map(",".join)),
+)
+CODING = st.builds(
+    "{}{}".format,
+    st.sampled_from(["gzip", "br", "identity", "*", "deflate", "x-gzip", "GZIP", "gzipped", "zstd"]),
+    st.sampled_from(["", "", "", ";q=0", ";q=1", ";q=0.5", "; q=0.001", ";q=0.0", ";q=x", " ;Q=1.000"]),
+)
+CODINGS = st.lists(CODING, max_size=4).map(", ".join)
+
+
+def optional(name: str, values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, str] | None]:
+    """A field, or in two of three cases none."""
+    return st.sampled_from([False, False, True]).flatmap(
+        lambda is_sent: values.map(lambda value: (name, value)) if is_sent else st.none()
+    )
+
+
+FIELDS = st.tuples(
+    optional("Range", RANGES),
+    optional("If-Range", st.one_of(TAG, DATES)),
+    optional("If-Match", TAGS),
+    optional("If-None-Match", TAGS),
+    optional("If-Modified-Since", DATES),
+    optional("If-Unmodified-Since", DATES),
+    optional("Accept-Encoding", CODINGS),
+).map(lambda fields: tuple(field for field in fields if field is not None))
+
+QUESTIONS = st.builds(Question, METHODS, NAMES, SPELT, FIELDS)
+
+
+# What is answered
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What of an answer is to be the same: its status, its coding, its ranges, and its content."""
+
+    status: int
+    coding: str | None = None
+    parts: tuple[tuple[str, bytes], ...] = ()
+    content: bytes = b""
+    modified: str | None = None
+
+
+def outcome_of(question: Question, answer: Raw) -> Outcome:
+    """Reduce an answer to what can be compared; what is not well-formed fails."""
+    fields, coding = answer.fields, answer.fields.get("content-encoding")
+    if answer.status in (200, 206, 304):
+        assert "etag" in fields
+    if answer.status == 206 and question.method == "GET":
+        parts = parts_of(answer.body, fields["content-type"], fields.get("content-range"))
+        return Outcome(206, coding, tuple(parts), modified=fields.get("last-modified"))
+    if answer.status == 200:
+        content = answer.body
+        if question.method == "GET":
+            content = gzip.decompress(content) if coding == "gzip" else content
+            content = brotli.decompress(content) if coding == "br" else content
+        return Outcome(200, coding, content=content, modified=fields.get("last-modified"))
+    if answer.status == 416:
+        return Outcome(416, parts=((fields["content-range"], b""),))
+    return Outcome(answer.status)
+
+
+# Why they differ
+
+
+def has_odd_path(question: Question) -> bool:
+    """Whether the path has what hashserve never looks for, however nginx reads it."""
+    return question.spelling in {
+        *("dot segment", "dot segments", "encoded dots", "out and in again", "two slashes", "NUL behind"),
+        *("no hexadecimal", "backslash"),
+    }
+
+
+def accepts(question: Question, coding: str) -> int:
+    """Give the qvalue of a coding in thousandths, by the letter of section 12.5.3."""
+    qvalues: dict[str, int] = {}
+    for member in (question.value("Accept-Encoding") or "").lower().split(","):
+        name, _, weight = (part.strip() for part in member.partition(";"))
+        match = re.fullmatch(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", weight or "q=1")
+        if match is not None:
+            qvalues.setdefault({"x-gzip": "gzip"}.get(name, name), round(float(match[1]) * 1000))
+    return qvalues.get(coding, qvalues.get("*", 0))
+
+
+def is_best(question: Question, coding: str | None) -> bool:
+    """Whether no coding that there is has a higher qvalue than ``coding``, which is not forbidden."""
+    chosen = accepts(question, coding or "identity")
+    others = [accepts(question, other) for other in ("br", "gzip")]
+    return chosen >= max(others) if coding else max(others) <= chosen or max(others) == 0
+
+
+def is_backwards(value: str) -> bool:
+    match = re.fullmatch(r"bytes=([0-9]+)-([0-9]+)", value)
+    return match is not None and int(match[1]) > int(match[2])
+
+
+def is_one_valid_range(value: str) -> bool:
+    return re.fullmatch(r"bytes=([0-9]+-[0-9]*|-[0-9]+)", value) is not None and not is_backwards(value)
+
+
+def sends(question: Question, *names: str) -> bool:
+    return any(question.value(name) is not None for name in names)
+
+
+Explanation = Callable[[Question, Outcome, Outcome], bool]
+
+ANY_OF_A_FILE = {200, 206, 304, 412, 416}
+"""What a file that is served gives, by preconditions and ranges."""
+
+
+def options(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 9.3.7, OPTIONS tells a resource's methods; nginx has it for no file."""
+    return asked.method == "OPTIONS" and ours.status in (204, 404) and theirs.status in (400, 403, 404, 405)
+
+
+def method_of_nothing(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Both are right: 15.5.5 and 15.5.6, what is not there has no methods to allow."""
+    return (
+        asked.method in ("POST", "PUT", "DELETE") and ours.status == 404 and theirs.status in (301, 403, 405)
+    )
+
+
+def odd_path(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Both are right: RFC 3986, 6.2.2.3, whether ``..`` and ``//`` are resolved; hashserve never does."""
+    return has_odd_path(asked) and ours.status == 404 and theirs.status in {400, 405, *ANY_OF_A_FILE}
+
+
+def never_served(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Both are right: 9.3.1, what is a resource is the server's to say; no hidden files, no variants."""
+    hidden = (".hidden.txt", "staticfiles.json", "", "css", "css/")
+    return ours.status == 404 and (asked.name in hidden or asked.spelling == "variant")
+
+
+def coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 12.5.3, the highest qvalue wins and ``*`` is the rest; nginx knows but 0 and not 0."""
+    return (
+        ours.coding != theirs.coding
+        and is_best(asked, ours.coding)
+        and (ours.status, ours.content) == (theirs.status, theirs.content)
+        and (ours.status == 206 or ours.parts == theirs.parts)
+    )
+
+
+def size_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 12.5.3, as in `coding`; a range of another representation may lie beyond its end."""
+    return (
+        sends(asked, "Accept-Encoding")
+        and sends(asked, "Range")
+        and {ours.status, theirs.status} <= {200, 206, 416}
+        and is_best(asked, ours.coding)
+        and asked.name.removeprefix("#") in CODED
+    )
+
+
+def tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Both are right: RFC 9111, 4.3.4, a 304 names the stored response that is still good by its tag."""
+    return (
+        ours.status == 304
+        and theirs.status in (200, 206, 416)
+        and "{" in (asked.value("If-None-Match") or "")
+    )
+
+
+def strong_tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 12.5.3, as in `coding`; If-Match and If-Range are about the selected representation."""
+    return (
+        sends(asked, "Accept-Encoding")
+        and any("{" in (asked.value(name) or "") for name in ("If-Match", "If-Range", "If-None-Match"))
+        and {ours.status, theirs.status} <= ANY_OF_A_FILE
+        and asked.name.removeprefix("#") in CODED
+    )
+
+
+def range_of_head(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 14.2, Range is ignored for every method but GET."""
+    return (
+        asked.method == "HEAD"
+        and sends(asked, "Range")
+        and ours.status == 200
+        and theirs.status in (206, 416)
+    )
+
+
+def invalid_range(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Both are right: 14.2, an invalid Range, or one of many parts, may be ignored or rejected."""
+    return not is_one_valid_range(asked.value("Range") or "") and {ours.status, theirs.status} == {200, 416}
+
+
+def many_ranges(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Both are right: 14.2, more than a few ranges, or as much as the whole, may get the whole."""
+    return "," in (asked.value("Range") or "") and {ours.status, theirs.status} == {200, 206}
+
+
+def unit_or_spaces(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 14.1, units are case-insensitive, and white space stands around commas alone."""
+    value = asked.value("Range") or ""
+    is_odd = value != "" and (not value.startswith("bytes=") or " " in value)
+    return is_odd and {ours.status, theirs.status} <= {200, 206, 416}
+
+
+def large_numbers(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 14.1.1, recipients anticipate large numerals; nginx takes 19 digits for an error."""
+    has_large = re.search("[0-9]{19}", asked.value("Range") or "") is not None
+    return has_large and theirs.status == 416 and ours.status in (200, 206)
+
+
+def range_of_nothing(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Both are right: 14.2, a server may ignore Range; of an empty file there is nothing to cut."""
+    is_of_nothing = asked.name == "empty.txt" and sends(asked, "Range")
+    return is_of_nothing and (ours.status, theirs.status) == (200, 416)
+
+
+def match_before_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 13.2.2, where there is an If-Match, If-Unmodified-Since is ignored."""
+    return sends(asked, "If-Match") and sends(asked, "If-Unmodified-Since") and theirs.status == 412
+
+
+def none_match_before_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 13.2.2, where there is an If-None-Match, If-Modified-Since is ignored."""
+    both = sends(asked, "If-None-Match") and sends(asked, "If-Modified-Since")
+    return both and ours.status == 304 and theirs.status in (200, 206, 416)
+
+
+def no_modification_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 13.1.3 and 13.1.4, dates are ignored where there is none, as of fingerprinted files."""
+    return (
+        asked.name.startswith("#")
+        and sends(asked, "If-Modified-Since", "If-Unmodified-Since", "If-Range")
+        and {ours.status, theirs.status} <= ANY_OF_A_FILE
+    )
+
+
+def invalid_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 13.1.3, 13.1.4 and 13.1.5, what is not an HTTP-date is ignored."""
+    dates = {asked.value(name) for name in ("If-Modified-Since", "If-Unmodified-Since", "If-Range")}
+    return bool(dates & set(NO_DATES)) and {ours.status, theirs.status} <= ANY_OF_A_FILE
+
+
+def no_list_of_tags(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+    """Ours is right: 13.1.1 and 8.8.3, a list ends where it is none any more, and ``*`` stands alone."""
+    values = [asked.value(name) or "" for name in ("If-Match", "If-None-Match", "If-Range")]
+    is_odd = any(re.search(r'(^|, )(nope|"|\*)(,|$)', value) for value in values)
+    return is_odd and {ours.status, theirs.status} <= ANY_OF_A_FILE
+
+
+EXPLAINED: tuple[Explanation, ...] = (
+    options,
+    method_of_nothing,
+    odd_path,
+    never_served,
+    coding,
+    range_of_head,
+    invalid_range,
+    many_ranges,
+    unit_or_spaces,
+    large_numbers,
+    range_of_nothing,
+    match_before_date,
+    none_match_before_date,
+    no_modification_date,
+    invalid_date,
+    no_list_of_tags,
+    tag_of_another_coding,
+    strong_tag_of_another_coding,
+    size_of_another_coding,
+)
+"""Every difference that is no defect, and why."""
+
+
+COUNTS: Counter[str] = Counter()
+
+
+def explanation(asked: Question, theirs: Outcome, ours: Outcome) -> str | None:
+    """Name the difference, None where nothing explains it."""
+    return next((each.__name__ for each in EXPLAINED if each(asked, theirs, ours)), None)
+
+
+def same(theirs: Outcome, ours: Outcome, asked: Question) -> bool:
+    """Whether nothing differs; a fingerprinted file has no modification date here (13.1.3)."""
+    if asked.name.startswith("#"):
+        theirs = replace(theirs, modified=None)
+    return theirs == ours
+
+
+def test_every_difference_between_nginx_and_hashserve_is_explained(two: Two) -> None:
+    @settings(
+        max_examples=REQUESTS,
+        deadline=None,
+        database=None,
+        derandomize=not SOAK,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(QUESTIONS)
+    def ask_both(asked: Question) -> None:
+        their_answer = two.theirs.ask(asked.bytes_for(two, "theirs"))
+        our_answer = two.ours.ask(asked.bytes_for(two, "ours"))
+        theirs, ours = outcome_of(asked, their_answer), outcome_of(asked, our_answer)
+        COUNTS["asked"] += 1
+        assert ours.status < 500
+        if same(theirs, ours, asked):
+            COUNTS["same"] += 1
+            COUNTS[f"same, {ours.status}"] += 1
+            return
+        why = explanation(asked, theirs, ours)
+        if why is None:
+            defects.append(f"{asked}\nnginx: {their_answer}\nours: {our_answer}")
+        COUNTS[why or "unexplained"] += 1
+
+    defects: list[str] = []
+    COUNTS.clear()
+    ask_both()
+    print(f"\noracle: {dict(COUNTS.most_common())}")
+    assert not defects, "\n".join(sorted(defects, key=len)[:5])
+    assert COUNTS["same"] > REQUESTS / 4
+
+
+@pytest.mark.parametrize("each", EXPLAINED)
+def test_each_explanation_names_its_section(each: Explanation) -> None:
+    assert re.match(r"(Ours is|Both are) right: (RFC [0-9]{4}, )?[0-9]+\.[0-9.]*[0-9]", each.__doc__ or "")
