@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +142,33 @@ def test_a_root_that_was_removed_takes_no_name_away(site: Site) -> None:
     expected = f"/static/{site.path('css/app.css')}"
     shutil.rmtree(site.root)
     assert storage.url("css/app.css") == expected
+
+
+def test_a_build_without_a_cache_publishes_where_it_is_deployed(site: Site, capsys: Any) -> None:
+    dummy = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    with override_settings(CACHES=dummy):
+        with pytest.raises(CommandError, match=r"PUBLISH_NAMES.*hashserve publish"):
+            site.collect()
+        with override_settings(HASHSERVE={"PUBLISH_NAMES": False}):
+            site.collect()
+    assert not site.web_process().release
+    with override_settings(STATIC_ROOT=str(site.root), STORAGES={"staticfiles": {"BACKEND": BACKEND}}):
+        call_command("hashserve", "publish")
+    assert capsys.readouterr().out == f"release {manifest_of(site.root).release} is in force\n"
+    assert site.web_process().url("css/app.css") == f"/static/{site.path('css/app.css')}"
+
+
+def test_nothing_is_published_where_nothing_is_collected_or_no_cache_is_asked(site: Site) -> None:
+    plain = BACKEND.replace("Cached", "Manifest")
+    for backend, problem in ((BACKEND, "there is no release"), (plain, "keeps no names in a cache")):
+        stored = override_settings(STATIC_ROOT=str(site.root), STORAGES={"staticfiles": {"BACKEND": backend}})
+        with stored, pytest.raises(CommandError, match=problem):
+            call_command("hashserve", "publish")
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_gives_the_same_names(site: Site, copied: Callable[[Any], Any]) -> None:
+    site.collect()
+    storage = site.web_process(has_files=True)
+    with override_settings(STATIC_ROOT=str(site.root)):
+        assert copied(storage).url("css/app.css") == storage.url("css/app.css")

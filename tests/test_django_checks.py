@@ -15,6 +15,7 @@ from hashserve.django.checks import (
     SECURITY,
     STORAGE,
     WHITENOISE,
+    check_deployment,
     check_project,
     check_settings,
 )
@@ -43,7 +44,7 @@ def said(tmp_path: Any, **settings: Any) -> dict[str, str]:
         "STORAGES": {"staticfiles": {"BACKEND": STORAGE}},
     }
     with override_settings(**(right | settings)):
-        messages = [*check_settings(None), *check_project(None)]
+        messages = [*check_settings(None), *check_project(None), *check_deployment(None)]
     return {message.id: f"{message.msg} {message.hint or ''}" for message in messages}
 
 
@@ -126,4 +127,11 @@ def test_collectstatic_says_what_is_wrong_with_settings_and_no_more() -> None:
         assert "hashserve.E001" in {message.id for message in run_checks(tags=[Tags.staticfiles])}
     with override_settings(HASHSERVE={}, STATIC_ROOT="/nowhere/at/all", DEBUG=False):
         assert not [m.id for m in run_checks(tags=[Tags.staticfiles]) if m.id.startswith("hashserve")]
-        assert "hashserve.W006" in {message.id for message in run_checks(tags=["hashserve"])}
+        assert "hashserve.W006" not in {message.id for message in run_checks(tags=["hashserve"])}
+
+
+def test_that_nothing_is_collected_yet_is_said_of_a_deployment_only() -> None:
+    with override_settings(HASHSERVE={}, STATIC_ROOT="/nowhere/at/all", DEBUG=False):
+        for deployed in (False, True):
+            said = run_checks(tags=["hashserve"], include_deployment_checks=deployed)
+            assert ("hashserve.W006" in {message.id for message in said}) is deployed

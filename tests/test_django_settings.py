@@ -233,9 +233,9 @@ def test_the_hook_is_found_by_its_dotted_path() -> None:
 # The build's
 
 
-def test_without_any_setting_the_build_has_its_own_defaults() -> None:
+def test_without_any_setting_the_build_has_its_own_defaults_but_waits_for_another() -> None:
     with override_settings(HASHSERVE={}):
-        assert build_settings() == BuildSettings()
+        assert build_settings() == BuildSettings(wait=600.0)
 
 
 def test_the_build_gets_what_is_set_for_it() -> None:

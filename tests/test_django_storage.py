@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from hashserve import Manifest
+from hashserve.build.output import Output
 from hashserve.django.one_release import one_release
 from hashserve.django.storage import ManifestStaticFilesStorage
 from tests.building import manifest_of, put, snapshot, wrong_files
@@ -55,7 +57,7 @@ class Site:
         with override_settings(
             STATICFILES_DIRS=[self.source], STATIC_ROOT=str(root or self.root), STORAGES=storages
         ):
-            call_command("collectstatic", interactive=False, **{"verbosity": 0, **options})
+            call_command("collectstatic", **{"interactive": False, "verbosity": 0, **options})
             return django_storage.staticfiles_storage._wrapped
 
     def open_storage(self, kind: Callable[[], Any] = ManifestStaticFilesStorage) -> Any:
@@ -241,6 +243,27 @@ def test_a_bundlers_names_are_kept_also_under_a_prefix(site: Site, tmp_path: Pat
     assert set(manifest_of(site.root).files) == {"vue/assets/main-BRBmoGS9.js"}
 
 
+def test_a_bundlers_names_are_kept_in_a_folder_of_an_app(site: Site) -> None:
+    put(site.source, "shop/dist/assets/main-BRBmoGS9.js", b"console.log(2)")
+    manifest = {"src/main.js": {"file": "assets/main-BRBmoGS9.js", "src": "src/main.js", "isEntry": True}}
+    put(site.source, "shop/dist/.vite/manifest.json", json.dumps(manifest).encode())
+    site.collect()
+    url = "/static/shop/dist/assets/main-BRBmoGS9.js"
+    assert site.open_storage().url("shop/dist/src/main.js") == url
+    assert site.open_storage().url("shop/dist/assets/main-BRBmoGS9.js") == url
+    assert manifest_of(site.root).record("shop/dist/assets/main-BRBmoGS9.js") is not None
+
+
+def test_what_only_looks_like_a_bundlers_manifest_deep_in_a_package_is_no_failure(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(site.source, "shop/mix-manifest.json", b"{")
+    put(site.source, "shop/app.js", b"console.log(3)")
+    site.collect()
+    assert "mix-manifest.json" in caplog.text
+    assert paths_of(site.root)["shop/app.js"] != "shop/app.js"
+
+
 # What is published
 
 
@@ -363,6 +386,52 @@ def test_nothing_to_collect_is_no_failure(site: Site) -> None:
     assert paths_of(site.root) == {}
 
 
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_command(site: Site) -> None:
+    put(site.root, "js", b"a file where a folder is to be")
+    with pytest.raises(CommandError, match=r"js.* no release is published"):
+        site.collect()
+
+
+def test_one_collection_waits_for_another(site: Site) -> None:
+    site.collect()
+    no_wait = override_settings(HASHSERVE={"WAIT": 0})
+    with Output(str(site.root)), no_wait, pytest.raises(CommandError, match="another build is writing"):
+        site.collect()
+    with ThreadPoolExecutor() as threads:
+        with Output(str(site.root)):
+            waiting = threads.submit(site.collect)
+            assert wait([waiting], 0.5).not_done
+        waiting.result(60)
+
+
+def test_nothing_is_drawn_before_there_is_progress(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(site.root, "left.txt", b"x")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    drawn: list[str] = []
+
+    def refuse(question: str) -> str:
+        drawn.append(capsys.readouterr().err)
+        return "no"
+
+    monkeypatch.setattr("builtins.input", refuse)
+    with pytest.raises(CommandError, match="cancelled"):
+        site.collect(interactive=True, verbosity=1)
+    assert drawn == [""]
+
+
+def test_all_findings_are_listed_where_the_command_is_to_tell_more(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = "".join(f"a {{ background: url(gone-{number}.png) }}" for number in range(25))
+    put(site.source, "css/lost.css", lost.encode())
+    site.collect(verbosity=1)
+    assert "5 more like these; -v 2 lists them all" in capsys.readouterr().out
+    site.collect(verbosity=2)
+    assert "gone-24.png" in capsys.readouterr().out.partition("is in force")[2]
+
+
 # The manifest
 
 
@@ -409,6 +478,29 @@ def test_integrity_is_found_for_a_release_that_another_process_deployed(site: Si
     site.collect()
     assert storage.url("robots.txt") != site.open_storage().url("robots.txt")
     assert storage.integrity("robots.txt") != site.open_storage().integrity("robots.txt")
+
+
+# Names that no release has
+
+
+class Lenient(ManifestStaticFilesStorage):
+    manifest_strict = False
+
+
+def test_a_file_that_no_release_has_keeps_its_name_where_that_is_no_error(site: Site) -> None:
+    site.collect()
+    put(site.root, "later.css", b"a {}")
+    assert site.open_storage(Lenient).url("later.css?v=1#x") == "/static/later.css?v=1#x"
+    with pytest.raises(ValueError, match=r"later\.css"):
+        site.open_storage().url("later.css")
+    with pytest.raises(ValueError, match=r"gone\.css"):
+        site.open_storage(Lenient).url("gone.css")
+
+
+@pytest.mark.parametrize("kind", [ManifestStaticFilesStorage, Lenient])
+def test_where_nothing_is_collected_the_error_says_what_to_do(site: Site, kind: type) -> None:
+    with pytest.raises(ValueError, match=r"gone\.css.* run manage\.py collectstatic, or for tests"):
+        site.open_storage(kind).url("gone.css")
 
 
 # Running processes
@@ -486,6 +578,18 @@ def test_a_file_is_saved_whole_or_not_at_all(site: Site) -> None:
     with pytest.raises(RuntimeError):
         storage.save("a/c.txt", Breaking(b"half"))
     assert [path.name for path in (site.root / "a").iterdir() if not path.name.startswith(".")] == ["b.txt"]
+
+
+def test_what_was_begun_of_a_file_that_is_not_saved_is_removed(site: Site) -> None:
+    with pytest.raises(RuntimeError):
+        site.open_storage().save("a/c.txt", Breaking(b"half"))
+    assert not list((site.root / "a").iterdir())
+
+
+def test_a_name_as_long_as_the_file_system_takes_can_be_saved(site: Site) -> None:
+    name = f"{'n' * 251}.txt"
+    site.open_storage().save(name, ContentFile(b"whole"))
+    assert (site.root / name).read_bytes() == b"whole"
 
 
 class Breaking(ContentFile):

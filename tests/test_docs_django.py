@@ -73,10 +73,22 @@ def test_a_previous_release_that_cannot_be_had_is_a_warning(project: Path) -> No
     assert run(project, settings).splitlines()[-1] == IMMUTABLE
 
 
+def test_tests_have_plain_urls_without_a_collected_release(project: Path) -> None:
+    script = """
+import sys
+sys.argv.append("test")
+from django.core.wsgi import get_wsgi_application
+get_wsgi_application()
+from django.templatetags.static import static
+print(static("css/app.css"))
+"""
+    assert run(project, SETTINGS[0] + SETTINGS[2], script).splitlines()[-1] == "/static/css/app.css"
+
+
 @pytest.mark.real
 def test_names_in_redis_are_two_settings_more(project: Path) -> None:
     with running(Redis()) as server:
-        settings = SETTINGS[0] + SETTINGS[2].replace("127.0.0.1:6379", server.address)
+        settings = SETTINGS[0] + SETTINGS[3].replace("127.0.0.1:6379", server.address)
         assert run(project, settings).splitlines()[-1] == IMMUTABLE
 
 
@@ -85,7 +97,7 @@ def test_the_key_prefix_of_the_page_cache_ends_with_the_release(project: Path) -
 from django.conf import settings
 print(f"{{settings.CACHE_MIDDLEWARE_KEY_PREFIX}}" == "mysite." + staticfiles_storage.release)
 """
-    assert run(project, SETTINGS[0] + SETTINGS[3], script).splitlines()[-1] == "True"
+    assert run(project, SETTINGS[0] + SETTINGS[4], script).splitlines()[-1] == "True"
 
 
 def test_the_template_renders_with_everything_it_loads(project: Path) -> None:
@@ -132,7 +144,7 @@ def test_the_table_of_whitenoises_settings_says_which_key_each_is() -> None:
 
 def test_no_block_is_left_without_a_test() -> None:
     counts = {page: len(blocks(page, "python")) + len(blocks(page, "html")) for page in PAGES}
-    assert counts == {"docs/django.md": 5, "docs/from-whitenoise.md": 1}
+    assert counts == {"docs/django.md": 6, "docs/from-whitenoise.md": 1}
 
 
 @pytest.mark.parametrize("page", PAGES)

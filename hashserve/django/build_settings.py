@@ -29,6 +29,7 @@ def build_settings(**changes: Any) -> BuildSettings:
         strict=settings.strict,
         require_previous=settings.require_previous,
         cache=settings.build_cache,
+        wait=settings.wait,
         skip_compress=settings.skip_compress_extensions,
         **given,
     )

@@ -17,10 +17,11 @@ from django.core.checks import CheckMessage, Error, Tags
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
+from hashserve.django.places import static_root
 from hashserve.django.settings import KEYS, NAME, given, load, problems, static_prefix, twice_given
 from hashserve.errors import SettingError
 
-__all__ = ["CACHED_STORAGE", "STORAGE", "check_project", "check_settings", "is_a"]
+__all__ = ["CACHED_STORAGE", "STORAGE", "check_deployment", "check_project", "check_settings", "is_a"]
 
 MIDDLEWARE = "hashserve.django.middleware.HashServeMiddleware"
 STORAGE = "hashserve.django.storage.ManifestStaticFilesStorage"
@@ -38,6 +39,11 @@ def check_settings(app_configs: Any, **options: Any) -> list[CheckMessage]:
 def check_project(app_configs: Any, **options: Any) -> list[CheckMessage]:
     """Say what of the rest of the project's settings stands in the way of serving its static files."""
     return [] if problems() else [*_middleware(), *_folders(), *_storage(), *_cached_names(), *_prefix()]
+
+
+def check_deployment(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """Say what has yet to be done before the project is served; tests and migrations need none of it."""
+    return [] if problems() else [*_collection()]
 
 
 # The settings themselves
@@ -119,24 +125,29 @@ def is_a(name: str, parent: str) -> bool:
 
 
 def _folders() -> Iterator[CheckMessage]:
-    static_root, root = django_settings.STATIC_ROOT, load().root
-    if not static_root:
+    root = load().root
+    if static_root() is None:
         yield checks.Warning(
-            f"STATIC_ROOT={static_root!r}: names no folder, so collectstatic has nowhere to write.",
+            f"STATIC_ROOT={django_settings.STATIC_ROOT!r}: names no folder, so collectstatic has nowhere "
+            "to write.",
             hint='Set it, for instance to BASE_DIR / "staticfiles".',
             id="hashserve.W005",
-        )
-    elif not (django_settings.DEBUG or load().use_finders or os.path.isdir(static_root)):
-        yield checks.Warning(
-            f"STATIC_ROOT={os.fspath(static_root)!r}: there is no such folder.",
-            hint="Run manage.py collectstatic; its files are served as soon as they are there.",
-            id="hashserve.W006",
         )
     if root is not None and not os.path.isdir(root):
         yield checks.Warning(
             f'{NAME}["ROOT"]={root!r}: there is no such folder.',
             hint="Make it, or remove the key.",
             id="hashserve.W007",
+        )
+
+
+def _collection() -> Iterator[CheckMessage]:
+    folder = static_root()
+    if folder and not (django_settings.DEBUG or load().use_finders or os.path.isdir(folder)):
+        yield checks.Warning(
+            f"STATIC_ROOT={folder!r}: there is no such folder.",
+            hint="Run manage.py collectstatic; its files are served as soon as they are there.",
+            id="hashserve.W006",
         )
 
 
@@ -200,3 +211,4 @@ def _prefix() -> Iterator[CheckMessage]:
 
 checks.register(check_settings, Tags.staticfiles, "hashserve")
 checks.register(check_project, "hashserve")
+checks.register(check_deployment, "hashserve", deploy=True)

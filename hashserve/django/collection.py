@@ -6,8 +6,9 @@ collection left in STATIC_ROOT; and what a project's own storage says of names i
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from django.core.files.base import ContentFile
 
 from hashserve.build.fingerprint import Naming
 from hashserve.build.fingerprinted import already_fingerprinted
+from hashserve.build.names import folders_of
 from hashserve.build.pipeline import Progress, build_files
 from hashserve.build.report import BuildReport
 from hashserve.build.settings import BuildSettings
@@ -23,9 +25,13 @@ from hashserve.build.source import SourceFile
 from hashserve.django.build_settings import build_settings
 from hashserve.django.patterns import patterns_of
 from hashserve.django.settings import load
+from hashserve.errors import ManifestError
+from hashserve.importers import find_manifest
 from hashserve.manifest import Manifest
 
 __all__ = ["build_collected"]
+
+_logger = logging.getLogger("hashserve")
 
 Found = Mapping[str, tuple[Any, str]]
 """The storage that each collected file was found in and its path there, by its path in STATIC_ROOT."""
@@ -76,11 +82,27 @@ def _kept(found: Found, patterns: Sequence[str]) -> dict[str, str]:
     """Give the logical path of every file that keeps its name, by its path in STATIC_ROOT."""
     kept = already_fingerprinted([], list(found), patterns)
     for source in _sources(found):
-        prefix = f"{source.prefix}/" if source.prefix else ""
-        below = [path for path in source.paths if path not in kept]
-        inside = already_fingerprinted([source.root], [path[len(prefix) :] for path in below], ())
-        kept.update((prefix + path, prefix + logical) for path, logical in inside.items())
+        for folder in source.folders():
+            kept.update(_kept_below(source, folder, kept))
     return kept
+
+
+def _kept_below(source: _Source, folder: str, kept: Container[str]) -> dict[str, str]:
+    """Give what a bundler's manifest in ``folder`` (empty, or ending in a slash) says, as `_kept` does."""
+    root = os.path.join(source.root, folder)
+    if find_manifest(root) is None:
+        return {}
+    start = (f"{source.prefix}/" if source.prefix else "") + folder
+    paths = [path[len(start) :] for path in source.paths if path.startswith(start) and path not in kept]
+    try:
+        inside = already_fingerprinted([root], paths, ())
+    except ManifestError as error:
+        if not folder:
+            raise
+        # Deep in some package, which nobody here can mend, it may be anything.
+        _logger.warning("%s; its folder's files are fingerprinted like others", error)
+        return {}
+    return {start + path: start + logical for path, logical in inside.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +112,11 @@ class _Source:
     root: str
     prefix: str
     paths: list[str]
+
+    def folders(self) -> list[str]:
+        """List the source's folder, and those below it in which a bundler may have put all that it makes."""
+        start = len(self.prefix) + 1 if self.prefix else 0
+        return ["", *(f"{folder}/" for folder in sorted(folders_of(path[start:] for path in self.paths)))]
 
 
 def _sources(found: Found) -> Iterable[_Source]:

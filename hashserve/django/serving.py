@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 
-from django.conf import settings as django_settings
-
+from hashserve.django import places
 from hashserve.django.found import locate
 from hashserve.django.responses import Store, copier
 from hashserve.django.settings import DjangoSettings
@@ -28,10 +27,11 @@ def service_of(settings: DjangoSettings) -> Service[Store]:
     # The last that is added is asked first.
     if settings.root is not None:
         site.add(settings.root, "/", is_shared=settings.prefix != "/")
-    if django_settings.STATIC_ROOT:
+    static_root = places.static_root()
+    if static_root is not None:
         is_built = not (settings.use_finders and settings.autorefresh)
         name = settings.manifest if is_built else None
-        site.add(django_settings.STATIC_ROOT, settings.prefix, name, follows_manifest=is_built)
+        site.add(static_root, settings.prefix, name, follows_manifest=is_built)
     if settings.use_finders:
         site.add(os.sep, settings.prefix, locate=locate, follows_manifest=False)
     if settings.preload:

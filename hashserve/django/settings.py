@@ -21,6 +21,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from hashserve.codings import CODINGS
+from hashserve.django.places import static_url
 from hashserve.errors import SettingError
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
 from hashserve.serve.policy import HeadersHook, ImmutableTest
@@ -52,12 +53,15 @@ class DjangoSettings:
     ``codings``, ``digest`` and ``digest_length`` (of its ``fingerprinter``), ``js_references``,
     ``strict``, ``already_hashed``, ``import_map_bare``; and
 
+    * ``wait``: for how many seconds ``collectstatic`` waits for another one: hosts often run it as
+      each of their containers starts, and all of them are to start;
     * ``keep_only_hashed_files``: the unhashed originals do not stay in STATIC_ROOT;
     * ``skip_compress_extensions``: extensions without their dot of what is not compressed;
     * ``manifest_strict``: what the storage's attribute of that name says, None for its own.
 
     For names kept in Django's cache: ``cache``, the alias; ``site``, which parts the names of
-    several sites in one cache; ``pointer_interval``, how often in seconds a process looks for a new release.
+    several sites in one cache; ``pointer_interval``, how often in seconds a process looks for a new release;
+    ``publish_names``: whether ``collectstatic`` puts them there, which a build without a cache cannot.
     """
 
     max_age: int | None = 60
@@ -89,6 +93,7 @@ class DjangoSettings:
     previous: str | None = None
     require_previous: bool = False
     build_cache: str | None = None
+    wait: float = 600.0
     codings: tuple[str, ...] | None = None
     digest: str | None = None
     digest_length: int | None = None
@@ -103,6 +108,7 @@ class DjangoSettings:
     cache: str
     site: str
     pointer_interval: float = 5.0
+    publish_names: bool = True
 
     def headers_hook(self) -> HeadersHook | None:
         """Give ``add_headers_function`` as a function. Raises `SettingError`."""
@@ -141,7 +147,7 @@ def twice_given() -> list[tuple[str, str]]:
 def static_prefix() -> str:
     """Give the path of STATIC_URL as requests have it: relative to where the site is mounted."""
     mount = settings.FORCE_SCRIPT_NAME
-    return _path_below(mount, _raw_static_url())
+    return _path_below(mount, static_url())
 
 
 # Where values come from
@@ -203,15 +209,6 @@ def _project_defaults() -> dict[str, Any]:
         # The same on every host and in every build of one site, and most often another's is not.
         "site": getattr(settings, "ROOT_URLCONF", None) or "site",
     }
-
-
-def _raw_static_url() -> str:
-    """Give STATIC_URL as the project wrote it, once settings are loaded.
-
-    Django puts the mount point of the moment before a relative one and remembers that; whoever
-    reads it before the first request would fix it at the wrong one, for templates too.
-    """
-    return getattr(settings._wrapped, "STATIC_URL", None) or ""
 
 
 def _path_below(mount: str | None, url: str) -> str:
@@ -426,6 +423,7 @@ KEYS: Mapping[str, Key] = {
     "PREVIOUS": Key(_or_none(_path)),
     "REQUIRE_PREVIOUS": Key(_flag),
     "BUILD_CACHE": Key(_or_none(_folder)),
+    "WAIT": Key(_number),
     "CODINGS": Key(_or_none(_codings)),
     "DIGEST": Key(_or_none(_text)),
     "DIGEST_LENGTH": Key(_or_none(_positive)),
@@ -436,6 +434,7 @@ KEYS: Mapping[str, Key] = {
     "CACHE": Key(_cache_alias),
     "SITE": Key(_text),
     "POINTER_INTERVAL": Key(_number),
+    "PUBLISH_NAMES": Key(_flag),
 }
 
 

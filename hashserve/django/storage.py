@@ -10,7 +10,10 @@ import json
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from secrets import token_hex
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -22,6 +25,7 @@ from django.core.files.base import ContentFile, File
 from django.core.management.base import CommandError
 
 import hashserve.django.checks  # noqa: F401  # registers them, for projects without the app
+from hashserve.atomic import TEMPORARY_PREFIX
 from hashserve.digests import integrity_of
 from hashserve.django.name_tables import NameTable
 from hashserve.django.one_release import pinned
@@ -36,9 +40,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CachedStaticFilesStorage", "ManifestStaticFilesStorage"]
 
-TEMPORARY_PREFIX = ".hashserve-"
-
 _MOST_TOLD = 1000
+_LATER = (
+    'or collect with HASHSERVE = {"PUBLISH_NAMES": False} where there is no cache, as in the build of an '
+    "image, and run manage.py hashserve publish where there is"
+)
+_WITHOUT_NAMES = '"django.contrib.staticfiles.storage.StaticFilesStorage" for "staticfiles"'
 
 _logger = logging.getLogger("hashserve")
 
@@ -139,12 +146,13 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
 
     def _save(self, name: str, content: File[Any]) -> str:
         """Write a file by way of a temporary name, so that nobody is served a part of it."""
-        folder, base = os.path.split(name)
-        temporary = super()._save(os.path.join(folder, f"{TEMPORARY_PREFIX}{os.getpid()}-{base}"), content)
+        # As long for every name: one of 255 bytes has no room for another.
+        waiting = os.path.join(os.path.dirname(name), f"{TEMPORARY_PREFIX}{token_hex(8)}")
         try:
-            os.replace(self.path(temporary), self.path(name))
-        except OSError:
-            self.delete(temporary)
+            os.replace(self.path(super()._save(waiting, content)), self.path(name))
+        except BaseException:  # a full disk is not to be filled with parts, nor by whoever gives up waiting
+            with suppress(OSError):
+                self.delete(waiting)
             raise
         return name.replace(os.sep, "/")
 
@@ -235,10 +243,22 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
         parts = urlsplit(unquote(name))
         key = self.hash_key(parts.path.strip())
         path = self._in_force().paths.get(key) or self._first.get(key)
-        if path is None:
+        return self._unknown_name(name, key) if path is None else _with_path(parts, path, name)
+
+    def _unknown_name(self, name: str, key: str) -> str:
+        """Give what stands for a name that no release has. Raises `ValueError`, as Django does."""
+        if not self.manifest_strict and self.exists(key):
+            return name  # it is served so, and no file has the hashed name that Django would make up
+        try:
             unknown: str = super().stored_name(name)
-            return unknown
-        return _with_path(parts, path, name)
+        except ValueError as error:
+            if self.hashed_files or self._signature() is not None:
+                raise
+            raise ValueError(
+                f"{error}: there is no {self.manifest_name}; run manage.py collectstatic, "
+                f"or for tests, which have DEBUG off, set STORAGES to have {_WITHOUT_NAMES}"
+            ) from None
+        return unknown
 
     @property
     def release(self) -> str:
@@ -283,7 +303,13 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
             interval=settings.pointer_interval,
             fallback=self._local_names,
         )
+        self._publishes = settings.publish_names
         self._told: set[str] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy what it was made of: names are looked for anew, and a lock is no part of a copy."""
+        args, options = self._constructor_args  # as Django keeps them for migrations
+        return partial(type(self), **options), args
 
     def read_manifest(self) -> str | None:
         """Read the local manifest; None where this process has none."""
@@ -305,13 +331,17 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
     ) -> Iterator[tuple[str, str, bool]]:
         """Build the release, and publish its names. Raises `CommandError`; what is in force stays."""
         yield from super().post_process(paths, dry_run, **options)
-        if dry_run:
-            return
+        if self._publishes and not dry_run:
+            self.publish()
+
+    def publish(self) -> str:
+        """Publish the names of the release in STATIC_ROOT; gives its id. Raises `CommandError`."""
         table = NameTable.of(self._manifest())
         try:
             self._names.publish(self.manifest_hash, self.hashed_files, table.integrity)
         except HashserveError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(f"{error}; {_LATER}") from error
+        return str(self.manifest_hash)
 
     def stored_name(self, name: str) -> str:
         """Give the name that stands for ``name`` in the release in force; the name itself if none does."""
