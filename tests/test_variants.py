@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import threading
@@ -40,7 +41,7 @@ def publish(output: Output, path: str, content: bytes = TEXT) -> Published:
 def test_alike_files_are_compressed_once(output: Output) -> None:
     report, done = BuildReport(), []
     files = [publish(output, path) for path in ("a.css", "b.txt", "c/d.js")]
-    sizes = Variants(output, report, ("br", "gzip")).make(files, lambda: done.append(1))
+    sizes = Variants(output, report, ("br", "gzip")).make(files, lambda sha256, sizes: done.append(1))
     assert report.compressed == 2
     assert len(done) == len(sizes) == 1
     for file in files:
@@ -116,7 +117,9 @@ def test_large_variants_go_through_a_temporary_file(output: Output, monkeypatch:
 def test_more_files_than_wait_at_a_time_all_get_their_variants_and_are_counted_once(output: Output) -> None:
     report, done = BuildReport(), []
     files = [publish(output, f"{number}.css", TEXT + b"%d" % number) for number in range(50)]
-    sizes = Variants(output, report, ("gzip", "zstd"), threads=2).make(files, lambda: done.append(1))
+    sizes = Variants(output, report, ("gzip", "zstd"), threads=2).make(
+        files, lambda sha256, sizes: done.append(1)
+    )
     assert report.compressed == 100
     assert len(done) == len(sizes) == 50
     for file in files:
@@ -129,8 +132,8 @@ def test_what_is_there_is_counted_too_and_without_codings_everything_is_done(out
     file, done = publish(output, "a.css"), []
     Variants(output, BuildReport(), ("br",)).make([file])
     report = BuildReport()
-    Variants(output, report, ("br",)).make([file], lambda: done.append(1))
-    Variants(output, report, ()).make([file], lambda: done.append(1))
+    Variants(output, report, ("br",)).make([file], lambda sha256, sizes: done.append(1))
+    Variants(output, report, ()).make([file], lambda sha256, sizes: done.append(1))
     assert (report.compressed, len(done)) == (0, 2)
 
 
@@ -183,7 +186,7 @@ def test_a_failure_stops_the_other_threads(output: Output, monkeypatch: pytest.M
         started.set()
         try:
             while True:
-                for _ in made._until_stopped(file):
+                for _ in made._until_stopped([b"part"]):
                     pass
         except CancelledError:
             outcomes.append("cancelled")
@@ -195,6 +198,53 @@ def test_a_failure_stops_the_other_threads(output: Output, monkeypatch: pytest.M
     with pytest.raises(OSError, match="Input/output error"):
         made.make([file])
     assert outcomes == ["cancelled"]
+
+
+# Beginning before it is due
+
+
+def test_what_was_begun_early_is_the_same_and_counted_once(output: Output) -> None:
+    content = TEXT * 200
+    file = publish(output, "a.css", content)
+    report = BuildReport()
+    with Variants(output, report, ("br", "gzip")) as made:
+        made.begin(file, lambda: [content])
+        sizes = made.make([file])
+    assert report.compressed == 2
+    again = BuildReport()
+    other = publish(output, "other.css", content + b"x")
+    assert Variants(output, again, ("br", "gzip")).make([file, other])[file.sha256] == sizes[file.sha256]
+    for coding, decode in (("br", brotli.decompress), ("gzip", gzip.decompress)):
+        suffix = CODINGS[coding].suffix
+        assert decode(Path(output.location(f"a.css{suffix}")).read_bytes()) == content
+
+
+def test_what_fails_early_is_made_when_it_is_due(output: Output) -> None:
+    content = TEXT * 200
+    file = publish(output, "a.css", content)
+
+    def failing() -> Iterable[bytes]:
+        raise OSError(5, "Input/output error")
+
+    with Variants(output, BuildReport(), ("br",)) as made:
+        made.begin(file, failing)
+        assert made.make([file])[file.sha256]["br"] > 0
+
+
+def test_nothing_is_begun_that_is_there_already(output: Output) -> None:
+    content = TEXT * 200
+    file = publish(output, "a.css", content)
+    Variants(output, BuildReport(), ("br",)).make([file])
+    asked = threading.Event()
+
+    def chunks() -> Iterable[bytes]:
+        asked.set()
+        return [content]
+
+    with Variants(output, BuildReport(), ("br",)) as made:
+        made.begin(file, chunks)
+        made.make([file])
+    assert not asked.is_set()
 
 
 # Compressing

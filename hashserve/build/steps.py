@@ -10,6 +10,7 @@ import os
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from hashserve.atomic import write_atomically
 from hashserve.build.bringing import bring_over
@@ -91,20 +92,22 @@ class Steps:
         self.progress = on_progress
         self.manifest_path = output.location(MANIFEST_NAME)
         self.scanned: dict[str, Scanned] = {}
+        self.staged_early: set[str] = set()
         self.place: Place | None = None
         self.now = moment()
 
     def run(self) -> Manifest:
         """Go through the steps; gives the manifest of the new release."""
-        scanned = self.scan()
-        self.fail_if_strict()
         before = self.manifest_in_force()
         known = [item for item in (before, self.previous_manifest()) if item is not None]
-        self.check_kept(scanned, known)
-        bridge = self.make_way(before)
-        published = self.publish_fingerprinted(scanned)
-        unhashed = self.unhashed(published)
-        sizes = self.publish_variants(published, unhashed, known)
+        with self.variants_beside(known) as self.variants:
+            scanned = self.scan()
+            self.fail_if_strict()
+            self.check_kept(scanned, known)
+            bridge = self.make_way(before)
+            published = self.publish_fingerprinted(scanned)
+            unhashed = self.unhashed(published)
+            sizes = self.publish_variants(published, unhashed)
         claims = claims_of(published, unhashed, sizes)
         manifest = self.make_manifest(known, published, sizes, claims)
         self.stage_unhashed(published, unhashed, sizes, claims)
@@ -193,6 +196,7 @@ class Steps:
         for file in files:
             found = scanner.scan(file, whole=file.logical_path not in self.tree.kept)
             self.scanned[file.logical_path] = found
+            self.begin_variants(found)
             self.report.findings.extend(found.findings)
             self.report.source_bytes += found.size
             count()
@@ -296,11 +300,22 @@ class Steps:
         self.output.put(path, source_chunks(file), file.sha256)
         return Published(path=path, size=file.size, sha256=file.sha256)
 
+    def begin_variants(self, file: Scanned) -> None:
+        """Have compression begin of what will be published as it is."""
+        path = file.logical_path if file.logical_path in self.tree.kept else file.path
+        if not file.links or self.tree.unhashed == "original":
+            # Compared under the name that it will have: what lies there already is not made again.
+            path = file.logical_path if file.links else path
+            known = Published(path=path, size=file.size, sha256=file.sha256)
+            self.variants.begin(known, partial(source_chunks, file))
+
     def publish_rewritten(self, item: Fingerprinted) -> Published:
         """Put a file whose references were rewritten."""
         sha256 = digest_of([item.content])
         self.output.put(item.path, [item.content], sha256)
-        return Published(path=item.path, size=len(item.content), sha256=sha256)
+        published = Published(path=item.path, size=len(item.content), sha256=sha256)
+        self.variants.begin(published, partial(read_chunks, self.output.location(item.path)))
+        return published
 
     def unhashed(self, published: Mapping[str, Published]) -> dict[str, Published]:
         """Give what is to be under the own name of each file that has a fingerprinted one too."""
@@ -314,19 +329,11 @@ class Steps:
             if published[path].path != path
         }
 
-    def publish_variants(
-        self,
-        published: Mapping[str, Published],
-        unhashed: Mapping[str, Published],
-        manifests: Sequence[Manifest],
-    ) -> Mapping[str, Mapping[str, int]]:
-        """Put the variants of every fingerprinted file beside it; gives their sizes by SHA-256.
-
-        And those of unhashed files that hold something else.
-        """
+    def variants_beside(self, manifests: Sequence[Manifest]) -> Variants:
+        """Give what makes the variants, and reuses those that ``manifests`` and the cache tell of."""
         cache = None if self.settings.cache is None else VariantCache(self.settings.cache)
         skipped = self.settings.skip_compress
-        variants = Variants(
+        return Variants(
             self.output,
             self.report,
             self.settings.codings,
@@ -335,13 +342,45 @@ class Steps:
             cache=cache,
             skipped=COMPRESSED if skipped is None else frozenset(skipped),
         )
-        others = [
-            file
-            for path, file in unhashed.items()
-            if file.sha256 != published[path].sha256 and not self.has_variants_of_its_own(path)
-        ]
-        files = [*published.values(), *others]
-        return variants.make(files, self.counter("compress", len({file.sha256 for file in files})))
+
+    def publish_variants(
+        self, published: Mapping[str, Published], unhashed: Mapping[str, Published]
+    ) -> Mapping[str, Mapping[str, int]]:
+        """Put the variants of every fingerprinted file beside it; gives their sizes by SHA-256.
+
+        And those of unhashed files that hold something else. While compression goes on, whatever has
+        its variants already is staged under its own name.
+        """
+        files = list(published.values())
+        twins: dict[str, list[tuple[Published, Published]]] = {}
+        for path, file in unhashed.items():
+            if file.sha256 == published[path].sha256:
+                twins.setdefault(file.sha256, []).append((file, published[path]))
+            elif not self.has_variants_of_its_own(path):
+                files.append(file)
+        count = self.counter("compress", len({file.sha256 for file in files}))
+
+        def on_done(sha256: str, sizes: Mapping[str, int]) -> None:
+            count()
+            for file, source in twins.pop(sha256, ()):
+                self.stage_early(file, source, sizes)
+
+        return self.variants.make(files, on_done)
+
+    def stage_early(self, file: Published, source: Published, sizes: Mapping[str, int]) -> None:
+        """Stage an unhashed file and its variants, unless one of their names may be somebody else's too."""
+        if coding_of_suffix(file.path) is not None or self.has_variants_of_its_own(file.path):
+            return
+        self.output.stage(file.path, read_chunks(self.output.location(source.path)), file.sha256)
+        self.stage_twins(file, source, sizes)
+        self.staged_early.add(file.path)
+
+    def stage_twins(self, file: Published, source: Published, sizes: Mapping[str, int]) -> None:
+        """Stage the variants of an unhashed file that holds what its fingerprinted twin ``source`` does."""
+        for coding in sizes:
+            suffix = CODINGS[coding].suffix
+            content = read_chunks(self.output.location(source.path + suffix))
+            self.output.stage(file.path + suffix, content, file.sha256, coding, newer_than=file.path)
 
     def has_variants_of_its_own(self, logical_path: str) -> bool:
         """Whether the source holds a file that is named as a variant of this one."""
@@ -403,7 +442,8 @@ class Steps:
             self.stage_removals(published, claims)
         for logical_path, file in unhashed.items():
             source = published[logical_path]
-            if claims[logical_path] == claim(file.sha256):
+            is_staged = logical_path in self.staged_early
+            if claims[logical_path] == claim(file.sha256) and not is_staged:
                 self.output.stage(logical_path, self.content_of(logical_path, source, file), file.sha256)
             if self.tree.unhashed == "rewritten" or not self.has_variants_of_its_own(logical_path):
                 self.stage_variants(file, source, sizes, claims)
@@ -418,15 +458,13 @@ class Steps:
         claims: Mapping[str, str],
     ) -> None:
         """Have the variants of an unhashed file ready; ``source`` is its fingerprinted twin."""
+        made = sizes.get(file.sha256, {})
+        # One that holds something else than its twin has variants that were made for it.
+        if file.sha256 == source.sha256 and file.path not in self.staged_early:
+            self.stage_twins(file, source, made)
         for coding in CODINGS.values():
-            variant = file.path + coding.suffix
-            if coding.name in sizes.get(file.sha256, {}):
-                # One that holds something else than its twin has variants that were made for it.
-                if file.sha256 == source.sha256:
-                    content = read_chunks(self.output.location(source.path + coding.suffix))
-                    self.output.stage(variant, content, file.sha256, coding.name, newer_than=file.path)
-            elif variant not in claims:
-                self.output.stage_removal(variant)
+            if coding.name not in made and file.path + coding.suffix not in claims:
+                self.output.stage_removal(file.path + coding.suffix)
 
     def stage_removals(self, published: Mapping[str, Published], claims: Mapping[str, str]) -> None:
         """Have files that have a fingerprinted name, and their variants, removed under their own."""

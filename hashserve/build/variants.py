@@ -9,13 +9,16 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from queue import SimpleQueue
+from types import TracebackType
 from typing import IO, NamedTuple
 
+from hashserve.build.ahead import Ahead
 from hashserve.build.cache import VariantCache
 from hashserve.build.compress import COMPRESSED, compress, is_compressible, is_worth_keeping
 from hashserve.build.output import BLOCK_SIZE, Output, read_chunks
@@ -40,6 +43,10 @@ class Published:
     path: str
     size: int
     sha256: str
+
+
+OnDone = Callable[[str, Mapping[str, int]], None]
+"""Called with the SHA-256 of a content and the sizes of its variants by coding."""
 
 
 class _Known:
@@ -102,20 +109,20 @@ class _Job(NamedTuple):
 class _Sizes:
     """The sizes of variants, by SHA-256 and coding, as they become known; 0 is for none."""
 
-    def __init__(self, contents: Iterable[str], codings: Sequence[str], on_done: Callable[[], None]) -> None:
+    def __init__(self, contents: Iterable[str], codings: Sequence[str], on_done: OnDone) -> None:
         self.found: dict[str, dict[str, int]] = {sha256: {} for sha256 in contents}
         self._codings = codings
         self._on_done = on_done
         if not codings:
-            for _ in self.found:
-                on_done()
+            for sha256, sizes in self.found.items():
+                on_done(sha256, sizes)
 
     def put(self, sha256: str, coding: str, size: int) -> None:
         found = self.found[sha256]
         found[coding] = size
         if len(found) == len(self._codings):
-            self.found[sha256] = {coding: found[coding] for coding in self._codings if found[coding]}
-            self._on_done()
+            kept = self.found[sha256] = {coding: found[coding] for coding in self._codings if found[coding]}
+            self._on_done(sha256, kept)
 
 
 def _sizes(row: Row | None) -> list[str]:
@@ -149,11 +156,50 @@ class Variants:
         self._counting = threading.Lock()
         self._threads = threads or _cores()
         self._stopped = threading.Event()
+        self._ahead = Ahead(self._threads)
+
+    def __enter__(self) -> Variants:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()  # or an interrupt would wait for minutes of compression
+        self._ahead.close()
+
+    def begin(self, file: Published, chunks: Callable[[], Iterable[bytes]]) -> None:
+        """Begin to make the variants of a content that is to be published, if they have to be made.
+
+        ``chunks`` give the content. Nothing is put anywhere before `make`.
+        """
+        if not is_compressible(file.path, self._skipped):
+            return
+        for coding in self._codings:
+            if not self._may_be_had(file, coding):
+                make = partial(self._compressed, chunks, file.size, coding)
+                self._ahead.add((file.sha256, coding), file.size, make)
+
+    def _may_be_had(self, file: Published, coding: str) -> bool:
+        """Whether a variant may be there already, or have been found not worth making."""
+        if self._known.find(file.sha256, coding) is not None or self._is_hopeless(file, coding):
+            return True
+        if self._cache is not None and self._cache.find(file.sha256, coding) is not None:
+            return True
+        return self._output.size(file.path + CODINGS[coding].suffix) is not None
+
+    def _compressed(self, chunks: Callable[[], Iterable[bytes]], size: int, coding: str) -> bytes:
+        stream = io.BytesIO()
+        compress(self._until_stopped(chunks()), size, coding, stream)
+        return stream.getvalue()
 
     def make(
-        self, files: Iterable[Published], on_done: Callable[[], None] = lambda: None
+        self, files: Iterable[Published], on_done: OnDone = lambda sha256, sizes: None
     ) -> dict[str, dict[str, int]]:
-        """Put the variants of ``files`` beside them; gives their sizes by SHA-256 and coding."""
+        """Put the variants of ``files`` beside them; gives their sizes by SHA-256 and coding.
+
+        ``on_done`` is called with both for each content as soon as all its variants are there.
+        """
+        self._ahead.end()
         contents: dict[str, list[Published]] = {}
         for file in files:
             contents.setdefault(file.sha256, []).append(file)
@@ -241,10 +287,14 @@ class Variants:
             return stream.tell()
         with self._counting:
             self._report.compressed += 1
-        return compress(self._until_stopped(file), file.size, coding, stream)
+        made = self._ahead.take((file.sha256, coding))
+        if made is not None:
+            return stream.write(made)
+        chunks = read_chunks(self._output.location(file.path))
+        return compress(self._until_stopped(chunks), file.size, coding, stream)
 
-    def _until_stopped(self, file: Published) -> Iterator[bytes]:
-        for chunk in read_chunks(self._output.location(file.path)):
+    def _until_stopped(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
             if self._stopped.is_set():
                 raise CancelledError
             yield chunk
