@@ -31,7 +31,7 @@ test: lint
 SECONDS ?= 60
 soak: .venv/ready-for-test .venv/ready-for-fuzz
 	@.ci/system-packages
-	HASHSERVE_SOAK=1 $(BIN)/python -m pytest -s -o timeout=7200 tests/integration/test_oracle.py tests/integration/test_hostile.py tests/integration/test_resource_faults.py
+	HASHSERVE_SOAK=1 $(BIN)/python -m pytest -s -o timeout=7200 tests/integration/test_oracle.py tests/integration/test_hostile.py tests/integration/test_resource_faults.py tests/integration/test_caches.py tests/integration/test_rolling_deploys.py
 	$(BIN)/python -m tests.fuzz all $(SECONDS)
 
 matrix: .venv/ready-for-test

@@ -1,0 +1,274 @@
+"""Rolling deploys: four processes of two releases behind a balancer, and clients that load whole pages.
+
+Law: a page and all that it leads to are of one release, and each of them is there, whichever process
+answers for it. ``HASHSERVE_SOAK=1`` makes 100,000 requests of each kind instead of 2,000.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+from hashserve import Manifest
+from tests.fuzz.serving import Raw, ServedRoot, Wire
+from tests.proxies import Balancer, HAProxyBalancer, NginxBalancer
+from tests.releases import PREFIX, Releases, decoded, get
+from tests.services import running, wait_until
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
+
+SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
+REQUESTS = 100_000 if SOAK else 2_000
+CLIENTS = 3
+PAUSE = 0.0 if SOAK else 0.002
+IMMUTABLE = "public, max-age=31536000, immutable"
+ACCEPTED = [None, "gzip", "br", "gzip, deflate, br, zstd"]
+
+APPLICATION = """
+import json
+from hashserve import HashServe, Manifest
+
+paths = Manifest.load({root!r} + "/staticfiles.json").paths
+page = json.dumps({{"release": Manifest.load({root!r} + "/staticfiles.json").release,
+                    "urls": {{name: "/static/" + path for name, path in paths.items()}}}}).encode()
+
+def inner(environ, start_response):
+    start_response("200 OK" if environ["PATH_INFO"] in ("/page", "/process") else "404 Not Found",
+                   [("Content-Type", "application/json"), ("Content-Length", str(len(page)))])
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else page]
+
+application = HashServe(inner, {root!r}, "/static/")
+"""
+
+
+class Process(ServedRoot):
+    """A process of the site, whose pages name the release that was there when it started."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        super().__init__(folder, str(root))
+        (folder / "served.py").write_text(APPLICATION.format(root=str(root)), encoding="utf-8")
+
+    def process(self) -> int:
+        """Tell that it answers."""
+        with Wire(self.port) as wire:
+            return int(wire.ask(get("/page")).status == 200)
+
+
+@dataclass(kw_only=True)
+class Visitors:
+    """Clients that load page after page with all that each leads to; pages stay open for a while."""
+
+    port: int
+    releases: dict[str, dict[str, bytes]]
+    pages: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    _is_over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def visiting(self) -> Iterator[None]:
+        """Have them visit inside."""
+        threads = [
+            threading.Thread(target=self._visit_on, args=[random.Random(seed)]) for seed in range(CLIENTS)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._is_over.set()
+            for thread in threads:
+                thread.join()
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many more answers have come, however long it takes while they come."""
+        enough = self.answers.total() + count
+        while self.answers.total() < enough and not self.problems:
+            wait_until(partial(self._has_more_than, self.answers.total()))
+        assert self.problems == []
+
+    def _has_more_than(self, count: int) -> bool:
+        return bool(self.problems) or self.answers.total() > count
+
+    def _visit_on(self, choice: random.Random) -> None:
+        open_pages: list[dict[str, str]] = []
+        try:
+            with Wire(self.port) as wire:
+                while not self._is_over.is_set():
+                    open_pages = [*open_pages[-4:], self._page(wire)]
+                    self._load(wire, choice.choice(open_pages), choice)
+        except Exception as error:  # noqa: BLE001  # the test tells it
+            self.problems.append(repr(error))
+
+    def _page(self, wire: Wire) -> dict[str, str]:
+        answer = wire.ask(get("/page"))
+        self.answers[f"page {answer.status}"] += 1
+        page = json.loads(answer.body)
+        self.pages[page["release"]] += 1
+        return {"": page["release"], **page["urls"]}
+
+    def _load(self, wire: Wire, page: dict[str, str], choice: random.Random) -> None:
+        """Load what a page names, and what that names; everything is as its release has it."""
+        truth = self.releases[page[""]]
+        waiting = {url for name, url in page.items() if name and not name.startswith("film")}
+        seen: set[str] = set()
+        while waiting - seen:
+            url = choice.choice(sorted(waiting - seen))
+            seen.add(url)
+            answer = wire.ask(get(url, Accept_Encoding=choice.choice(ACCEPTED)))
+            time.sleep(PAUSE)
+            self.answers[f"file {answer.status}"] += 1
+            if answer.status == 200:
+                waiting |= self._checked(url, answer, truth)
+            elif answer.status != 404 or answer.fields["cache-control"] != "no-store":
+                self.problems.append(f"{url}: {answer.status}")
+
+    def _checked(self, url: str, answer: Raw, truth: dict[str, bytes]) -> set[str]:
+        body = b"".join(decoded(answer.body, answer.fields.get("content-encoding", "identity")))
+        if truth.get(url) != body or answer.fields["cache-control"] != IMMUTABLE:
+            self.problems.append(f"{url} is not what its page's release has")
+        if not url.endswith((".css", ".js")):
+            return set()
+        names = re.findall(r'["(]([\w./-]+\.[0-9a-f]{12}\.\w+)["\')]', body.decode())
+        return {urlsplit(urljoin(f"http://host{url}", name)).path for name in names}
+
+
+# The deploys
+
+
+@pytest.fixture(params=[HAProxyBalancer, NginxBalancer])
+def balancer(request: pytest.FixtureRequest) -> type[Balancer]:
+    """What asks the processes in turn."""
+    make: type[Balancer] = request.param
+    return make
+
+
+@dataclass(kw_only=True)
+class Site:
+    """Four processes behind a balancer, and who visits them."""
+
+    processes: Sequence[Process]
+    visitors: Visitors
+
+
+@contextmanager
+def serving(folder: Path, roots: Sequence[Path], make: type[Balancer], *, asks_on: bool) -> Iterator[Site]:
+    processes = [Process(folder / f"process-{number}", root) for number, root in enumerate(roots)]
+    with ExitStack() as stack:
+        for process in processes:
+            stack.enter_context(running(process))
+        addresses = [process.address for process in processes]
+        front = stack.enter_context(running(make(folder / "balancer", addresses, asks_on=asks_on)))
+        visitors = Visitors(port=front.port, releases={})
+        yield Site(processes=processes, visitors=visitors)
+
+
+def restart(processes: Sequence[Process]) -> None:
+    """Change processes for new ones, one after the other."""
+    for process in processes:
+        process.restart()
+
+
+def contents(root: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Give what each URL of the release last built has."""
+    return {PREFIX + path: (root / path).read_bytes() for path in manifest.paths.values()}
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> Releases:
+    """A site whose first release is about to be built."""
+    releases = Releases(tmp_path)
+    releases.change()
+    return releases
+
+
+def test_retained_releases_in_a_shared_folder_leave_no_page_without_its_files(
+    releases: Releases, tmp_path: Path, balancer: type[Balancer]
+) -> None:
+    first = releases.build()
+    old = contents(releases.root, first)
+    with serving(tmp_path, [releases.root] * 4, balancer, asks_on=False) as site:
+        visitors = site.visitors
+        visitors.releases[first.release] = old
+        with visitors.visiting():
+            visitors.wait_for(REQUESTS // 8)
+            releases.change()
+            second = releases.build()
+            visitors.releases[second.release] = contents(releases.root, second)
+            restart(site.processes[:2])
+            visitors.wait_for(REQUESTS * 6 // 8)
+            restart(site.processes[2:])
+            visitors.wait_for(REQUESTS // 8)
+    print(f"{balancer.__name__}: {dict(visitors.answers)}; pages {dict(visitors.pages)}")
+    assert visitors.problems == []
+    assert set(visitors.answers) == {"page 200", "file 200"}
+    assert visitors.answers.total() >= REQUESTS
+    assert min(visitors.pages[release] for release in (first.release, second.release)) > 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoFolders:
+    """Two machines' folders: one has the first release only, the other has both."""
+
+    old: Path
+    new: Path
+    releases: dict[str, dict[str, bytes]]
+
+
+@pytest.fixture
+def two_folders(releases: Releases, tmp_path: Path) -> TwoFolders:
+    """The folders of two images of the site, the newer one built with what the older one had."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    first = releases.build(old)
+    known = {first.release: contents(old, first)}
+    releases.change()
+    second = releases.build(new, previous=old)
+    known[second.release] = contents(new, second)
+    return TwoFolders(old=old, new=new, releases=known)
+
+
+def test_folders_of_their_own_leave_no_page_without_its_files_where_the_balancer_asks_on(
+    two_folders: TwoFolders, tmp_path: Path, balancer: type[Balancer]
+) -> None:
+    visitors = visited(two_folders, tmp_path, balancer, REQUESTS, asks_on=True)
+    assert visitors.answers.total() >= REQUESTS
+    assert set(visitors.answers) - {"file 404"} == {"page 200", "file 200"}
+    # HAProxy may ask the same process again, and again; nginx asks each of them once.
+    allowed = visitors.answers["file 200"] // 200 if balancer is HAProxyBalancer else 0
+    assert visitors.answers["file 404"] <= allowed
+
+
+def test_without_that_an_old_process_does_not_know_a_new_file_and_nobody_remembers_it(
+    two_folders: TwoFolders, tmp_path: Path, balancer: type[Balancer]
+) -> None:
+    visitors = visited(two_folders, tmp_path, balancer, 1_000, asks_on=False)
+    assert set(visitors.answers) == {"page 200", "file 200", "file 404"}
+
+
+def visited(
+    folders: TwoFolders, folder: Path, make: type[Balancer], count: int, *, asks_on: bool
+) -> Visitors:
+    """Let two processes of each image be visited; every page is of one release, and its files too."""
+    roots = [folders.old, folders.old, folders.new, folders.new]
+    with serving(folder, roots, make, asks_on=asks_on) as site:
+        visitors = site.visitors
+        visitors.releases.update(folders.releases)
+        with visitors.visiting():
+            visitors.wait_for(count)
+    print(f"{make.__name__}: {dict(visitors.answers)}; pages {dict(visitors.pages)}")
+    assert visitors.problems == []
+    assert min(visitors.pages[release] for release in folders.releases) > 10
+    return visitors
