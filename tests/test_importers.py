@@ -409,6 +409,22 @@ def test_an_asset_of_sprockets_without_a_file_entry_counts_too() -> None:
 # Laravel Mix
 
 
+@pytest.mark.parametrize(
+    ("query", "encoded"),
+    [
+        ("id=0123&x=%20", "id=0123&x=%20"),
+        ('id=1"><script>', "id=1%22%3E%3Cscript%3E"),
+        ("[id]=1 %zz", "%5Bid%5D=1%20%25zz"),
+        ("é\ud800", "%C3%A9?"),
+        ("a\r\nb", "a%0D%0Ab"),
+    ],
+)
+def test_a_query_is_one_when_it_is_written_into_a_page(query: str, encoded: str) -> None:
+    manifest = from_mix({"/js/app.js": f"/js/app.js?{query}"}, "m")
+    assert manifest.queries == {"js/app.js": encoded}
+    assert Manifest.loads(manifest.dumps()).queries == manifest.queries
+
+
 def test_mix_versions_files_by_their_query() -> None:
     document = {
         "/js/app.js": f"/js/app.js?id={MD5}",
