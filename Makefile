@@ -20,8 +20,12 @@ help:
 demo: .venv/ready-for-demo
 	@$(BIN)/python example_wsgi.py --port $(PORT)
 
+COMPILE_SERVERS = $(BIN)/python -m pip install --quiet --disable-pip-version-check --group servers-compiled \
+	2>/dev/null || echo "bjoern cannot be compiled here and takes no part."
+
 test: lint
 	@.ci/system-packages
+	@$(COMPILE_SERVERS)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report
 	@echo "Branch coverage of the serve core (100 %, but for a race that a busy machine may not meet):"
@@ -49,8 +53,7 @@ format: .venv/ready-for-test
 
 bench bench-quick: .venv/ready-for-bench
 	@.ci/system-packages --bench
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench-compiled 2>/dev/null || \
-		echo "bjoern cannot be compiled here and takes no part."
+	@$(COMPILE_SERVERS)
 	$(BIN)/python -m benchmarks $(if $(filter bench-quick,$@),--quick)
 
 .venv/ready-for-%: pyproject.toml .ci/venv

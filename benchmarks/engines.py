@@ -15,22 +15,26 @@ from pathlib import Path
 
 from benchmarks.machine import tool
 
-__all__ = ["CADDY", "ENGINES", "FRONTS", "NGINX", "Engine", "Front"]
+__all__ = ["CADDY", "ENGINES", "FRONTS", "NGINX", "WSGIREF", "Engine", "Front"]
 
-APPLICATION = "benchmarks.served:application"
 THREADS = "4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A WSGI server: the distribution that it comes in, and the command that starts it at a port."""
+    """A WSGI server: the distribution that it comes in, empty for Python's own, and its command.
+
+    The command starts it at a port, with an application that is named ``module:name``.
+    """
 
     name: str
     distribution: str
-    command: Callable[[int], Sequence[str]]
+    command: Callable[[int, str], Sequence[str]]
 
     def missing(self) -> str | None:
         """Tell why it cannot run here, None if it can."""
+        if not self.distribution:
+            return None
         try:
             metadata.version(self.distribution)
         except metadata.PackageNotFoundError:
@@ -42,36 +46,38 @@ def _script(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def _gunicorn(*options: str) -> Callable[[int], Sequence[str]]:
+def _gunicorn(*options: str) -> Callable[[int, str], Sequence[str]]:
     start = [sys.executable, "-m", "gunicorn", "--workers", "1", "--log-level", "error", *options]
     start.append("--no-control-socket")  # it would be in the home folder
-    return lambda port: [*start, "--bind", f"127.0.0.1:{port}", APPLICATION]
+    return lambda port, application: [*start, "--bind", f"127.0.0.1:{port}", application]
 
 
-def _pyuwsgi(port: int) -> Sequence[str]:
+def _pyuwsgi(port: int, application: str) -> Sequence[str]:
     # Its keep-alive (http11-socket) gives a whole process to each connection, so it stays off; without the
     # field, clients are not told so, and count each end of a connection as an error.
     options = ["--master", "--processes", "1", "--disable-logging", "--need-app", "--die-on-term"]
     options += ["--add-header", "Connection: close"]
+    options += ["--buffer-size", "32768"]  # the most that all fields of a request may have; 4,096 by default
     place = ["--http-socket", f"127.0.0.1:{port}", "--listen", "100", "--pythonpath", "."]
-    return [_script("pyuwsgi"), *place, *options, "--wsgi", APPLICATION]
+    return [_script("pyuwsgi"), *place, *options, "--wsgi", application]
 
 
-def _waitress(port: int) -> Sequence[str]:
-    return [_script("waitress-serve"), f"--listen=127.0.0.1:{port}", f"--threads={THREADS}", APPLICATION]
+def _waitress(port: int, application: str) -> Sequence[str]:
+    return [_script("waitress-serve"), f"--listen=127.0.0.1:{port}", f"--threads={THREADS}", application]
 
 
-def _granian(port: int) -> Sequence[str]:
+def _granian(port: int, application: str) -> Sequence[str]:
     options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--workers", "1", "--log-level", "error"]
-    return [_script("granian"), "--host", "127.0.0.1", "--port", str(port), *options, APPLICATION]
+    return [_script("granian"), "--host", "127.0.0.1", "--port", str(port), *options, application]
 
 
-def _cheroot(port: int) -> Sequence[str]:
-    return [_script("cheroot"), "--bind", f"127.0.0.1:{port}", "--threads", THREADS, APPLICATION]
+def _cheroot(port: int, application: str) -> Sequence[str]:
+    return [_script("cheroot"), "--bind", f"127.0.0.1:{port}", "--threads", THREADS, application]
 
 
-def _own(server: str) -> Callable[[int], Sequence[str]]:
-    return lambda port: [sys.executable, "-m", "benchmarks.served", server, str(port)]
+def _own(server: str) -> Callable[[int, str], Sequence[str]]:
+    start = [sys.executable, "-m", "benchmarks.embedded", server]
+    return lambda port, application: [*start, str(port), application]
 
 
 ENGINES = (
@@ -88,6 +94,9 @@ ENGINES = (
     Engine(name="bjoern", distribution="bjoern", command=_own("bjoern")),
     Engine(name="fastpysgi", distribution="fastpysgi", command=_own("fastpysgi")),
 )
+
+WSGIREF = Engine(name="wsgiref", distribution="", command=_own("wsgiref"))
+"""Python's own, for development: not measured."""
 
 
 # What a user would put in front instead

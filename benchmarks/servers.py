@@ -36,6 +36,8 @@ from benchmarks.subjects import CONSTANT, HASHSERVE, SERVESTATIC, WHITENOISE
 
 __all__ = ["CLOSING", "FILM", "MIX", "ONE_FILE", "RATE", "SUBJECTS", "TIME", "case_of", "run"]
 
+APPLICATION = "benchmarks.served:application"
+
 SUBJECTS = (CONSTANT, HASHSERVE, WHITENOISE, SERVESTATIC)
 MIX, ONE_FILE, CLOSING, FILM = "mix", "one file", "one file, a connection each", "5 MB"
 
@@ -88,7 +90,7 @@ def case_of(engine: str, load: str) -> str:
 def served(engine: Engine, subject: str, mix: Mix) -> Iterator[Running]:
     """Run a subject under a WSGI server. Raises `StartError`, for a wrong answer too."""
     named = {"BENCHMARK_SUBJECT": subject, "BENCHMARK_ROOT": str(mix.root)}
-    with started(engine.command, named) as (port, process):
+    with started(lambda port: engine.command(port, APPLICATION), named) as (port, process):
         yield _checked(Running(subject=subject, port=port, process=process), mix)
 
 

@@ -28,6 +28,13 @@ _SEEKED_WRAPPERS = frozenset({"gunicorn.http.wsgi"})
 uWSGI's starts at byte 0 whatever the offset, so no other is trusted with a part of a file.
 """
 
+_DISTRUSTED_WRAPPERS = frozenset({"builtins"})
+"""Modules whose ``wsgi.file_wrapper`` gets no file at all.
+
+bjoern's, a class without a module, keeps file and connection open for ever where a client resets the
+connection, and lets the client wait for ever where the file ends early.
+"""
+
 
 class SpansBody:
     """Parts of a body, one after the other: bytes, and spans of the file open at ``descriptor``."""
@@ -122,6 +129,7 @@ def watched_file(answer: Answer, environ: WSGIEnvironment) -> WatchedFile | None
         return None
     span = parts[0]
     is_whole = span.start == 0 and span.length == span.file.size
-    if is_whole or getattr(wrapper, "__module__", None) in _SEEKED_WRAPPERS:
+    module = getattr(wrapper, "__module__", None)
+    if module in _SEEKED_WRAPPERS or (is_whole and module not in _DISTRUSTED_WRAPPERS):
         return WatchedFile(answer.descriptor, span)
     return None

@@ -82,6 +82,9 @@ def test_the_servers_wrapper_is_used_where_it_is_right(served: tuple[HashServe, 
     Recording.__module__ = "gunicorn.http.wsgi"
     request(application, path, {"wsgi.file_wrapper": Recording}, range="bytes=5-9")
     assert [offset for offset, _ in used] == [0, 5]
+    Recording.__module__ = "builtins"  # as bjoern's
+    request(application, path, {"wsgi.file_wrapper": Recording})
+    assert [offset for offset, _ in used] == [0, 5]
 
 
 def started(application: HashServe, path: str, extra: dict[str, Any] | None = None) -> Any:

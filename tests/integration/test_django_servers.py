@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from hashserve.asgi_bodies import MOST_READERS
-from tests.integration.test_servers import Server, is_ready, wait_until
 from tests.trees import STYLES, TEN, BuiltTree, put
+from tests.wire import Server, is_ready, wait_until
 
 pytestmark = pytest.mark.real
 

@@ -1,0 +1,56 @@
+"""Servers that have no command of their own: one here for each, at a port of the loopback interface.
+
+::
+
+    python -m benchmarks.embedded bjoern 8000 benchmarks.served:application
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+__all__ = ["SERVERS"]
+
+HOST = "127.0.0.1"
+
+
+def _bjoern(application: WSGIApplication, port: int) -> None:
+    import bjoern
+
+    bjoern.run(application, HOST, port)
+
+
+def _fastpysgi(application: WSGIApplication, port: int) -> None:
+    import fastpysgi
+
+    fastpysgi.run(application, host=HOST, port=port)
+
+
+def _wsgiref(application: WSGIApplication, port: int) -> None:
+    from wsgiref.simple_server import make_server
+
+    make_server(HOST, port, application).serve_forever()
+
+
+SERVERS: dict[str, Callable[[WSGIApplication, int], None]] = {
+    "bjoern": _bjoern,
+    "fastpysgi": _fastpysgi,
+    "wsgiref": _wsgiref,
+}
+"""What serves an application at a port until the process is ended."""
+
+
+def main(server: str, port: str, application: str) -> None:
+    """Import the application, which is named ``module:name``, and serve it."""
+    module, _, name = application.partition(":")
+    SERVERS[server](getattr(import_module(module), name), int(port))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

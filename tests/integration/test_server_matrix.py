@@ -1,0 +1,289 @@
+"""Every server, real sockets: raw bytes in, and what comes back compared with the application itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil
+import pytest
+
+from benchmarks.engines import Engine
+from hashserve import HashServe
+from tests.client import Reply
+from tests.exchanges import EXCHANGES, Exchange, Oracle, difference
+from tests.interferences import (
+    CLOSES,
+    INTERFERENCES,
+    NO_ANSWER,
+    NO_DATE,
+    NO_NEXT,
+    NOT_IN_ORDER,
+    PERSISTENT,
+    STOPS,
+    WAITS,
+    expected_outcome,
+)
+from tests.servers import LARGE, MATRIX, inner, make_site, serving
+from tests.trees import TEN, put
+from tests.wire import Answer, Connection, Server, wait_until
+
+pytestmark = pytest.mark.real
+
+NAMES = [engine.name for engine in MATRIX]
+SIZE = len(LARGE)
+PATIENCE = 1.5
+"""How long, in seconds, an answer is waited for that does not come."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that runs, and the right answers."""
+
+    server: Server
+    oracle: Oracle
+
+
+@pytest.fixture(scope="module", params=MATRIX, ids=NAMES)
+def running(request: pytest.FixtureRequest) -> Iterator[Running]:
+    with make_site() as (folder, tree), serving(request.param, folder, tree) as server:
+        yield Running(server, Oracle(HashServe(inner, tree.root, "/static/"), tree))
+
+
+@pytest.fixture
+def server(running: Running) -> Server:
+    return running.server
+
+
+# Row by row
+
+
+def outcome_of(connection: Connection, request: bytes, exchange: Exchange, expected: Reply) -> str:
+    """Ask, then ask for something else on the same connection; gives what was not as expected."""
+    try:
+        connection.sock.sendall(request)
+        answer = connection.receive(has_body=exchange.method != "HEAD")
+    except (EOFError, OSError):
+        return NO_ANSWER
+    told = difference(expected, answer)
+    return told if answer.status != expected.status else joined(told, what_comes_next(connection))
+
+
+def joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def what_comes_next(connection: Connection) -> str:
+    """Tell what becomes of a request on a connection that had an answer."""
+    try:
+        connection.sock.sendall(b"GET /static/ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = connection.receive()
+    except (EOFError, ConnectionError):
+        assert connection.rest == b""
+        return CLOSES
+    except TimeoutError:
+        return NO_NEXT
+    assert (answer.status, answer.body, connection.rest) == (200, TEN, b"")
+    return ""
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.name)
+def test_what_comes_back_is_what_the_application_answers(running: Running, exchange: Exchange) -> None:
+    expected = running.oracle.answer(exchange)
+    assert expected.status == exchange.status
+    wanted = expected_outcome(running.server.name, exchange)
+    with running.server.connect() as connection:
+        if NO_ANSWER in wanted or NO_NEXT in wanted:
+            connection.sock.settimeout(PATIENCE)
+        found = outcome_of(connection, running.oracle.request(exchange), exchange, expected)
+    assert found == wanted
+
+
+def test_every_name_of_a_row_is_of_one_row_and_every_interference_of_a_row() -> None:
+    names = [exchange.name for exchange in EXCHANGES]
+    assert len(names) == len(set(names))
+    for each in INTERFERENCES:
+        assert set(each.rows) <= set(names)
+        assert set(each.servers) <= set(NAMES)
+
+
+def test_answers_are_dated_by_the_server(server: Server) -> None:
+    assert ("date" in server.ask(server.url("ten.txt")).fields) == (server.name not in NO_DATE)
+
+
+# Many on one connection
+
+
+def kept(server: Server, connection: Connection, answer: Answer) -> Connection:
+    """Give the connection, or another one if the server ends it."""
+    assert connection.rest == b""
+    if server.name in PERSISTENT and answer.fields.get("connection", "").lower() != "close":
+        return connection
+    connection.sock.close()
+    return server.connect()
+
+
+SPANS = [
+    *((0, 0), (0, 9), (1, 1), (65_535, 65_536), (262_143, 262_145), (1_048_575, 1_048_577)),
+    *((0, SIZE - 1), (0, SIZE - 2), (1, SIZE - 1), (SIZE - 1, SIZE - 1), (SIZE // 2, SIZE // 2 + 3_000_000)),
+    *((4_096 * number + number, 4_096 * number + number * 50_000) for number in range(1, 100, 12)),
+]
+
+
+@pytest.mark.parametrize("is_live", [False, True], ids=["fingerprinted", "live"])
+def test_ranges_of_a_large_file_at_many_offsets(server: Server, is_live: bool) -> None:
+    path = "/static/large.bin" if is_live else server.url("large.bin")
+    connection = server.connect()
+    for first, last in SPANS:
+        answer = connection.ask(path, Range=f"bytes={first}-{last}")
+        assert (answer.status, answer.fields["content-range"]) == (206, f"bytes {first}-{last}/{SIZE}")
+        assert answer.body == LARGE[first : last + 1]
+        connection = kept(server, connection, answer)
+    connection.sock.close()
+
+
+def is_answered(running: Running, exchange: Exchange) -> bool:
+    """Whether a server answers a row with that row's status."""
+    wanted = expected_outcome(running.server.name, exchange)
+    return not wanted.isdigit() and wanted not in (NO_ANSWER, NO_NEXT) and "Expect" not in exchange.fields
+
+
+def test_every_row_one_after_the_other(running: Running) -> None:
+    server, oracle = running.server, running.oracle
+    connection = server.connect()
+    for exchange in filter(lambda row: is_answered(running, row) and row.version == "1.1", EXCHANGES):
+        connection.sock.sendall(oracle.request(exchange))
+        answer = connection.receive(has_body=exchange.method != "HEAD")
+        assert answer.status == exchange.status
+        if "Connection" not in exchange.fields:
+            connection = kept(server, connection, answer)
+        else:
+            connection.sock.close()
+            connection = server.connect()
+    connection.sock.close()
+
+
+PIPELINED = (
+    "HEAD of 20 MB",
+    "of 20 MB",
+    "several",
+    "fingerprinted",
+    "bytes=10-",
+    "unknown fingerprint",
+    "bytes=0-0",
+)
+
+
+def answered_in_order(running: Running) -> int:
+    """Send several requests at once; gives how many are answered rightly, one after the other."""
+    rows = [next(row for row in EXCHANGES if row.name == name) for name in PIPELINED]
+    with running.server.connect() as connection:
+        connection.sock.sendall(b"".join(map(running.oracle.request, rows)))
+        for count, row in enumerate(rows):
+            try:
+                answer = connection.receive(has_body=row.method != "HEAD")
+            except (EOFError, ConnectionError):
+                return count
+            told = joined(difference(running.oracle.answer(row), answer), CLOSES)
+            if told not in (CLOSES, joined(expected_outcome(running.server.name, row), CLOSES)):
+                return count
+    return len(rows)
+
+
+def test_requests_that_do_not_wait_are_answered_in_order(running: Running) -> None:
+    name = running.server.name
+    if name in NOT_IN_ORDER:
+        assert answered_in_order(running) < len(PIPELINED)
+    else:
+        assert answered_in_order(running) == (len(PIPELINED) if name in PERSISTENT else 1)
+
+
+# Clients that leave
+
+ABORTED = 200
+MOST_GROWTH = 16
+"""By how many MB a process may grow meanwhile: less than one of the files."""
+
+
+def leave(server: Server, number: int) -> None:
+    """Ask for 20 MB or a part, take a little of it or nothing, and go, with or without a goodbye."""
+    path = server.url("large.bin") if number % 2 else "/static/large.bin"
+    fields = ({}, {"Range": "bytes=1000000-"}, {"Range": "bytes=0-9,1000000-9000000"})[number % 3]
+    with server.connect() as connection:
+        connection.send(path, **fields)
+        if number % 4:
+            assert connection.more()
+        if number % 5 == 0:
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def resident(server: Server) -> float:
+    return float(psutil.Process(server.process()).memory_info().rss) / 2**20
+
+
+def test_clients_that_leave_in_the_middle_cost_neither_descriptors_nor_memory(server: Server) -> None:
+    for number in range(20):
+        leave(server, number)
+    before, memory = server.open_descriptors(), resident(server)
+    for number in range(ABORTED):
+        leave(server, number)
+    wait_until(lambda: server.open_descriptors() <= before)
+    assert resident(server) - memory < MOST_GROWTH
+    assert server.ask(server.url("ten.txt")).body == TEN
+
+
+# Files that go
+
+
+def test_a_file_that_is_deleted_and_replaced_while_it_is_sent_is_sent_whole(server: Server) -> None:
+    path = put(server.tree.root, "going.bin", LARGE)
+    with server.connect() as connection:
+        connection.send("/static/going.bin")
+        connection.rest = connection.more()
+        os.unlink(path)
+        put(server.tree.root, "going.bin", b"new")
+        answer = connection.receive()
+        assert answer.body == LARGE
+    assert server.ask("/static/going.bin").body == b"new"
+
+
+def cut_short(server: Server) -> BaseException:
+    """Cut a file short while it is sent, and ask for more behind it; gives how it ends."""
+    path = put(server.tree.root, "cut.bin", LARGE)
+    with server.connect() as connection:
+        connection.sock.settimeout(PATIENCE if server.name in WAITS else 10.0)
+        connection.send("/static/cut.bin")
+        connection.rest = connection.more()
+        os.truncate(path, 1000)
+        with pytest.raises((EOFError, OSError)) as caught:
+            connection.receive()
+    return caught.value
+
+
+def test_a_file_that_is_cut_short_while_it_is_sent_ends_the_connection(server: Server) -> None:
+    if server.name in STOPS:
+        return  # it has a test of its own
+    assert isinstance(cut_short(server), TimeoutError) == (server.name in WAITS)
+    answer = server.ask("/static/cut.bin")
+    assert (answer.status, answer.body) == (200, LARGE[:1000])
+
+
+@pytest.mark.parametrize("engine", [engine for engine in MATRIX if engine.name in STOPS], ids=STOPS)
+def test_a_server_that_does_not_stand_a_body_that_fails_stops(engine: Engine) -> None:
+    with make_site() as (folder, tree), serving(engine, folder, tree) as server:
+        wait_until(lambda: is_gone_after_a_failure(server))
+
+
+def is_gone_after_a_failure(server: Server) -> bool:
+    try:
+        cut_short(server)
+        server.process()
+        server.process()  # it stops with the first of them, but not each time
+    except ConnectionRefusedError:
+        return True
+    except (OSError, EOFError):
+        return False
+    return False
