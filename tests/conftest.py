@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -10,6 +11,11 @@ from tests.parts import require_tool
 from tests.trees import BuiltTree, build_tree
 
 __all__ = ["require_tool"]
+
+# A shell starts what runs in the background with SIGINT ignored, and that would be handed on to the
+# commands whose end by SIGINT is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
