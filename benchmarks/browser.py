@@ -265,15 +265,16 @@ def targets(series: Series) -> list[Target]:
         # The page; and after the release the stylesheet, the module, and the module that imports it.
         for case, count, limit in zip(VISITS[1:], requests[1:], (1, 4, 1), strict=True)
     ]
-    ours, theirs = (series.summary(VISITS[0], subject, "bytes").median for subject in SUBJECTS)
-    found.append(
-        Target(
-            name=f"{VISITS[0]}: bytes over WhiteNoise's",
-            limit="at most 1.01x",
-            found=f"{ours / theirs:.3f}x",
-            is_met=ours <= theirs * 1.01,
+    for case in VISITS:
+        ours, theirs = (series.summary(case, subject, "bytes").median for subject in SUBJECTS)
+        found.append(
+            Target(
+                name=f"{case}: bytes over WhiteNoise's",
+                limit="at most 1x",
+                found=f"{ours / theirs:.3f}x",
+                is_met=ours <= theirs,
+            )
         )
-    )
     return found
 
 

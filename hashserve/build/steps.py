@@ -301,13 +301,14 @@ class Steps:
         return Published(path=path, size=file.size, sha256=file.sha256)
 
     def begin_variants(self, file: Scanned) -> None:
-        """Have compression begin of what will be published as it is."""
-        path = file.logical_path if file.logical_path in self.tree.kept else file.path
-        if not file.links or self.tree.unhashed == "original":
-            # Compared under the name that it will have: what lies there already is not made again.
-            path = file.logical_path if file.links else path
-            known = Published(path=path, size=file.size, sha256=file.sha256)
-            self.variants.begin(known, partial(source_chunks, file))
+        """Have compression begin of what will be published as it is, under the name it will have."""
+        if file.links and self.tree.unhashed != "original":
+            return
+        # Where references are rewritten, the original is published under its own name alone.
+        is_own_name = bool(file.links) or file.logical_path in self.tree.kept
+        path = file.logical_path if is_own_name else file.path
+        content = Published(path=path, size=file.size, sha256=file.sha256)
+        self.variants.begin(content, partial(source_chunks, file))
 
     def publish_rewritten(self, item: Fingerprinted) -> Published:
         """Put a file whose references were rewritten."""

@@ -155,8 +155,8 @@ def static_prefix() -> str:
 
 def given() -> Mapping[object, object]:
     """Give the dictionary as it was set; an empty one where it is none."""
-    given = getattr(settings, NAME, {})
-    return given if isinstance(given, Mapping) else {}
+    dictionary = getattr(settings, NAME, {})
+    return dictionary if isinstance(dictionary, Mapping) else {}
 
 
 def _read() -> tuple[dict[str, Any], list[SettingError]]:
@@ -183,9 +183,9 @@ def _of(name: str) -> str:
 
 
 def _not_a_mapping() -> Iterator[SettingError]:
-    given = getattr(settings, NAME, {})
-    if not isinstance(given, Mapping):
-        yield SettingError(NAME, given, 'must be a dictionary, such as {"MAX_AGE": 60}')
+    dictionary = getattr(settings, NAME, {})
+    if not isinstance(dictionary, Mapping):
+        yield SettingError(NAME, dictionary, 'must be a dictionary, such as {"MAX_AGE": 60}')
 
 
 def _unknown_keys() -> Iterator[SettingError]:

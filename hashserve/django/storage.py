@@ -218,10 +218,13 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
         if signature is None or signature == self._seen:
             return
         try:
-            self.hashed_files, self.manifest_hash = self.load_manifest()
+            names, release = self.load_manifest()
         except (OSError, ValueError) as error:
             _logger.error("the names of a new release are not used: %s", error)  # noqa: TRY400
-        self._records = None
+            return
+        if names:  # it may have been deleted just now
+            self.hashed_files, self.manifest_hash = names, release
+            self._records = None
 
     # What templates ask
 
@@ -279,7 +282,7 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
             return ""
         path = self.stored_name(name)
         record = self._manifest().record(path)
-        if record is None:
+        if record is None and path != name:
             self._records = None  # another process has deployed since
             record = self._manifest().record(path)
         return "" if record is None or record.sha256 is None else integrity_of(record.sha256)
