@@ -10,8 +10,8 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from hashserve.errors import HashserveError
 
@@ -39,8 +39,7 @@ class DecodeError(HashserveError, ValueError):
     """Tell that coded bytes do not decode: cut short, damaged, or not of that coding."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coding:
+class Coding(NamedTuple):
     """One content coding: its registered name, its file suffix, and its decoder.
 
     ``decode`` takes the coded bytes in any chunks and yields the identity bytes in chunks, at

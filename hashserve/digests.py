@@ -5,7 +5,7 @@ Law: one digest says everything about a content's identity; nothing is derived f
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -22,7 +22,7 @@ def digest_of(chunks: Iterable[bytes]) -> str:
 
 def digest_text(digest: bytes) -> str:
     """Write the bytes of a digest in base64."""
-    return b64encode(digest).decode("ascii")
+    return b2a_base64(digest, newline=False).decode("ascii")
 
 
 def integrity_of(digest: str) -> str:

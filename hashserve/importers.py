@@ -19,7 +19,6 @@ What the paths mean:
 
 from __future__ import annotations
 
-import glob
 import json
 import logging
 import os
@@ -28,10 +27,9 @@ import re
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import PurePath
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
 
 from hashserve.errors import ManifestError
@@ -48,7 +46,6 @@ from hashserve.manifest import (
 )
 
 __all__ = [
-    "find_manifest",
     "from_mix",
     "from_phoenix",
     "from_propshaft",
@@ -94,24 +91,6 @@ def load_manifest(path: str | os.PathLike[str], *, root: str | os.PathLike[str] 
         return Manifest.of(document, source=source)
     folder, way_down = _place(source, root)
     return _below(way_down, _import(document, source, folder))
-
-
-def find_manifest(root: str | os.PathLike[str]) -> str | None:
-    """Find the manifest of a built folder by its name, or None.
-
-    Costs a few stats and at most one listing of ``root`` itself. A bare ``manifest.json`` is not
-    taken for one: it is a web app's as often as a build's.
-    """
-    top = os.fspath(root)
-    for name in (MANIFEST_NAME, ".vite/manifest.json", "cache_manifest.json", ".manifest.json"):
-        candidate = os.path.join(top, *name.split("/"))
-        if os.path.isfile(candidate):
-            return candidate
-    sprockets = glob.glob(os.path.join(glob.escape(top), ".sprockets-manifest-*.json"))
-    if sprockets:
-        return max(sprockets, key=lambda candidate: (os.path.getmtime(candidate), candidate))
-    candidate = os.path.join(top, "mix-manifest.json")
-    return candidate if os.path.isfile(candidate) else None
 
 
 def from_vite(document: object, source: str) -> Manifest:
@@ -321,8 +300,7 @@ def _member(key: str) -> str:
     return f"[{json.dumps(key, ensure_ascii=False)}]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ViteEntry:
+class _ViteEntry(NamedTuple):
     """One entry of Vite's manifest; ``listed`` are its ``css`` and ``assets``."""
 
     key: str
@@ -391,8 +369,7 @@ def _encoded_query(query: str) -> str:
     return quote(whole, safe="%!$&'()*+,;=:@/?-._~", errors="replace")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Link:
+class _Link(NamedTuple):
     """One key and its URL; ``origin`` is what the URL starts with: "", "/" or "https://host/"."""
 
     key: str
@@ -511,8 +488,7 @@ def _below(way_down: str, manifest: Manifest) -> Manifest:
     if not way_down:
         return manifest
     paths = {way_down + logical: way_down + path for logical, path in manifest.paths.items()}
-    return replace(
-        manifest,
+    return manifest._replace(
         paths=paths,
         files={way_down + path: row for path, row in manifest.files.items()},
         queries={way_down + logical: query for logical, query in manifest.queries.items()},

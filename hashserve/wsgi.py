@@ -18,6 +18,8 @@ from hashserve.errors import SettingError
 from hashserve.media_types import MediaTypes
 from hashserve.paths import mount_point_of
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
+from hashserve.serve.counters import Counts
+from hashserve.serve.counting import CountingService
 from hashserve.serve.messages import Headers, Request
 from hashserve.serve.policy import HeadersHook, ImmutableTest, Policy, immutable_test_of
 from hashserve.serve.service import Service
@@ -78,7 +80,8 @@ class HashServe:
     * ``body_budget``, ``largest_body``: bytes of bodies that each process keeps in memory (64 MiB),
       and the largest single one (1 MiB); larger ones are sent from their file;
     * ``memo_size``: how many answers, and how many live files, each process remembers (10,000);
-    * ``preload``: read bodies into memory now, before the server forks (False).
+    * ``preload``: read bodies into memory now, before the server forks (False);
+    * ``counters``: count answers, for `counters` and `hashserve.prometheus` (False).
 
     Raises `SettingError` for a setting that cannot mean anything, and `ManifestError` for a
     manifest that is broken from the start.
@@ -112,6 +115,7 @@ class HashServe:
         largest_body: int = DEFAULT_LARGEST,
         memo_size: int = 10_000,
         preload: bool = False,
+        counters: bool = False,
     ) -> None:
         _check_choice("on_unknown", on_unknown, ("404", "redirect", "pass"))
         _check_choice("on_missing", on_missing, ("pass", "404"))
@@ -150,7 +154,8 @@ class HashServe:
             url_base=url_base.rstrip("/"),
         )
         self._lowest, self._highest = "", ""
-        self._service = Service(settings, _copier, on_aim=self._aim)
+        self._counting = CountingService(settings, _copier, on_aim=self._aim) if counters else None
+        self._service: Service[Headers] = self._counting or Service(settings, _copier, on_aim=self._aim)
         self._site = self._service.site
         if root is not None:
             self.add_files(root, prefix, manifest=manifest)
@@ -191,6 +196,16 @@ class HashServe:
         """
         return self._site.integrity(logical_path)
 
+    def counters(self) -> Counts:
+        """Give what this process answered up to now, as a dictionary of plain integers.
+
+        `hashserve.serve.counters.Counts` says what is in it. Raises `SettingError` unless ``counters``
+        was set.
+        """
+        if self._counting is None:
+            raise SettingError("counters", False, "nothing is counted; make it True")
+        return self._counting.counts()
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer what is static, and hand everything else to the application as it came."""
         try:
@@ -219,30 +234,33 @@ class HashServe:
             or monotonic() >= service.due
         ):
             return self._answer(environ, start_response)
-        # Copies of the headers: servers and middleware above may add fields to the list they get.
+        # Copies of the headers: servers and middleware above may add fields to the list they get. And a
+        # list for the body: granian and bjoern have a shorter way for lists alone.
         copy_headers, body, etag, copy_not_modified_headers = entry
         if "HTTP_IF_NONE_MATCH" not in environ:
             start_response("200 OK", copy_headers())
-            return body
+            return [body]
         if environ["HTTP_IF_NONE_MATCH"] == etag:
             start_response("304 Not Modified", copy_not_modified_headers())
-            return ()
+            return []
         return self._answer(environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer in full generality: everything that is not a plain hit."""
-        path = environ.get("PATH_INFO", "")
-        if not self._service.covers(path):
+        path, service = environ.get("PATH_INFO", ""), self._service
+        if not service.covers(path):
             return self.application(environ, start_response)
         if self._mount_point is None:
             self._mount_point = _mount_point(environ)
-        if environ["REQUEST_METHOD"] == "HEAD":
-            recalled = self._service.recall(path, "HEAD", environ)
-            if recalled is not None:
-                start_response(_STATUS_LINES[recalled[0]], recalled[1])
-                return ()
+        method = environ["REQUEST_METHOD"]
+        recalled = service.recall(path, method, environ) if method == "HEAD" else None
+        if recalled is None:
+            recalled = service.recall_live(path, method, environ)
+        if recalled is not None:
+            start_response(_STATUS_LINES[recalled[0]], recalled[1])
+            return [*recalled[2]]
         request = request_of(environ)
-        answer = self._service.answer(request)
+        answer = service.answer(request)
         if answer is None:
             return self._pass_on(request, environ, start_response)
         return send(answer, environ, start_response)
@@ -262,7 +280,7 @@ class HashServe:
     def _fallback(
         self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes] | None:
-        answer = self._site.fallback(request)
+        answer = self._service.fallback(request)
         return None if answer is None else send(answer, environ, start_response)
 
 

@@ -99,7 +99,8 @@ class WatchedFile(io.FileIO):
     def __init__(self, descriptor: int, span: FileSpan) -> None:
         super().__init__(descriptor, "rb")
         self._span = span
-        self.seek(span.start)
+        if span.start:
+            self.seek(span.start)
 
     def close(self) -> None:
         """Close the descriptor. Raises `TruncatedFileError`."""
@@ -114,7 +115,7 @@ class WatchedFile(io.FileIO):
 def body_of(answer: Answer, environ: WSGIEnvironment) -> Iterable[bytes]:
     """Make the body of an answer, by way of the server's ``wsgi.file_wrapper`` where that is right."""
     if answer.descriptor is None:
-        return tuple(part for part in answer.response.body if isinstance(part, bytes))
+        return [part for part in answer.response.body if isinstance(part, bytes)]
     file = watched_file(answer, environ)
     if file is not None:
         wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file, BLOCK_SIZE)

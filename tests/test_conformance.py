@@ -7,7 +7,6 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
 from typing import Any, Protocol
@@ -119,7 +118,7 @@ def test_a_fingerprinted_path_of_a_retained_release_is_immutable(serve: Serve, b
     old = built.names["ten.txt"]
     built.add("ten.txt", b"9876543210")
     releases = [Release(id="old", created=1_600_000_000, changed={"ten.txt": old})]
-    replace(built.manifest(), releases=releases).write(os.path.join(built.root, "staticfiles.json"))
+    built.manifest()._replace(releases=releases).write(os.path.join(built.root, "staticfiles.json"))
     application = serve(built)
     for path, body in ((old, TEN), (built.names["ten.txt"], b"9876543210")):
         reply = request(application, f"/static/{path}")

@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,10 +122,10 @@ def test_a_retained_release_is_served_until_it_is_dropped(application: HashServe
     built.add("ten.txt", b"new content")
     manifest = built.manifest()
     retained = [Release(id="old", created=1, changed={"ten.txt": old})]
-    replace(manifest, releases=retained).write(manifest_of(built))
+    manifest._replace(releases=retained).write(manifest_of(built))
     assert is_immutable(request(application, f"/static/{old}"))
     os.unlink(os.path.join(built.root, old))
-    replace(manifest, files={path: row for path, row in manifest.files.items() if path != old}).write(
+    manifest._replace(files={path: row for path, row in manifest.files.items() if path != old}).write(
         manifest_of(built)
     )
     assert is_clean_404(request(application, f"/static/{old}"))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 import hashserve.importers
 from hashserve.errors import ManifestError
 from hashserve.importers import (
-    find_manifest,
     from_mix,
     from_phoenix,
     from_propshaft,
@@ -679,43 +677,6 @@ def test_a_relative_path_is_taken_from_the_current_folder(
     monkeypatch.chdir(tmp_path)
     manifest = load_manifest("static/dist/.vite/manifest.json", root="static")
     assert manifest.paths == {"dist/a.js": "dist/a-DiwrgTda.js"}
-
-
-# Finding
-
-
-NAMES = [
-    "staticfiles.json",
-    ".vite/manifest.json",
-    "cache_manifest.json",
-    ".manifest.json",
-    f".sprockets-manifest-{MD5}.json",
-    "mix-manifest.json",
-]
-
-
-@pytest.mark.parametrize("position", range(len(NAMES)))
-def test_the_first_known_name_is_found(tmp_path: Path, position: int) -> None:
-    touch(tmp_path, "manifest.json", "deep/staticfiles.json", *NAMES[position:])
-    assert find_manifest(tmp_path) == str(tmp_path.joinpath(*NAMES[position].split("/")))
-
-
-def test_the_newest_manifest_of_sprockets_is_found(tmp_path: Path) -> None:
-    touch(tmp_path, ".sprockets-manifest-a.json", ".sprockets-manifest-b.json")
-    os.utime(tmp_path / ".sprockets-manifest-b.json", (1, 1))
-    assert find_manifest(tmp_path) == str(tmp_path / ".sprockets-manifest-a.json")
-
-
-def test_a_root_whose_name_is_a_pattern_is_searched_itself(tmp_path: Path) -> None:
-    touch(tmp_path, "[ab]*/.sprockets-manifest-a.json")
-    assert find_manifest(tmp_path / "[ab]*") == str(tmp_path / "[ab]*" / ".sprockets-manifest-a.json")
-
-
-def test_a_folder_without_a_manifest_has_none(tmp_path: Path) -> None:
-    touch(tmp_path, "manifest.json", "sub/mix-manifest.json")
-    (tmp_path / "staticfiles.json").mkdir()
-    assert find_manifest(tmp_path) is None
-    assert find_manifest(tmp_path / "missing") is None
 
 
 def test_the_module_exports_its_public_names() -> None:

@@ -24,6 +24,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "django": (("hashserve.django",), {"ground", "serve", "build", "wsgi", "public"}),
     "wsgi": (("hashserve.wsgi", "hashserve.asgi"), {"ground", "serve"}),
+    "metrics": (("hashserve.prometheus",), {"ground", "serve"}),
     "command": (("hashserve.cli", "hashserve.__main__"), {"ground", "serve", "build", "wsgi", "public"}),
     "public": (("hashserve.__init__",), {"ground", "wsgi"}),
     "ground": (("hashserve.",), set()),
@@ -92,7 +93,7 @@ def test_a_module_imports_only_the_layers_below_it(module: str) -> None:
 
 @every_module
 def test_what_serves_needs_no_extra(module: str) -> None:
-    if layer_of(module) in {"build", "django", "command", "management"}:
+    if layer_of(module) in {"build", "django", "command", "management", "metrics"}:
         return
     packages = {name.partition(".")[0] for name in imports_of(module)}
     assert packages <= BASE | TYPES_ONLY
@@ -126,6 +127,7 @@ def test_nothing_below_the_adapters_knows_of_the_gateway_protocol() -> None:
         ("hashserve.builders", "ground"),
         ("hashserve.django.storages", "django"),
         ("hashserve.cli", "command"),
+        ("hashserve.prometheus", "metrics"),
         ("hashserve.__main__", "command"),
     ],
 )

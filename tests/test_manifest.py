@@ -149,7 +149,7 @@ def test_any_manifest_makes_the_round_trip(manifest: Manifest) -> None:
 def test_the_same_manifest_gives_the_same_bytes_whatever_its_order() -> None:
     turned = Manifest(
         **{
-            **{name: getattr(FULL, name) for name in Manifest.__slots__},
+            **{name: getattr(FULL, name) for name in Manifest._fields},
             "paths": {path: FULL.paths[path] for path in reversed([*FULL.paths])},
             "files": {path: FULL.files[path] for path in reversed([*FULL.files])},
         }

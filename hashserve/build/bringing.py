@@ -10,7 +10,6 @@ import errno
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 
 from hashserve.build.output import Output
 from hashserve.build.previous import MismatchError, Place, UnreachableError, proven_chunks
@@ -59,7 +58,7 @@ def _bring(record: AssetRecord, output: Output, place: Place | None) -> AssetRec
     for coding in record.variants:
         with suppress(UnreachableError, MismatchError):  # the file is whole without it
             variants[coding] = _bring_one(record, coding, output, place)
-    return replace(record, size=size, variants=variants)
+    return record._replace(size=size, variants=variants)
 
 
 def _take_as_it_is(record: AssetRecord, output: Output) -> AssetRecord | Finding:
@@ -70,7 +69,7 @@ def _take_as_it_is(record: AssetRecord, output: Output) -> AssetRecord | Finding
             record, MismatchError(record.path, "is not in the output, and has no digest to prove it")
         )
     output.memory.add_made(record.path)
-    return replace(record, sha256=sha256, size=size)
+    return record._replace(sha256=sha256, size=size)
 
 
 def _lost(record: AssetRecord, error: Exception) -> Finding:

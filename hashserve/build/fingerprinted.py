@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from hashserve.codings import coding_of_suffix
 from hashserve.errors import SettingError
 from hashserve.fingerprints import without_fingerprint
-from hashserve.importers import find_manifest, load_manifest
+from hashserve.importers import load_manifest
 from hashserve.manifest import MANIFEST_NAME, Manifest
+from hashserve.manifest_names import find_manifest
 
 __all__ = ["already_fingerprinted"]
 

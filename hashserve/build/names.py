@@ -6,7 +6,6 @@ Law: a manifest without names is a manifest; what it still lists, it lists as be
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import replace
 
 from hashserve.build.retention import changed_paths
 from hashserve.codings import CODINGS
@@ -69,8 +68,7 @@ def without(manifest: Manifest, is_gone: Callable[[str], bool]) -> Manifest:
     """Give a manifest that lists no fingerprinted file that is gone, in any of its releases."""
     gone = {path for path in manifest.files if is_gone(path)}
     paths = {logical: path for logical, path in manifest.paths.items() if path not in gone}
-    return replace(
-        manifest,
+    return manifest._replace(
         paths=paths,
         files={path: row for path, row in manifest.files.items() if path not in gone},
         releases=tuple(
@@ -84,4 +82,4 @@ def _release_without(
     release: Release, old: dict[str, str], new: dict[str, str], gone: Container[str]
 ) -> Release:
     left = {logical: path for logical, path in old.items() if path not in gone}
-    return replace(release, changed=changed_paths(left, new))
+    return release._replace(changed=changed_paths(left, new))

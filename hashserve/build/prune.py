@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hashserve.build.fingerprint import Fingerprinter
 from hashserve.build.names import names_of, unlisted_variants
@@ -96,7 +96,7 @@ def _lesser(manifest: Manifest, keep: int, keep_days: float) -> Manifest:
     releases: list[Release] = [release for release in manifest.releases if release.id in ids]
     needed = {*manifest.paths.values(), *(path for old in kept for path in old.paths.values())}
     files = {path: row for path, row in manifest.files.items() if path in needed}
-    return replace(manifest, releases=tuple(releases), files=files)
+    return manifest._replace(releases=tuple(releases), files=files)
 
 
 def _sizes(output: Output) -> Iterator[tuple[str, int]]:

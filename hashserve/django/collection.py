@@ -26,8 +26,8 @@ from hashserve.django.build_settings import build_settings
 from hashserve.django.patterns import patterns_of
 from hashserve.django.settings import load
 from hashserve.errors import ManifestError
-from hashserve.importers import find_manifest
 from hashserve.manifest import Manifest
+from hashserve.manifest_names import find_manifest
 
 __all__ = ["build_collected"]
 

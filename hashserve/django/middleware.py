@@ -69,6 +69,9 @@ class HashServeMiddleware:
             if self._is_plainly_not_static(path):
                 return self.get_response(request)
             return self._respond_aside(request, request_of(request, path, mount))
+        recalled = service.recall_live(path, method_of(request), request.META)
+        if recalled is not None:
+            return StaticContent(*recalled)
         answer = service.answer(request_of(request, path, mount))
         return self.get_response(request) if answer is None else response_of(answer, request)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from hashserve.django import places
+from hashserve.django.counting import new_counting_service
 from hashserve.django.found import locate
 from hashserve.django.responses import Store, copier
 from hashserve.django.settings import DjangoSettings
@@ -22,7 +23,8 @@ __all__ = ["service_of"]
 
 def service_of(settings: DjangoSettings) -> Service[Store]:
     """Make the service of this project. Raises `SettingError` and `ManifestError`."""
-    service = Service(_site_settings(settings), copier)
+    make = new_counting_service if settings.counters else Service
+    service: Service[Store] = make(_site_settings(settings), copier)
     site = service.site
     # The last that is added is asked first.
     if settings.root is not None:

@@ -41,7 +41,7 @@ class DjangoSettings:
     * ``max_age``, ``allow_all_origins``, ``charset``, ``mimetypes``, ``index_file``,
       ``immutable_file_test``, ``on_unknown``, ``on_missing``, ``expires``, ``follow_symlinks``,
       ``publish_manifest``, ``nosniff``, ``check_interval``, ``body_budget``, ``largest_body``,
-      ``memo_size``, ``preload``, ``manifest``;
+      ``memo_size``, ``preload``, ``counters``, ``manifest``;
     * ``add_headers_function``: a function, or the dotted path of one (`headers_hook` gives it);
     * ``autorefresh`` (DEBUG): the client is to ask each time whether a file has changed;
     * ``use_finders`` (DEBUG): files are found where Django's finders find them;
@@ -87,6 +87,7 @@ class DjangoSettings:
     largest_body: int = DEFAULT_LARGEST
     memo_size: int = 10_000
     preload: bool = False
+    counters: bool = False
 
     keep: int | None = None
     keep_days: float | None = None
@@ -418,6 +419,7 @@ KEYS: Mapping[str, Key] = {
     "LARGEST_BODY": Key(_whole_number),
     "MEMO_SIZE": Key(_whole_number),
     "PRELOAD": Key(_flag),
+    "COUNTERS": Key(_flag),
     "KEEP": Key(_or_none(_positive)),
     "KEEP_DAYS": Key(_or_none(_number)),
     "PREVIOUS": Key(_or_none(_path)),

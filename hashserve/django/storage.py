@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from secrets import token_hex
 from time import monotonic
@@ -175,7 +174,7 @@ class ManifestStaticFilesStorage(django_storage.ManifestStaticFilesStorage):
         """Give the manifest with the names in force now; as Django has it, each new name is a hashed one."""
         hashed = {path for name, path in self.hashed_files.items() if path != name}
         files = {**dict.fromkeys(hashed - manifest.files.keys()), **manifest.files}
-        return replace(manifest, paths=self.hashed_files, files=files, release=self.manifest_hash)
+        return manifest._replace(paths=self.hashed_files, files=files, release=self.manifest_hash)
 
     def _save_django_manifest(self) -> None:
         """Write a manifest of Django's form where a project wants one of another name or elsewhere."""

@@ -64,18 +64,17 @@ class BodyCache:
         A fingerprinted one is read once, and proven, and then again whenever its signature changes:
         a length alone would let damaged bytes pass for immutable ones.
         """
-        descriptor = open_stored(span.file)
+        descriptor, status = open_stored(span.file)
         try:
             if span.file.signature is None:
-                self._prove(span.file, descriptor)
+                self._prove(span.file, descriptor, signature(status))
             check_readable(descriptor, span)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
-    def _prove(self, file: StoredFile, descriptor: int) -> None:
-        found = signature(os.fstat(descriptor))
+    def _prove(self, file: StoredFile, descriptor: int, found: tuple[int, ...]) -> None:
         if self._proven.get(file) != found:
             prove(file, chunks_of(descriptor, file.size))
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -88,6 +87,10 @@ class BodyCache:
     def has_room(self, file: StoredFile) -> bool:
         """Whether a file's body can be kept without letting go of another's."""
         return self.holds(file) and self._bodies.has_room(file.size + _ENTRY)
+
+    def kept(self) -> tuple[int, int]:
+        """Give how many bodies are kept, and how many bytes of the budget they take."""
+        return self._bodies.total()
 
     def clear(self) -> None:
         """Let go of everything."""

@@ -110,10 +110,10 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
     return descriptor, status
 
 
-def open_stored(file: StoredFile) -> int:
+def open_stored(file: StoredFile) -> tuple[int, os.stat_result]:
     """Open a stored file and prove by size or signature that it is the one that was meant.
 
-    Gives a descriptor at offset 0. Raises `ChangedFileError` or another `OSError`.
+    Gives a descriptor at offset 0, and its status. Raises `ChangedFileError` or another `OSError`.
     """
     descriptor, status = open_regular(file.path)
     if file.signature is None:
@@ -123,7 +123,7 @@ def open_stored(file: StoredFile) -> int:
     if not is_the_one:
         os.close(descriptor)
         raise ChangedFileError(file.path, f"was {file.size} bytes and has changed since")
-    return descriptor
+    return descriptor, status
 
 
 def read_stored(file: StoredFile) -> bytes:
@@ -132,7 +132,7 @@ def read_stored(file: StoredFile) -> bytes:
     A variant is decoded for that, so bytes of a damaged or foreign variant are never returned.
     Raises `ChangedFileError` or another `OSError`.
     """
-    descriptor = open_stored(file)
+    descriptor, _ = open_stored(file)
     try:
         content = b"".join(chunks_of(descriptor, file.size))
         status = os.fstat(descriptor)

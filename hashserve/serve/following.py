@@ -12,6 +12,7 @@ import stat
 
 from hashserve.errors import ManifestError
 from hashserve.manifest import MANIFEST_NAME, Manifest
+from hashserve.manifest_names import find_manifest
 from hashserve.serve.files import is_exhaustion, signature
 
 __all__ = ["ManifestFollower"]
@@ -24,7 +25,8 @@ class ManifestFollower:
 
     ``manifest`` is the last one that loaded, None until one did. ``is_present`` tells whether
     there is a manifest on disk now, broken or not: where it was deleted, the folder very likely
-    was too, and what was remembered of its files counts no more.
+    was too, and what was remembered of its files counts no more. ``reloads`` and ``failures`` count
+    the new manifests that were taken over, and the attempts at one that was not.
     """
 
     def __init__(self, root: str, name: str | None = None) -> None:
@@ -34,6 +36,8 @@ class ManifestFollower:
         self._told: tuple[int, ...] | None = None
         self.manifest: Manifest | None = None
         self.is_present = False
+        self.reloads = 0
+        self.failures = 0
 
     def load(self) -> None:
         """Load the manifest for the first time, if there is one. Raises `ManifestError`."""
@@ -98,24 +102,21 @@ class ManifestFollower:
         try:
             self.manifest = _load(path, self._root)
         except (OSError, ManifestError) as error:
+            self.failures += 1
             if seen != self._told:
                 _logger.error("a new manifest is not used, the one before stays in force: %s", error)  # noqa: TRY400
             self._told = seen
             if isinstance(error, OSError) and is_exhaustion(error):
                 self._seen = before
         else:
+            self.reloads += 1
             _logger.info("following the new manifest %s (%d assets)", path, len(self.manifest.paths))
-
-
-# The importers take 10 ms to import, and most folders have a manifest of our own, or Django's.
 
 
 def _manifest_in(root: str) -> str | None:
     own = os.path.join(root, MANIFEST_NAME)
     if _is_file(own):
         return own
-    from hashserve.importers import find_manifest
-
     return find_manifest(root)
 
 
@@ -130,6 +131,6 @@ def _is_file(path: str) -> bool:
 def _load(path: str, root: str) -> Manifest:
     if os.path.basename(path) == MANIFEST_NAME:
         return Manifest.load(path)
-    from hashserve.importers import load_manifest
+    from hashserve.importers import load_manifest  # takes 5 ms, and most manifests are our own, or Django's
 
     return load_manifest(path, root=root)

@@ -105,6 +105,12 @@ class Generations(Generic[K, V]):
         """Whether an entry of this weight can be put without another being dropped."""
         return weight <= self._half and (self._weight + weight <= self._half or not self._old)
 
+    def total(self) -> tuple[int, int]:
+        """Give the number of entries and what they weigh together, each of them looked at."""
+        with self._lock:
+            entries = [*self._young.items(), *self._old.items()]
+        return len(entries), sum(self._weigh(key, value) for key, value in entries)
+
     def clear(self) -> None:
         """Drop everything."""
         with self._lock:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hashserve.codings import CODINGS, IDENTITY, Coding, DecodeError
 from hashserve.digests import digest_of
@@ -18,7 +18,7 @@ from hashserve.serve.files import ChangedFileError, chunks_of, is_passing, open_
 from hashserve.serve.messages import StoredFile
 from hashserve.serve.representations import Representation, representation_of
 
-__all__ = ["Inspected", "OutsideRootError", "Root", "inspect", "variant_signatures"]
+__all__ = ["Inspected", "OutsideRootError", "Root", "Watched", "inspect", "variant_signatures"]
 
 
 class OutsideRootError(HashserveError, OSError):
@@ -32,8 +32,7 @@ class OutsideRootError(HashserveError, OSError):
         return f"{self.path}: is a link that leaves the root; follow_symlinks=True allows it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
+class Root(NamedTuple):
     """A folder that files are served from; ``path`` is absolute and ends with a separator.
 
     Unless ``follow_symlinks``, a file counts only if its real path is below the root's real path.
@@ -59,8 +58,7 @@ class Root:
             raise ChangedFileError(path, "was replaced while it was opened")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspected:
+class Inspected(NamedTuple):
     """A file as it was found: its status, its digest, and its variants by coding.
 
     ``content`` is the identity bytes, where they were few enough to keep.
@@ -145,9 +143,40 @@ def _proven_variant(
         os.close(descriptor)
 
 
+class Watched(NamedTuple):
+    """What an answer rests on: the file at ``location``, the variants beside it, as they were seen.
+
+    ``variants`` are signatures, or None where nothing was, in the order of `variant_signatures`.
+    """
+
+    location: str
+    identity: tuple[int, ...]
+    variants: tuple[tuple[int, ...] | None, ...]
+
+    def is_unchanged(self) -> bool:
+        """Look whether all of it is as it was; anything that cannot be seen has changed."""
+        location = self.location
+        try:
+            if signature(os.stat(location)) != self.identity:
+                return False
+            for suffix, known in zip(_SUFFIXES, self.variants, strict=True):
+                # Where nothing was, access() takes half of the time of a stat() that fails.
+                if known is None:
+                    if os.access(location + suffix, os.F_OK):
+                        return False
+                elif signature(os.stat(location + suffix)) != known:
+                    return False
+        except OSError:
+            return False
+        return True
+
+
+_SUFFIXES = tuple(coding.suffix for coding in CODINGS.values())
+
+
 def variant_signatures(path: str) -> tuple[tuple[int, ...] | None, ...]:
     """Give the signature of each variant that could be beside ``path``, None where there is none."""
-    return tuple(_signature_or_none(path + coding.suffix) for coding in CODINGS.values())
+    return tuple([_signature_or_none(path + suffix) for suffix in _SUFFIXES])
 
 
 def _signature_or_none(path: str) -> tuple[int, ...] | None:

@@ -10,14 +10,15 @@ import os
 import stat
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from hashserve.codings import IDENTITY, coding_of_suffix
+from hashserve.codings import CODINGS, IDENTITY, coding_of_suffix
 from hashserve.paths import is_servable
 from hashserve.serve.bodies import BodyCache
 from hashserve.serve.files import is_exhaustion, signature
 from hashserve.serve.generations import Generations
-from hashserve.serve.inspection import Inspected, Root, inspect, variant_signatures
+from hashserve.serve.inspection import Inspected, Root, Watched, inspect, variant_signatures
+from hashserve.serve.outcomes import Outcome
 from hashserve.serve.policy import Policy
 from hashserve.serve.representations import Asset, asset_of
 
@@ -37,14 +38,14 @@ EARLIEST_DATE = 315_619_200
 """1980-01-02 in seconds since the epoch: what hosts that normalise times use lies before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(Outcome):
     """A folder is there, not a file."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    signatures: tuple[object, ...]
+
+class _Remembered(NamedTuple):
+    watched: Watched
     asset: Asset
 
 
@@ -71,6 +72,7 @@ class LiveFiles:
     ) -> None:
         self.root = root
         self.locate: Locate = locate or root.path.__add__
+        self._is_gathered = locate is not None
         self._prefix = prefix
         self._policy = policy
         self._hidden = frozenset(hidden)
@@ -124,15 +126,29 @@ class LiveFiles:
 
     def _asset(self, path: str, location: str, status: os.stat_result) -> Asset:
         # Signatures of before the inspection: whatever changes during it is seen at the next request.
-        signatures = (signature(status), *variant_signatures(location))
+        watched = Watched(location, signature(status), variant_signatures(location))
         known = self._remembered.get(path)
-        if known is not None and known.signatures == signatures:
+        if known is not None and known.watched == watched:
             return known.asset
+        now = time.time_ns()
         found = inspect(location, self.root, keep=self._bodies.largest)
         asset = self._make(path, found)
-        if _is_settled(found):
-            self._remembered.put(path, _Remembered(signatures, asset))
+        if _is_settled(found, now) and _is_of(found, watched):
+            self._remembered.put(path, _Remembered(watched, asset))
         return asset
+
+    def watched(self, path: str, asset: Asset) -> Watched | None:
+        """Give what ``asset``, found at ``path`` before, rests on: while that is unchanged, so is the asset.
+
+        None where more than that decides it: where files are gathered from several folders, where a
+        source may come to a variant, where a link may lead to what is hidden; and where the file
+        changed so lately that its signature says little.
+        """
+        known = self._remembered.get(path)
+        if known is None or known.asset is not asset or self._is_gathered:
+            return None
+        may_be_refused = coding_of_suffix(path) is not None or path.rpartition("/")[2] in self._hidden_names
+        return None if may_be_refused else known.watched
 
     def _make(self, path: str, found: Inspected) -> Asset:
         fields = self._policy.fields(found.path, self._prefix + self._url_path(path), immutable=False)
@@ -177,7 +193,19 @@ def _date_of(status: os.stat_result) -> int | None:
     return int(status.st_mtime) if EARLIEST_DATE <= status.st_mtime <= time.time() else None
 
 
-def _is_settled(found: Inspected) -> bool:
-    now = time.time_ns()
+def _is_of(found: Inspected, watched: Watched) -> bool:
+    """Whether what was inspected is what was looked at before.
+
+    A link that leads to another release meanwhile would have that one's bytes remembered as this one's.
+    """
+    variants = (found.variants.get(coding) for coding in CODINGS)
+    return signature(found.status) == watched.identity and all(
+        status is None or signature(status) == seen
+        for status, seen in zip(variants, watched.variants, strict=True)
+    )
+
+
+def _is_settled(found: Inspected, now: int) -> bool:
+    """Whether nothing of a file can have changed at ``now``, when it was looked at, and not show it."""
     statuses = (found.status, *found.variants.values())
     return all(abs(now - status.st_ctime_ns) > SETTLED_AFTER for status in statuses)

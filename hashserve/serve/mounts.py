@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from hashlib import md5
+from typing import NamedTuple
 
 from hashserve.codings import CODINGS, IDENTITY
 from hashserve.fingerprints import looks_fingerprinted, without_fingerprint
@@ -18,7 +18,7 @@ from hashserve.paths import is_servable, url_of
 from hashserve.serve.assets import AssetTable
 from hashserve.serve.bodies import BodyCache
 from hashserve.serve.following import ManifestFollower
-from hashserve.serve.inspection import Root
+from hashserve.serve.inspection import Root, Watched
 from hashserve.serve.live import Directory, LiveFiles, Locate
 from hashserve.serve.policy import IMMUTABLE, Policy
 from hashserve.serve.representations import Asset
@@ -30,23 +30,21 @@ __all__ = ["Fingerprinted", "Found", "Live", "Mount", "Moved"]
 _logger = logging.getLogger("hashserve")
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprinted:
+class Fingerprinted(NamedTuple):
     """An asset that a retained release lists at ``path``: immutable."""
 
     path: str
     asset: Asset
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A file that is on disk now."""
+class Live(NamedTuple):
+    """A file that is on disk now; while what is ``watched`` is unchanged, its path names just this."""
 
     asset: Asset
+    watched: Watched | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """An index file's other URL: ``location`` is a relative reference."""
 
     location: str
@@ -138,6 +136,11 @@ class Mount:
         return changed
 
     @property
+    def reloads(self) -> tuple[int, int]:
+        """How many new manifests were taken over, and how often one could not be."""
+        return self._follower.reloads, self._follower.failures
+
+    @property
     def may_remember(self) -> bool:
         """Whether bodies of fingerprinted files may be kept: not after the manifest was deleted."""
         return self._follower.is_present
@@ -169,7 +172,12 @@ class Mount:
         asset = self.live.find(path)
         if not isinstance(asset, Asset):
             return None
-        return Live(asset.with_cache_control(IMMUTABLE) if self._is_versioned(asset, path, query) else asset)
+        if self.table is not None and path in self.table.manifest.queries:
+            return Live(
+                asset.with_cache_control(IMMUTABLE) if self._is_versioned(asset, path, query) else asset
+            )
+        # A manifest may come that lists what looks so.
+        return Live(asset, None if looks_fingerprinted(path) else self.live.watched(path, asset))
 
     def _find_with_index(self, path: str, query: str, index_file: str) -> Found | None:
         """Serve an index file at its folder's URL alone, as WhiteNoise does."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from wsgiref.headers import Headers as HeaderFields
 from wsgiref.util import is_hop_by_hop
 
@@ -51,8 +51,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _logger = logging.getLogger("hashserve")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(NamedTuple):
     """The settings that decide header fields; ``max_age`` is in seconds, None for no lifetime.
 
     ``revalidates`` is for development: whatever is served is to be asked for again each time.
@@ -64,7 +63,7 @@ class Policy:
     revalidates: bool = False
     allow_all_origins: bool = True
     nosniff: bool = True
-    media_types: MediaTypes = field(default_factory=MediaTypes)
+    media_types: MediaTypes = MediaTypes()
     add_headers: HeadersHook | None = None
     is_immutable: ImmutableTest | None = None
 

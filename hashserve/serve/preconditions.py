@@ -6,16 +6,16 @@ Law: one function for each field, and their order in one place, `evaluate` (sect
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hashserve.serve.messages import Request
+from hashserve.serve.outcomes import Outcome
 from hashserve.serve.validators import EntityTag, parse_date, parse_entity_tag, parse_entity_tags
 
 __all__ = ["Failed", "Fulfilled", "NotModified", "Validators", "evaluate", "range_applies"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validators:
+class Validators(NamedTuple):
     """What a representation can be recognised by.
 
     ``etag`` is the selected representation's; ``others`` are those of the asset's other codings.
@@ -27,21 +27,22 @@ class Validators:
     last_modified: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fulfilled:
+class Fulfilled(Outcome):
     """Go on: nothing stands in the way of the answer."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class NotModified:
+
+class NotModified(NamedTuple):
     """304: the client has it, as the representation that ``etag`` names."""
 
     etag: EntityTag
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Outcome):
     """412."""
+
+    __slots__ = ()
 
 
 _FULFILLED = Fulfilled()

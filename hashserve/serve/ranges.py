@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
+
+from hashserve.serve.outcomes import Outcome
 
 __all__ = ["ByteRange", "ByteRanges", "Unsatisfiable", "Whole", "select_ranges"]
 
@@ -19,8 +21,7 @@ LONGEST_HEADER = 1024
 """How long a Range field may be, in characters; a longer one is ignored."""
 
 
-@dataclass(frozen=True, slots=True)
-class ByteRange:
+class ByteRange(NamedTuple):
     """``length`` bytes from the offset ``start``; at least one byte, all within the representation."""
 
     start: int
@@ -31,18 +32,19 @@ class ByteRange:
         return f"bytes {self.start}-{self.start + self.length - 1}/{size}"
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Outcome):
     """No range applies: 200 with the whole representation."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class Unsatisfiable:
+
+class Unsatisfiable(Outcome):
     """No range asked for touches the representation: 416."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class ByteRanges:
+
+class ByteRanges(NamedTuple):
     """One range or more, in the order asked for: 206."""
 
     ranges: Sequence[ByteRange]

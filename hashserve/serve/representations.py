@@ -7,7 +7,7 @@ bytes gives the same one; each content coding has its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hashserve.codings import IDENTITY, choose_coding, is_acceptable
 from hashserve.serve.messages import Headers, StoredFile
@@ -17,8 +17,7 @@ from hashserve.serve.validators import EntityTag, format_date, parse_date
 __all__ = ["Asset", "Representation", "asset_of", "entity_tag", "representation_of"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Representation:
+class Representation(NamedTuple):
     """One coded form of an asset: the file that holds its bytes, and its entity-tag.
 
     ``fields`` are the header fields that differ between an asset's representations, but for the
@@ -32,8 +31,7 @@ class Representation:
     fields: Headers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asset:
+class Asset(NamedTuple):
     """One file that can be served, in all its codings, with ``sizes`` of their bodies in bytes.
 
     ``fields`` are the header fields of every representation; ``last_modified`` is in seconds
@@ -68,12 +66,12 @@ class Asset:
     def without(self, coding: str) -> Asset:
         """Give the asset without one of its variants; it still varies by Accept-Encoding."""
         kept = {name: form for name, form in self.representations.items() if name != coding}
-        return replace(self, representations=kept, sizes=_sizes(kept))
+        return self._replace(representations=kept, sizes=_sizes(kept))
 
     def with_cache_control(self, value: str) -> Asset:
         """Give the asset with another lifetime."""
         kept = [field for field in self.fields if field[0].lower() != "cache-control"]
-        return replace(self, fields=[*kept, ("Cache-Control", value)])
+        return self._replace(fields=[*kept, ("Cache-Control", value)])
 
 
 def asset_of(

@@ -55,7 +55,9 @@ def _get(asset: Asset, request: Request, policy: Policy) -> Response:
             return not_modified(asset, str(outcome.etag))
         if isinstance(outcome, Failed):
             return plain_text(HTTPStatus.PRECONDITION_FAILED, policy)
-    if request.range is not None and range_applies(request.if_range, asset.validators(selected)):
+    if request.range is not None and (
+        request.if_range is None or range_applies(request.if_range, asset.validators(selected))
+    ):
         return _ranges(asset, selected, request.range, policy)
     return _whole(asset, selected)
 

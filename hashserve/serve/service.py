@@ -1,7 +1,8 @@
 """A site and the memory of its plain hits: what every adapter asks.
 
-Law: what is recalled is what the site would answer; a hit on it costs two lookups and no I/O, and
-nothing is recalled past the moment at which a new manifest is to be looked for.
+Law: what is recalled is what the site would answer; a hit on what never changes costs two lookups
+and no I/O, one on a live file a look at it and its variants; and nothing is recalled past the
+moment at which a new manifest is to be looked for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from time import monotonic, time
 from typing import Any, Generic, TypeVar
 
 from hashserve.paths import native_string
+from hashserve.serve.inspection import Watched
 from hashserve.serve.messages import Headers, Request
 from hashserve.serve.policy import with_expires
 from hashserve.serve.respond import not_modified
@@ -24,7 +26,7 @@ LONGEST_REMEMBERED = 256
 
 Fields = TypeVar("Fields")
 
-Entry = tuple[Callable[[], Fields], tuple[bytes, ...], str, Callable[[], Fields]]
+Entry = tuple[Callable[[], Fields], bytes, str, Callable[[], Fields]]
 """What copies the fields of the 200, its body, its entity-tag, what copies the fields of the 304."""
 
 Recalled = tuple[int, Fields, tuple[bytes, ...]]
@@ -35,9 +37,9 @@ class Service(Generic[Fields]):
     """A `Site`, and its answers to plain requests, kept in the form that an adapter sends.
 
     ``copier`` makes of header fields a function that gives a new copy of them in that form.
-    ``hot`` maps native paths to entries by Accept-Encoding. All paths that may be static lie from
-    ``lowest`` to below ``highest``, which ``on_aim`` is told of; what is ``hot`` counts until
-    ``due``, on the monotonic clock.
+    ``hot`` maps native paths to entries by Accept-Encoding, ``live`` those that count while what they
+    rest on is unchanged. All paths that may be static lie from ``lowest`` to below ``highest``, which
+    ``on_aim`` is told of; what is ``hot`` or ``live`` counts until ``due``, on the monotonic clock.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Service(Generic[Fields]):
         on_aim: Callable[[str, str], None] = lambda lowest, highest: None,
     ) -> None:
         self.hot: dict[str, dict[str | None, Entry[Fields]]] = {}
+        self.live: dict[str, dict[str | None, tuple[Watched, Entry[Fields]]]] = {}
         self.lowest, self.highest = "", ""  # no path is below ""
         self.due = 0.0
         self._copier = copier
@@ -77,18 +80,30 @@ class Service(Generic[Fields]):
             or monotonic() >= self.due
         ):
             return None
-        copy_fields, body, etag, copy_not_modified_fields = entry
-        if "HTTP_IF_NONE_MATCH" not in fields:
-            if method == "GET":
-                return 200, copy_fields(), body
-            return (200, copy_fields(), ()) if method == "HEAD" else None
-        if fields["HTTP_IF_NONE_MATCH"] == etag and method in ("GET", "HEAD"):
-            return 304, copy_not_modified_fields(), ()
-        return None
+        return _recalled(entry, method, fields.get("HTTP_IF_NONE_MATCH"))
+
+    def recall_live(self, path: str, method: str, fields: Mapping[str, Any]) -> Recalled[Fields] | None:
+        """Answer as `recall` does, but for a live file, which is looked at: this waits for the disk."""
+        memo = self.live.get(path)
+        found = None if memo is None else memo.get(fields.get("HTTP_ACCEPT_ENCODING"))
+        etag = fields.get("HTTP_IF_NONE_MATCH")
+        if (
+            found is None
+            or "HTTP_RANGE" in fields
+            or "HTTP_IF_MATCH" in fields
+            or "HTTP_IF_UNMODIFIED_SINCE" in fields
+            # Browsers send it beside If-None-Match, which decides alone then (RFC 9110 section 13.1.3).
+            or (etag is None and "HTTP_IF_MODIFIED_SINCE" in fields)
+            or monotonic() >= self.due
+            or not found[0].is_unchanged()
+        ):
+            return None
+        return _recalled(found[1], method, etag)
 
     def answer(self, request: Request) -> Answer | None:
         """Answer in full generality, and remember it if it can be recalled; None for the application's."""
-        hot = self.hot  # taken before the answer is made: if that is outdated meanwhile, so is this
+        # Taken before the answer is made: if that is outdated meanwhile, so are these.
+        hot, live = self.hot, self.live
         # A plain HEAD is answered as the GET that it asks about, so that both are remembered.
         is_head = request.method == "HEAD" and not request.has_preconditions
         asked = request._replace(method="GET", range=None) if is_head else request
@@ -97,26 +112,33 @@ class Service(Generic[Fields]):
         if answer is None:
             return None
         if answer.asset is not None and asked.is_plain_get:
-            self._remember(hot, asked, answer)
+            entry = self._entry(asked, answer)
+            if entry is not None:
+                if answer.watched is None:
+                    hot.setdefault(asked.path, {})[asked.accept_encoding] = entry
+                else:
+                    live.setdefault(asked.path, {})[asked.accept_encoding] = answer.watched, entry
         if is_head:
             answer = answer.without_body()
         return self._dated(answer) if self.site.settings.policy.expires else answer
 
-    def _remember(
-        self, hot: dict[str, dict[str | None, Entry[Fields]]], request: Request, answer: Answer
-    ) -> None:
+    def fallback(self, request: Request) -> Answer | None:
+        """Answer a navigation with the single-page application's page, if there is one."""
+        return self.site.fallback(request)
+
+    def _entry(self, request: Request, answer: Answer) -> Entry[Fields] | None:
+        """Make what is remembered of an answer, if it is to be, and count it."""
         accept_encoding = request.accept_encoding
         if accept_encoding is not None and len(accept_encoding) > LONGEST_REMEMBERED:
-            return
+            return None
         if self._remembered >= self.site.settings.memo_size:
             self._forget()
         headers = answer.response.headers
         etag = next(value for name, value in headers if name == "ETag")
         assert answer.asset is not None
-        body = tuple(part for part in answer.response.body if isinstance(part, bytes))
-        entry = (self._copies(headers), body, etag, self._copies(not_modified(answer.asset, etag).headers))
-        hot.setdefault(request.path, {})[accept_encoding] = entry
+        body = b"".join(part for part in answer.response.body if isinstance(part, bytes))
         self._remembered += 1
+        return self._copies(headers), body, etag, self._copies(not_modified(answer.asset, etag).headers)
 
     def _copies(self, headers: Headers) -> Callable[[], Fields]:
         if not self.site.settings.policy.expires:
@@ -132,7 +154,7 @@ class Service(Generic[Fields]):
 
     def _forget(self) -> None:
         self._aim()
-        self.hot = {}
+        self.hot, self.live = {}, {}
         self._remembered = 0
 
     def _aim(self) -> None:
@@ -145,3 +167,14 @@ class Service(Generic[Fields]):
         self.lowest = min(self._prefixes)
         self.highest = max(prefix[:-1] + chr(ord(prefix[-1]) + 1) for prefix in self._prefixes if prefix)
         self._on_aim(self.lowest, self.highest)
+
+
+def _recalled(entry: Entry[Fields], method: str, if_none_match: str | None) -> Recalled[Fields] | None:
+    copy_fields, body, etag, copy_not_modified_fields = entry
+    if if_none_match is None:
+        if method == "GET":
+            return 200, copy_fields(), (body,)
+        return (200, copy_fields(), ()) if method == "HEAD" else None
+    if if_none_match == etag and method in ("GET", "HEAD"):
+        return 304, copy_not_modified_fields(), ()
+    return None

@@ -11,7 +11,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,7 +21,8 @@ from hashserve.paths import decode_path, mount_point_of, query_suffix, url_of
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
 from hashserve.serve.files import ChangedFileError, is_exhaustion, read_stored
 from hashserve.serve.generations import ForkSafeLock
-from hashserve.serve.inspection import Root
+from hashserve.serve.inspection import Root, Watched
+from hashserve.serve.kinds import Kind
 from hashserve.serve.live import Locate
 from hashserve.serve.messages import FileSpan, Request, Response
 from hashserve.serve.mounts import Fingerprinted, Found, Live, Mount, Moved
@@ -43,11 +43,10 @@ TOLD_AGAIN_AFTER = 60.0
 _logger = logging.getLogger("hashserve")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteSettings:
+class SiteSettings(NamedTuple):
     """How a `Site` behaves; `hashserve.HashServe` documents each."""
 
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = Policy()
     on_unknown: str = "404"
     on_missing: str = "pass"
     index_file: str | None = None
@@ -65,18 +64,21 @@ class Answer(NamedTuple):
     """A response whose body can be sent: bytes in memory, or spans of one open ``descriptor``.
 
     Whoever takes the answer closes the descriptor. ``asset`` is set where the response depends on
-    nothing but the path and Accept-Encoding of a GET, now and until ``on_change`` is called.
+    nothing but the path and Accept-Encoding of a GET, now and until ``on_change`` is called; but
+    where there is something ``watched``, only while that is unchanged. ``kind`` is for whoever counts.
     """
 
     response: Response
     descriptor: int | None = None
     asset: Asset | None = None
+    watched: Watched | None = None
+    kind: Kind = "missing"
 
     def without_body(self) -> Answer:
         """Give what HEAD gets of it; the descriptor is closed."""
         if self.descriptor is not None:
             os.close(self.descriptor)
-        return Answer(response=self.response._replace(body=()))
+        return Answer(response=self.response._replace(body=()), kind=self.kind)
 
 
 class Site:
@@ -190,18 +192,25 @@ class Site:
         return look()
 
     def _find_and_load(self, path: str, request: Request) -> Answer | None:
+        is_first = True
         for mount in self.mounts:
             found: Found | None = None
             if path.startswith(mount.prefix):
                 relative = path[len(mount.prefix) :]
                 found = mount.find(relative, request.query)
-                # A new release's files are on disk before the manifest that lists them is seen here.
-                if isinstance(found, Live) and mount.may_yet_list(relative) and self.follow():
-                    return self._find_and_load(path, request)
+                if isinstance(found, Live):
+                    # A new release's files are on disk before the manifest that lists them is seen here.
+                    if mount.may_yet_list(relative) and self.follow():
+                        return self._find_and_load(path, request)
+                    if not is_first:  # there may be something by the next request where it was looked for
+                        found = Live(found.asset)
             elif mount.prefix == f"{path}/":
                 found = mount.find_bare(request.query)
+            else:
+                continue
             if found is not None:
                 return self._load(mount, found, request)
+            is_first = False
         return None
 
     def _mounts_of(self, path: str) -> Iterator[tuple[Mount, str]]:
@@ -213,8 +222,14 @@ class Site:
         if isinstance(found, Moved):
             return self._answer_moved(found, request)
         if isinstance(found, Live):
-            return self._with_body(respond(found.asset, request, self.settings.policy))
+            return self._load_live(found, request)
         return self._load_fingerprinted(mount, found, request)
+
+    def _load_live(self, found: Live, request: Request) -> Answer:
+        answer = self._with_body(respond(found.asset, request, self.settings.policy), "unhashed")
+        if found.watched is None or answer.descriptor is not None:
+            return answer
+        return Answer(answer.response, None, found.asset, found.watched, answer.kind)
 
     def _load_fingerprinted(self, mount: Mount, found: Fingerprinted, request: Request) -> Answer:
         """Answer with the best representation that is whole; a damaged one is told of and left out."""
@@ -222,7 +237,7 @@ class Site:
         while True:
             response = respond(asset, request, self.settings.policy)
             try:
-                answer = self._with_body(response, remember=mount.may_remember)
+                answer = self._with_body(response, "fingerprinted", remember=mount.may_remember)
             except OSError as error:
                 coding = asset.select(request.accept_encoding).coding
                 # A variant in a bad place of the disk can be done without; anything else it may be once
@@ -235,35 +250,38 @@ class Site:
                     raise
                 self._tell_once(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")
                 if coding == IDENTITY:
-                    return Answer(response=not_found(self.settings.policy))
+                    return Answer(response=not_found(self.settings.policy), kind="failed")
                 asset = asset.without(coding)
             else:
                 is_lasting = mount.may_remember and answer.descriptor is None and asset is found.asset
-                return answer._replace(asset=asset) if is_lasting else answer
+                return Answer(answer.response, None, asset, None, answer.kind) if is_lasting else answer
 
-    def _with_body(self, response: Response, *, remember: bool = True) -> Answer:
+    def _with_body(self, response: Response, kind: Kind, *, remember: bool = True) -> Answer:
         """Open what the response's body is in, or take it from memory. Raises `OSError`."""
-        span = next((part for part in response.body if isinstance(part, FileSpan)), None)
-        if span is None:
-            return Answer(response=response)
+        for span in response.body:
+            if isinstance(span, FileSpan):
+                break
+        else:
+            return Answer(response, kind=kind)
         file = span.file
         if not self.bodies.holds(file):
-            return Answer(response=response, descriptor=self.bodies.open(span))
+            return Answer(response, self.bodies.open(span), kind=kind)
         content = self.bodies.read(file) if remember else read_stored(file)
-        return Answer(response=response._replace(body=tuple([_cut(part, content) for part in response.body])))
+        body = tuple([_cut(part, content) for part in response.body])
+        return Answer(Response(response.status, response.headers, body), kind=kind)
 
     def _answer_moved(self, found: Moved, request: Request) -> Answer:
         policy = self.settings.policy
         if request.method == "OPTIONS":
-            return Answer(response=options(request, policy))
+            return Answer(response=options(request, policy), kind="redirect")
         if request.method != "GET":
-            return Answer(response=method_not_allowed(policy))
+            return Answer(response=method_not_allowed(policy), kind="redirect")
         query = query_suffix(request.query)
-        return Answer(response=redirect(found.location + query, policy, policy.lifetime()))
+        return Answer(response=redirect(found.location + query, policy, policy.lifetime()), kind="redirect")
 
     def _answer_nothing(self, path: str, request: Request) -> Answer | None:
         """Answer for a path that names nothing: an outdated or unknown fingerprint, or a plain miss."""
-        if any(mount.lists_nothing_like(relative) for mount, relative in self._mounts_of(path)):
+        if self._lists_nothing_like(path):
             # A page of a new release may be ahead of the next check: look before saying no. Look also
             # where nothing changed, since another thread may have been the one that saw it change.
             self.follow()
@@ -274,6 +292,14 @@ class Site:
             return None
         return self.fallback(request) or Answer(response=not_found(self.settings.policy))
 
+    def _lists_nothing_like(self, path: str) -> bool:
+        return any(mount.lists_nothing_like(relative) for mount, relative in self._mounts_of(path))
+
+    def is_unknown(self, request: Request) -> bool:
+        """Whether a request that `answer` left to the application is for an unknown fingerprint."""
+        path = decode_path(request.path)
+        return path is not None and self._lists_nothing_like(path)
+
     def _answer_unknown(self, path: str, request: Request) -> Answer | None:
         if self.settings.on_unknown == "pass":
             return None
@@ -282,11 +308,11 @@ class Site:
                 current = mount.current_path(relative)
                 if current is not None:
                     return self._answer_outdated(mount.prefix + current, request)
-        return Answer(response=not_found(self.settings.policy))
+        return Answer(response=not_found(self.settings.policy), kind="unknown")
 
     def _answer_outdated(self, current: str, request: Request) -> Answer:
         location = mount_point_of(request.mount) + url_of(current) + query_suffix(request.query)
-        return Answer(response=redirect(location, self.settings.policy, "no-store"))
+        return Answer(response=redirect(location, self.settings.policy, "no-store"), kind="unknown")
 
     def _answer_failure(self, path: str, error: OSError) -> Answer:
         """Something is there and cannot be read: say so in the log once, and to the client briefly."""
@@ -297,8 +323,8 @@ class Site:
         else:
             self._tell_once(message)
         if is_exhaustion(error) or isinstance(error, ChangedFileError):
-            return Answer(response=unavailable(self.settings.policy))
-        return Answer(response=not_found(self.settings.policy))
+            return Answer(response=unavailable(self.settings.policy), kind="failed")
+        return Answer(response=not_found(self.settings.policy), kind="failed")
 
     def _tell_at_times(self, number: int | None, message: str) -> None:
         """Tell of what the machine lacks for whichever file: once, and again while it lasts."""
@@ -340,7 +366,7 @@ class Site:
             asset = mount.live.find(self.settings.spa_fallback or "")
             if isinstance(asset, Asset):
                 page = respond(asset.with_cache_control("no-cache"), request, self.settings.policy)
-                return self._with_body(page)
+                return self._with_body(page, "fallback")
         return None
 
     # URLs for templates

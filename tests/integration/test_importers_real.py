@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from hashserve.importers import find_manifest, load_manifest
+from hashserve.importers import load_manifest
 from hashserve.manifest import Manifest
+from hashserve.manifest_names import find_manifest
 from tests.parts import missing, require_tool
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]

@@ -22,8 +22,9 @@ from hashserve.build.scan import LARGEST_READ
 from hashserve.codings import CODINGS, coding_of_suffix
 from hashserve.errors import ManifestError, SettingError
 from hashserve.fingerprints import fingerprint_of, without_fingerprint
-from hashserve.importers import find_manifest, load_manifest
+from hashserve.importers import load_manifest
 from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, Unhashed
+from hashserve.manifest_names import find_manifest
 
 __all__ = ["check"]
 

@@ -1,0 +1,42 @@
+"""What the middleware of this process counted, for whoever collects it.
+
+Law: all middleware of a process count together, since Django makes one for each of its handlers; an
+answer stays counted when the handler is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from weakref import WeakSet
+
+from hashserve.django.responses import Store
+from hashserve.django.settings import NAME, load
+from hashserve.errors import SettingError
+from hashserve.serve.counters import Counters, Counts
+from hashserve.serve.counting import CountingService
+from hashserve.serve.messages import Headers
+from hashserve.serve.site import SiteSettings
+
+__all__ = ["counters", "new_counting_service"]
+
+_counters = Counters()
+_services: WeakSet[CountingService[Store]] = WeakSet()
+
+
+def counters() -> Counts:
+    """Give what this process answered up to now, as `hashserve.HashServe.counters` does.
+
+    Raises `SettingError` unless ``HASHSERVE["COUNTERS"]`` is set.
+    """
+    if not load().counters:
+        raise SettingError(f'{NAME}["COUNTERS"]', False, "nothing is counted; make it True")
+    return _counters.counts(service.state() for service in list(_services))
+
+
+def new_counting_service(
+    settings: SiteSettings, copier: Callable[[Headers], Callable[[], Store]]
+) -> CountingService[Store]:
+    """Make a service whose counts `counters` gives too."""
+    service = CountingService(settings, copier, counters=_counters)
+    _services.add(service)
+    return service

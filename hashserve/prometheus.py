@@ -1,0 +1,102 @@
+"""The counts of a process for Prometheus.
+
+Law: nothing is done between two scrapes: what is counted is read, and named, when it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Protocol
+
+from hashserve.serve.counters import Counts
+
+try:
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.registry import Collector
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "prometheus_client is missing; install it with: pip install 'hashserve[prometheus]'", name=error.name
+    ) from error
+
+__all__ = ["Counting", "HashServeCollector"]
+
+
+class Counting(Protocol):
+    """A `hashserve.HashServe`, or the module `hashserve.django.counting`."""
+
+    def counters(self) -> Counts:
+        """Give what was counted up to now. Raises `SettingError` where nothing is."""
+
+
+class HashServeCollector(Collector):
+    """Gives what ``counting`` has counted whenever Prometheus asks.
+
+    ::
+
+        REGISTRY.register(HashServeCollector(application))
+
+    ``by_process`` adds the label ``pid`` to every sample, for servers whose processes share one address.
+    """
+
+    def __init__(self, counting: Counting, *, by_process: bool = False) -> None:
+        self._counting = counting
+        self._by_process = by_process
+
+    def collect(self) -> Iterable[Metric]:
+        """Give every metric; asked for each scrape. Raises `SettingError` where nothing is counted."""
+        counts = self._counting.counters()
+        # Asked now: whoever registered this may have forked since.
+        common = {"pid": str(os.getpid())} if self._by_process else {}
+        for name, help_text, family, rows in _metrics(counts):
+            own = next((tuple(labels) for labels, _ in rows), ())
+            metric = family(name, help_text, labels=(*own, *common))
+            for labels, value in rows:
+                metric.add_metric([*labels.values(), *common.values()], value)
+            yield metric
+
+
+_Family = type[CounterMetricFamily] | type[GaugeMetricFamily]
+_Rows = list[tuple[dict[str, str], int]]
+
+
+def _metrics(counts: Counts) -> Iterable[tuple[str, str, _Family, _Rows]]:
+    """Name everything that was counted: name, help, type, and values by their labels."""
+    yield (
+        "hashserve_responses",
+        "Responses, by status, kind and content coding.",
+        CounterMetricFamily,
+        [
+            (_form(kind, name), number)
+            for kind, forms in counts["responses"].items()
+            for name, number in forms.items()
+        ],
+    )
+    yield (
+        "hashserve_response_body_bytes",
+        "Bytes of response bodies that were to be sent, by kind.",
+        CounterMetricFamily,
+        [({"kind": kind}, number) for kind, number in counts["body_bytes"].items()],
+    )
+    yield (
+        "hashserve_passed_requests",
+        "Requests under a prefix that were left to the application, by kind.",
+        CounterMetricFamily,
+        [({"kind": kind}, number) for kind, number in counts["passed"].items()],
+    )
+    for name, help_text, number in (
+        ("hashserve_manifest_reloads", "New manifests taken over.", counts["manifest_reloads"]),
+        ("hashserve_manifest_failures", "New manifests that could not be.", counts["manifest_failures"]),
+    ):
+        yield name, help_text, CounterMetricFamily, [({}, number)]
+    for name, help_text, number in (
+        ("hashserve_remembered_answers", "Answers remembered now.", counts["remembered_answers"]),
+        ("hashserve_kept_bodies", "Bodies kept in memory now.", counts["kept_bodies"]),
+        ("hashserve_kept_bytes", "Bytes of memory that kept bodies take now.", counts["kept_bytes"]),
+    ):
+        yield name, help_text, GaugeMetricFamily, [({}, number)]
+
+
+def _form(kind: str, name: str) -> dict[str, str]:
+    status, _, coding = name.partition(" ")
+    return {"status": status, "kind": kind, "coding": coding}

@@ -1,0 +1,69 @@
+"""What a process loads until it has sent its first file: little, since each deploy starts many of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.trees import TEN, BuiltTree, put
+
+# Each takes a bare interpreter 1 to 15 ms and up to 3 MB, and no first answer needs it.
+HEAVY = {
+    "asyncio",
+    "calendar",
+    "dataclasses",
+    "datetime",
+    "email",
+    "glob",
+    "hashserve.importers",
+    "inspect",
+    "pathlib",
+    "random",
+    "socket",
+    "ssl",
+    "tempfile",
+    "whitenoise",
+}
+
+# What is taken for granted; what these load in turn differs from one Python to the next.
+START = """
+import hashlib, http, importlib.util, json, logging, sys, threading, typing, urllib.parse, wsgiref.headers
+before = set(sys.modules)
+from hashserve import HashServe
+
+root, path = sys.argv[1:]
+application = HashServe(lambda environ, start_response: [], root, "/static/")
+environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/static/" + path, "HTTP_ACCEPT_ENCODING": "identity"}
+body = b"".join(application(environ, lambda status, headers: None))
+print(json.dumps({"body": body.decode(), "loaded": sorted(set(sys.modules) - before)}))
+"""
+
+
+def loaded_for(root: str, path: str) -> set[str]:
+    """Give the modules that a process has loaded by itself once it has sent the ten bytes at ``path``."""
+    done = subprocess.run(
+        [sys.executable, "-c", START, root, path], check=True, capture_output=True, text=True, timeout=60
+    )
+    told = json.loads(done.stdout)
+    assert told["body"] == TEN.decode()
+    assert "hashserve.wsgi" in told["loaded"]
+    return set(told["loaded"])
+
+
+def test_a_file_of_a_manifest_is_sent_without_a_heavy_module(built: BuiltTree) -> None:
+    assert loaded_for(built.root, built.names["ten.txt"]).isdisjoint(HEAVY)
+
+
+def test_a_file_of_a_plain_folder_is_sent_without_a_heavy_module(tmp_path: Path) -> None:
+    put(str(tmp_path), "ten.txt", TEN)
+    assert loaded_for(str(tmp_path), "ten.txt").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("name", sorted(HEAVY))
+def test_a_module_that_is_named_here_is_there(name: str) -> None:
+    code = f"import {name}, sys; sys.exit({name!r} not in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
