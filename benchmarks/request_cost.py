@@ -35,6 +35,7 @@ from benchmarks.report import Report, Target, at_least, at_most, markdown_table,
 from benchmarks.subjects import (
     ACCEPTED,
     CONSTANT,
+    COUNTING,
     DJANGO,
     HASHSERVE,
     SERVESTATIC,
@@ -65,7 +66,7 @@ class Case:
     """One kind of request. ``path`` names a path of the site, or is one of the application's.
 
     ``revalidates`` sends the validator that the server gave before; ``reads`` is how much of the
-    body is consumed; Django takes part if it ``is_plain``.
+    body is consumed; Django takes part if it ``is_plain``, and hashserve with counters if it ``is_counted``.
     """
 
     name: str
@@ -76,17 +77,23 @@ class Case:
     reads: str = "all"
     status: str = "200"
     is_plain: bool = False
+    is_counted: bool = False
 
 
 IDENTITY_ONLY = {"HTTP_ACCEPT_ENCODING": "identity"}
 
 CASES = (
-    Case(name="hit, br"),
+    Case(name="hit, br", is_counted=True),
     Case(name="hit, gzip", fields={"HTTP_ACCEPT_ENCODING": "gzip, deflate"}),
     Case(name="hit, identity", fields=IDENTITY_ONLY, is_plain=True),
-    Case(name="304", revalidates=True, status="304", is_plain=True),
+    Case(name="304", revalidates=True, status="304", is_plain=True, is_counted=True),
     Case(name="HEAD", method="HEAD"),
-    Case(name="range, 1 byte", fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-0"}, status="206"),
+    Case(
+        name="range, 1 byte",
+        fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-0"},
+        status="206",
+        is_counted=True,
+    ),
     Case(name="range, 100 bytes", fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-99"}, status="206"),
     Case(name="unhashed file, br", path="unhashed"),
     Case(name="unhashed file, identity", path="unhashed", fields=IDENTITY_ONLY, is_plain=True),
@@ -241,7 +248,8 @@ def opening_application(status: str, headers: list[tuple[str, str]], path: str) 
 def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGIEnvironment]]:
     """Make each subject, with the environ that it gets in this case."""
     environ = environ_of(case, site)
-    names = (HASHSERVE, *PEERS) if case.is_plain else (HASHSERVE, *PEERS[:-1])
+    counting = (COUNTING,) if case.is_counted else ()
+    names = (HASHSERVE, *counting, *(PEERS if case.is_plain else PEERS[:-1]))
     applications = {name: _made(name, site.root) for name in names}
     subjects = {
         name: (application, _asking(case, application, environ)) for name, application in applications.items()
@@ -426,6 +434,18 @@ def targets(series: Series) -> list[Target]:
     return [*found, at_most("not static: added cost over WhiteNoise's", added_cost(series)[2], 0.5)]
 
 
+def counter_notes(series: Series) -> list[str]:
+    """Say what counters add where they are switched on."""
+    return [
+        "Counters add {} to “{}”.".format(
+            quantity(series.summary(case.name, COUNTING, METRIC, minus=HASHSERVE), " ns", per_unit=1e-9),
+            case.name,
+        )
+        for case in CASES
+        if case.is_counted
+    ]
+
+
 def notes(report: Report) -> list[str]:
     """Say what the tables do not: sizes, added costs, and answers that differ."""
     ours, theirs, _ = added_cost(report.series)
@@ -436,6 +456,7 @@ def notes(report: Report) -> list[str]:
         "Added to a request that is not static: hashserve {}, WhiteNoise {}.".format(
             *(quantity(added, " ns", per_unit=1e-9) for added in (ours, theirs))
         ),
+        *counter_notes(report.series),
         FILM_NOTE,
     ]
     for case in CASES:

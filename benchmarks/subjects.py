@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONSTANT",
+    "COUNTING",
     "DJANGO",
     "HASHSERVE",
     "MODULES",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 CONSTANT, HASHSERVE, WHITENOISE, SERVESTATIC = "constant", "hashserve", "WhiteNoise", "ServeStatic"
-PLAIN, DJANGO = "hashserve, plain", "Django"
+PLAIN, COUNTING, DJANGO = "hashserve, plain", "hashserve, counting", "Django"
 
 MODULES = {HASHSERVE: "hashserve.wsgi", WHITENOISE: "whitenoise", SERVESTATIC: "servestatic"}
 """What to import for whom."""
@@ -56,10 +57,12 @@ def maker(subject: str) -> Maker:
     return _MAKERS[subject]()
 
 
-def _hashserve(manifest: str | None = None) -> Maker:
+def _hashserve(manifest: str | None = None, *, counters: bool = False) -> Maker:
     from hashserve import HashServe
 
-    return lambda application, root: HashServe(application, root=root, prefix="/static/", manifest=manifest)
+    return lambda application, root: HashServe(
+        application, root=root, prefix="/static/", manifest=manifest, counters=counters
+    )
 
 
 def _whitenoise() -> Maker:
@@ -120,7 +123,7 @@ def _constant() -> Maker:
     return make
 
 
-Answers = tuple[list[tuple[str, str]], tuple[bytes, ...]]
+Answers = tuple[list[tuple[str, str]], list[bytes]]
 
 
 def _answers(server: WSGIApplication, root: Path) -> Iterable[tuple[str, Answers]]:
@@ -133,7 +136,7 @@ def _answers(server: WSGIApplication, root: Path) -> Iterable[tuple[str, Answers
             content = b"".join(body)
             if hasattr(body, "close"):
                 body.close()
-            yield path, (kept[0], (content,))
+            yield path, (kept[0], [content])
 
 
 ACCEPTED = "gzip, deflate, br, zstd"
@@ -143,6 +146,7 @@ _MAKERS: dict[str, Callable[[], Maker]] = {
     CONSTANT: _constant,
     HASHSERVE: _hashserve,
     PLAIN: lambda: _hashserve(PLAIN_MANIFEST),
+    COUNTING: lambda: _hashserve(counters=True),
     WHITENOISE: _whitenoise,
     SERVESTATIC: _servestatic,
     DJANGO: _django,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 Fields = list[tuple[str, str]]
 
-__all__ = ["FONTS", "SCRIPTS", "STYLES", "logged", "page_for"]
+__all__ = ["FONTS", "LIFETIME", "SCRIPTS", "STYLES", "logged", "page_for"]
 
 FONTS = ("unfold/fonts/inter/Inter-Regular.woff2", "unfold/fonts/inter/Inter-SemiBold.woff2")
 STYLES = (
@@ -93,18 +94,26 @@ def paged(content: bytes) -> WSGIApplication:
     return page
 
 
+LIFETIME = 5
+"""What a lifetime of a minute, which all subjects give to unhashed files, is made here, in seconds."""
+
+
 def logged(application: WSGIApplication, log: Path) -> WSGIApplication:
-    """Have a line written for each answer: the status and the path."""
+    """Have a line written for each answer, its status and path; a minute's lifetime becomes `LIFETIME`."""
 
     def logging(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def note(status: str, headers: Fields, exc_info: Any = None) -> Callable[[bytes], object]:
             with log.open("a", encoding="utf-8") as stream:
                 stream.write(f"{status[:3]} {environ['PATH_INFO']}\n")
-            return start_response(status, headers, exc_info)
+            return start_response(status, [(name, _hurried(value)) for name, value in headers], exc_info)
 
         return application(environ, note)
 
     return logging
+
+
+def _hurried(value: str) -> str:
+    return re.sub(r"\bmax-age=60\b", f"max-age={LIFETIME}", value)
 
 
 def _from_environment() -> WSGIApplication:
