@@ -56,23 +56,25 @@ class BodyCache:
             self._bodies.put(file, body)
         return body
 
-    def open(self, span: FileSpan) -> int:
-        """Open a file too large to be kept, to read ``span`` of it; gives a descriptor at offset 0.
+    def open(self, span: FileSpan) -> tuple[int, tuple[int, ...]]:
+        """Open a file too large to be kept, to read ``span`` of it.
 
-        Raises `OSError`.
+        Gives a descriptor at offset 0, and the signature of the file that was found to be the one that
+        was meant. Raises `OSError`.
 
         A fingerprinted one is read once, and proven, and then again whenever its signature changes:
         a length alone would let damaged bytes pass for immutable ones.
         """
         descriptor, status = open_stored(span.file)
+        seen = signature(status)
         try:
             if span.file.signature is None:
-                self._prove(span.file, descriptor, signature(status))
+                self._prove(span.file, descriptor, seen)
             check_readable(descriptor, span)
         except BaseException:
             os.close(descriptor)
             raise
-        return descriptor
+        return descriptor, seen
 
     def _prove(self, file: StoredFile, descriptor: int, found: tuple[int, ...]) -> None:
         if self._proven.get(file) != found:

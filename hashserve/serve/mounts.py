@@ -228,22 +228,25 @@ class Mount:
 
     def url(self, logical_path: str) -> str | None:
         """Give the URL path of a logical path: fingerprinted, or as it is for a live file."""
+        table = self.table  # another thread may take over a new one
         path = None
-        if self.table is not None:
-            path = self.table.manifest.paths.get(logical_path)
+        if table is not None:
+            path = table.manifest.paths.get(logical_path)
         if path is None:
             is_served = is_servable(logical_path) and logical_path not in self._hidden_paths
             location = self.live.locate(logical_path) if is_served else None
             if location is None or not os.path.isfile(location):
                 return None
             path = logical_path
-        query = self.table.manifest.queries.get(logical_path) if self.table is not None else None
+        query = table.manifest.queries.get(logical_path) if table is not None else None
         return url_of(self.prefix + path) + (f"?{query}" if query else "")
 
     def digest(self, logical_path: str) -> str | None:
         """Give the SHA-256 of what `url` names, in base64. Raises `OSError`."""
-        if self.table is not None and logical_path in self.table.manifest.paths:
-            record = self.table.record(self.table.manifest.paths[logical_path])
+        table = self.table  # another thread may take over a new one
+        path = None if table is None else table.manifest.paths.get(logical_path)
+        if table is not None and path is not None:
+            record = table.record(path)
             if record is not None:
                 return record.sha256
         found = self.live.find(logical_path)

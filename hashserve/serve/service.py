@@ -13,6 +13,7 @@ from time import monotonic, time
 from typing import Any, Generic, TypeVar
 
 from hashserve.paths import native_string
+from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import Watched
 from hashserve.serve.messages import Headers, Request
 from hashserve.serve.policy import with_expires
@@ -56,6 +57,7 @@ class Service(Generic[Fields]):
         self._copier = copier
         self._on_aim = on_aim
         self._remembered = 0
+        self._counting = ForkSafeLock()
         self._prefixes: tuple[str, ...] = ()
         self.site = Site(settings, on_change=self._forget)
 
@@ -131,13 +133,11 @@ class Service(Generic[Fields]):
         accept_encoding = request.accept_encoding
         if accept_encoding is not None and len(accept_encoding) > LONGEST_REMEMBERED:
             return None
-        if self._remembered >= self.site.settings.memo_size:
-            self._forget()
+        self._count()
         headers = answer.response.headers
         etag = next(value for name, value in headers if name == "ETag")
         assert answer.asset is not None
         body = b"".join(part for part in answer.response.body if isinstance(part, bytes))
-        self._remembered += 1
         return self._copies(headers), body, etag, self._copies(not_modified(answer.asset, etag).headers)
 
     def _copies(self, headers: Headers) -> Callable[[], Fields]:
@@ -152,7 +152,18 @@ class Service(Generic[Fields]):
         headers = with_expires(answer.response.headers, int(time()))
         return answer._replace(response=answer.response._replace(headers=headers))
 
+    def _count(self) -> None:
+        """Count one more that is remembered; where that is too many, all before are forgotten."""
+        with self._counting:
+            if self._remembered >= self.site.settings.memo_size:
+                self._begin_anew()
+            self._remembered += 1
+
     def _forget(self) -> None:
+        with self._counting:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._aim()
         self.hot, self.live = {}, {}
         self._remembered = 0

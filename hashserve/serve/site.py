@@ -195,8 +195,9 @@ class Site:
         is_first = True
         for mount in self.mounts:
             found: Found | None = None
-            if path.startswith(mount.prefix):
-                relative = path[len(mount.prefix) :]
+            prefix = mount.prefix  # taken once: a new manifest may bring another one
+            if path.startswith(prefix):
+                relative = path[len(prefix) :]
                 found = mount.find(relative, request.query)
                 if isinstance(found, Live):
                     # A new release's files are on disk before the manifest that lists them is seen here.
@@ -204,7 +205,7 @@ class Site:
                         return self._find_and_load(path, request)
                     if not is_first:  # there may be something by the next request where it was looked for
                         found = Live(found.asset)
-            elif mount.prefix == f"{path}/":
+            elif prefix == f"{path}/":
                 found = mount.find_bare(request.query)
             else:
                 continue
@@ -215,8 +216,9 @@ class Site:
 
     def _mounts_of(self, path: str) -> Iterator[tuple[Mount, str]]:
         for mount in self.mounts:
-            if path.startswith(mount.prefix):
-                yield mount, path[len(mount.prefix) :]
+            prefix = mount.prefix
+            if path.startswith(prefix):
+                yield mount, path[len(prefix) :]
 
     def _load(self, mount: Mount, found: Found, request: Request) -> Answer:
         if isinstance(found, Moved):
@@ -265,7 +267,8 @@ class Site:
             return Answer(response, kind=kind)
         file = span.file
         if not self.bodies.holds(file):
-            return Answer(response, self.bodies.open(span), kind=kind)
+            descriptor, seen = self.bodies.open(span)
+            return Answer(_with_signature(response, seen), descriptor, kind=kind)
         content = self.bodies.read(file) if remember else read_stored(file)
         body = tuple([_cut(part, content) for part in response.body])
         return Answer(Response(response.status, response.headers, body), kind=kind)
@@ -433,6 +436,15 @@ def readings(logical_path: str) -> Iterator[tuple[str, str]]:
     end = min((logical_path.find(mark) for mark in "?#" if mark in logical_path), default=-1)
     if end >= 0:
         yield logical_path[:end], logical_path[end:]
+
+
+def _with_signature(response: Response, seen: tuple[int, ...]) -> Response:
+    """Tell whoever sends the response what its file was seen as, so that a change is noticed in time."""
+    parts = [
+        part._replace(file=part.file._replace(signature=seen)) if isinstance(part, FileSpan) else part
+        for part in response.body
+    ]
+    return Response(response.status, response.headers, parts)
 
 
 def _cut(part: bytes | FileSpan, content: bytes) -> bytes:
