@@ -11,7 +11,7 @@ WORKERS ?= auto
 help:
 	@echo "make demo          set up, build the example site and serve it (make demo PORT=8001)"
 	@echo "make test          set up, lint, type-check and run every test"
-	@echo "make soak          the tests that hold the server against hostile input, in their long form"
+	@echo "make soak          the proofs of docs/proof.md in their long form (over an hour)"
 	@echo "make bench         set up and run the benchmarks (half an hour; make bench-quick: 3 minutes)"
 	@echo "make matrix        run Django's part of them over every Python and Django that is here"
 	@echo "make lint          the linters and type checks alone"
@@ -31,11 +31,16 @@ test: lint
 	@echo "Branch coverage of the serve core (100 %, but for a race that a busy machine may not meet):"
 	$(BIN)/coverage report --precision=2 --fail-under=99.5 --include='hashserve/serve/*,hashserve/wsgi*.py,hashserve/codings.py,hashserve/manifest.py'
 
-# SECONDS: how long each harness is fuzzed.
+# What docs/proof.md tells of; KILLS: how often a build is killed; SECONDS: how long each harness is fuzzed.
+KILLS ?= 400
 SECONDS ?= 60
+LONG = $(addprefix tests/integration/test_,$(addsuffix .py,\
+	oracle hostile resource_faults server_matrix redbot caches rolling_deploys)) \
+	tests/test_concurrency.py tests/test_crash_safety.py
 soak: .venv/ready-for-test .venv/ready-for-fuzz
 	@.ci/system-packages
-	HASHSERVE_SOAK=1 $(BIN)/python -m pytest -s -o timeout=7200 tests/integration/test_oracle.py tests/integration/test_hostile.py tests/integration/test_resource_faults.py tests/integration/test_caches.py tests/integration/test_rolling_deploys.py
+	@$(COMPILE_SERVERS)
+	HASHSERVE_SOAK=1 HASHSERVE_KILLS=$(KILLS) $(BIN)/python -m pytest -s -o timeout=7200 $(LONG)
 	$(BIN)/python -m tests.fuzz all $(SECONDS)
 
 matrix: .venv/ready-for-test

@@ -93,6 +93,10 @@ class Visitors:
             for thread in threads:
                 thread.join()
 
+    def summary(self, setup: str, balancer: type[Balancer]) -> str:
+        """Count the answers, and the pages of each release, for `tests.proofs`."""
+        return f"deploys: {setup}, {balancer.tool}: {dict(self.answers)}; pages {dict(self.pages)}"
+
     def wait_for(self, count: int) -> None:
         """Wait until so many more answers have come, however long it takes while they come."""
         enough = self.answers.total() + count
@@ -212,7 +216,7 @@ def test_retained_releases_in_a_shared_folder_leave_no_page_without_its_files(
             visitors.wait_for(REQUESTS * 6 // 8)
             restart(site.processes[2:])
             visitors.wait_for(REQUESTS // 8)
-    print(f"{balancer.__name__}: {dict(visitors.answers)}; pages {dict(visitors.pages)}")
+    print(visitors.summary("one folder", balancer))
     assert visitors.problems == []
     assert set(visitors.answers) == {"page 200", "file 200"}
     assert visitors.answers.total() >= REQUESTS
@@ -268,7 +272,7 @@ def visited(
         visitors.releases.update(folders.releases)
         with visitors.visiting():
             visitors.wait_for(count)
-    print(f"{make.__name__}: {dict(visitors.answers)}; pages {dict(visitors.pages)}")
+    print(visitors.summary(f"two folders, {'asked on' if asks_on else 'not asked on'}", make))
     assert visitors.problems == []
     assert min(visitors.pages[release] for release in folders.releases) > 10
     return visitors

@@ -1,0 +1,240 @@
+"""What the pages of proofs are made of: which tests there are, and what their long form counted.
+
+Law: no figure of ``docs/proof.md`` is copied by hand. ``python -m tests.proofs LOG ...`` reads what ``make
+soak`` printed, and writes the tables that it has figures for; the others stay as they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from ast import literal_eval
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from tests.exchanges import EXCHANGES, Exchange
+from tests.fuzz.harnesses import HARNESSES
+from tests.integration.test_oracle import EXPLAINED
+from tests.interferences import (
+    CLOSES,
+    NO_DATE,
+    NOT_IN_ORDER,
+    PERSISTENT,
+    STOPS,
+    WAITS,
+    expected_outcome,
+    is_persistent,
+)
+from tests.servers import MATRIX
+
+__all__ = ["PAGE", "PROJECT", "by_row_group", "names_of_tests", "rows_of", "tables_of", "with_tables"]
+
+PROJECT = Path(__file__).parents[1]
+PAGE = PROJECT / "docs" / "proof.md"
+
+Row = Iterable[object]
+
+
+def table(*rows: Row) -> str:
+    """Write rows, the head first, as a table in Markdown."""
+    head, *rest = [f"| {' | '.join(map(str, row))} |" for row in rows]
+    return "\n".join([head, re.sub(r"[^|]+", " --- ", head), *rest]) + "\n"
+
+
+def counted(number: int) -> str:
+    """Write a number with commas."""
+    return f"{number:,}"
+
+
+# Servers
+
+
+def by_row_group() -> str:
+    """How many rows of each group come back from each server as the application answers them."""
+    groups = [*dict.fromkeys(exchange.group for exchange in EXCHANGES)]
+    rows = []
+    for engine in MATRIX:
+        passed = [_passed(engine.name, group) for group in groups]
+        rows.append([engine.name, *(f"{good} of {all_}" for good, all_ in passed), *_checks(engine.name)])
+    return table(["server", *groups, "Date", "pipelining", "file cut short"], *rows)
+
+
+def _passed(server: str, group: str) -> tuple[int, int]:
+    rows = [exchange for exchange in EXCHANGES if exchange.group == group]
+    return sum(is_left_alone(server, exchange) for exchange in rows), len(rows)
+
+
+def is_left_alone(server: str, exchange: Exchange) -> bool:
+    """Whether a server passes an exchange on as it is, and keeps the connection if it keeps any."""
+    is_kept = server in PERSISTENT and is_persistent(exchange)
+    return expected_outcome(server, exchange) == ("" if is_kept else CLOSES)
+
+
+def _checks(server: str) -> Iterator[str]:
+    yield "no" if server in NO_DATE else "yes"
+    yield "no" if server in NOT_IN_ORDER else "in order" if server in PERSISTENT else "closes"
+    yield "the client waits" if server in WAITS else "the process ends" if server in STOPS else "closes"
+
+
+# What a log counts
+
+
+def oracle(log: str) -> str | None:
+    """Every difference from nginx by name, who is right, why, and how often it was met."""
+    found = re.findall(r"oracle: (\{.*\})", log)
+    if not found:
+        return None
+    counts: dict[str, int] = literal_eval(found[-1])
+    asked, same, odd = counts["asked"], counts["same"], counts.get("unexplained", 0)
+    told = (
+        f"{counted(asked)} requests: {counted(same)} answers are the same, {counted(asked - same - odd)} "
+        f"differ by one of {len(EXPLAINED)} names, {odd} differ otherwise.\n\n"
+    )
+    rows = []
+    for each in EXPLAINED:
+        whose, _, why = (each.__doc__ or "").partition(" right: ")
+        how_often = counted(counts.get(each.__name__, 0))
+        right = whose.split()[0].lower()
+        rows.append([each.__name__.replace("_", " "), right, why.replace("``", "`"), how_often])
+    return told + table(["difference", "right", "section, and why", "how often"], *rows)
+
+
+HOSTILE = re.compile(
+    r"(in process|over a socket): (\{.*?\}), ([\d.]+) MB after a (?:tenth|fifth), ([\d.]+) MB at the end"
+)
+
+
+def hostile(log: str) -> str | None:
+    """Hostile requests, their answers, and the memory of the process meanwhile."""
+    rows = [
+        [
+            how,
+            counted(sum(literal_eval(counts).values())),
+            _statuses(literal_eval(counts)),
+            f"{before} MB",
+            f"{after} MB",
+        ]
+        for how, counts, before, after in HOSTILE.findall(log)
+    ]
+    return table(["how", "requests", "answers", "memory, early", "at the end"], *rows) if rows else None
+
+
+def _statuses(counts: Mapping[object, int]) -> str:
+    return ", ".join(f"{status}: {counted(counts[status])}" for status in sorted(counts, key=str))
+
+
+CACHE = re.compile(r"caches: (.+?): (\d+) answers, (\d+) hits; (\{.*?\}); (\{.*?\}); (\{.*\})")
+
+
+def caches(log: str) -> str | None:
+    """Answers of each cache over three releases, and what it did otherwise than the origin would."""
+    rows = [
+        [
+            name,
+            counted(int(answers)),
+            counted(int(hits)),
+            _statuses(literal_eval(statuses)),
+            _of(literal_eval(found), "wrong bytes"),
+            _of(literal_eval(found), "404 for what is retained"),
+            "; ".join(f"{what}: {counted(count)}" for what, count in literal_eval(found).items()),
+        ]
+        for name, answers, hits, statuses, _, found in CACHE.findall(log)
+    ]
+    head = [
+        "cache",
+        "answers",
+        "from the cache",
+        "by status",
+        "wrong bytes",
+        "404 of a file",
+        "otherwise than the origin",
+    ]
+    return table(head, *rows) if rows else None
+
+
+def _of(found: Mapping[str, int], start: str) -> str:
+    return counted(sum(count for what, count in found.items() if what.startswith(start)))
+
+
+DEPLOY = re.compile(r"deploys: (.+), (\w+): (\{.*?\}); pages (\{.*?\})")
+
+
+def deploys(log: str) -> str | None:
+    """Pages and files of two releases, behind each balancer."""
+    rows = []
+    for setup, balancer, answers, _ in DEPLOY.findall(log):
+        counts = literal_eval(answers)
+        pages, files, missing = (
+            counted(counts.get(kind, 0)) for kind in ("page 200", "file 200", "file 404")
+        )
+        rows.append([setup, balancer, pages, files, missing])
+    head = ["set-up", "balancer", "pages", "files", "404 (`no-store`)"]
+    return table(head, *rows) if rows else None
+
+
+def kills(log: str) -> str | None:
+    """Builds that were killed while their output was read."""
+    found = re.findall(r"(\d+) of (\d+) builds killed, (\d+) reads, (\d+) broken", log)
+    if not found:
+        return None
+    killed, builds, reads, broken = (counted(int(number)) for number in found[-1])
+    return f"{killed} of {builds} builds were killed, {reads} answers read meanwhile, {broken} broken.\n"
+
+
+def fuzz(log: str) -> str | None:
+    """Executions of each harness, what it holds, and whether the last run broke it."""
+    runs = {
+        name: (counted(int(executions)), "yes" if "BROKE" in rest else "no")
+        for name, executions, rest in re.findall(r"^(\w+): (\d+) executions,(.*)", log, re.MULTILINE)
+    }
+    if not HARNESSES.keys() <= runs.keys():
+        return None
+    rows = [[f"`{name}`", _first_line(harness.__doc__), *runs[name]] for name, harness in HARNESSES.items()]
+    return table(["harness", "what has to hold", "executions", "broken"], *rows)
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").partition("\n")[0].rstrip(".")
+
+
+# The page
+
+
+@cache
+def names_of_tests() -> frozenset[str]:
+    """Give the name of every test that there is."""
+    found: set[str] = set()
+    for path in (PROJECT / "tests").rglob("test_*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return frozenset(found)
+
+
+def tables_of(log: str) -> dict[str, str]:
+    """Give each table that can be written, by its name; that of the servers always."""
+    makers = (oracle, hostile, caches, deploys, kills, fuzz)
+    made = {make.__name__: make(log) for make in makers}
+    return {"servers": by_row_group(), **{name: text for name, text in made.items() if text is not None}}
+
+
+def with_tables(page: str, tables: Mapping[str, str]) -> str:
+    """Put tables into the page, each between the marks with its name."""
+    for name, text in tables.items():
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}{text}{end}{rest.partition(end)[2]}"
+    return page
+
+
+def rows_of(page: str, name: str) -> list[list[str]]:
+    """Read the rows of one of the tables, without its head."""
+    text = page.partition(f"<!-- {name}: begin -->\n")[2].partition(f"<!-- {name}: end -->")[0]
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+if __name__ == "__main__":
+    logs = "\n".join(Path(name).read_text(encoding="utf-8", errors="replace") for name in sys.argv[1:])
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), tables_of(logs)), encoding="utf-8")
