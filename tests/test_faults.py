@@ -9,9 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +17,10 @@ import pytest
 
 from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.build import BuildSettings, build, scan
-from hashserve.build.check import check
 from hashserve.build.output import Output
 from hashserve.build.source import SourceFile
-from hashserve.paths import is_servable
-from tests.building import command, contents, manifest_of, put, run, snapshot, temporaries, wrong_files
-from tests.client import APPLICATION_BODY, request, wrapped_application
+from tests.building import command, manifest_of, put, run, snapshot, temporaries, wrong_files
+from tests.client import request, wrapped_application
 from tests.parts import missing
 
 NOBODY = 65534
@@ -192,24 +188,6 @@ def test_two_builds_at_once_are_told_apart(source: Path, out: Path) -> None:
     assert snapshot(out) == before
 
 
-def test_a_lock_that_the_file_system_lacks_is_not_taken_for_another_build(
-    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def flock(descriptor: int, operation: int) -> None:
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr("hashserve.build.output.fcntl.flock", flock)
-    with pytest.raises(BuildError, match="cannot be locked: No locks available"):
-        build(source, out)
-
-
-def test_an_output_that_is_a_file_is_named(source: Path, out: Path) -> None:
-    out.write_bytes(b"something of somebody")
-    with pytest.raises(BuildError, match="is not a folder"):
-        build(source, out)
-    assert out.read_bytes() == b"something of somebody"
-
-
 @pytest.mark.parametrize(("a", "b"), [("tree", "tree"), ("tree", "tree/out"), ("tree/source", "tree")])
 def test_a_source_and_an_output_within_each_other_are_refused(tmp_path: Path, a: str, b: str) -> None:
     put(tmp_path / a, "a.txt", TEXT)
@@ -319,36 +297,6 @@ def test_a_folder_that_may_not_be_listed_is_named(common: Path) -> None:
 # Names
 
 
-def test_names_that_differ_in_case_only_are_reported_and_published(source: Path, out: Path) -> None:
-    put(source, "CSS/App.css", b"other {}")
-    report = build(source, out)
-    assert [finding.kind for finding in report.warnings] == ["case"]
-    assert (out / "CSS/App.css").read_bytes() == b"other {}"
-    assert not wrong_files(out)
-
-
-def test_names_that_differ_in_case_only_are_refused_where_one_would_be_lost(
-    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Output, "folds_case", True)
-    put(source, "A.txt", b"other")
-    with pytest.raises(SourceError, match="cannot hold both"):
-        build(source, out)
-
-
-def test_names_in_both_unicode_forms_are_kept_apart_reported_and_served(tmp_path: Path, out: Path) -> None:
-    composed, decomposed = (unicodedata.normalize(form, "é.txt") for form in ("NFC", "NFD"))
-    put(tmp_path / "source", composed, b"composed")
-    put(tmp_path / "source", decomposed, b"decomposed")
-    if len(os.listdir(tmp_path / "source")) < 2:
-        missing("a file system that keeps the forms of Unicode apart")
-    report = build(tmp_path / "source", out)
-    assert "Unicode form" in report.warnings[0].message
-    server = HashServe(wrapped_application, root=out)
-    assert request(server, f"/static/{manifest_of(out).paths[composed]}").body == b"composed"
-    assert request(server, f"/static/{manifest_of(out).paths[decomposed]}").body == b"decomposed"
-
-
 @pytest.mark.parametrize("path", [b"a\xff.txt", b"folder\xff/a.txt", b"link\xff"])
 def test_a_name_that_is_not_utf_8_is_named_with_its_bytes(source: Path, out: Path, path: bytes) -> None:
     try:
@@ -386,37 +334,6 @@ def test_a_name_that_no_manifest_can_hold_is_left_out_and_reported(
     assert (finding.kind, finding.path) == ("skipped", str(source / name.partition("/")[0]))
     assert "which no server answers for" in finding.message
     assert manifest_of(out).paths.keys() == {"css/app.css", "img/dot.svg", "a.txt"}
-
-
-@pytest.mark.parametrize("name", ["c:x.txt", "a%2Fb.txt", "a%5cb.txt", "C:/a.txt"])
-def test_a_name_that_no_server_answers_for_is_reported_by_the_rule_of_the_check(
-    source: Path, out: Path, name: str
-) -> None:
-    put(source, name, TEXT)
-    assert [(item.kind, item.path) for item in build(source, out).warnings] == [
-        ("never-served", str(source / name))
-    ]
-    assert not is_servable(name)
-    assert "never-served" in {item.rule for item in check(out).findings}
-    reply = request(HashServe(wrapped_application, root=out), f"/static/{name}".replace("%", "%25"))
-    assert reply.body == APPLICATION_BODY
-
-
-def test_a_name_too_long_to_be_fingerprinted_is_named_before_anything_is_written(
-    source: Path, out: Path
-) -> None:
-    put(source, "n" * 251 + ".txt", TEXT)
-    with pytest.raises(SourceError, match="has a name of over 238 bytes; shorten it"):
-        build(source, out)
-    assert not contents(out)
-
-
-def test_the_longest_name_that_can_be_fingerprinted_is(source: Path, out: Path) -> None:
-    name = "é" * 117 + ".txt"
-    put(source, name, TEXT)
-    build(source, out)
-    assert (out / f"{manifest_of(out).paths[name]}.br").exists()
-    assert not wrong_files(out)
 
 
 # Kinds of files
@@ -486,42 +403,6 @@ def test_a_file_that_is_named_as_the_manifest_is_not_published(source: Path, out
     put(source, "deep/staticfiles.json", b"{}")
     build(source, out)
     assert manifest_of(out).paths.keys() == {"a.txt", "css/app.css", "img/dot.svg", "deep/staticfiles.json"}
-
-
-def test_a_stale_variant_in_the_source_takes_no_name_from_the_real_one(source: Path, out: Path) -> None:
-    put(source, "a.txt.gz", b"not even gzip")
-    report = build(source, out)
-    assert [finding.kind for finding in report.warnings] == ["variant-name"]
-    server = HashServe(wrapped_application, root=out)
-    assert request(server, "/static/a.txt", accept_encoding="gzip")["Content-Encoding"] == "gzip"
-    assert request(server, f"/static/{manifest_of(out).paths['a.txt.gz']}").body == b"not even gzip"
-    assert not wrong_files(out)
-    before = snapshot(out)
-    build(source, out)
-    assert snapshot(out) == before
-
-
-def test_a_right_variant_in_the_source_is_no_matter_for_a_report(source: Path, out: Path) -> None:
-    build(source, out)
-    put(source, "a.txt.gz", (out / "a.txt.gz").read_bytes())
-    assert build(source, out).warnings == []
-
-
-def test_a_variant_named_file_is_published_where_there_is_no_variant(source: Path, out: Path) -> None:
-    put(source, "tiny.txt", b"tiny")
-    put(source, "tiny.txt.gz", b"not gzip")
-    build(source, out)
-    assert (out / "tiny.txt.gz").read_bytes() == b"not gzip"
-
-
-def test_precompressed_files_beside_a_bundlers_own_do_not_displace_the_variants_of_the_manifest(
-    source: Path, out: Path
-) -> None:
-    put(source, "assets/app-DiwrgTda.js", b"export const number = 1;\n" * 40)
-    put(source, "assets/app-DiwrgTda.js.gz", b"stale")
-    build(source, out, BuildSettings(already_hashed=("assets/*",)))
-    assert manifest_of(out).paths["assets/app.js"] == "assets/app-DiwrgTda.js"
-    assert not wrong_files(out)
 
 
 def test_a_source_file_that_is_named_as_anothers_fingerprinted_form_is_refused(
@@ -607,16 +488,3 @@ def test_a_hundred_megabytes_take_no_more_memory_than_forty(tmp_path: Path) -> N
     if sys.platform != "linux":
         missing("the unit of ru_maxrss is known on Linux alone")
     assert peak_megabytes(tmp_path, "hundred", 100) < peak_megabytes(tmp_path, "forty", 40) + 30
-
-
-def test_threads_can_put_at_once(out: Path) -> None:
-    with Output(str(out)) as output:
-        threads = [
-            threading.Thread(target=output.put, args=(f"deep/er/{number}", [b"x"], ""))
-            for number in range(40)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(list((out / "deep/er").iterdir())) == 40

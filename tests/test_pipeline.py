@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from hashlib import md5
 from pathlib import Path
 
 import brotli
@@ -16,7 +15,7 @@ import pytest
 from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.build import BuildReport, BuildSettings, build
 from hashserve.digests import digest_of
-from tests.building import contents, manifest_of, put, snapshot, wrong_files
+from tests.building import manifest_of, put, snapshot
 from tests.client import request
 
 CSS = b"/* a comment with url(nothing.png) in it */\nbody { background: url(../img/dot.svg) }\n" * 20
@@ -35,21 +34,6 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
-
-
-def test_a_file_without_references_is_named_as_django_names_it(source: Path, out: Path) -> None:
-    build(source, out)
-    token = md5(DOT).hexdigest()[:12]
-    assert manifest_of(out).paths["img/dot.svg"] == f"img/dot.{token}.svg"
-    assert (out / f"img/dot.{token}.svg").read_bytes() == DOT
-
-
-def test_a_reference_is_rewritten_and_the_rest_of_the_file_is_not(source: Path, out: Path) -> None:
-    build(source, out)
-    paths = manifest_of(out).paths
-    expected = CSS.replace(b"../img/dot.svg", b"../" + paths["img/dot.svg"].encode())
-    assert (out / paths["css/app.css"]).read_bytes() == expected
-    assert (out / "css/app.css").read_bytes() == expected
 
 
 def test_every_variant_decodes_to_its_source_and_its_size_is_in_the_manifest(source: Path, out: Path) -> None:
@@ -96,15 +80,6 @@ def test_a_damaged_file_in_the_output_is_written_again(source: Path, out: Path, 
     assert damaged.read_bytes() == right
 
 
-def test_a_changed_leaf_renames_what_refers_to_it_and_nothing_else(source: Path, out: Path) -> None:
-    build(source, out)
-    before = manifest_of(out).paths
-    put(source, "img/dot.svg", DOT + b"<!-- changed -->")
-    build(source, out)
-    after = manifest_of(out).paths
-    assert {path for path in before if before[path] != after[path]} == {"css/app.css", "img/dot.svg"}
-
-
 def test_the_output_does_not_depend_on_the_order_of_roots_without_common_files(
     source: Path, tmp_path: Path
 ) -> None:
@@ -119,26 +94,6 @@ def test_of_two_roots_with_the_same_path_the_first_wins(source: Path, out: Path,
     report = build([source, tmp_path / "more"], out)
     assert (out / "robots.txt").read_bytes() == b"User-agent: *\n"
     assert any("comes first" in finding.message for finding in report.findings)
-
-
-def test_the_release_before_is_retained_with_its_files(source: Path, out: Path) -> None:
-    build(source, out)
-    old = manifest_of(out)
-    put(source, "css/app.css", b"body { color: red }\n")
-    report = build(source, out)
-    new = manifest_of(out)
-    assert report.retained_releases == 1
-    assert [release.id for release in new.releases] == [old.release]
-    assert new.paths_of(new.releases[0]) == old.paths
-    assert old.paths["css/app.css"] in new.files
-
-
-def test_no_more_releases_are_kept_than_asked_for(source: Path, out: Path) -> None:
-    settings = BuildSettings(keep=2, keep_days=0)
-    for number in range(4):
-        put(source, "robots.txt", b"%d" % number)
-        build(source, out, settings)
-    assert len(manifest_of(out).releases) == 1
 
 
 def test_what_was_built_is_served(source: Path, out: Path) -> None:
@@ -205,51 +160,6 @@ def test_a_report_can_be_made_of_nothing() -> None:
     assert BuildReport().warnings == []
 
 
-def test_a_broken_manifest_is_reported_and_built_over(source: Path, out: Path) -> None:
-    build(source, out)
-    (out / "staticfiles.json").write_text("{")
-    report = build(source, out, BuildSettings(strict=True))
-    assert [finding.kind for finding in report.warnings] == ["broken-manifest"]
-    assert not wrong_files(out)
-
-
-def test_the_same_release_keeps_its_date_and_one_that_comes_back_gets_a_new_one(
-    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dates = []
-    for number, content in enumerate((b"1", b"1", b"2", b"1")):
-        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1_800_000_000 + number))
-        put(source, "robots.txt", content)
-        build(source, out)
-        dates.append(manifest_of(out).created - 1_800_000_000)
-    assert dates == [0, 0, 2, 3]
-    assert len(manifest_of(out).releases) == 1
-
-
-def test_a_variant_of_an_unhashed_file_goes_when_the_file_is_not_worth_one_any_more(
-    source: Path, out: Path
-) -> None:
-    build(source, out)
-    assert (out / "css/app.css.br").exists()
-    put(source, "css/app.css", b"a {}")
-    build(source, out)
-    assert not (out / "css/app.css.br").exists()
-    assert not (out / "css/app.css.gz").exists()
-    server = HashServe(lambda environ, start_response: [], root=out)
-    assert request(server, "/static/css/app.css", accept_encoding="br").body == b"a {}"
-
-
-def test_the_unhashed_files_of_a_build_that_fails_late_are_those_of_the_release_in_force(
-    source: Path, out: Path, tmp_path: Path
-) -> None:
-    build(source, out)
-    before = contents(out)
-    put(source, "css/app.css", b"a { color: red }")
-    with pytest.raises(BuildError, match="cannot be written"):
-        build(source, out, BuildSettings(import_map=str(tmp_path / "nowhere/map.json")))
-    assert {path: contents(out)[path] for path in before} == before
-
-
 def test_progress_counts_every_step_to_its_end(source: Path, out: Path) -> None:
     build(source, out)
     put(source, "robots.txt", b"changed")
@@ -261,21 +171,3 @@ def test_progress_counts_every_step_to_its_end(source: Path, out: Path) -> None:
         "compress": [(1, 3), (2, 3), (3, 3)],
         "retain": [(1, 1)],
     }
-
-
-def test_a_changed_prefix_is_written_down_though_no_name_changed(source: Path, out: Path) -> None:
-    build(source, out)
-    build(source, out, BuildSettings(prefix="/assets/"))
-    assert manifest_of(out).prefix == "/assets/"
-    assert manifest_of(out).releases == ()
-
-
-def test_codings_can_be_changed_between_builds(source: Path, out: Path) -> None:
-    build(source, out, BuildSettings(codings=("gzip",)))
-    old = manifest_of(out).paths["css/app.css"]
-    put(source, "css/app.css", CSS + b"changed")
-    build(source, out, BuildSettings(codings=("zstd", "br")))
-    record = manifest_of(out).record(old)
-    assert record is not None
-    assert record.variants == {}
-    assert not wrong_files(out)

@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Iterable
 
 from hashserve.atomic import write_atomically
-from hashserve.build.output import read_chunks
+from hashserve.build.chunks import read_chunks
 from hashserve.codings import CODINGS, DecodeError
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError

@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping
 from itertools import accumulate
 
 from hashserve.build.names import folders_of
-from hashserve.build.output import PRIVATE_FOLDER
+from hashserve.build.private import PRIVATE_FOLDER
 from hashserve.build.variants import Published
 from hashserve.codings import CODINGS, IDENTITY
 from hashserve.errors import SourceError

@@ -7,15 +7,17 @@ renames the leaf alone. Source: HTML standard, 8.1.6.2 (import maps), and its ``
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+import os
+from collections.abc import Callable, Container, Mapping
 
+from hashserve.atomic import write_atomically
 from hashserve.build.references import language_of
 from hashserve.build.variants import Published
 from hashserve.digests import integrity_of
-from hashserve.errors import SettingError
+from hashserve.errors import BuildError, SettingError
 from hashserve.urls import url_of
 
-__all__ = ["check_bare", "import_map"]
+__all__ = ["check_bare", "import_map", "stage_import_map"]
 
 
 def import_map(published: Mapping[str, Published], bare: Mapping[str, str], prefix: str) -> str:
@@ -46,5 +48,27 @@ def check_bare(bare: Mapping[str, str], paths: Container[str]) -> None:
             )
 
 
+def stage_import_map(location: str, text: bytes) -> Callable[[], None]:
+    """Write an import map beside its place; gives what puts it there. Raises `BuildError`."""
+    waiting = f"{location}.new"
+    if os.path.exists(location) and not os.path.isfile(location):
+        raise BuildError(location, "is not a regular file", "choose another name for the import map")
+    try:
+        if _has(location, text):
+            return lambda: None
+        write_atomically(waiting, [text])
+    except OSError as error:
+        raise BuildError(location, f"cannot be written: {error.strerror}", "check its folder") from error
+    return lambda: os.replace(waiting, location)
+
+
 def _is_script(logical_path: str) -> bool:
     return language_of(logical_path) in ("js", "mjs")
+
+
+def _has(location: str, content: bytes) -> bool:
+    try:
+        with open(location, "rb") as stream:
+            return stream.read() == content
+    except FileNotFoundError:
+        return False

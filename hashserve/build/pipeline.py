@@ -13,12 +13,13 @@ from contextlib import contextmanager
 
 from hashserve.build.fingerprint import Naming
 from hashserve.build.fingerprinted import already_fingerprinted
+from hashserve.build.job import Job, Progress, Tree
 from hashserve.build.output import Output
 from hashserve.build.report import BuildReport, Finding
 from hashserve.build.scan import Patterns
 from hashserve.build.settings import BuildSettings
 from hashserve.build.source import SourceFile, walk
-from hashserve.build.steps import Progress, Steps, Tree
+from hashserve.build.steps import run
 from hashserve.errors import BuildError, SettingError, SourceError
 from hashserve.manifest import Manifest, Unhashed
 
@@ -52,7 +53,15 @@ def build(
             if has_waited:
                 report.findings.clear()
                 tree = _walked(roots, settings, report)
-            Steps(tree, output, settings, report, on_progress).run()
+            job = Job(
+                tree=tree,
+                output=output,
+                settings=settings,
+                report=report,
+                on_progress=on_progress,
+                naming=settings.fingerprinter,
+            )
+            run(job)
     return report
 
 
@@ -80,16 +89,16 @@ def build_files(
     tree = Tree(where=target, files=files, kept=kept, unhashed=unhashed)
     report = BuildReport()
     with _reported(report, target), _output(target, settings, report, on_progress) as (output, _):
-        steps = Steps(
-            tree,
-            output,
-            settings,
-            report,
-            on_progress,
-            naming=naming,
+        job = Job(
+            tree=tree,
+            output=output,
+            settings=settings,
+            report=report,
+            on_progress=on_progress,
+            naming=naming or settings.fingerprinter,
             patterns=patterns,
         )
-        manifest = steps.run()
+        manifest = run(job)
     return report, manifest
 
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
+from hashserve.build.chunks import read_chunks
 from hashserve.build.fingerprint import Fingerprinter
 from hashserve.build.names import names_of, unlisted_variants
-from hashserve.build.output import PRIVATE_FOLDER, Output, read_chunks
+from hashserve.build.output import Output
+from hashserve.build.private import PRIVATE_FOLDER
 from hashserve.build.retention import check_retention, moment, old_releases, retained
 from hashserve.codings import CODINGS
 from hashserve.errors import BuildError, ManifestError

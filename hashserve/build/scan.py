@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
+from hashserve.build.chunks import read_chunks
 from hashserve.build.fingerprint import Naming
 from hashserve.build.graph import Link
-from hashserve.build.output import read_chunks
 from hashserve.build.pages import finder_of
 from hashserve.build.references import Reference, ReferenceKind
 from hashserve.build.report import Finding

@@ -20,8 +20,9 @@ from typing import IO, NamedTuple
 
 from hashserve.build.ahead import Ahead
 from hashserve.build.cache import VariantCache
+from hashserve.build.chunks import BLOCK_SIZE, read_chunks
 from hashserve.build.compress import COMPRESSED, compress, is_compressible, is_worth_keeping
-from hashserve.build.output import BLOCK_SIZE, Output, read_chunks
+from hashserve.build.output import Output
 from hashserve.build.previous import MismatchError, Place, UnreachableError, proven_chunks
 from hashserve.build.report import BuildReport
 from hashserve.codings import CODINGS

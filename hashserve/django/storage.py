@@ -34,8 +34,8 @@ from hashserve.errors import HashserveError, ManifestError
 from hashserve.manifest import MANIFEST_NAME, Manifest
 
 if TYPE_CHECKING:
+    from hashserve.build.job import Progress
     from hashserve.build.report import BuildReport
-    from hashserve.build.steps import Progress
 
 __all__ = ["CachedStaticFilesStorage", "ManifestStaticFilesStorage"]
 

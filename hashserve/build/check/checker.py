@@ -17,7 +17,7 @@ from hashserve.build.check.names import is_start_of_digest, is_token_of, proven_
 from hashserve.build.check.references import References
 from hashserve.build.check.settings import CheckSettings, kind_of
 from hashserve.build.check.tree import Entry, Tree, is_temporary, read_tree
-from hashserve.build.output import read_chunks
+from hashserve.build.chunks import read_chunks
 from hashserve.build.scan import LARGEST_READ
 from hashserve.codings import CODINGS, coding_of_suffix
 from hashserve.errors import ManifestError, SettingError

@@ -11,7 +11,7 @@ from hashlib import md5, sha256
 
 from hashserve.build.check.references import References, Referring
 from hashserve.build.check.tree import Entry
-from hashserve.build.output import read_chunks
+from hashserve.build.chunks import read_chunks
 from hashserve.build.scan import LARGEST_READ
 from hashserve.codings import CODINGS, DecodeError
 from hashserve.digests import digest_of, digest_text

@@ -19,9 +19,9 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 
 from hashserve.build.check.references import References
+from hashserve.build.chunks import read_chunks
 from hashserve.build.fingerprint import Fingerprinter
 from hashserve.build.graph import Component, Link, Source, components, fingerprint
-from hashserve.build.output import read_chunks
 from hashserve.build.resolution import Internal
 from hashserve.build.rewriting import rewrite
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from hashserve.atomic import TEMPORARY_PREFIX
 from hashserve.build.check.findings import Finding, finding
-from hashserve.build.output import PRIVATE_FOLDER
+from hashserve.build.private import PRIVATE_FOLDER
 from hashserve.codings import CODINGS
 from hashserve.manifest import MANIFEST_NAME
 from hashserve.paths import is_servable

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management.base import CommandError
 
-from hashserve.build.steps import Progress
+from hashserve.build.job import Progress
 from hashserve.cli_build import progress, summary
 from hashserve.django.storage import ManifestStaticFilesStorage
 
