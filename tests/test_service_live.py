@@ -185,6 +185,13 @@ def test_a_variant_that_comes_is_seen(root: str) -> None:
     assert ask(service, PATH, accept_encoding="br") == (200, brotli.compress(BEFORE))
 
 
+def test_a_folder_in_the_place_of_a_variant_is_as_if_nothing_were_there(root: str) -> None:
+    os.mkdir(os.path.join(root, "css/plain.css.br"))
+    service = service_of(root)
+    ask(service, PATH, accept_encoding="br")
+    assert recalled(service, PATH, BROTLI) == (200, BEFORE)
+
+
 @pytest.mark.parametrize("name", ["css/styles.css.br", "css/styles.css.gz"])
 def test_a_variant_that_changes_or_goes_is_seen_whichever_was_sent(root: str, name: str) -> None:
     service, path = service_of(root), "/static/css/styles.css"
@@ -288,6 +295,26 @@ def test_memory_stays_within_its_bounds_whatever_is_asked(root: str) -> None:
     for number in range(100):
         ask(service, PATH, accept_encoding=f"x{number}")
     assert sum(map(len, service.live.values())) <= 10
+
+
+def test_what_is_answered_anew_takes_no_more_room(root: str) -> None:
+    service = service_of(root, memo_size=3)
+    ask(service, "/static/css/styles.css")
+    for number in range(20):
+        put(root, "css/plain.css", b"%d" % number)
+        ask(service, PATH)
+    assert recalled(service, "/static/css/styles.css") == (200, BEFORE)
+
+
+def test_nothing_is_remembered_that_would_never_be_recalled(root: str) -> None:
+    for is_recalled, service in ((True, service_of(root)), (False, service_of(root))):
+        service.remembers_live = is_recalled
+        ask(service, PATH)
+        assert bool(service.live) == is_recalled
+    service = Service(SiteSettings(check_interval=0), copier)
+    service.site.add(root, "/static/")
+    ask(service, PATH)
+    assert not service.live
 
 
 def test_a_hidden_file_that_a_link_leads_to_is_not_recalled(root: str) -> None:

@@ -238,6 +238,7 @@ NO_DATES = [
     "Thu, 01 Jan 2099 24:00:00 GMT",
     "Thu, 01 Jan 2099 00:60:00 GMT",
     "Thu, 01 Jan 2099 00:00:61 GMT",
+    "Fri, 31 Dec 9999 23:59:60 GMT",
     "Thu, 01 Jan 2099 00:00:99 GMT",
     "Thu, 01 Jan -099 00:00:00 GMT",
     "Thu, 01 Jan 2099 00:00:00.5 GMT",

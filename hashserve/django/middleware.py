@@ -45,6 +45,7 @@ class HashServeMiddleware:
         settings = load()
         self._prefix = native_string(settings.prefix)
         self._service = service_of(settings)
+        self._service.remembers_live = not self._is_async
         self._root_names: RootNames | None = None
         if settings.root is not None:
             interval = self._service.site.settings.check_interval

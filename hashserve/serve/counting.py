@@ -13,6 +13,7 @@ from hashserve.codings import IDENTITY
 from hashserve.serve.counters import Counters, Counts, Form, State
 from hashserve.serve.kinds import Kind
 from hashserve.serve.messages import Headers, Request
+from hashserve.serve.representations import Asset
 from hashserve.serve.service import Entry, Recalled, Service
 from hashserve.serve.site import Answer, SiteSettings
 
@@ -90,11 +91,8 @@ class CountingService(Service[Fields]):
         self._counters.count(form._replace(size=0) if request.method == "HEAD" else form)
         return answer
 
-    def _entry(self, request: Request, answer: Answer) -> Entry[Fields] | None:
-        entry = super()._entry(request, answer)
-        if entry is None:
-            return None
-        copy_fields, body, etag, copy_not_modified_fields = entry
+    def _entry(self, answer: Answer, asset: Asset) -> Entry[Fields]:
+        copy_fields, body, etag, copy_not_modified_fields = super()._entry(answer, asset)
         counted = self._counters.counted
         return (
             counted(copy_fields, form_of(answer)),

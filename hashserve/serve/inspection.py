@@ -160,16 +160,18 @@ class Watched(NamedTuple):
             if signature(os.stat(location)) != self.identity:
                 return False
             for suffix, known in zip(_SUFFIXES, self.variants, strict=True):
+                path = location + suffix
                 # Where nothing was, access() takes half of the time of a stat() that fails.
-                if known is None:
-                    if os.access(location + suffix, os.F_OK):
-                        return False
-                elif signature(os.stat(location + suffix)) != known:
+                is_there = known is not None or os.access(path, os.F_OK, effective_ids=_CAN_ASK_AS_EFFECTIVE)
+                if is_there and _signature_or_none(path) != known:
                     return False
         except OSError:
             return False
         return True
 
+
+_CAN_ASK_AS_EFFECTIVE = os.access in os.supports_effective_ids
+"""Whether access() can ask as the user that stat() asks as, where the real one is another; not on Windows."""
 
 _SUFFIXES = tuple(coding.suffix for coding in CODINGS.values())
 

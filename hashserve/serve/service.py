@@ -17,6 +17,7 @@ from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import Watched
 from hashserve.serve.messages import Headers, Request
 from hashserve.serve.policy import with_expires
+from hashserve.serve.representations import Asset
 from hashserve.serve.respond import not_modified
 from hashserve.serve.site import Answer, Site, SiteSettings
 
@@ -26,6 +27,7 @@ LONGEST_REMEMBERED = 256
 """How long an Accept-Encoding value may be, in characters, to be remembered with its answer."""
 
 Fields = TypeVar("Fields")
+V = TypeVar("V")
 
 Entry = tuple[Callable[[], Fields], bytes, str, Callable[[], Fields]]
 """What copies the fields of the 200, its body, its entity-tag, what copies the fields of the 304."""
@@ -41,6 +43,7 @@ class Service(Generic[Fields]):
     ``hot`` maps native paths to entries by Accept-Encoding, ``live`` those that count while what they
     rest on is unchanged. All paths that may be static lie from ``lowest`` to below ``highest``, which
     ``on_aim`` is told of; what is ``hot`` or ``live`` counts until ``due``, on the monotonic clock.
+    Whoever never asks `recall_live`, for it waits for the disk, makes ``remembers_live`` false.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Service(Generic[Fields]):
         self.live: dict[str, dict[str | None, tuple[Watched, Entry[Fields]]]] = {}
         self.lowest, self.highest = "", ""  # no path is below ""
         self.due = 0.0
+        self.remembers_live = True
         self._copier = copier
         self._on_aim = on_aim
         self._remembered = 0
@@ -91,6 +95,8 @@ class Service(Generic[Fields]):
         etag = fields.get("HTTP_IF_NONE_MATCH")
         if (
             found is None
+            or method not in ("GET", "HEAD")
+            or etag not in (None, found[1][2])
             or "HTTP_RANGE" in fields
             or "HTTP_IF_MATCH" in fields
             or "HTTP_IF_UNMODIFIED_SINCE" in fields
@@ -113,13 +119,11 @@ class Service(Generic[Fields]):
         self.due = self.site.check_due
         if answer is None:
             return None
-        if answer.asset is not None and asked.is_plain_get:
-            entry = self._entry(asked, answer)
-            if entry is not None:
-                if answer.watched is None:
-                    hot.setdefault(asked.path, {})[asked.accept_encoding] = entry
-                else:
-                    live.setdefault(asked.path, {})[asked.accept_encoding] = answer.watched, entry
+        if answer.asset is not None and self._may_remember(asked):
+            if answer.watched is None:
+                self._remember(hot, asked, self._entry(answer, answer.asset))
+            elif self.remembers_live:
+                self._remember(live, asked, (answer.watched, self._entry(answer, answer.asset)))
         if is_head:
             answer = answer.without_body()
         return self._dated(answer) if self.site.settings.policy.expires else answer
@@ -128,17 +132,22 @@ class Service(Generic[Fields]):
         """Answer a navigation with the single-page application's page, if there is one."""
         return self.site.fallback(request)
 
-    def _entry(self, request: Request, answer: Answer) -> Entry[Fields] | None:
-        """Make what is remembered of an answer, if it is to be, and count it."""
-        accept_encoding = request.accept_encoding
-        if accept_encoding is not None and len(accept_encoding) > LONGEST_REMEMBERED:
-            return None
-        self._count()
+    def _may_remember(self, request: Request) -> bool:
+        """Whether path and Accept-Encoding alone decide the answer, and there is time to recall it."""
+        is_short = request.accept_encoding is None or len(request.accept_encoding) <= LONGEST_REMEMBERED
+        return request.is_plain_get and is_short and self.site.settings.check_interval > 0
+
+    def _remember(self, memo: dict[str, dict[str | None, V]], request: Request, value: V) -> None:
+        of_path = memo.setdefault(request.path, {})
+        if request.accept_encoding not in of_path:
+            self._make_room()
+        of_path[request.accept_encoding] = value
+
+    def _entry(self, answer: Answer, asset: Asset) -> Entry[Fields]:
         headers = answer.response.headers
         etag = next(value for name, value in headers if name == "ETag")
-        assert answer.asset is not None
         body = b"".join(part for part in answer.response.body if isinstance(part, bytes))
-        return self._copies(headers), body, etag, self._copies(not_modified(answer.asset, etag).headers)
+        return self._copies(headers), body, etag, self._copies(not_modified(asset, etag).headers)
 
     def _copies(self, headers: Headers) -> Callable[[], Fields]:
         if not self.site.settings.policy.expires:
@@ -152,7 +161,7 @@ class Service(Generic[Fields]):
         headers = with_expires(answer.response.headers, int(time()))
         return answer._replace(response=answer.response._replace(headers=headers))
 
-    def _count(self) -> None:
+    def _make_room(self) -> None:
         """Count one more that is remembered; where that is too many, all before are forgotten."""
         with self._counting:
             if self._remembered >= self.site.settings.memo_size:

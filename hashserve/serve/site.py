@@ -192,7 +192,7 @@ class Site:
         return look()
 
     def _find_and_load(self, path: str, request: Request) -> Answer | None:
-        is_first = True
+        is_preceded = False  # by a mount that has nothing there, but may have by the next request
         for mount in self.mounts:
             found: Found | None = None
             prefix = mount.prefix  # taken once: a new manifest may bring another one
@@ -203,7 +203,7 @@ class Site:
                     # A new release's files are on disk before the manifest that lists them is seen here.
                     if mount.may_yet_list(relative) and self.follow():
                         return self._find_and_load(path, request)
-                    if not is_first:  # there may be something by the next request where it was looked for
+                    if is_preceded:
                         found = Live(found.asset)
             elif prefix == f"{path}/":
                 found = mount.find_bare(request.query)
@@ -211,7 +211,7 @@ class Site:
                 continue
             if found is not None:
                 return self._load(mount, found, request)
-            is_first = False
+            is_preceded = True
         return None
 
     def _mounts_of(self, path: str) -> Iterator[tuple[Mount, str]]:
@@ -231,7 +231,7 @@ class Site:
         answer = self._with_body(respond(found.asset, request, self.settings.policy), "unhashed")
         if found.watched is None or answer.descriptor is not None:
             return answer
-        return Answer(answer.response, None, found.asset, found.watched, answer.kind)
+        return answer._replace(asset=found.asset, watched=found.watched)
 
     def _load_fingerprinted(self, mount: Mount, found: Fingerprinted, request: Request) -> Answer:
         """Answer with the best representation that is whole; a damaged one is told of and left out."""
@@ -256,7 +256,7 @@ class Site:
                 asset = asset.without(coding)
             else:
                 is_lasting = mount.may_remember and answer.descriptor is None and asset is found.asset
-                return Answer(answer.response, None, asset, None, answer.kind) if is_lasting else answer
+                return answer._replace(asset=asset) if is_lasting else answer
 
     def _with_body(self, response: Response, kind: Kind, *, remember: bool = True) -> Answer:
         """Open what the response's body is in, or take it from memory. Raises `OSError`."""

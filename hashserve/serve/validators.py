@@ -98,7 +98,8 @@ def _timestamp(match: re.Match[str]) -> int | None:
     # second = 60 is a leap second (section 5.6.7); it counts as the second after.
     if not is_there or second > 60:
         return None
-    return ((_days_before(year, month) + day - 1) * 24 + hour) * 3600 + minute * 60 + second
+    moment = ((_days_before(year, month) + day - 1) * 24 + hour) * 3600 + minute * 60 + second
+    return moment if moment < _YEAR_10000 else None
 
 
 def _full_year(year: int, rest: tuple[int, ...]) -> int:
@@ -107,6 +108,9 @@ def _full_year(year: int, rest: tuple[int, ...]) -> int:
     year += this_year - this_year % 100
     return year - 100 if (year - 50, *rest) > (this_year, *now) else year
 
+
+_YEAR_10000 = 253_402_300_800
+"""What a leap second may lead to, and no HTTP-date can say."""
 
 # The calendar; `datetime` knows it too, but takes 2 ms to import and 1 us more for each date.
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
