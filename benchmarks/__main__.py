@@ -4,7 +4,7 @@
 
     python -m benchmarks                  # run all of them
     python -m benchmarks compare A B      # what differs between two results, beyond their spreads
-    python -m benchmarks page RESULT      # make the HTML page of a result again
+    python -m benchmarks page RESULT      # make tables and page of a result again, from its samples
     python -m benchmarks readme RESULT    # write a result's figures into README and docs
 """
 
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import browser, build, compare, django_request, readme, request_cost, servers, start
+from benchmarks.conclusions import concluded
 from benchmarks.options import Options, options_of, parser, run_all
 from benchmarks.report import Report
 from benchmarks.results import Result, ResultError
@@ -66,9 +67,13 @@ def make_page(arguments: Sequence[str]) -> int:
     if len(arguments) != 1:
         return _usage("page RESULT")
     path = Path(arguments[0])
-    made = path.with_suffix(".html")
-    made.write_text(page_of(Result.load(path)), encoding="utf-8")
-    print(made)
+    result = concluded(Result.load(path))
+    for made, text in (
+        (path.with_suffix(".html"), page_of(result)),
+        (path.with_suffix(".md"), result.markdown()),
+    ):
+        made.write_text(text, encoding="utf-8")
+        print(made)
     return 0
 
 
@@ -76,7 +81,7 @@ def publish(arguments: Sequence[str]) -> int:
     """Write a result's figures into the texts."""
     if len(arguments) != 1:
         return _usage("readme RESULT")
-    for path in readme.publish(Result.load(Path(arguments[0]))):
+    for path in readme.publish(concluded(Result.load(Path(arguments[0])))):
         print(path)
     return 0
 

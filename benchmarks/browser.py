@@ -239,14 +239,23 @@ def run(options: Options) -> Report:
         return report
     with tempfile.TemporaryDirectory() as folder:
         visits(report, Path(folder), pause)
-    report.tables.append(("A page, visited twice in each of two releases", visit_table(report.series)))
-    report.notes.append(
-        "Each response of hashserve's has X-Content-Type-Options: nosniff, 33 bytes that WhiteNoise does not "
-        "send; and a module that imports a changed one has a new name too, and so is sent again, where "
-        "WhiteNoise's page asks for it, and for what it imports, each time its minute is over."
-    )
-    report.targets += targets(report.series)
+    conclude(report)
     return report
+
+
+def conclude(report: Report) -> None:
+    """Make the table, the targets and the note of what was seen, if anything was."""
+    if not report.series.samples:
+        return
+    report.tables = [("A page, visited twice in each of two releases", visit_table(report.series))]
+    report.targets = targets(report.series)
+    report.notes = [
+        (
+            "Each response of hashserve's has X-Content-Type-Options: nosniff, 33 bytes that WhiteNoise does "
+            "not send; and a module that imports a changed one has a new name too, and so is sent again, "
+            "where WhiteNoise's page asks for it, and for what it imports, each time its minute is over."
+        )
+    ]
 
 
 def visit_table(series: Series) -> str:

@@ -258,19 +258,20 @@ def run(options: Options) -> Report:
         report.facts["published"] = {name: asdict(found) for name, found in published.items()}
     with tempfile.TemporaryDirectory() as folder:
         grow(report, sizes, Path(folder), turns)
-    conclude(report, published, sizes)
+    conclude(report)
     return report
 
 
-def conclude(report: Report, published: Mapping[str, PublishedTree], sizes: Sequence[int]) -> None:
-    """Make the tables and judge."""
-    tree = report.facts["tree"]
-    report.tables += [
+def conclude(report: Report) -> None:
+    """Make the tables of what was measured, and judge."""
+    tree, sizes = report.facts["tree"], report.settings["sizes"]
+    published = {name: PublishedTree(**found) for name, found in report.facts["published"].items()}
+    report.tables = [
         (f"Time and memory: {tree['files']:,} files, {tree['size'] / 1e6:.1f} MB", cost_table(report.series)),
         ("Output of the cold build, in bytes", output_table(published)),
         ("Growth: what each file adds, gzip alone", growth_table(report.series, sizes)),
     ]
-    report.targets += [
+    report.targets = [
         *speed_targets(report.series),
         *size_targets(published),
         *growth_targets(report.series, sizes),
@@ -370,7 +371,7 @@ def growth_targets(series: Series, sizes: Sequence[int]) -> list[Target]:
                 series.summary(case, _files(size), metric, minus=ONE) for size in _ends(sizes)
             )
             if smallest.median > 0:
-                more = summarize([largest.median / sizes[-1] / (smallest.median / sizes[0])])
+                more = summarize([[largest.median / sizes[-1] / (smallest.median / sizes[0])]])
                 title = f"{case}: {name} a file, {_files(sizes[-1])} over {_files(sizes[0])}"
                 found.append(at_most(title, more, 1.25))
     return found

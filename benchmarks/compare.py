@@ -2,7 +2,7 @@
 
 Law: times of two runs are never compared, only ratios that were made within each run: of everybody in a
 case to the same one of them. A ratio differs where the two medians are further apart than the spreads
-that both runs state together; of a ratio that was measured less than three times no spread is known.
+that both runs state together; of one that was measured in less than three processes no spread is known.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from benchmarks.subjects import HASHSERVE
 __all__ = ["Comparison", "comparisons", "told"]
 
 FEWEST = 3
-"""How often a ratio must have been measured for its spread to mean something."""
+"""In how many processes a ratio must have been measured for its spread to mean something."""
+
+LEAST = 0.01
+"""What is closer than this is the same: memory repeats to the page, but not to the byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class Comparison:
     @property
     def spread(self) -> float:
         """How far the medians may be apart, as a part of them."""
-        return self.first.spread + self.second.spread
+        return self.first.spread + self.second.spread + LEAST
 
     @property
     def is_judged(self) -> bool:

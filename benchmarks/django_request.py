@@ -221,13 +221,21 @@ def run(options: Options) -> Report:
         for process in range(processes):
             done = run_worker("benchmarks.django_request", {**task, "process": process})
             report.series.extend(Sample(**sample) for sample in done["samples"])
-    report.tables.append(("Cost of one request, with Django's own", cost_table(report.series)))
-    report.targets += targets(report.series)
-    report.notes.append(
-        "Under ASGI, WhiteNoise's large bodies are read whole into memory before the first byte is sent; "
-        f"hashserve holds {AHEAD * PIECE // 1024:,} kB of one at a time. The cost of that is in the table."
-    )
+    conclude(report)
     return report
+
+
+def conclude(report: Report) -> None:
+    """Make the table, the targets and the note of what was measured."""
+    report.tables = [("Cost of one request, with Django's own", cost_table(report.series))]
+    report.targets = targets(report.series)
+    report.notes = [
+        (
+            "Under ASGI, WhiteNoise's large bodies are read whole into memory before the first byte is sent; "
+            f"hashserve holds {AHEAD * PIECE // 1024:,} kB of one at a time, and asks a thread for each. "
+            "The cost of that is in the table."
+        )
+    ]
 
 
 def cost_table(series: Series) -> str:

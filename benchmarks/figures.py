@@ -1,6 +1,6 @@
 """Figures: what of a report is drawn, and how; as SVG.
 
-Law: a figure shows medians and their quartiles, derived from the samples when it is drawn; whoever is
+Law: a figure shows medians and their intervals, derived from the samples when it is drawn; whoever is
 compared has the same colour everywhere.
 """
 
@@ -26,6 +26,7 @@ __all__ = ["Drawing", "drawings"]
 COLOURS = {
     "hashserve": "#0a7d6c",
     "hashserve, plain": "#7cc4b6",
+    "hashserve, counting": "#7cc4b6",
     "hashserve --cache": "#5fb5a6",
     "hashserve --previous": "#a3d5cc",
     "collectstatic, hashserve": "#1971c2",
@@ -33,6 +34,7 @@ COLOURS = {
     "collectstatic, WhiteNoise": "#d9822b",
     "ServeStatic": "#8f5fa8",
     "constant": "#8a949e",
+    "constant, again": "#c5cbd0",
     "Django": "#3f5f8a",
     "nginx": "#1864ab",
     "Caddy": "#74b9f5",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -70,7 +71,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The median of ``count`` values, and the quartiles that half of them lie between."""
+    """A median, and the interval that holds it in 19 of 20 runs; ``count`` is of the processes it is from."""
 
     median: float
     low: float
@@ -79,19 +80,33 @@ class Summary:
 
     @property
     def spread(self) -> float:
-        """Half the distance between the quartiles, as a part of the median."""
+        """Half of the interval, as a part of the median."""
         return (self.high - self.low) / 2 / abs(self.median) if self.median else 0.0
 
 
-def summarize(values: Iterable[float]) -> Summary:
-    """Summarize values; raises `ValueError` if there are none."""
-    known = list(values)
+def summarize(groups: Iterable[Sequence[float]]) -> Summary:
+    """Summarize the values of several processes, a group each; raises `ValueError` if there are none.
+
+    Where in memory a process lies makes all of its values high or low together, so that a thousand values
+    of one process say no more than its median does. The interval is Student's, of these medians.
+    """
+    known = [statistics.median(group) for group in groups if group]
     if not known:
         raise ValueError("nothing was measured")
-    if len(known) == 1:
-        return Summary(median=known[0], low=known[0], high=known[0], count=1)
-    low, median, high = statistics.quantiles(known, n=4, method="inclusive")
-    return Summary(median=median, low=low, high=high, count=len(known))
+    median = statistics.median(known)
+    half = 0.0
+    if len(known) > 1:
+        half = _student(len(known) - 1) * statistics.stdev(known) / math.sqrt(len(known))
+    return Summary(median=median, low=median - half, high=median + half, count=len(known))
+
+
+def _student(degrees: int) -> float:
+    """Give Student's t for 95 % (two-sided), by degrees of freedom."""
+    return _STUDENT[min(degrees, len(_STUDENT)) - 1]
+
+
+_STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+"""For one degree of freedom to ten; for more than that it is a little less than the last."""
 
 
 class Series:
@@ -117,7 +132,7 @@ class Series:
         """Summarize a subject's values, less those of the subject ``minus`` in the same turn."""
         own = self._of(case, subject, metric)
         other = self._of(case, minus, metric) if minus is not None else {}
-        return summarize(value - other.get(turn, 0.0) for turn, value in own.items())
+        return summarize(_by_process({turn: value - other.get(turn, 0.0) for turn, value in own.items()}))
 
     def ratio(self, case: str, over: str, under: str, metric: str, *, minus: str | None = None) -> Summary:
         """Summarize ``over`` / ``under``, turn by turn, each less ``minus`` in that turn first.
@@ -126,12 +141,14 @@ class Series:
         """
         overs, unders = self._of(case, over, metric), self._of(case, under, metric)
         less = self._of(case, minus, metric) if minus is not None else {}
-        pairs = [
-            (overs[turn] - less.get(turn, 0.0), unders[turn] - less.get(turn, 0.0))
+        pairs = {
+            turn: (overs[turn] - less.get(turn, 0.0), unders[turn] - less.get(turn, 0.0))
             for turn in overs
             if turn in unders
-        ]
-        return summarize(above / below for above, below in pairs if below > 0)
+        }
+        return summarize(
+            _by_process({turn: above / below for turn, (above, below) in pairs.items() if below > 0})
+        )
 
     def _of(self, case: str, subject: str, metric: str) -> dict[tuple[int, int], float]:
         return self._values.get((case, subject, metric), {})
@@ -175,6 +192,14 @@ class Series:
             for document in documents
             for process, turn, value in document["values"]
         )
+
+
+def _by_process(values: Mapping[tuple[int, int], float]) -> list[list[float]]:
+    """Group values, which are known by process and turn, by process; if there is one alone, by turn."""
+    groups: dict[int, list[float]] = defaultdict(list)
+    for (process, _), value in values.items():
+        groups[process].append(value)
+    return [*groups.values()] if len(groups) > 1 else [[value] for value in values.values()]
 
 
 def calibrate(drive: Drive, least_seconds: float) -> int:

@@ -28,6 +28,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import FileWrapper
 
+from benchmarks import hit_parts
 from benchmarks.corpus import Site, build_site
 from benchmarks.harness import Sample, Series, Summary, run_worker, timed_in_turns
 from benchmarks.options import Options, main
@@ -307,6 +308,9 @@ def work(site: dict[str, Any], process: int, turns: int, least_seconds: float, c
             found, statuses = measure(case, place, process, turns, least_seconds)
             samples += [asdict(sample) for sample in found]
             answers[case.name] = statuses
+    hit = environ_of(CASES[0], place)
+    parts = hit_parts.measure(_made(HASHSERVE, place.root), hit, process, turns, least_seconds)
+    samples += map(asdict, parts)
     return {"samples": samples, "answers": answers}
 
 
@@ -370,11 +374,20 @@ def run(options: Options) -> Report:
             )
             report.series.extend(Sample(**sample) for sample in done["samples"])
             report.facts["answers"] = done["answers"]
-    report.tables.append(("Cost of one request, without the driver's loop", cost_table(report)))
-    report.tables.append(("Ratios: without the driver's loop, and with it", ratio_table(report.series)))
-    report.targets += targets(report.series)
-    report.notes += notes(report)
+    conclude(report)
     return report
+
+
+def conclude(report: Report) -> None:
+    """Make tables, targets and notes of what was measured."""
+    report.tables = [
+        ("Cost of one request, without the driver's loop", cost_table(report)),
+        ("Ratios: without the driver's loop, and with it", ratio_table(report.series)),
+    ]
+    if hit_parts.is_in(report.series):
+        report.tables.append(("Where the time of a hit goes, in hashserve", hit_parts.table(report.series)))
+    report.targets = targets(report.series)
+    report.notes = notes(report)
 
 
 def cost_table(report: Report) -> str:

@@ -6,6 +6,9 @@ connections that are kept, for that one over a connection each, and for a film o
 the subjects run side by side and are loaded in turns (A B C, A B C, ...), nginx among them as the
 yardstick that all servers share. What each of them answers is checked before.
 
+The constant application takes part twice. Where in memory a process lies makes some of them faster than
+others, by more than hashserve takes for a hit; how far the ratio of the two is from 1 tells how much.
+
 The processor time of a request is the server's alone, of all of its processes: on a shared machine it
 is the steadier figure. Requests per second are by the clock. gunicorn's sync workers and pyuwsgi close
 every connection, as they do in production.
@@ -32,18 +35,23 @@ from benchmarks.options import Options, options_of, parser, run_and_report
 from benchmarks.processes import StartError, processor_seconds, started
 from benchmarks.profiles import OWNERS, shares
 from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
-from benchmarks.subjects import CONSTANT, HASHSERVE, SERVESTATIC, WHITENOISE
+from benchmarks.subjects import CONSTANT, CONTROL, HASHSERVE, SERVESTATIC, WHITENOISE
 
 __all__ = ["CLOSING", "FILM", "MIX", "ONE_FILE", "RATE", "SUBJECTS", "TIME", "case_of", "run"]
 
 APPLICATION = "benchmarks.served:application"
 
-SUBJECTS = (CONSTANT, HASHSERVE, WHITENOISE, SERVESTATIC)
-MIX, ONE_FILE, CLOSING, FILM = "mix", "one file", "one file, a connection each", "5 MB"
+SUBJECTS = (CONSTANT, HASHSERVE, CONTROL, WHITENOISE, SERVESTATIC)
+LOADS = MIX, ONE_FILE, CLOSING, FILM = "mix", "one file", "one file, a connection each", "5 MB"
 
 RATE, TIME = "requests_per_second", "processor_seconds_per_request"
 MEDIAN, SLOW = "p50_seconds", "p99_seconds"
 LOST, REFUSED = "lost_connections", "refused_requests"
+
+CONTROL_NOTE = (
+    f"“{CONTROL}” is the constant application once more, in a process of its own: what lies no further from "
+    "1 than its ratio is the machine's doing. What hashserve adds to a hit itself, request_cost tells."
+)
 
 _FORMS = (("", 1.0), (" ms", 1e-6), (" ms", 1e-3), (" ms", 1e-3))
 """How the four are written: a millisecond for 1,000 requests is a microsecond for each."""
@@ -51,11 +59,15 @@ _FORMS = (("", 1.0), (" ms", 1e-6), (" ms", 1e-3), (" ms", 1e-3))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long each load is, in seconds, and how often: ``rounds`` of fresh processes, ``turns`` in each."""
+    """How long each load is, in seconds, and how often: ``rounds`` of fresh processes, ``turns`` in each.
+
+    From the round ``mix_alone_from`` on, only the mix is asked for, which all is judged by.
+    """
 
     rounds: int
     turns: int
     seconds: int = 1
+    mix_alone_from: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +154,6 @@ def _entered(
 
 
 def _note(report: Report, failure: str, reason: str) -> None:
-    """Note the first line of a reason; the others are in the facts."""
-    note = f"{failure}: {reason.splitlines()[0]}."
-    if note not in report.notes:
-        report.notes.append(note)
     report.facts.setdefault("failures", {})[failure] = reason
 
 
@@ -158,7 +166,9 @@ def measure(
     """Load all that run side by side, in turns that begin with another one each time."""
     for turn in range(pace.turns):
         for load in loads:
-            for running in rotated(group, turn + process):
+            # Of the other loads nothing is judged.
+            loaded = [running for running in group if load.name == MIX or running.subject != CONTROL]
+            for running in rotated(loaded, turn + process):
                 before = processor_seconds(running.process)
                 outcome = load.send(running.port, pace.seconds)
                 seconds = processor_seconds(running.process) - before
@@ -189,13 +199,14 @@ def _values(outcome: Outcome, processor: float) -> dict[str, float]:
 
 def run(options: Options) -> Report:
     """Load every subject on every server that is here; without wrk there is nothing but a note."""
-    pace = Pace(rounds=1, turns=1) if options.quick else Pace(rounds=options.processes or 3, turns=1)
+    pace = Pace(rounds=1, turns=1) if options.quick else Pace(rounds=options.processes or 5, turns=1)
     report = Report(
         name="servers",
         settings={"processes": pace.rounds, "turns": pace.turns, "seconds": pace.seconds, "connections": 16},
     )
     if tool("wrk") is None:
         _absent(report, "wrk is not installed")
+        conclude(report)
         return report
     chosen = [engine for engine in (*ENGINES, CADDY) if options.takes(engine.name)]
     present = [engine for engine in chosen if not (reason := engine.missing()) or _absent(report, reason)]
@@ -214,10 +225,11 @@ def run(options: Options) -> Report:
             for engine in rotated(present, process):
                 print(f"{engine.name}, {process + 1} of {pace.rounds}", file=sys.stderr, flush=True)
                 with group(engine, mix, report) as running:
-                    report.series.extend(measure(engine.name, running, loads, pace, process))
+                    asked = loads if process < pace.mix_alone_from else loads[:1]
+                    report.series.extend(measure(engine.name, running, asked, pace, process))
                     if process == pace.rounds - 1 and not options.quick:
                         profile(report, engine, running, loads[0])
-    conclude(report, [engine.name for engine in present], [load.name for load in loads])
+    conclude(report)
     return report
 
 
@@ -235,19 +247,31 @@ def profile(report: Report, engine: Engine | Front, group: Sequence[Running], lo
 
 
 def _absent(report: Report, reason: str) -> bool:
-    report.notes.append(f"Not measured: {reason}.")
+    report.facts.setdefault("absent", []).append(reason)
     return False
 
 
-def conclude(report: Report, engines: Sequence[str], loads: Sequence[str]) -> None:
-    """Make the tables and judge."""
-    for load in loads:
-        report.tables.append((f"{load[0].upper()}{load[1:]}", load_table(report.series, engines, load)))
+def conclude(report: Report) -> None:
+    """Make the tables and notes of what was measured, and judge."""
+    cases = report.series.cases()
+    engines = list(dict.fromkeys(case.partition(": ")[0] for case in cases))
+    loads = [load for load in LOADS if any(case_of(engine, load) in cases for engine in engines)]
+    report.tables = [
+        (f"{load[0].upper()}{load[1:]}", load_table(report.series, engines, load)) for load in loads
+    ]
     if profiled := report.facts.get("shares"):
-        report.tables.append((f"Whose processor time it is: hashserve, {loads[0]}", share_table(profiled)))
-    report.targets += targets(report.series, engines, loads)
+        report.tables.append((f"Whose processor time it is: hashserve, {MIX}", share_table(profiled)))
+    report.targets = targets(report.series, engines)
+    report.notes = [
+        *(f"Not measured: {reason}." for reason in report.facts.get("absent", [])),
+        # The other lines of a reason are in the facts.
+        *(f"{name}: {told.splitlines()[0]}." for name, told in report.facts.get("failures", {}).items()),
+    ]
+    if not cases:
+        return
     report.notes += [
         "The mix is {files} files of {size:,} bytes, sent as {sent:,}.".format(**report.facts["mix"]),
+        *([CONTROL_NOTE] if any(report.series.has(case, CONTROL, RATE) for case in cases) else []),
         *(f"Failed connections or refused requests: {told}." for told in failures(report.series)),
     ]
 
@@ -309,10 +333,10 @@ def _total(series: Series, case: str, subject: str, metric: str) -> float:
     )
 
 
-def targets(series: Series, engines: Sequence[str], loads: Sequence[str]) -> list[Target]:
+def targets(series: Series, engines: Sequence[str]) -> list[Target]:
     """Judge the mix: near the constant application, below WhiteNoise's cost, and the best beside nginx."""
     found = []
-    cases = {engine: case_of(engine, loads[0]) for engine in engines}
+    cases = {engine: case_of(engine, MIX) for engine in engines}
     for engine, case in cases.items():
         for name, judge, over, metric, limit in (
             ("rate over the constant application's", at_least, CONSTANT, RATE, 0.95),
@@ -320,11 +344,11 @@ def targets(series: Series, engines: Sequence[str], loads: Sequence[str]) -> lis
         ):
             if series.has(case, HASHSERVE, metric) and series.has(case, over, metric):
                 ratio = series.ratio(case, HASHSERVE, over, metric)
-                found.append(judge(f"{engine}, {loads[0]}: {name}", ratio, limit))
+                found.append(judge(f"{engine}, {MIX}: {name}", ratio, limit))
     best = _best(series, cases)
     if best is not None:
         engine, ratio = best
-        found.append(at_least(f"{engine}, the fastest, {loads[0]}: rate over nginx's", ratio, 1))
+        found.append(at_least(f"{engine}, the fastest, {MIX}: rate over nginx's", ratio, 1))
     return found
 
 

@@ -248,7 +248,7 @@ def run(options: Options) -> Report:
             report.series.extend(start_samples(size, turns[size], folder, path))
             if size <= LARGEST_TRACED:
                 traces[str(size)] = {subject: trace(subject, folder, path) for subject in SUBJECTS}
-    conclude(report, sizes)
+    conclude(report)
     return report
 
 
@@ -279,9 +279,11 @@ def _sample(case: str, subject: str, metric: str, process: int, value: float) ->
     return Sample(case=case, subject=subject, metric=metric, process=process, turn=0, value=value)
 
 
-def conclude(report: Report, sizes: Sequence[int]) -> None:
-    """Make the tables and judge."""
-    report.tables += [
+def conclude(report: Report) -> None:
+    """Make the tables of what was measured, and judge."""
+    sizes: Sequence[int] = report.settings["sizes"]
+    report.notes = []
+    report.tables = [
         ("Import, in a bare interpreter", import_table(report.series)),
         ("First answer, and added memory", start_table(report.series, sizes)),
     ]
@@ -290,7 +292,7 @@ def conclude(report: Report, sizes: Sequence[int]) -> None:
         report.tables.append(("System calls below the root, to the first answer", call_table(traces)))
     else:
         report.notes.append("System calls were not counted: there is no strace here.")
-    report.targets += targets(report.series, sizes, traces)
+    report.targets = targets(report.series, sizes, traces)
 
 
 def import_table(series: Series) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONSTANT",
+    "CONTROL",
     "COUNTING",
     "DJANGO",
     "HASHSERVE",
@@ -32,6 +33,9 @@ __all__ = [
 
 CONSTANT, HASHSERVE, WHITENOISE, SERVESTATIC = "constant", "hashserve", "WhiteNoise", "ServeStatic"
 PLAIN, COUNTING, DJANGO = "hashserve, plain", "hashserve, counting", "Django"
+
+CONTROL = "constant, again"
+"""The constant application once more: what differs between these two is no subject's doing."""
 
 MODULES = {HASHSERVE: "hashserve.wsgi", WHITENOISE: "whitenoise", SERVESTATIC: "servestatic"}
 """What to import for whom."""
@@ -144,6 +148,7 @@ ACCEPTED = "gzip, deflate, br, zstd"
 
 _MAKERS: dict[str, Callable[[], Maker]] = {
     CONSTANT: _constant,
+    CONTROL: _constant,
     HASHSERVE: _hashserve,
     PLAIN: lambda: _hashserve(PLAIN_MANIFEST),
     COUNTING: lambda: _hashserve(counters=True),

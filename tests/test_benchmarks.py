@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -48,15 +49,30 @@ def samples(**values: list[float]) -> Series:
 # What is concluded
 
 
-def test_a_summary_is_the_median_and_the_quartiles() -> None:
-    summary = summarize([5.0, 1.0, 4.0, 2.0, 3.0])
+def test_a_summary_is_the_median_of_the_processes_and_students_interval() -> None:
+    summary = summarize([[5.0, 5.0, 50.0], [1.0], [4.0], [2.0], [3.0]])
 
-    assert (summary.median, summary.low, summary.high, summary.count) == (3.0, 2.0, 4.0, 5)
-    assert math.isclose(summary.spread, 1 / 3)
+    half = 2.776 * math.sqrt(2.5) / math.sqrt(5)  # of 1, 2, 3, 4 and 5
+    assert (summary.median, summary.count) == (3.0, 5)
+    assert math.isclose(summary.high - 3, half)
+    assert math.isclose(3 - summary.low, half)
+    assert math.isclose(summary.spread, half / 3)
+
+
+def test_the_interval_holds_the_truth_in_about_19_of_20_runs() -> None:
+    drawn = Random(20_260_101)
+    runs = [summarize([[drawn.gauss(10, 1)] for _ in range(3)]) for _ in range(2000)]
+
+    held = sum(run.low <= 10 <= run.high for run in runs)
+    assert 0.92 < held / len(runs) < 0.97
+
+
+def test_of_one_process_the_turns_are_summarized() -> None:
+    assert samples(fast=[1.0, 2.0, 3.0]).summary("case", "fast", "seconds").count == 3
 
 
 def test_a_single_value_is_its_own_median_without_spread() -> None:
-    summary = summarize([2.5])
+    summary = summarize([[2.5]])
 
     assert (summary.median, summary.spread, summary.count) == (2.5, 0.0, 1)
 
@@ -187,7 +203,7 @@ def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
 
 
 def test_a_target_is_met_by_its_limit() -> None:
-    found = summarize([15.0])
+    found = summarize([[15.0]])
 
     assert at_least("rate", found, 15).is_met
     assert at_most("cost", found, 15).is_met
@@ -196,8 +212,8 @@ def test_a_target_is_met_by_its_limit() -> None:
 
 
 def test_a_quantity_stands_beside_its_spread() -> None:
-    assert quantity(summarize([0.001, 0.002, 0.003]), " ms", per_unit=1e-3) == "2.00 ms ± 25 %"
-    assert quantity(summarize([0.002]), " ms", per_unit=1e-3) == "2.00 ms, once"
+    assert quantity(summarize([[0.0019], [0.002], [0.0021]]), " ms", per_unit=1e-3) == "2.00 ms ± 12 %"
+    assert quantity(summarize([[0.002]]), " ms", per_unit=1e-3) == "2.00 ms, once"
 
 
 def test_a_table_is_aligned() -> None:

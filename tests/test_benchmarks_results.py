@@ -7,14 +7,16 @@ import re
 import sys
 from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import readme
+from benchmarks import browser, readme
 from benchmarks.__main__ import main
 from benchmarks.compare import comparisons, told
+from benchmarks.conclusions import concluded
 from benchmarks.figures import FIGURES, drawings
 from benchmarks.harness import Sample, Series
 from benchmarks.page import page_of
@@ -107,6 +109,35 @@ def test_a_wide_spread_hides_the_same_change() -> None:
     (found,) = comparisons(a_result(STEADY), a_result({**STEADY, "WhiteNoise": [8.0, 12.0, 16.0]}))
 
     assert not found.differs
+
+
+def test_what_a_result_says_is_made_again_from_its_samples(tmp_path: Path) -> None:
+    told = browser_report()
+    browser.conclude(told)
+    stale = replace(told, tables=[("old", "old")], targets=[], notes=["old"])
+
+    (found,) = concluded(Result(reports=[stale])).reports
+
+    assert (found.tables, found.targets, found.notes) == (told.tables, told.targets, told.notes)
+
+
+def test_a_result_that_lacks_what_its_tables_are_made_of_is_named() -> None:
+    with pytest.raises(ResultError, match=r"build has not all .* measure again"):
+        concluded(Result(reports=[Report(name="build", settings={})]))
+
+
+def browser_report() -> Report:
+    """Make a report in which each visit took so many requests and bytes."""
+    return Report(
+        name="browser",
+        settings={},
+        series=Series(
+            Sample(case=case, subject=subject, metric=metric, process=0, turn=0, value=value)
+            for case in browser.VISITS
+            for subject in ("hashserve", "WhiteNoise")
+            for metric, value in (("requests", 1.0), ("revalidations", 0.0), ("bytes", 1000.0))
+        ),
+    )
 
 
 def test_what_was_measured_once_is_not_judged() -> None:
@@ -234,7 +265,7 @@ def test_the_page_shows_tables_and_what_was_missed_and_runs_no_markup_of_a_note(
 
 
 def test_a_page_is_made_again_of_a_result(tmp_path: Path) -> None:
-    a_result(STEADY).write(tmp_path / "a.json")
+    Result(reports=[browser_report()]).write(tmp_path / "a.json")
 
     assert main(["page", str(tmp_path / "a.json")]) == 0
     assert (tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -212,7 +212,7 @@ def test_the_targets_are_those_of_rate_and_cost() -> None:
     series = a_series(RATE, constant=100, hashserve=96, nginx=200)
     series.extend(a_series(TIME, hashserve=2.0, WhiteNoise=1.0).samples)
 
-    found = {target.name: target.is_met for target in targets(series, ["granian"], ["mix"])}
+    found = {target.name: target.is_met for target in targets(series, ["granian"])}
 
     assert found == {
         "granian, mix: rate over the constant application's": True,

@@ -1,0 +1,40 @@
+"""What is concluded from a result: its tables, targets and notes, made again from its samples and facts.
+
+Law: nothing of them is taken over from the file, so that an older result is told as a new one would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from benchmarks import browser, build, django_request, request_cost, servers, start
+from benchmarks.report import Report
+from benchmarks.results import Result, ResultError
+
+__all__ = ["concluded"]
+
+CONCLUDE: Mapping[str, Callable[[Report], None]] = {
+    "request_cost": request_cost.conclude,
+    "django_request": django_request.conclude,
+    "servers": servers.conclude,
+    "start": start.conclude,
+    "build": build.conclude,
+    "browser": browser.conclude,
+}
+
+
+def concluded(result: Result) -> Result:
+    """Give a result with conclusions of today. Raises `ResultError` where it has not what they take."""
+    return replace(result, reports=[_concluded(report) for report in result.reports])
+
+
+def _concluded(report: Report) -> Report:
+    made = replace(report)
+    try:
+        CONCLUDE[report.name](made)
+    except (LookupError, ValueError, TypeError) as error:
+        raise ResultError(
+            f"{report.name} has not all that its tables are made of: {error!r}; measure again"
+        ) from error
+    return made
