@@ -257,7 +257,8 @@ def run(options: Options) -> Report:
         published = compare(report, tree, Path(folder), turns)
         report.facts["published"] = {name: asdict(found) for name, found in published.items()}
     with tempfile.TemporaryDirectory() as folder:
-        grow(report, sizes, Path(folder), turns)
+        # Seconds, and once would say little.
+        grow(report, sizes, Path(folder), turns if options.quick else max(turns, 3))
     conclude(report)
     return report
 
