@@ -19,7 +19,18 @@ from benchmarks.mix import Mix, build_mix
 from benchmarks.options import Options
 from benchmarks.processes import StartError, processor_seconds, running, started
 from benchmarks.profiles import KERNEL, LIBRARIES, PYTHON, SERVER, shares_in
-from benchmarks.servers import RATE, SUBJECTS, TIME, failures, fronted, loads_of, run, served, targets
+from benchmarks.servers import (
+    RATE,
+    SUBJECTS,
+    TIME,
+    failures,
+    fronted,
+    loads_of,
+    run,
+    served,
+    share_table,
+    targets,
+)
 from benchmarks.subjects import HASHSERVE
 from tests.npm_trees import TreeUnavailableError
 from tests.parts import missing
@@ -219,6 +230,14 @@ def test_the_targets_are_those_of_rate_and_cost() -> None:
         "granian, mix: CPU over WhiteNoise's": False,
         "granian, the fastest, mix: rate over nginx's": False,
     }
+
+
+def test_what_hashserve_adds_is_a_part_of_the_servers_time() -> None:
+    series = a_series(TIME, hashserve=20e-6)
+    profiled = {"granian": {KERNEL: 0.5, SERVER: 0.2, PYTHON: 0.2, LIBRARIES: 0.1}}
+
+    assert share_table(series, profiled, 0.5e-6).splitlines()[-1].split("|")[-2].strip() == "2.5 %"
+    assert "–" in share_table(series, profiled, None)
 
 
 def test_requests_that_were_refused_are_told() -> None:
