@@ -15,11 +15,16 @@ from hashserve.codings import CODINGS
 from hashserve.digests import digest_of
 
 __all__ = [
+    "CSS",
+    "DOT",
+    "TEXT",
     "command",
     "contents",
     "few_frames",
     "manifest_of",
     "put",
+    "put_site",
+    "put_texts",
     "run",
     "snapshot",
     "temporaries",
@@ -33,6 +38,27 @@ def put(folder: Path, path: str, content: bytes) -> Path:
     location.parent.mkdir(parents=True, exist_ok=True)
     location.write_bytes(content)
     return location
+
+
+CSS = b"/* a comment with url(nothing.png) in it */\nbody { background: url(../img/dot.svg) }\n" * 20
+DOT = b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>"
+TEXT = b"text that can be compressed, and is long enough for it\n" * 20
+
+
+def put_site(folder: Path) -> Path:
+    """Write a source of a style sheet, what it refers to, and a file that has to keep its name."""
+    put(folder, "css/app.css", CSS)
+    put(folder, "img/dot.svg", DOT)
+    put(folder, "robots.txt", b"User-agent: *\n")
+    return folder
+
+
+def put_texts(folder: Path) -> Path:
+    """Write a source of a style sheet, what it refers to, and a text."""
+    put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
+    put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    put(folder, "a.txt", TEXT)
+    return folder
 
 
 def manifest_of(out: Path) -> Manifest:

@@ -526,7 +526,7 @@ def test_a_child_serves_though_another_thread_held_the_locks_at_the_fork(built: 
         site._following,
         site.bodies._bodies._lock,
         live._remembered._lock,
-        application._service._counting,
+        application._service._making_room,
     ]
 
     def serves() -> bool:

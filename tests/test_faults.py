@@ -19,22 +19,16 @@ from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.build import BuildSettings, build, scan
 from hashserve.build.output import Output
 from hashserve.build.source import SourceFile
-from tests.building import command, manifest_of, put, run, snapshot, temporaries, wrong_files
+from tests.building import TEXT, command, manifest_of, put, put_texts, run, snapshot, temporaries, wrong_files
 from tests.client import request, wrapped_application
 from tests.parts import missing
 
 NOBODY = 65534
 
-TEXT = b"text that can be compressed, and is long enough for it\n" * 20
-
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
-    put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
-    put(folder, "a.txt", TEXT)
-    return folder
+    return put_texts(tmp_path / "source")
 
 
 @pytest.fixture

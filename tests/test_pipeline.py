@@ -15,20 +15,13 @@ import pytest
 from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.build import BuildReport, BuildSettings, build
 from hashserve.digests import digest_of
-from tests.building import manifest_of, put, snapshot
+from tests.building import manifest_of, put, put_site, snapshot
 from tests.client import request
-
-CSS = b"/* a comment with url(nothing.png) in it */\nbody { background: url(../img/dot.svg) }\n" * 20
-DOT = b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>"
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    put(folder, "css/app.css", CSS)
-    put(folder, "img/dot.svg", DOT)
-    put(folder, "robots.txt", b"User-agent: *\n")
-    return folder
+    return put_site(tmp_path / "source")
 
 
 @pytest.fixture

@@ -8,19 +8,12 @@ from pathlib import Path
 import pytest
 
 from hashserve.build import build
-from tests.building import manifest_of, put
-
-CSS = b"/* a comment with url(nothing.png) in it */\nbody { background: url(../img/dot.svg) }\n" * 20
-DOT = b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>"
+from tests.building import CSS, DOT, manifest_of, put, put_site
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    put(folder, "css/app.css", CSS)
-    put(folder, "img/dot.svg", DOT)
-    put(folder, "robots.txt", b"User-agent: *\n")
-    return folder
+    return put_site(tmp_path / "source")
 
 
 @pytest.fixture

@@ -13,20 +13,14 @@ from hashserve.build import build
 from hashserve.build.check import check
 from hashserve.build.output import Output
 from hashserve.paths import is_servable
-from tests.building import contents, manifest_of, put, wrong_files
+from tests.building import TEXT, contents, manifest_of, put, put_texts, wrong_files
 from tests.client import APPLICATION_BODY, request, wrapped_application
 from tests.parts import missing
-
-TEXT = b"text that can be compressed, and is long enough for it\n" * 20
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
-    put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
-    put(folder, "a.txt", TEXT)
-    return folder
+    return put_texts(tmp_path / "source")
 
 
 @pytest.fixture

@@ -8,19 +8,13 @@ import pytest
 
 from hashserve import BuildError, HashServe
 from hashserve.build import BuildSettings, build
-from tests.building import contents, manifest_of, put, snapshot, wrong_files
+from tests.building import contents, manifest_of, put, put_texts, snapshot, wrong_files
 from tests.client import request, wrapped_application
-
-TEXT = b"text that can be compressed, and is long enough for it\n" * 20
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
-    put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
-    put(folder, "a.txt", TEXT)
-    return folder
+    return put_texts(tmp_path / "source")
 
 
 @pytest.fixture

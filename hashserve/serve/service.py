@@ -61,7 +61,7 @@ class Service(Generic[Fields]):
         self._copier = copier
         self._on_aim = on_aim
         self._remembered = 0
-        self._counting = ForkSafeLock()
+        self._making_room = ForkSafeLock()
         self._prefixes: tuple[str, ...] = ()
         self.site = Site(settings, on_change=self._forget)
 
@@ -163,13 +163,13 @@ class Service(Generic[Fields]):
 
     def _make_room(self) -> None:
         """Count one more that is remembered; where that is too many, all before are forgotten."""
-        with self._counting:
+        with self._making_room:
             if self._remembered >= self.site.settings.memo_size:
                 self._begin_anew()
             self._remembered += 1
 
     def _forget(self) -> None:
-        with self._counting:
+        with self._making_room:
             self._begin_anew()
 
     def _begin_anew(self) -> None:
