@@ -29,14 +29,14 @@ test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report
 	@echo "Branch coverage of the serve core (100 %, but for a race that a busy machine may not meet):"
-	$(BIN)/coverage report --precision=2 --fail-under=99.5 --include='hashserve/serve/*,hashserve/wsgi*.py,hashserve/codings.py,hashserve/manifest.py'
+	$(BIN)/coverage report --precision=2 --fail-under=99.5 --include='hashserve/serve/*,hashserve/http/*,hashserve/gateways/wsgi*.py,hashserve/manifest/model.py'
 
 # What docs/proof.md tells of; KILLS: how often a build is killed; SECONDS: how long each harness is fuzzed.
 KILLS ?= 400
 SECONDS ?= 60
 LONG = $(addprefix tests/integration/test_,$(addsuffix .py,\
 	oracle hostile resource_faults server_matrix redbot caches rolling_deploys)) \
-	tests/test_concurrency.py tests/test_crash_safety.py
+	tests/serve/test_concurrency.py tests/builder/test_crash_safety.py
 soak: .venv/ready-for-test .venv/ready-for-fuzz
 	@.ci/system-packages
 	@$(COMPILE_SERVERS)

@@ -34,9 +34,9 @@ from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from wsgiref.util import application_uri
 
-import hashserve.build
+import hashserve.builder
 from hashserve import BuildError, HashServe, HashserveError, Manifest, UnknownAssetError
-from hashserve.build import BuildSettings, build
+from hashserve.builder import BuildSettings, build
 
 if sys.platform != "win32":
     import fcntl
@@ -49,7 +49,7 @@ PAGE = HERE / "example" / "page.html"
 DEMO = Path(os.environ.get("HASHSERVE_DEMO_DIR") or HERE / ".demo")
 OUT = DEMO / "static"
 PREFIX = "/static/"
-BUILDER = Path(hashserve.build.__file__).parent
+BUILDER = Path(hashserve.builder.__file__).parent
 
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 """The page's Content-Security-Policy: nothing inline, nothing from elsewhere."""

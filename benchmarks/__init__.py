@@ -15,7 +15,7 @@ What is measured on: `corpus`, `mix`, `source_tree`, `visited`. Who takes part: 
 `django_project`. How: `harness`, `processes`, `launch`, `load`, `profiles`. What becomes of it:
 `report` (of one benchmark), `results` (of a run, as JSON), `figures`, `page`, `compare`, `readme`.
 
-Law: figures are only compared within one run, pair by pair; whatever is compared answers the same
+Invariant: figures are only compared within one run, pair by pair; whatever is compared answers the same
 request, and what it answered is checked before it is measured.
 """
 

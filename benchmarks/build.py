@@ -41,8 +41,8 @@ from benchmarks.source_tree import (
     make_small_files,
     warm,
 )
-from hashserve.codings import CODINGS, IDENTITY
-from hashserve.manifest import MANIFEST_NAME
+from hashserve.http.codings import CODINGS, IDENTITY
+from hashserve.manifest.model import MANIFEST_NAME
 
 __all__ = ["PublishedTree", "published_tree", "run"]
 

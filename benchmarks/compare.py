@@ -1,6 +1,6 @@
 """Two results beside each other: whether what was true of the one is true of the other.
 
-Law: times of two runs are never compared, only ratios that were made within each run: of everybody in a
+Invariant: times of two runs are never compared, only ratios that were made within each run: of everybody in a
 case to the same one of them. A ratio differs where the two medians are further apart than the spreads
 that both runs state together; of one that was measured in less than three processes no spread is known.
 """

@@ -1,6 +1,6 @@
 """What is concluded from a result: its tables, targets and notes, made again from its samples and facts.
 
-Law: nothing of them is taken over from the file, so that an older result is told as a new one would be.
+Invariant: nothing of them is taken over from the file, so that an older result is told as a new one would be.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The corpus: real files, the same for everyone who has the same Django, and no network.
 
-Law: what is served was written by people for browsers; only names and the one large file, which
+Invariant: what is served was written by people for browsers; only names and the one large file, which
 stands for a film, are made up. Whatever a tree's manifest says of its files is true.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 import brotli
 
 from hashserve.digests import digest_of
-from hashserve.manifest import MANIFEST_NAME, AssetRecord, Manifest, format_row, release_id
+from hashserve.manifest.model import MANIFEST_NAME, AssetRecord, Manifest, format_row, release_id
 
 __all__ = [
     "FILM_SIZE",

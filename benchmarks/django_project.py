@@ -1,6 +1,6 @@
 """Django projects that differ in their storage and middleware alone: WhiteNoise's, and ours.
 
-Law: each is a project as its users have it, the settings that a guide names and no others.
+Invariant: each is a project as its users have it, the settings that a guide names and no others.
 """
 
 from __future__ import annotations

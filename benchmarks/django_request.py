@@ -30,7 +30,7 @@ from benchmarks.harness import Sample, Series, run_worker, timed_in_turns
 from benchmarks.options import Options, main
 from benchmarks.report import Report, Target, at_least, markdown_table, quantity
 from benchmarks.request_cost import Case, environ_of
-from hashserve.asgi_bodies import AHEAD, PIECE
+from hashserve.gateways.asgi_bodies import AHEAD, PIECE
 
 __all__ = ["CASES", "run", "work"]
 

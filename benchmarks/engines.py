@@ -1,6 +1,6 @@
 """Servers: how each is started, with one process to answer requests, on a port of the loopback interface.
 
-Law: each runs as its guide says for production, without an access log, and nothing of the machine's
+Invariant: each runs as its guide says for production, without an access log, and nothing of the machine's
 own configuration is read or written.
 """
 

@@ -1,6 +1,6 @@
 """Figures: what of a report is drawn, and how; as SVG.
 
-Law: a figure shows medians and their intervals, derived from the samples when it is drawn; whoever is
+Invariant: a figure shows medians and their intervals, derived from the samples when it is drawn; whoever is
 compared has the same colour everywhere.
 """
 

@@ -1,6 +1,6 @@
 """Samples: how they are taken, and what is concluded from them.
 
-Law: whatever is compared is measured in turns (A B C, A B C, ...), so that a machine which slows
+Invariant: whatever is compared is measured in turns (A B C, A B C, ...), so that a machine which slows
 down slows all of it; ratios are made within a turn, and medians of them after that.
 
 pyperf is not used: it takes every sample of A, in all of its processes, before the first one of B,

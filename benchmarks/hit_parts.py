@@ -1,6 +1,6 @@
 """Where the time of a hit goes: the steps that `hashserve.HashServe` takes for one, each measured alone.
 
-Law: a step is timed with the values that it has in a real hit, beside the whole hit, and less the loop
+Invariant: a step is timed with the values that it has in a real hit, beside the whole hit, and less the loop
 around it. The steps do not add up to the whole: alone, each finds warm what it needs.
 """
 

@@ -1,6 +1,6 @@
 """What a command costs: its time by the clock and on the processor, and its highest memory.
 
-Law: the command is started by an interpreter that has loaded next to nothing, because Linux counts
+Invariant: the command is started by an interpreter that has loaded next to nothing, because Linux counts
 the memory of whoever starts a program (13 MB so) as the program's own, until that has more.
 """
 

@@ -1,6 +1,6 @@
 """Load: wrk, what it is told to send, and what it tells.
 
-Law: the load is the same for whoever is measured: the same requests in the same order, over the same
+Invariant: the load is the same for whoever is measured: the same requests in the same order, over the same
 number of connections, from a core of its own where there is one.
 """
 

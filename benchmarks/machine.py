@@ -1,6 +1,6 @@
 """What the figures depend on: the machine, the interpreter, the versions of all that takes part, the commit.
 
-Law: whatever is installed is told with its version, and nothing that would tell whose machine it is.
+Invariant: whatever is installed is told with its version, and nothing that would tell whose machine it is.
 """
 
 from __future__ import annotations

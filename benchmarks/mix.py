@@ -1,6 +1,6 @@
 """A mix of files like a page's: kinds, number and sizes of HttpArena's static profile.
 
-Twenty files, 842 kB in all, 99 kB of them fonts and pictures. Law: the text is that of real packages, cut
+Twenty files, 842 kB in all, 99 kB of them fonts and pictures. Invariant: the text is that of real packages, cut
 to the size and nowhere used twice, so that it compresses as text does; fonts and pictures, which
 nothing compresses, are made-up bytes.
 """
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.corpus import FILM_SIZE, Content, compressed, fingerprinted, publish, put
-from tests.npm_trees import tree
+from tests.support.npm_trees import tree
 
 __all__ = ["ONE", "Mix", "build_mix"]
 
@@ -52,7 +52,7 @@ class Mix:
 
 
 def build_mix(root: Path) -> Mix:
-    """Make the tree; raises `tests.npm_trees.TreeUnavailableError`."""
+    """Make the tree; raises `tests.support.npm_trees.TreeUnavailableError`."""
     mixed = dict(_contents())
     film = Content(identity=random.Random(5).randbytes(FILM_SIZE), variants={})
     contents = {**mixed, "media/film.mp4": film}

@@ -1,6 +1,6 @@
 """Processes that a benchmark starts, and what they cost: a tree of them at a time.
 
-Law: what was started is stopped, its children too, whatever happens between; and processor time is
+Invariant: what was started is stopped, its children too, whatever happens between; and processor time is
 the kernel's own count, of threads that have ended too.
 """
 

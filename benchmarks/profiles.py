@@ -1,6 +1,6 @@
 """Whose time it is: what part of a server's processor time goes to the kernel, the server, and Python.
 
-Law: a profile is taken apart from what is measured: it costs time itself. Where perf is not there, or
+Invariant: a profile is taken apart from what is measured: it costs time itself. Where perf is not there, or
 not allowed, there is none.
 """
 

@@ -1,6 +1,6 @@
 """The figures of the README and of its page about benchmarks, written there from a result.
 
-Law: no figure is typed by hand. What was published is kept beside this module, the samples that the
+Invariant: no figure is typed by hand. What was published is kept beside this module, the samples that the
 README's figures are derived from and the tables of the page, and a test holds both texts to it.
 """
 

@@ -1,6 +1,6 @@
 """Reports: what one benchmark found, its samples, and what it concludes from them.
 
-Law: a report holds every sample, so whoever doubts a figure can make it again; a figure in its
+Invariant: a report holds every sample, so whoever doubts a figure can make it again; a figure in its
 tables is derived from those samples and stands beside its spread.
 """
 

@@ -1,6 +1,6 @@
 """Results: the JSON of a run, of one benchmark or of all, written, found and read again.
 
-Law: a result is whole in itself: the machine, the versions, the commit, every sample, every table;
+Invariant: a result is whole in itself: the machine, the versions, the commit, every sample, every table;
 whatever is made of it later (a page, a comparison, the README's figures) needs nothing else.
 """
 

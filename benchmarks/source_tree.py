@@ -1,6 +1,6 @@
 """Source trees to build: one of real packages, and ones of any number of small files.
 
-Law: whoever builds a tree gets the same bytes, and all of them are in the page cache.
+Invariant: whoever builds a tree gets the same bytes, and all of them are in the page cache.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.corpus import admin_files
-from tests.npm_trees import tree
+from tests.support.npm_trees import tree
 
 __all__ = ["SourceTree", "change", "make_admin_tree", "make_real_tree", "make_small_files", "warm"]
 
@@ -43,7 +43,7 @@ class SourceTree:
 def make_real_tree(root: Path) -> SourceTree:
     """Make the tree of Bootstrap, Font Awesome, jQuery, three.js and Django's admin.
 
-    The packages are fetched once, and checked; raises `tests.npm_trees.TreeUnavailableError`.
+    The packages are fetched once, and checked; raises `tests.support.npm_trees.TreeUnavailableError`.
     """
     for name, (package, folders) in _PACKAGES.items():
         for folder in folders:

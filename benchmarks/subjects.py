@@ -1,6 +1,6 @@
 """Who is compared: hashserve, its peers, and the application that is the limit.
 
-Law: each is constructed as its own guide says, with the same root, prefix and notion of what is
+Invariant: each is constructed as its own guide says, with the same root, prefix and notion of what is
 fingerprinted; nobody is imported where another one is measured.
 """
 
@@ -37,7 +37,7 @@ PLAIN, COUNTING, DJANGO = "hashserve, plain", "hashserve, counting", "Django"
 CONTROL = "constant, again"
 """The constant application once more: what differs between these two is no subject's doing."""
 
-MODULES = {HASHSERVE: "hashserve.wsgi", WHITENOISE: "whitenoise", SERVESTATIC: "servestatic"}
+MODULES = {HASHSERVE: "hashserve.gateways.wsgi", WHITENOISE: "whitenoise", SERVESTATIC: "servestatic"}
 """What to import for whom."""
 
 PLAIN_MANIFEST = "django.json"

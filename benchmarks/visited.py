@@ -4,7 +4,7 @@
 
     BENCHMARK_SUBJECT=hashserve BENCHMARK_ROOT=out BENCHMARK_LOG=log gunicorn benchmarks.visited:application
 
-Law: the page is the same for every subject but for the names, which are those of the root's manifest;
+Invariant: the page is the same for every subject but for the names, which are those of the root's manifest;
 whatever reaches the server is in the log, a line each, the status first.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.subjects import maker
-from hashserve.manifest import MANIFEST_NAME
+from hashserve.manifest.model import MANIFEST_NAME
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

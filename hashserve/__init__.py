@@ -23,8 +23,9 @@ from hashserve.errors import (
 )
 
 if TYPE_CHECKING:
-    from hashserve.manifest import AssetRecord, Manifest, Release
-    from hashserve.wsgi import HashServe
+    from hashserve.builder import build
+    from hashserve.gateways.wsgi import HashServe
+    from hashserve.manifest.model import AssetRecord, Manifest, Release
 
 __all__ = [
     "AssetRecord",
@@ -39,23 +40,26 @@ __all__ = [
     "SourceError",
     "TruncatedFileError",
     "UnknownAssetError",
+    "build",
 ]
 
 _MODULES = {
-    "AssetRecord": "hashserve.manifest",
-    "HashServe": "hashserve.wsgi",
-    "Manifest": "hashserve.manifest",
-    "Release": "hashserve.manifest",
+    "AssetRecord": "hashserve.manifest.model",
+    "HashServe": "hashserve.gateways.wsgi",
+    "Manifest": "hashserve.manifest.model",
+    "Release": "hashserve.manifest.model",
 }
 """Where the names are that a build does without: to import them with the package would take it 90 ms."""
 
 if not TYPE_CHECKING:  # or a name that is not there would pass for one that is
 
     def __getattr__(name: str) -> object:
-        if name not in _MODULES:
+        if name not in _MODULES and name != "build":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
+        if name == "build":
+            return import_module("hashserve.build")  # callable: see there
         found = globals()[name] = getattr(import_module(_MODULES[name]), name)
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hashserve.cli import main
+from hashserve.cli.main import main
 
 __all__: list[str] = []
 

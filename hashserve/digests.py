@@ -1,6 +1,6 @@
 """Digests of content: SHA-256, as the manifest, entity-tags and integrity attributes write it.
 
-Law: one digest says everything about a content's identity; nothing is derived from times.
+Invariant: one digest says everything about a content's identity; nothing is derived from times.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every error that hashserve raises, under one base.
 
-Law: an error holds data; ``__str__`` builds the text, which names the place and the remedy.
+Invariant: an error holds data; ``__str__`` builds the text, which names the place and the remedy.
 No client ever sees one: they are for whoever builds, configures or deploys.
 """
 

@@ -1,6 +1,6 @@
 """Which request paths may name a file at all, and how a path becomes a URL.
 
-Law: a path that passes `is_servable` names something below the root or nothing, on every system;
+Invariant: a path that passes `is_servable` names something below the root or nothing, on every system;
 whether a symlink leads out of it is for whoever opens it.
 """
 
@@ -9,13 +9,22 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from hashserve.urls import url_of
-
-__all__ = ["decode_path", "is_servable", "mount_point_of", "native_string", "query_suffix", "url_of"]
+__all__ = [
+    "PUBLISHED_MANIFEST",
+    "decode_path",
+    "is_servable",
+    "mount_point_of",
+    "native_string",
+    "query_suffix",
+    "url_of",
+]
 
 # A segment that is empty or starts with a dot (which covers . and ..), a backslash, a NUL, a
 # slash or backslash that some server left encoded; and on Windows a drive or a stream.
 _UNSERVABLE = re.compile(r"^/|//|/$|(?:^|/)\.|[\\\0]|%(?:2[fF]|5[cC])|^[A-Za-z]:")
+PUBLISHED_MANIFEST = ".well-known/hashserve.json"
+"""Path below the prefix of the published manifest (setting ``publish_manifest``)."""
+
 _WELL_KNOWN = ".well-known/"
 """The one hidden folder that is public (RFC 8615), at the top alone."""
 
@@ -38,6 +47,11 @@ def decode_path(native: str) -> str | None:
         return native.encode("latin-1").decode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return None
+
+
+def url_of(path: str) -> str:
+    """Percent-encode a path for use in a URL; slashes stay."""
+    return quote(path.encode("utf-8", "surrogateescape"), safe="/~!$&'()*+,;=:@")
 
 
 def mount_point_of(script_name: str) -> str:

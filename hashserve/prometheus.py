@@ -1,6 +1,6 @@
 """The counts of a process for Prometheus.
 
-Law: nothing is done between two scrapes: what is counted is read, and named, when it is asked for.
+Invariant: nothing is done between two scrapes: what is counted is read, and named, when it is asked for.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from tests.parts import require_tool
-from tests.trees import BuiltTree, build_tree
+from tests.support.parts import require_tool
+from tests.support.trees import BuiltTree, build_tree
 
 __all__ = ["require_tool"]
 

@@ -1,6 +1,6 @@
 """What the pages of proofs are made of: which tests there are, and what their long form counted.
 
-Law: no figure of ``docs/proof.md`` is copied by hand. ``python -m tests.proofs LOG ...`` reads what ``make
+Invariant: no figure of ``docs/proof.md`` is copied by hand. ``python -m tests.proofs LOG ...`` reads what ``make
 soak`` printed, and writes the tables that it has figures for; the others stay as they are.
 """
 
@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from tests.exchanges import EXCHANGES, Exchange
 from tests.fuzz.harnesses import HARNESSES
 from tests.integration.test_oracle import EXPLAINED
-from tests.interferences import (
+from tests.support.exchanges import EXCHANGES, Exchange
+from tests.support.interferences import (
     CLOSES,
     NO_DATE,
     NOT_IN_ORDER,
@@ -27,7 +27,7 @@ from tests.interferences import (
     expected_outcome,
     is_persistent,
 )
-from tests.servers import MATRIX
+from tests.support.servers import MATRIX
 
 __all__ = ["PAGE", "PROJECT", "by_row_group", "names_of_tests", "rows_of", "tables_of", "with_tables"]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashserve.digests import digest_of, integrity_of
-from tests.hypothesis_profile import QUICK
+from tests.support.hypothesis_profile import QUICK
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,15 @@ PACKAGE = Path(hashserve.__file__).parent
 # Each layer, and which others it may import beside itself; a module is in the first that fits it.
 LAYERS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "serve": (("hashserve.serve",), {"ground"}),
-    "build": (("hashserve.build",), {"ground"}),
+    "build": (("hashserve.builder",), {"ground"}),
     "management": (
         ("hashserve.django.management",),
         {"ground", "serve", "build", "wsgi", "public", "django", "command"},
     ),
     "django": (("hashserve.django",), {"ground", "serve", "build", "wsgi", "public"}),
-    "wsgi": (("hashserve.wsgi", "hashserve.asgi"), {"ground", "serve"}),
+    "wsgi": (("hashserve.gateways.wsgi", "hashserve.asgi"), {"ground", "serve"}),
     "metrics": (("hashserve.prometheus",), {"ground", "serve"}),
-    "command": (("hashserve.cli", "hashserve.__main__"), {"ground", "serve", "build", "wsgi", "public"}),
+    "command": (("hashserve.cli.main", "hashserve.__main__"), {"ground", "serve", "build", "wsgi", "public"}),
     "public": (("hashserve.__init__",), {"ground", "wsgi"}),
     "ground": (("hashserve.",), set()),
 }
@@ -116,17 +116,17 @@ def test_nothing_below_the_adapters_knows_of_the_gateway_protocol() -> None:
     ("module", "layer"),
     [
         ("hashserve.__init__", "public"),
-        ("hashserve.manifest", "ground"),
-        ("hashserve.importers", "ground"),
-        ("hashserve.codings", "ground"),
-        ("hashserve.wsgi", "wsgi"),
-        ("hashserve.wsgi_bodies", "wsgi"),
+        ("hashserve.manifest.model", "ground"),
+        ("hashserve.manifest.importers", "ground"),
+        ("hashserve.http.codings", "ground"),
+        ("hashserve.gateways.wsgi", "wsgi"),
+        ("hashserve.gateways.wsgi_bodies", "wsgi"),
         ("hashserve.serve", "serve"),
         ("hashserve.serve.site", "serve"),
-        ("hashserve.build.pipeline", "build"),
+        ("hashserve.builder.pipeline", "build"),
         ("hashserve.builders", "ground"),
         ("hashserve.django.storages", "django"),
-        ("hashserve.cli", "command"),
+        ("hashserve.cli.main", "command"),
         ("hashserve.prometheus", "metrics"),
         ("hashserve.__main__", "command"),
     ],
@@ -136,9 +136,9 @@ def test_a_module_is_in_its_layer(module: str, layer: str) -> None:
 
 
 def test_the_imports_of_a_module_are_all_seen() -> None:
-    seen = set(imports_of("hashserve.wsgi"))
+    seen = set(imports_of("hashserve.gateways.wsgi"))
     assert {"os", "typing", "_typeshed.wsgi", "hashserve.errors", "hashserve.serve.site"} <= seen
-    assert set(imports_of("hashserve.__init__")) >= {"hashserve.manifest", "hashserve.wsgi"}
+    assert set(imports_of("hashserve.__init__")) >= {"hashserve.manifest.model", "hashserve.gateways.wsgi"}
 
 
 def test_a_server_loads_nothing_of_the_build_and_no_framework() -> None:
@@ -147,7 +147,7 @@ def test_a_server_loads_nothing_of_the_build_and_no_framework() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
     )
     loaded = set(done.stdout.split())
-    assert "hashserve.wsgi" in loaded
-    assert not [name for name in loaded if name.startswith(("hashserve.build", "hashserve.cli"))]
+    assert "hashserve.gateways.wsgi" in loaded
+    assert not [name for name in loaded if name.startswith(("hashserve.builder", "hashserve.cli.main"))]
     packages = {name.partition(".")[0] for name in loaded}
     assert packages.isdisjoint({"django", "flask", "tree_sitter", "rich", "boto3", "asyncio", "unittest"})

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashserve.paths import decode_path, is_servable, native_string, url_of
-from tests.hypothesis_profile import ANY_TEXT, QUICK, texts_of
+from tests.support.hypothesis_profile import ANY_TEXT, QUICK, texts_of
 
 SERVABLE = [
     "a",

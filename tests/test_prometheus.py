@@ -19,8 +19,8 @@ from prometheus_client.samples import Sample
 
 from hashserve import HashServe, SettingError
 from hashserve.prometheus import HashServeCollector
-from tests.client import request, wrapped_application
-from tests.trees import BuiltTree
+from tests.support.client import request, wrapped_application
+from tests.support.trees import BuiltTree
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -148,7 +148,7 @@ def test_where_nothing_is_counted_the_collector_cannot_be_registered(built: Buil
 
 def test_the_middleware_of_django_can_be_read(built: BuiltTree) -> None:
     from hashserve.django import counting as django_counting
-    from tests.django_client import django_application, project
+    from tests.support.django_client import django_application, project
 
     settings = {"STATIC_ROOT": built.root, "HASHSERVE": {"COUNTERS": True}}
     key = named("hashserve_responses_total", status="200", kind="fingerprinted", coding="identity")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trees import TEN, BuiltTree, put
+from tests.support.trees import TEN, BuiltTree, put
 
 # Each takes a bare interpreter 1 to 15 ms and up to 3 MB, and no first answer needs it.
 HEAVY = {
@@ -19,7 +19,7 @@ HEAVY = {
     "datetime",
     "email",
     "glob",
-    "hashserve.importers",
+    "hashserve.manifest.importers",
     "inspect",
     "pathlib",
     "random",
@@ -50,7 +50,7 @@ def loaded_for(root: str, path: str) -> set[str]:
     )
     told = json.loads(done.stdout)
     assert told["body"] == TEN.decode()
-    assert "hashserve.wsgi" in told["loaded"]
+    assert "hashserve.gateways.wsgi" in told["loaded"]
     return set(told["loaded"])
 
 

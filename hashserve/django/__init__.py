@@ -1,5 +1,5 @@
 """Django: storages, middleware, template tags, settings and their checks.
 
-Law: everything here is an adapter; what is decided about a file or a request is decided by the
+Invariant: everything here is an adapter; what is decided about a file or a request is decided by the
 build and by the serve core.
 """

@@ -1,6 +1,6 @@
 """The Django app: it brings the system checks, the template tags and the commands.
 
-Law: nothing is read or opened when it is loaded.
+Invariant: nothing is read or opened when it is loaded.
 """
 
 from __future__ import annotations

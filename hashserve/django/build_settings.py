@@ -1,6 +1,6 @@
 """The settings of a Django project as the build takes them.
 
-Law: a server never imports this: it knows nothing of the build.
+Invariant: a server never imports this: it knows nothing of the build.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hashserve.build.fingerprint import Fingerprinter
-from hashserve.build.settings import BuildSettings
+from hashserve.builder.naming.fingerprinter import Fingerprinter
+from hashserve.builder.settings import BuildSettings
 from hashserve.django.settings import DjangoSettings, load
 
 __all__ = ["build_settings"]

@@ -1,6 +1,6 @@
 """System checks: what ``manage.py check`` says of a project's settings.
 
-Law: each message names the setting, its value and what to write instead. Importing this module
+Invariant: each message names the setting, its value and what to write instead. Importing this module
 registers the checks; the app does, and so do the middleware and the storages, for projects that
 have those and not the app.
 """

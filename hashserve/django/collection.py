@@ -1,6 +1,6 @@
 """What ``collectstatic`` has collected, as a build takes it in.
 
-Law: what is built is what the finders found, read where they found it, whatever an earlier
+Invariant: what is built is what the finders found, read where they found it, whatever an earlier
 collection left in STATIC_ROOT; and what a project's own storage says of names is heard.
 """
 
@@ -15,29 +15,31 @@ from typing import Any, Protocol
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 
-from hashserve.build.fingerprint import Naming
-from hashserve.build.fingerprinted import already_fingerprinted
-from hashserve.build.names import folders_of
-from hashserve.build.pipeline import Progress, build_files
-from hashserve.build.report import BuildReport
-from hashserve.build.settings import BuildSettings
-from hashserve.build.source import SourceFile
+from hashserve.builder.naming.fingerprinter import Naming
+from hashserve.builder.pipeline import Progress, build_files
+from hashserve.builder.releases.manifest_paths import folders_of
+from hashserve.builder.report import BuildReport
+from hashserve.builder.settings import BuildSettings
+from hashserve.builder.sources.bundler_names import already_fingerprinted
+from hashserve.builder.sources.walk import SourceFile
 from hashserve.django.build_settings import build_settings
 from hashserve.django.patterns import patterns_of
 from hashserve.django.settings import load
 from hashserve.errors import ManifestError
-from hashserve.manifest import Manifest
-from hashserve.manifest_names import find_manifest
+from hashserve.manifest.files import find_manifest
+from hashserve.manifest.model import Manifest
 
 __all__ = ["build_collected"]
 
 _logger = logging.getLogger("hashserve")
 
-Found = Mapping[str, tuple[Any, str]]
+CollectedFiles = Mapping[str, tuple[Any, str]]
 """The storage that each collected file was found in and its path there, by its path in STATIC_ROOT."""
 
 
-def build_collected(storage: Any, paths: Found, on_progress: Progress) -> tuple[BuildReport, Manifest]:
+def build_collected(
+    storage: Any, paths: CollectedFiles, on_progress: Progress
+) -> tuple[BuildReport, Manifest]:
     """Build the release of the files ``paths`` into the folder of ``storage``.
 
     Raises `HashserveError` for whatever a build raises.
@@ -78,7 +80,7 @@ def _location(storage: Any, path: str, source: Any, source_path: str) -> str:
 # What bundlers have fingerprinted
 
 
-def _kept(found: Found, patterns: Sequence[str]) -> dict[str, str]:
+def _kept(found: CollectedFiles, patterns: Sequence[str]) -> dict[str, str]:
     """Give the logical path of every file that keeps its name, by its path in STATIC_ROOT."""
     kept = already_fingerprinted([], list(found), patterns)
     for source in _sources(found):
@@ -87,7 +89,7 @@ def _kept(found: Found, patterns: Sequence[str]) -> dict[str, str]:
     return kept
 
 
-def _kept_below(source: _Source, folder: str, kept: Container[str]) -> dict[str, str]:
+def _kept_below(source: _CollectedSource, folder: str, kept: Container[str]) -> dict[str, str]:
     """Give what a bundler's manifest in ``folder`` (empty, or ending in a slash) says, as `_kept` does."""
     root = os.path.join(source.root, folder)
     if find_manifest(root) is None:
@@ -106,7 +108,7 @@ def _kept_below(source: _Source, folder: str, kept: Container[str]) -> dict[str,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class _CollectedSource:
     """A folder that files were found in, the prefix they were collected under, and their paths with it."""
 
     root: str
@@ -119,13 +121,15 @@ class _Source:
         return ["", *(f"{folder}/" for folder in sorted(folders_of(path[start:] for path in self.paths)))]
 
 
-def _sources(found: Found) -> Iterable[_Source]:
-    sources: dict[int, _Source] = {}
+def _sources(found: CollectedFiles) -> Iterable[_CollectedSource]:
+    sources: dict[int, _CollectedSource] = {}
     for path, (storage, _) in found.items():
         root = getattr(storage, "location", None)
         if isinstance(root, (str, os.PathLike)) and os.path.isdir(root):
             prefix = getattr(storage, "prefix", None) or ""
-            source = _Source(root=os.fspath(root), prefix=prefix.replace(os.sep, "/").strip("/"), paths=[])
+            source = _CollectedSource(
+                root=os.fspath(root), prefix=prefix.replace(os.sep, "/").strip("/"), paths=[]
+            )
             sources.setdefault(id(storage), source).paths.append(path)
     return sources.values()
 

@@ -1,6 +1,6 @@
 """What the middleware of this process counted, for whoever collects it.
 
-Law: all middleware of a process count together, since Django makes one for each of its handlers; an
+Invariant: all middleware of a process count together, since Django makes one for each of its handlers; an
 answer stays counted when the handler is gone.
 """
 
@@ -12,9 +12,9 @@ from weakref import WeakSet
 from hashserve.django.responses import Store
 from hashserve.django.settings import NAME, load
 from hashserve.errors import SettingError
+from hashserve.http.messages import Headers
+from hashserve.serve.counted_service import CountingService
 from hashserve.serve.counters import Counters, Counts
-from hashserve.serve.counting import CountingService
-from hashserve.serve.messages import Headers
 from hashserve.serve.site import SiteSettings
 
 __all__ = ["counters", "new_counting_service"]

@@ -1,6 +1,6 @@
 """Files where Django's finders find them, for development.
 
-Law: what is found is what ``collectstatic`` would collect if it ran now: nothing is remembered.
+Invariant: what is found is what ``collectstatic`` would collect if it ran now: nothing is remembered.
 """
 
 from __future__ import annotations

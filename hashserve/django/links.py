@@ -1,6 +1,6 @@
 """The elements that pages have for static files: preload links and the import map, as HTML.
 
-Law: whatever is in a name, a setting or a nonce, the HTML around it stays what it is; and a URL and
+Invariant: whatever is in a name, a setting or a nonce, the HTML around it stays what it is; and a URL and
 the integrity beside it are of one release.
 """
 
@@ -23,8 +23,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from hashserve.django.one_release import one_release
 from hashserve.errors import SettingError
-from hashserve.media_types import MediaTypes
-from hashserve.urls import url_of
+from hashserve.http.media_types import MediaTypes
+from hashserve.paths import url_of
 
 __all__ = ["DESTINATIONS", "import_map", "integrity", "logical_paths", "preload_link"]
 

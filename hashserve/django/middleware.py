@@ -1,6 +1,6 @@
 """The middleware: static files, answered before anything else of Django is asked.
 
-Law: the answers are those of the WSGI wrapper, since both ask the same service. What is in memory
+Invariant: the answers are those of the WSGI wrapper, since both ask the same service. What is in memory
 is answered where the request arrives, without a thread and without the disk; under an event loop
 everything else is found and read by threads of ours.
 """
@@ -13,7 +13,6 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.files.storage import storages
 
-from hashserve.asgi_bodies import answer_aside
 from hashserve.django.checks import STORAGE, is_a  # which registers the checks, without the app too
 from hashserve.django.one_release import one_release
 from hashserve.django.requests import method_of, native_path, request_of
@@ -21,8 +20,9 @@ from hashserve.django.responses import StaticContent, response_of
 from hashserve.django.root_names import RootNames
 from hashserve.django.serving import service_of
 from hashserve.django.settings import load
+from hashserve.gateways.asgi_bodies import answer_aside
+from hashserve.http.messages import Request
 from hashserve.paths import native_string
-from hashserve.serve.messages import Request
 from hashserve.serve.site import Answer
 
 __all__ = ["HashServeMiddleware"]

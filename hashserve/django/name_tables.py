@@ -1,6 +1,6 @@
 """A release's names as they lie in a cache: their keys, their chunks, and the pointer to them.
 
-Law: a table that is read is whole, and is the one that the pointer names; anything else is
+Invariant: a table that is read is whole, and is the one that the pointer names; anything else is
 `Unusable`, and says why. Nothing here talks to a cache.
 
 Every value is bytes: a line that says whose it is and what its content digests to, and the
@@ -26,7 +26,7 @@ from hashlib import sha256
 from typing import Any
 
 from hashserve.digests import integrity_of
-from hashserve.manifest import Manifest, unsafe_path
+from hashserve.manifest.model import Manifest, unsafe_path
 
 __all__ = ["CHUNK_SIZE", "FORMAT", "NO_NAMES", "NameTable", "Namespace", "Pointer", "Unusable", "Written"]
 

@@ -1,6 +1,6 @@
 """One release for one page: what is looked up while a request is answered comes of one table.
 
-Law: between the first look-up in `one_release` and its end, a switch to another release is not
+Invariant: between the first look-up in `one_release` and its end, a switch to another release is not
 seen, so that a URL and the ``integrity`` beside it, or two style sheets, always belong together.
 """
 
@@ -16,7 +16,7 @@ __all__ = ["one_release", "pinned"]
 T = TypeVar("T")
 
 
-class _Page:
+class _PinnedTables:
     """What was looked up first for one page, by who keeps it."""
 
     __slots__ = ("first", "is_over")
@@ -26,7 +26,7 @@ class _Page:
         self.is_over = False
 
 
-_PAGE: ContextVar[_Page | None] = ContextVar("hashserve_page", default=None)
+_PAGE: ContextVar[_PinnedTables | None] = ContextVar("hashserve_page", default=None)
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def one_release() -> Iterator[None]:
     if page is not None and not page.is_over:
         yield
         return
-    page = _Page()
+    page = _PinnedTables()
     _PAGE.set(page)
     try:
         yield

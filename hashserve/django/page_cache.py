@@ -1,6 +1,6 @@
 """Django's page cache, kept apart by release.
 
-Law: a page that was rendered with the names of one release is not given out in another.
+Invariant: a page that was rendered with the names of one release is not given out in another.
 """
 
 from __future__ import annotations

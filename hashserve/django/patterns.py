@@ -1,6 +1,6 @@
 """A storage's ``patterns``: the references that Django's storage spells in its own way.
 
-Law: a file whose references Django's storage rewrites has the same bytes, and so the same name,
+Invariant: a file whose references Django's storage rewrites has the same bytes, and so the same name,
 from ours. What is a reference is found by our lexers; a project's own patterns add to that.
 """
 
@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 from django.contrib.staticfiles import storage as storage_module
 from django.contrib.staticfiles.storage import HashedFilesMixin
 
-from hashserve.build.references import Reference, ReferenceKind
-from hashserve.build.rewriting import Frame
-from hashserve.build.scan import Matched, Patterns
+from hashserve.builder.references.finder import Reference, ReferenceKind
+from hashserve.builder.references.rewrite import Frame
+from hashserve.builder.sources.scanner import Matched, Patterns
 
 __all__ = ["patterns_of"]
 

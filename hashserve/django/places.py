@@ -1,6 +1,6 @@
 """Where a project's static files are: their folder, and their URL as the project wrote it.
 
-Law: what ``STORAGES["staticfiles"]["OPTIONS"]`` says counts before STATIC_ROOT and STATIC_URL, as it
+Invariant: what ``STORAGES["staticfiles"]["OPTIONS"]`` says counts before STATIC_ROOT and STATIC_URL, as it
 does for the storage itself; a page and the server never mean different places.
 """
 

@@ -1,6 +1,6 @@
 """The names of releases in one of Django's caches: read, and published.
 
-Law: reading raises nothing and publishing hides nothing. A release is written completely and read
+Invariant: reading raises nothing and publishing hides nothing. A release is written completely and read
 back before the pointer is switched to it; until then, and on any failure, the one before stays in
 force. No value is trusted for having been found: see `hashserve.django.name_tables`.
 """
@@ -19,7 +19,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from hashserve.django.name_tables import Namespace, NameTable, Pointer, Unusable, Written
 from hashserve.errors import PublishError
 
-__all__ = ["RETENTION", "Found", "Reading", "ReleaseCache", "Unchanged", "Unreachable"]
+__all__ = ["RETENTION", "FoundTable", "Reading", "ReleaseCache", "Unchanged", "Unreachable"]
 
 RETENTION = 30 * 86_400
 """In seconds: how long a table is kept once another has taken its place."""
@@ -30,7 +30,7 @@ _logger = logging.getLogger("hashserve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundTable:
     """Another table than the one that was known is in force; ``id`` is its digest."""
 
     table: NameTable
@@ -49,7 +49,7 @@ class Unreachable:
     problem: str
 
 
-Reading = Found | Unchanged | Unusable | Unreachable
+Reading = FoundTable | Unchanged | Unusable | Unreachable
 
 
 class ReleaseCache:
@@ -87,7 +87,7 @@ class ReleaseCache:
         while isinstance(pointer, Pointer) and pointer.table != known:
             table = self._table(pointer)
             if isinstance(table, NameTable):
-                return Found(table=table, id=pointer.table)
+                return FoundTable(table=table, id=pointer.table)
             # A publication that is just being made may have switched the pointer meanwhile.
             again = self._pointer()
             if again == pointer:

@@ -1,6 +1,6 @@
 """The names that this process renders: of the release in force, remembered whole.
 
-Law: a name that is given is right for some release whose files are kept, or it is the unhashed
+Invariant: a name that is given is right for some release whose files are kept, or it is the unhashed
 one; a look-up costs no round trip; and a cache that is slow, down or damaged is never an error of
 a page. What is known stays known until something better is.
 
@@ -28,14 +28,14 @@ from hashserve.django.name_tables import NO_NAMES, NameTable, Unusable
 from hashserve.django.one_release import pinned
 from hashserve.django.release_cache import (
     RETENTION,
-    Found,
+    FoundTable,
     Reading,
     ReleaseCache,
     Unchanged,
     Unreachable,
 )
 from hashserve.errors import HashserveError
-from hashserve.serve.generations import ForkSafeLock
+from hashserve.serve.bounded_cache import ForkSafeLock
 
 __all__ = ["FIRST_PATIENCE", "PATIENCE", "ReleaseNames"]
 
@@ -148,7 +148,7 @@ class ReleaseNames:
     def publish(self, release: str, names: Mapping[str, str], integrity: Mapping[str, str]) -> None:
         """Put a release in force for every process, and here at once. Raises `PublishError`."""
         table = NameTable(release=release, names=dict(names), integrity=dict(integrity))
-        found = Found(table=table, id=self._cache.publish(table))
+        found = FoundTable(table=table, id=self._cache.publish(table))
         for other in tuple(self._all):
             other._expect_news()
         with self._lock:
@@ -167,7 +167,7 @@ class ReleaseNames:
         """Look at the pointer now, in this thread; for a process that wants its names before it serves."""
         epoch = self._epoch
         reading = self._cache.read(self._id)
-        if not isinstance(reading, (Found, Unchanged)):
+        if not isinstance(reading, (FoundTable, Unchanged)):
             self._local = None
             self._local_table()  # read before the lock is held
         with self._lock:
@@ -234,7 +234,7 @@ class ReleaseNames:
 
     def _take(self, reading: Reading) -> None:
         """Take over what was read; called with the lock held."""
-        if isinstance(reading, Found):
+        if isinstance(reading, FoundTable):
             if self._id is not None and self._id != reading.id:
                 self._before = self._table
             self._table, self._id = reading.table, reading.id

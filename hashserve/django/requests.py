@@ -1,6 +1,6 @@
 """From Django's request, of either protocol, to ours.
 
-Law: a path is what the client sent, byte for byte, as the WSGI wrapper sees it, and not what
+Invariant: a path is what the client sent, byte for byte, as the WSGI wrapper sees it, and not what
 Django made of it.
 """
 
@@ -11,9 +11,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from django.utils.encoding import repercent_broken_unicode
 
+from hashserve.gateways.wsgi import request_of as request_of_environ
+from hashserve.http.messages import Request
 from hashserve.paths import native_string
-from hashserve.serve.messages import Request
-from hashserve.wsgi import request_of as request_of_environ
 
 __all__ = ["is_asgi", "method_of", "native_path", "request_of"]
 

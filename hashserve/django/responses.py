@@ -1,6 +1,6 @@
 """From our answers to Django's responses, for either protocol.
 
-Law: what is sent is what the WSGI wrapper sends, byte for byte and field for field, whatever
+Invariant: what is sent is what the WSGI wrapper sends, byte for byte and field for field, whatever
 middleware stands above; and a file is closed with its response, exactly once.
 """
 
@@ -13,12 +13,12 @@ from typing import Any
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import ResponseHeaders
 
-from hashserve.asgi_bodies import AsyncSpansBody
 from hashserve.django.requests import is_asgi
+from hashserve.gateways.asgi_bodies import AsyncSpansBody
+from hashserve.gateways.wsgi_bodies import SpansBody, watched_file
+from hashserve.http.messages import Headers
 from hashserve.serve.files import BLOCK_SIZE
-from hashserve.serve.messages import Headers
 from hashserve.serve.site import Answer
-from hashserve.wsgi_bodies import SpansBody, watched_file
 
 __all__ = ["StaticContent", "StaticFile", "StaticStream", "Store", "copier", "response_of"]
 
@@ -40,7 +40,7 @@ def _store(headers: Headers) -> Store:
     return store
 
 
-class _Fields(ResponseHeaders):
+class _ResponseFields(ResponseHeaders):
     """The fields of one response, made of a `Store` of its own; they were validated long before."""
 
     def __init__(self, store: Store) -> None:
@@ -72,7 +72,7 @@ class StaticContent(_Settled, HttpResponse):
     def __init__(self, status: int, store: Store, body: tuple[bytes, ...] = ()) -> None:
         self.__dict__.update(_BLANK)
         self.status_code = status
-        self.headers = _Fields(store)
+        self.headers = _ResponseFields(store)
         self.cookies = SimpleCookie()
         self._resource_closers: list[Callable[[], object]] = []
         self._container = list(body)
@@ -93,7 +93,7 @@ class StaticFile(_Settled, FileResponse):
         # Kept now: the handler puts the response's own close() in the place of the file's.
         self._close_body: Callable[[], None] = body.close
         super().__init__(body, status=answer.response.status)
-        self.headers = _Fields(_store(answer.response.headers))
+        self.headers = _ResponseFields(_store(answer.response.headers))
 
     def set_headers(self, filelike: object) -> None:
         """Leave the fields as they are: they were decided long before."""
@@ -113,7 +113,7 @@ class StaticStream(_Settled, StreamingHttpResponse):
         assert answer.descriptor is not None
         body = AsyncSpansBody(answer.descriptor, answer.response.body)
         super().__init__(body, status=answer.response.status)
-        self.headers = _Fields(_store(answer.response.headers))
+        self.headers = _ResponseFields(_store(answer.response.headers))
 
 
 def response_of(answer: Answer, request: Any) -> Any:

@@ -1,6 +1,6 @@
 """What is at the top of the folder that is served at the root of the site.
 
-Law: below ``/`` nearly every request is the application's. Under an event loop none of these is to
+Invariant: below ``/`` nearly every request is the application's. Under an event loop none of these is to
 cost a thread: what is not among the names that were there within the last interval is not asked for.
 """
 

@@ -1,6 +1,6 @@
 """What a Django project serves: its folders, as its settings name them.
 
-Law: static files come before whatever else the root of the site holds; in development they are
+Invariant: static files come before whatever else the root of the site holds; in development they are
 what the finders find, and no manifest says anything.
 """
 
@@ -13,7 +13,7 @@ from hashserve.django.counting import new_counting_service
 from hashserve.django.found import locate
 from hashserve.django.responses import Store, copier
 from hashserve.django.settings import DjangoSettings
-from hashserve.media_types import MediaTypes
+from hashserve.http.media_types import MediaTypes
 from hashserve.serve.policy import Policy, immutable_test_of
 from hashserve.serve.service import Service
 from hashserve.serve.site import SiteSettings

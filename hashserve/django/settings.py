@@ -1,6 +1,6 @@
 """What a Django project sets: the dictionary ``HASHSERVE``, and WhiteNoise's settings where it is silent.
 
-Law: a value is validated before anybody uses it, and whoever set it is told its key, the value
+Invariant: a value is validated before anybody uses it, and whoever set it is told its key, the value
 and what would be right. Nothing is read before it is asked for, and nothing of the build is imported.
 """
 
@@ -20,9 +20,9 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from hashserve.codings import CODINGS
 from hashserve.django.places import static_url
 from hashserve.errors import SettingError
+from hashserve.http.codings import CODINGS
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
 from hashserve.serve.policy import HeadersHook, ImmutableTest
 
@@ -48,7 +48,7 @@ class DjangoSettings:
     * ``root``: a folder that is served at the root of the site, beside the static files;
     * ``prefix``: the URL path of the static files, relative to where the site is mounted.
 
-    For the build, as `hashserve.build.settings.BuildSettings` documents them; None is its default:
+    For the build, as `hashserve.builder.settings.BuildSettings` documents them; None is its default:
     ``keep``, ``keep_days``, ``previous``, ``require_previous``, ``build_cache`` (its ``cache``),
     ``codings``, ``digest`` and ``digest_length`` (of its ``fingerprinter``), ``js_references``,
     ``strict``, ``already_hashed``, ``import_map_bare``; and
@@ -377,18 +377,18 @@ def _or_none(read: Read) -> Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class SettingKey:
     """How the value of a key is read, and WhiteNoise's setting that counts where the key is not set."""
 
     read: Read
     white_noise: str | None = None
 
 
-def _as_whitenoise(name: str, read: Read) -> tuple[str, Key]:
-    return name, Key(read, f"WHITENOISE_{name}")
+def _as_whitenoise(name: str, read: Read) -> tuple[str, SettingKey]:
+    return name, SettingKey(read, f"WHITENOISE_{name}")
 
 
-KEYS: Mapping[str, Key] = {
+KEYS: Mapping[str, SettingKey] = {
     **dict(
         [
             _as_whitenoise("MAX_AGE", _or_none(_whole_number)),
@@ -406,37 +406,37 @@ KEYS: Mapping[str, Key] = {
             _as_whitenoise("MANIFEST_STRICT", _or_none(_flag)),
         ]
     ),
-    "PREFIX": Key(_prefix, "WHITENOISE_STATIC_PREFIX"),
-    "EXPIRES": Key(_flag),
-    "MANIFEST": Key(_or_none(_path)),
-    "ON_UNKNOWN": Key(_one_of("404", "redirect", "pass")),
-    "ON_MISSING": Key(_one_of("pass", "404")),
-    "FOLLOW_SYMLINKS": Key(_flag),
-    "PUBLISH_MANIFEST": Key(_flag),
-    "NOSNIFF": Key(_flag),
-    "CHECK_INTERVAL": Key(_number),
-    "BODY_BUDGET": Key(_whole_number),
-    "LARGEST_BODY": Key(_whole_number),
-    "MEMO_SIZE": Key(_whole_number),
-    "PRELOAD": Key(_flag),
-    "COUNTERS": Key(_flag),
-    "KEEP": Key(_or_none(_positive)),
-    "KEEP_DAYS": Key(_or_none(_number)),
-    "PREVIOUS": Key(_or_none(_path)),
-    "REQUIRE_PREVIOUS": Key(_flag),
-    "BUILD_CACHE": Key(_or_none(_folder)),
-    "WAIT": Key(_number),
-    "CODINGS": Key(_or_none(_codings)),
-    "DIGEST": Key(_or_none(_text)),
-    "DIGEST_LENGTH": Key(_or_none(_positive)),
-    "JS_REFERENCES": Key(_or_none(_one_of("rewrite", "import-map", "off"))),
-    "STRICT": Key(_flag),
-    "ALREADY_HASHED": Key(_strings),
-    "IMPORT_MAP_BARE": Key(_or_none(_specifiers)),
-    "CACHE": Key(_cache_alias),
-    "SITE": Key(_text),
-    "POINTER_INTERVAL": Key(_number),
-    "PUBLISH_NAMES": Key(_flag),
+    "PREFIX": SettingKey(_prefix, "WHITENOISE_STATIC_PREFIX"),
+    "EXPIRES": SettingKey(_flag),
+    "MANIFEST": SettingKey(_or_none(_path)),
+    "ON_UNKNOWN": SettingKey(_one_of("404", "redirect", "pass")),
+    "ON_MISSING": SettingKey(_one_of("pass", "404")),
+    "FOLLOW_SYMLINKS": SettingKey(_flag),
+    "PUBLISH_MANIFEST": SettingKey(_flag),
+    "NOSNIFF": SettingKey(_flag),
+    "CHECK_INTERVAL": SettingKey(_number),
+    "BODY_BUDGET": SettingKey(_whole_number),
+    "LARGEST_BODY": SettingKey(_whole_number),
+    "MEMO_SIZE": SettingKey(_whole_number),
+    "PRELOAD": SettingKey(_flag),
+    "COUNTERS": SettingKey(_flag),
+    "KEEP": SettingKey(_or_none(_positive)),
+    "KEEP_DAYS": SettingKey(_or_none(_number)),
+    "PREVIOUS": SettingKey(_or_none(_path)),
+    "REQUIRE_PREVIOUS": SettingKey(_flag),
+    "BUILD_CACHE": SettingKey(_or_none(_folder)),
+    "WAIT": SettingKey(_number),
+    "CODINGS": SettingKey(_or_none(_codings)),
+    "DIGEST": SettingKey(_or_none(_text)),
+    "DIGEST_LENGTH": SettingKey(_or_none(_positive)),
+    "JS_REFERENCES": SettingKey(_or_none(_one_of("rewrite", "import-map", "off"))),
+    "STRICT": SettingKey(_flag),
+    "ALREADY_HASHED": SettingKey(_strings),
+    "IMPORT_MAP_BARE": SettingKey(_or_none(_specifiers)),
+    "CACHE": SettingKey(_cache_alias),
+    "SITE": SettingKey(_text),
+    "POINTER_INTERVAL": SettingKey(_number),
+    "PUBLISH_NAMES": SettingKey(_flag),
 }
 
 

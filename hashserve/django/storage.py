@@ -1,6 +1,6 @@
 """Storages for static files: what `collectstatic` fills, and what templates take names from.
 
-Law: the manifest is Django's own ``staticfiles.json`` with more in it, so that these storages and
+Invariant: the manifest is Django's own ``staticfiles.json`` with more in it, so that these storages and
 Django's can follow each other in either order. A name that a page was given stays served.
 """
 
@@ -24,18 +24,18 @@ from django.core.files.base import ContentFile, File
 from django.core.management.base import CommandError
 
 import hashserve.django.checks  # noqa: F401  # registers them, for projects without the app
-from hashserve.atomic import TEMPORARY_PREFIX
+from hashserve.atomic_files import TEMPORARY_PREFIX
 from hashserve.digests import integrity_of
 from hashserve.django.name_tables import NameTable
 from hashserve.django.one_release import pinned
 from hashserve.django.release_names import ReleaseNames
 from hashserve.django.settings import load
 from hashserve.errors import HashserveError, ManifestError
-from hashserve.manifest import MANIFEST_NAME, Manifest
+from hashserve.manifest.model import MANIFEST_NAME, Manifest
 
 if TYPE_CHECKING:
-    from hashserve.build.job import Progress
-    from hashserve.build.report import BuildReport
+    from hashserve.builder.job import Progress
+    from hashserve.builder.report import BuildReport
 
 __all__ = ["CachedStaticFilesStorage", "ManifestStaticFilesStorage"]
 

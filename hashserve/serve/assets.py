@@ -1,90 +1,138 @@
-"""Fingerprinted assets: what the manifest lists, and so may be called immutable.
+"""An asset and its representations: everything about a response that no request changes.
 
-Law: a URL is immutable if and only if a retained release of the manifest lists it; a file whose
-name merely looks fingerprinted is not. Nothing is read from disk until an asset is asked for.
+Invariant: an entity-tag is derived from content alone, so every host and every redeploy of the same
+bytes gives the same one; each content coding has its own.
 """
 
 from __future__ import annotations
 
-from hashserve.codings import CODINGS, IDENTITY
-from hashserve.manifest import AssetRecord, Manifest
-from hashserve.serve.generations import Generations
-from hashserve.serve.inspection import Root, inspect
-from hashserve.serve.messages import StoredFile
-from hashserve.serve.policy import Policy
-from hashserve.serve.representations import Asset, Representation, asset_of, representation_of
+from collections.abc import Mapping
+from typing import NamedTuple
 
-__all__ = ["AssetTable"]
+from hashserve.http.codings import IDENTITY, choose_coding, is_acceptable
+from hashserve.http.messages import Headers, StoredFile
+from hashserve.http.preconditions import Validators
+from hashserve.http.validators import EntityTag, format_date, parse_date
+
+__all__ = ["Asset", "Representation", "asset_of", "entity_tag", "representation_of"]
 
 
-class AssetTable:
-    """The assets of one manifest, under one root, served below the URL path ``prefix``.
+class Representation(NamedTuple):
+    """One coded form of an asset: the file that holds its bytes, and its entity-tag.
 
-    ``memo_size`` is how many of them are remembered once they were asked for.
+    ``fields`` are the header fields that differ between an asset's representations, but for the
+    length. ``coding`` is ``identity`` for none; ``size`` is the body's, in bytes.
     """
 
-    def __init__(
-        self, manifest: Manifest, root: Root, prefix: str, policy: Policy, *, memo_size: int
-    ) -> None:
-        self.manifest = manifest
-        self._root = root
-        self._prefix = prefix
-        self._policy = policy
-        self._found: dict[str, AssetRecord] = {}
-        self._remembered: Generations[str, Asset] = Generations(memo_size, lambda path, asset: 1)
+    coding: str
+    size: int
+    etag: EntityTag
+    content: StoredFile
+    fields: Headers
 
-    def asset(self, path: str) -> Asset | None:
-        """Give the asset at a fingerprinted path, or None where no retained release lists it.
 
-        Raises `OSError` where the manifest does not say what the file holds and it is not there.
+class Asset(NamedTuple):
+    """One file that can be served, in all its codings, with ``sizes`` of their bodies in bytes.
+
+    ``fields`` are the header fields of every representation; ``last_modified`` is in seconds
+    since the epoch, None where it would mean nothing. ``sha256`` is of the identity bytes.
+    """
+
+    representations: Mapping[str, Representation]
+    sizes: Mapping[str, int]
+    fields: Headers
+    sha256: str
+    last_modified: int | None = None
+
+    def select(self, accept_encoding: str | None) -> Representation:
+        """Select the representation for an Accept-Encoding value."""
+        if len(self.sizes) == 1:
+            return self.representations[IDENTITY]
+        return self.representations[choose_coding(accept_encoding, self.sizes)]
+
+    def validators(self, selected: Representation, accept_encoding: str | None = None) -> Validators:
+        """Give the validators that a precondition on ``selected`` is evaluated against.
+
+        The tags of other codings count where the client takes these: its copy is as good. A cache
+        that asks on behalf of a client which does not must not be told to use such a copy.
         """
-        asset = self._remembered.get(path)
-        if asset is None:
-            record = self.record(path)
-            if record is not None:
-                asset = self._make(record)
-                self._remembered.put(path, asset)
-        return asset
+        others = [
+            form.etag
+            for form in self.representations.values()
+            if form is not selected and is_acceptable(form.coding, accept_encoding)
+        ]
+        return Validators(etag=selected.etag, others=others, last_modified=self.last_modified)
 
-    def _make(self, record: AssetRecord) -> Asset:
-        path = record.path
-        fields = self._policy.fields(
-            self._root.path + path, self._prefix + path, immutable=True, media_type=record.media_type
-        )
-        forms = {IDENTITY: self._representation(record, IDENTITY)}
-        for coding in record.variants:
-            forms[coding] = self._representation(record, coding)
-        return asset_of(forms, fields, sha256=record.sha256 or "", varies=len(forms) > 1)
+    def without(self, coding: str) -> Asset:
+        """Give the asset without one of its variants; it still varies by Accept-Encoding."""
+        kept = {name: form for name, form in self.representations.items() if name != coding}
+        return self._replace(representations=kept, sizes=_sizes(kept))
 
-    def record(self, path: str) -> AssetRecord | None:
-        """Give what is known of a fingerprinted path: from the manifest, else found on disk once.
+    def with_cache_control(self, value: str) -> Asset:
+        """Give the asset with another lifetime."""
+        kept = [field for field in self.fields if field[0].lower() != "cache-control"]
+        return self._replace(fields=[*kept, ("Cache-Control", value)])
 
-        The record's size and digest are known. Raises `OSError` where they cannot be found.
-        """
-        record = self._found.get(path) or self.manifest.record(path)
-        if record is not None and record.sha256 is None:
-            record = self._found[path] = self._find(record)
-        return record
 
-    def forget(self, path: str) -> bool:
-        """Forget what was found on disk for a path; False where the manifest itself says what it holds."""
-        self._found.pop(path, None)
-        self._remembered.drop(path)
-        return self.manifest.files.get(path) is None
+def asset_of(
+    representations: Mapping[str, Representation],
+    fields: Headers,
+    *,
+    sha256: str,
+    last_modified: int | None = None,
+    varies: bool,
+) -> Asset:
+    """Make an asset; adds ``Vary: Accept-Encoding`` if it ``varies``, merged with a hook's own Vary.
 
-    def _find(self, record: AssetRecord) -> AssetRecord:
-        found = inspect(self._root.path + record.path, self._root, keep=0)
-        return AssetRecord(
-            path=record.path,
-            size=found.status.st_size,
-            sha256=found.sha256,
-            variants={coding: status.st_size for coding, status in found.variants.items()},
-            media_type=record.media_type,
-        )
+    A hook's own Last-Modified takes the place of ``last_modified``.
+    """
+    merged, vary = [], []
+    for name, value in fields:
+        if name.lower() == "vary":
+            vary.append(value)
+        elif name.lower() == "last-modified":
+            last_modified = parse_date(value)
+        else:
+            merged.append((name, value))
+    if varies:
+        vary = with_vary_member(vary, "Accept-Encoding")
+    if vary:
+        merged.append(("Vary", ", ".join(vary)))
+    if last_modified is not None:
+        merged.append(("Last-Modified", format_date(last_modified)))
+    return Asset(
+        representations=representations,
+        sizes=_sizes(representations),
+        fields=merged,
+        sha256=sha256,
+        last_modified=last_modified,
+    )
 
-    def _representation(self, record: AssetRecord, coding: str) -> Representation:
-        is_identity = coding == IDENTITY
-        size = (record.size or 0) if is_identity else record.variants[coding]
-        suffix = "" if is_identity else CODINGS[coding].suffix
-        sha256 = record.sha256 or ""
-        return representation_of(StoredFile(self._root.path + record.path + suffix, size, coding, sha256))
+
+def _sizes(representations: Mapping[str, Representation]) -> dict[str, int]:
+    return {coding: form.size for coding, form in representations.items()}
+
+
+def with_vary_member(vary: list[str], member: str) -> list[str]:
+    """Add a member to the values of Vary unless it is there, in any case, or all are (``*``)."""
+    present = {name.strip().lower() for value in vary for name in value.split(",")}
+    return vary if member.lower() in present or "*" in present else [*vary, member]
+
+
+def representation_of(stored: StoredFile) -> Representation:
+    """Make the representation whose bytes a file holds."""
+    etag = entity_tag(stored.sha256, stored.coding, stored.size)
+    fields = [("ETag", str(etag)), ("Accept-Ranges", "bytes")]
+    if stored.coding != IDENTITY:
+        fields.append(("Content-Encoding", stored.coding))
+    return Representation(coding=stored.coding, size=stored.size, etag=etag, content=stored, fields=fields)
+
+
+def entity_tag(sha256: str, coding: str, size: int) -> EntityTag:
+    """Derive the strong entity-tag of a representation of ``size`` bytes from its content's digest.
+
+    132 bits of the digest; then, for a variant, the coding and its size, since another release of
+    a compressor makes other bytes of the same content (RFC 9110 section 8.8.3.3).
+    """
+    opaque = sha256[:22]
+    return EntityTag(opaque if coding == IDENTITY else f"{opaque}-{coding}{size:x}")

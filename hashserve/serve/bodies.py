@@ -1,6 +1,6 @@
 """Bodies kept in memory, within a budget.
 
-Law: the bytes kept never exceed the budget, and only bytes that were proven to be what their
+Invariant: the bytes kept never exceed the budget, and only bytes that were proven to be what their
 `StoredFile` says are kept (`hashserve.serve.files.read_stored`).
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from hashserve.http.messages import FileSpan, StoredFile
+from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.files import check_readable, chunks_of, open_stored, prove, read_stored, signature
-from hashserve.serve.generations import Generations
-from hashserve.serve.messages import FileSpan, StoredFile
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_LARGEST", "BodyCache"]
 
@@ -39,8 +39,8 @@ class BodyCache:
     ) -> None:
         # One that a generation cannot hold would be remembered elsewhere and counted nowhere.
         self.largest = min(largest, budget // 2 - _ENTRY)
-        self._bodies: Generations[StoredFile, bytes] = Generations(budget, _weight, on_drop)
-        self._proven: Generations[StoredFile, tuple[int, ...]] = Generations(
+        self._bodies: BoundedCache[StoredFile, bytes] = BoundedCache(budget, _weight, on_drop)
+        self._proven: BoundedCache[StoredFile, tuple[int, ...]] = BoundedCache(
             MOST_PROVEN, lambda file, signature: 1
         )
 

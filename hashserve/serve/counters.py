@@ -1,6 +1,6 @@
 """Counts of answers, which cost an answer from memory a few nanoseconds and no lock.
 
-Law: every answer is counted exactly once, whatever threads do, and what is counted is never lost; the
+Invariant: every answer is counted exactly once, whatever threads do, and what is counted is never lost; the
 memory that counts take is bounded by the answers that are remembered.
 
 An answer from memory is one call of a function that copies its fields. Such a call is counted by what it
@@ -17,7 +17,7 @@ from itertools import repeat, starmap
 from operator import length_hint
 from typing import NamedTuple, TypedDict, TypeVar
 
-from hashserve.serve.generations import ForkSafeLock
+from hashserve.serve.bounded_cache import ForkSafeLock
 from hashserve.serve.kinds import KINDS, Kind
 
 __all__ = ["Counters", "Counts", "Form", "State"]

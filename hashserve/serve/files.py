@@ -1,6 +1,6 @@
 """Files on disk, opened so that nothing odd can happen.
 
-Law: only a regular file is ever opened for reading, an open never blocks, and a descriptor that
+Invariant: only a regular file is ever opened for reading, an open never blocks, and a descriptor that
 is handed on has been proven to be the file that was meant.
 """
 
@@ -11,10 +11,10 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
-from hashserve.codings import CODINGS, IDENTITY, DecodeError
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
-from hashserve.serve.messages import FileSpan, StoredFile
+from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
+from hashserve.http.messages import FileSpan, StoredFile
 
 __all__ = [
     "BLOCK_SIZE",

@@ -1,6 +1,6 @@
 """What is on disk under one name: a file's content, digest and usable variants.
 
-Law: a variant is used only if it is proven to be a coded form of the bytes that its source has
+Invariant: a variant is used only if it is proven to be a coded form of the bytes that its source has
 now: it is no older, and decodes to the same digest.
 """
 
@@ -11,12 +11,12 @@ import stat
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from hashserve.codings import CODINGS, IDENTITY, Coding, DecodeError
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
+from hashserve.http.codings import CODINGS, IDENTITY, Coding, DecodeError
+from hashserve.http.messages import StoredFile
+from hashserve.serve.assets import Representation, representation_of
 from hashserve.serve.files import ChangedFileError, chunks_of, is_passing, open_regular, signature
-from hashserve.serve.messages import StoredFile
-from hashserve.serve.representations import Representation, representation_of
 
 __all__ = ["Inspected", "OutsideRootError", "Root", "Watched", "inspect", "variant_signatures"]
 

@@ -1,6 +1,6 @@
 """What an answer was an answer to, for whoever counts.
 
-Law: each answer has exactly one kind, and every reason to look into the log is of the kind ``failed``.
+Invariant: each answer has exactly one kind, and every reason to look into the log is of the kind ``failed``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Live files: whatever is on disk under a root now.
 
-Law: an answer is always made from the bytes on disk at the time of the request. What is
+Invariant: an answer is always made from the bytes on disk at the time of the request. What is
 remembered of a file is used only while its signature, and those of its variants, are unchanged.
 """
 
@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from hashserve.codings import CODINGS, IDENTITY, coding_of_suffix
+from hashserve.http.codings import CODINGS, IDENTITY, coding_of_suffix
+from hashserve.http.outcomes import Outcome
 from hashserve.paths import is_servable
+from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.bodies import BodyCache
+from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.files import is_exhaustion, signature
-from hashserve.serve.generations import Generations
 from hashserve.serve.inspection import Inspected, Root, Watched, inspect, variant_signatures
-from hashserve.serve.outcomes import Outcome
 from hashserve.serve.policy import Policy
-from hashserve.serve.representations import Asset, asset_of
 
 __all__ = ["Directory", "LiveFiles", "Locate"]
 
@@ -79,7 +79,7 @@ class LiveFiles:
         self._hidden_names = frozenset(map(os.path.basename, hidden))
         self._index_file = index_file
         self._bodies = bodies
-        self._remembered: Generations[str, _Remembered] = Generations(memo_size, lambda key, value: 1)
+        self._remembered: BoundedCache[str, _Remembered] = BoundedCache(memo_size, lambda key, value: 1)
 
     def find(self, path: str) -> Asset | Directory | None:
         """Find what is at ``path`` (relative to the root) now.

@@ -1,6 +1,6 @@
 """What is said about each kind of file: lifetime, media type, and the fields on every response.
 
-Law: these fields depend on settings and on a file's name, never on a request; they are made once
+Invariant: these fields depend on settings and on a file's name, never on a request; they are made once
 for each asset, not once for each response.
 """
 
@@ -14,9 +14,9 @@ from wsgiref.headers import Headers as HeaderFields
 from wsgiref.util import is_hop_by_hop
 
 from hashserve.errors import SettingError
-from hashserve.media_types import MediaTypes
-from hashserve.serve.messages import Headers
-from hashserve.serve.validators import format_date
+from hashserve.http.media_types import MediaTypes
+from hashserve.http.messages import Headers
+from hashserve.http.validators import format_date
 
 __all__ = [
     "FOREVER",

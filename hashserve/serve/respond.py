@@ -1,6 +1,6 @@
 """From an asset and a request to a response.
 
-Law: `respond` is a pure function of values. HEAD is never seen here: it is GET without ranges
+Invariant: `respond` is a pure function of values. HEAD is never seen here: it is GET without ranges
 whose body is dropped at the very end (`hashserve.serve.site`), so the two cannot drift apart.
 """
 
@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from hashserve.serve.messages import Body, FileSpan, Headers, Request, Response
+from hashserve.http.messages import Body, FileSpan, Headers, Request, Response
+from hashserve.http.preconditions import Failed, NotModified, evaluate, range_applies
+from hashserve.http.ranges import ByteRange, ByteRanges, Unsatisfiable, select_ranges
+from hashserve.serve.assets import Asset, Representation
 from hashserve.serve.policy import Policy
-from hashserve.serve.preconditions import Failed, NotModified, evaluate, range_applies
-from hashserve.serve.ranges import ByteRange, ByteRanges, Unsatisfiable, select_ranges
-from hashserve.serve.representations import Asset, Representation
 
 __all__ = [
     "METHODS",

@@ -1,6 +1,6 @@
 """A site and the memory of its plain hits: what every adapter asks.
 
-Law: what is recalled is what the site would answer; a hit on what never changes costs two lookups
+Invariant: what is recalled is what the site would answer; a hit on what never changes costs two lookups
 and no I/O, one on a live file a look at it and its variants; and nothing is recalled past the
 moment at which a new manifest is to be looked for.
 """
@@ -12,12 +12,12 @@ from functools import partial
 from time import monotonic, time
 from typing import Any, Generic, TypeVar
 
+from hashserve.http.messages import Headers, Request
 from hashserve.paths import native_string
-from hashserve.serve.generations import ForkSafeLock
+from hashserve.serve.assets import Asset
+from hashserve.serve.bounded_cache import ForkSafeLock
 from hashserve.serve.inspection import Watched
-from hashserve.serve.messages import Headers, Request
 from hashserve.serve.policy import with_expires
-from hashserve.serve.representations import Asset
 from hashserve.serve.respond import not_modified
 from hashserve.serve.site import Answer, Site, SiteSettings
 

@@ -1,6 +1,6 @@
 """The serve side as a whole: every mount, and what each request under them gets.
 
-Law: whatever happens on disk, the answer is a whole and right one, or an honest 404 or 503 that
+Invariant: whatever happens on disk, the answer is a whole and right one, or an honest 404 or 503 that
 no cache stores; never an exception of ours, never a wrong length.
 """
 
@@ -14,20 +14,20 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from hashserve.codings import IDENTITY
 from hashserve.digests import integrity_of
 from hashserve.errors import UnknownAssetError
+from hashserve.http.codings import IDENTITY
+from hashserve.http.messages import FileSpan, Request, Response
 from hashserve.paths import decode_path, mount_point_of, query_suffix, url_of
+from hashserve.serve.assets import Asset
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
+from hashserve.serve.bounded_cache import ForkSafeLock
 from hashserve.serve.files import ChangedFileError, is_exhaustion, read_stored
-from hashserve.serve.generations import ForkSafeLock
 from hashserve.serve.inspection import Root, Watched
 from hashserve.serve.kinds import Kind
 from hashserve.serve.live import Locate
-from hashserve.serve.messages import FileSpan, Request, Response
-from hashserve.serve.mounts import Fingerprinted, Found, Live, Mount, Moved
+from hashserve.serve.mount import FingerprintedMatch, LiveMatch, Match, Mount, RedirectMatch
 from hashserve.serve.policy import Policy
-from hashserve.serve.representations import Asset
 from hashserve.serve.respond import method_not_allowed, not_found, options, redirect, respond, unavailable
 
 __all__ = ["Answer", "Site", "SiteSettings"]
@@ -118,7 +118,7 @@ class Site:
         """Serve the folder ``root`` under ``prefix`` (with slashes around, or None) too.
 
         ``origin`` is what its URLs start with where they are fetched from elsewhere (a CDN). The rest
-        is as `hashserve.serve.mounts.Mount` has it; where files are located, links are followed.
+        is as `hashserve.serve.mount.Mount` has it; where files are located, links are followed.
         """
         path = os.path.join(os.path.abspath(root), "")
         if not os.path.isdir(path):
@@ -194,17 +194,17 @@ class Site:
     def _find_and_load(self, path: str, request: Request) -> Answer | None:
         is_preceded = False  # by a mount that has nothing there, but may have by the next request
         for mount in self.mounts:
-            found: Found | None = None
+            found: Match | None = None
             prefix = mount.prefix  # taken once: a new manifest may bring another one
             if path.startswith(prefix):
                 relative = path[len(prefix) :]
                 found = mount.find(relative, request.query)
-                if isinstance(found, Live):
+                if isinstance(found, LiveMatch):
                     # A new release's files are on disk before the manifest that lists them is seen here.
                     if mount.may_yet_list(relative) and self.follow():
                         return self._find_and_load(path, request)
                     if is_preceded:
-                        found = Live(found.asset)
+                        found = LiveMatch(found.asset)
             elif prefix == f"{path}/":
                 found = mount.find_bare(request.query)
             else:
@@ -220,20 +220,20 @@ class Site:
             if path.startswith(prefix):
                 yield mount, path[len(prefix) :]
 
-    def _load(self, mount: Mount, found: Found, request: Request) -> Answer:
-        if isinstance(found, Moved):
+    def _load(self, mount: Mount, found: Match, request: Request) -> Answer:
+        if isinstance(found, RedirectMatch):
             return self._answer_moved(found, request)
-        if isinstance(found, Live):
+        if isinstance(found, LiveMatch):
             return self._load_live(found, request)
         return self._load_fingerprinted(mount, found, request)
 
-    def _load_live(self, found: Live, request: Request) -> Answer:
+    def _load_live(self, found: LiveMatch, request: Request) -> Answer:
         answer = self._with_body(respond(found.asset, request, self.settings.policy), "unhashed")
         if found.watched is None or answer.descriptor is not None:
             return answer
         return answer._replace(asset=found.asset, watched=found.watched)
 
-    def _load_fingerprinted(self, mount: Mount, found: Fingerprinted, request: Request) -> Answer:
+    def _load_fingerprinted(self, mount: Mount, found: FingerprintedMatch, request: Request) -> Answer:
         """Answer with the best representation that is whole; a damaged one is told of and left out."""
         asset = found.asset
         while True:
@@ -273,7 +273,7 @@ class Site:
         body = tuple([_cut(part, content) for part in response.body])
         return Answer(Response(response.status, response.headers, body), kind=kind)
 
-    def _answer_moved(self, found: Moved, request: Request) -> Answer:
+    def _answer_moved(self, found: RedirectMatch, request: Request) -> Answer:
         policy = self.settings.policy
         if request.method == "OPTIONS":
             return Answer(response=options(request, policy), kind="redirect")

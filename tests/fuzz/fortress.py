@@ -1,6 +1,6 @@
 """A root with secrets beside and within it, and what must hold of every answer about it.
 
-Law: `check` knows every byte that is public; whatever is sent and is not made of those, or of what
+Invariant: `check` knows every byte that is public; whatever is sent and is not made of those, or of what
 the application says, has leaked.
 """
 
@@ -20,8 +20,8 @@ from typing import Any
 import brotli
 
 from hashserve import HashServe
-from tests.client import APPLICATION_BODY
-from tests.trees import POEM, STYLES, TEN, BuiltTree, put
+from tests.support.client import APPLICATION_BODY
+from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put
 
 __all__ = ["SECRET", "SITES", "Environ", "Exchange", "Fortress", "Site", "ask", "environ_of"]
 
@@ -198,7 +198,7 @@ def decoded(body: bytes, coding: str | None) -> bytes:
 
 @cache
 def encoded(content: bytes, coding: str | None) -> bytes:
-    """Give the representation of a content, as `tests.trees` makes it."""
+    """Give the representation of a content, as `tests.support.trees` makes it."""
     if coding == "br":
         return bytes(brotli.compress(content))
     return gzip.compress(content, 9, mtime=0) if coding == "gzip" else content

@@ -1,6 +1,6 @@
 """One harness for each parser of what others wrote, and for the middleware as a whole.
 
-Law: a harness takes any bytes, and raises if anything that must hold for all input does not. It
+Invariant: a harness takes any bytes, and raises if anything that must hold for all input does not. It
 depends on nothing but these bytes, so what was found once is found again.
 """
 
@@ -18,21 +18,21 @@ from functools import cache
 from typing import Any
 
 from hashserve import Manifest
-from hashserve.codings import CODINGS, IDENTITY, choose_coding, is_acceptable, parse_accept_encoding
 from hashserve.errors import ManifestError
-from hashserve.fingerprints import fingerprint_of, looks_fingerprinted, without_fingerprint
-from hashserve.importers import load_manifest
-from hashserve.paths import decode_path, is_servable, mount_point_of, native_string, query_suffix, url_of
-from hashserve.serve.messages import Request
-from hashserve.serve.preconditions import Failed, NotModified, Validators, evaluate, range_applies
-from hashserve.serve.ranges import MOST_RANGES, ByteRanges, select_ranges
-from hashserve.serve.validators import (
+from hashserve.fingerprint_patterns import fingerprint_of, looks_fingerprinted, without_fingerprint
+from hashserve.http.codings import CODINGS, IDENTITY, choose_coding, is_acceptable, parse_accept_encoding
+from hashserve.http.messages import Request
+from hashserve.http.preconditions import Failed, NotModified, Validators, evaluate, range_applies
+from hashserve.http.ranges import MOST_RANGES, ByteRanges, select_ranges
+from hashserve.http.validators import (
     EntityTag,
     format_date,
     parse_date,
     parse_entity_tag,
     parse_entity_tags,
 )
+from hashserve.manifest.importers import load_manifest
+from hashserve.paths import decode_path, is_servable, mount_point_of, native_string, query_suffix, url_of
 from tests.fuzz.fortress import Exchange, Fortress, Site, ask, environ_of
 
 __all__ = ["HARNESSES", "Harness"]
@@ -242,7 +242,7 @@ def fortress() -> Fortress:
 @cache
 def django_sites() -> tuple[Site, ...]:
     """Give the fortress as Django's middleware serves it."""
-    from tests.django_client import django_application
+    from tests.support.django_client import django_application
 
     root = fortress().tree.root
     return tuple(

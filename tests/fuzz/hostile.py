@@ -1,6 +1,6 @@
 """Requests that mean no good, by the million: word lists of others, every way to write ``../``, and noise.
 
-Law: the same seed gives the same requests, on every machine that has the same word lists.
+Invariant: the same seed gives the same requests, on every machine that has the same word lists.
 """
 
 from __future__ import annotations

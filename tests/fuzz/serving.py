@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from tests.services import TIMEOUT, Service
+from tests.support.services import TIMEOUT, Service
 
 __all__ = ["Raw", "ServedRoot", "Wire"]
 

@@ -1,6 +1,6 @@
 """Caches in front: mixed clients ask real ones for everything, while three releases are deployed behind.
 
-Law: each answer is held, byte by byte, against what the builds left on disk; what a cache does otherwise
+Invariant: each answer is held, byte by byte, against what the builds left on disk; what a cache does otherwise
 than the origin would is in `INTERFERENCE`, by name, or it is a defect. ``HASHSERVE_SOAK=1`` asks for long.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.serving import Raw, ServedRoot, Wire
-from tests.proxies import (
+from tests.support.proxies import (
     PAGE,
     Cache,
     HAProxyBalancer,
@@ -33,8 +33,8 @@ from tests.proxies import (
     Varnish,
     snippets,
 )
-from tests.releases import CHANGING, PREFIX, Releases, Representation, Truth, get
-from tests.services import running, wait_until
+from tests.support.releases import CHANGING, PREFIX, Releases, Representation, Truth, get
+from tests.support.services import running, wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 

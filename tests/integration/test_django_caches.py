@@ -36,9 +36,9 @@ from hashserve.django import release_names
 from hashserve.django.name_tables import Namespace, NameTable, Pointer
 from hashserve.django.release_names import ReleaseNames
 from hashserve.errors import PublishError
-from tests.django_settings import configure
-from tests.parts import missing
-from tests.services import Memcached, Redis, Service, black_hole, running, wait_until
+from tests.support.django_settings import configure
+from tests.support.parts import missing
+from tests.support.services import Memcached, Redis, Service, black_hole, running, wait_until
 
 configure()
 

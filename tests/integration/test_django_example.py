@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import Visit, launch
-from tests.example_project import EXAMPLE, TIMEOUT, Project, Server, fetch
-from tests.services import free_port, wait_until
+from tests.support.browser import Visit, launch
+from tests.support.example_project import EXAMPLE, TIMEOUT, Project, Server, fetch
+from tests.support.services import free_port, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.django_suite import SuiteUnavailableError, run_staticfiles_tests
-from tests.parts import missing
+from tests.support.django_suite import SuiteUnavailableError, run_staticfiles_tests
+from tests.support.parts import missing
 
 pytestmark = pytest.mark.real
 

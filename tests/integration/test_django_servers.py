@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from hashserve.asgi_bodies import MOST_READERS
-from tests.trees import STYLES, TEN, BuiltTree, put
-from tests.wire import Server, is_ready, wait_until
+from hashserve.gateways.asgi_bodies import MOST_READERS
+from tests.support.trees import STYLES, TEN, BuiltTree, put
+from tests.support.wire import Server, is_ready, wait_until
 
 pytestmark = pytest.mark.real
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_readme import PROJECT
+from tests.docs.test_readme import PROJECT
 
 KITS = {
     "theirs": (
@@ -82,7 +82,7 @@ call_command("collectstatic", interactive=False, verbosity=0)
 application = get_wsgi_application()
 from django.contrib.staticfiles.storage import staticfiles_storage as storage
 from webob import Request  # and no client that checks: WhiteNoise's redirects have no media type
-from hashserve.codings import CODINGS
+from hashserve.http.codings import CODINGS
 def get(url, **fields):
     headers = {name.replace("_", "-").title(): value for name, value in fields.items()}
     return Request.blank(url, headers=headers).get_response(application)

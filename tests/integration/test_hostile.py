@@ -17,8 +17,8 @@ import pytest
 from tests.fuzz.fortress import SECRET, Fortress, ask
 from tests.fuzz.hostile import hostile_environs, listed, traversals, word_lists
 from tests.fuzz.serving import Raw, ServedRoot, Wire
-from tests.parts import missing
-from tests.services import running
+from tests.support.parts import missing
+from tests.support.services import running
 
 SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
 IN_PROCESS = 1_000_000 if SOAK else 12_000

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from hashserve.importers import load_manifest
-from hashserve.manifest import Manifest
-from hashserve.manifest_names import find_manifest
-from tests.parts import missing, require_tool
+from hashserve.manifest.files import find_manifest
+from hashserve.manifest.importers import load_manifest
+from hashserve.manifest.model import Manifest
+from tests.support.parts import missing, require_tool
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 

@@ -1,6 +1,6 @@
 """The same tree under nginx and under hashserve, the same bytes sent to both: every difference is explained.
 
-Law: a difference is in `EXPLAINED`, with the section that makes ours right or says that both are, or it
+Invariant: a difference is in `EXPLAINED`, with the section that makes ours right or says that both are, or it
 is a defect. ``HASHSERVE_SOAK=1`` asks 20,000 times instead of 400.
 """
 
@@ -19,13 +19,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hashserve.serve.validators import format_date
+from hashserve.http.validators import format_date
 from tests.fuzz.fortress import parts_of
 from tests.fuzz.serving import Raw, ServedRoot, Wire
-from tests.parts import missing
-from tests.proxies import Nginx
-from tests.services import running
-from tests.trees import POEM, STYLES, TEN, BuiltTree, put, put_variants
+from tests.support.parts import missing
+from tests.support.proxies import Nginx
+from tests.support.services import running
+from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put, put_variants
 
 pytestmark = pytest.mark.real
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hashserve import HashServe, Manifest
-from hashserve.build import BuildSettings, build
-from tests.browser import PATIENCE, Body, Site, Visit, launch, serve
-from tests.building import manifest_of, put
-from tests.real_trees import build_real, settings, source_of
+from hashserve.builder import BuildSettings, build
+from tests.support.browser import PATIENCE, Body, Site, Visit, launch, serve
+from tests.support.building import manifest_of, put
+from tests.support.real_trees import build_real, settings, source_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import pytest
 
-from tests.parts import require_tool
-from tests.real_trees import TREES, Built, build_real, witness_modules
+from tests.support.parts import require_tool
+from tests.support.real_trees import TREES, Built, build_real, witness_modules
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 

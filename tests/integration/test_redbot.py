@@ -1,6 +1,6 @@
 """REDbot over every kind of URL: nothing is bad, and every warning is explained or there is none.
 
-Law: what REDbot and its linter say is in `EXPLAINED`, with the reason, or it is a defect.
+Invariant: what REDbot and its linter say is in `EXPLAINED`, with the reason, or it is a defect.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import pytest
 
 from hashserve import Manifest
 from tests.fuzz.serving import ServedRoot
-from tests.parts import missing
-from tests.releases import PREFIX, Releases, get
-from tests.services import TIMEOUT, running
+from tests.support.parts import missing
+from tests.support.releases import PREFIX, Releases, get
+from tests.support.services import TIMEOUT, running
 
 pytestmark = [
     pytest.mark.real,

@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.serving import Raw, ServedRoot, Wire, get
-from tests.parts import missing, require_tool
-from tests.services import running, wait_until
-from tests.trees import POEM, STYLES, TEN, BuiltTree, put, wait_for_tick
+from tests.support.parts import missing, require_tool
+from tests.support.services import running, wait_until
+from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put, wait_for_tick
 
 pytestmark = pytest.mark.real
 

@@ -1,6 +1,6 @@
 """Rolling deploys: four processes of two releases behind a balancer, and clients that load whole pages.
 
-Law: a page and all that it leads to are of one release, and each of them is there, whichever process
+Invariant: a page and all that it leads to are of one release, and each of them is there, whichever process
 answers for it. ``HASHSERVE_SOAK=1`` makes 100,000 requests of each kind instead of 2,000.
 """
 
@@ -24,9 +24,9 @@ import pytest
 
 from hashserve import Manifest
 from tests.fuzz.serving import Raw, ServedRoot, Wire
-from tests.proxies import Balancer, HAProxyBalancer, NginxBalancer
-from tests.releases import PREFIX, Releases, decoded, get
-from tests.services import running, wait_until
+from tests.support.proxies import Balancer, HAProxyBalancer, NginxBalancer
+from tests.support.releases import PREFIX, Releases, decoded, get
+from tests.support.services import running, wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
 

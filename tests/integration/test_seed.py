@@ -26,11 +26,11 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from hashserve import Manifest
-from hashserve.codings import CODINGS
-from tests.browser import Visit, launch
-from tests.example_project import PREFIX, Project, Reply, Server, fetch, static_urls
-from tests.proxies import NginxCache, NginxFiles, Proxy, Varnish
-from tests.services import Memcached, Redis, Service, free_port, running, wait_until
+from hashserve.http.codings import CODINGS
+from tests.support.browser import Visit, launch
+from tests.support.example_project import PREFIX, Project, Reply, Server, fetch, static_urls
+from tests.support.proxies import NginxCache, NginxFiles, Proxy, Varnish
+from tests.support.services import Memcached, Redis, Service, free_port, running, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -13,9 +13,9 @@ import pytest
 
 from benchmarks.engines import Engine
 from hashserve import HashServe
-from tests.client import Reply
-from tests.exchanges import EXCHANGES, Exchange, Oracle, difference
-from tests.interferences import (
+from tests.support.client import Reply
+from tests.support.exchanges import EXCHANGES, Exchange, Oracle, difference
+from tests.support.interferences import (
     CLOSES,
     INTERFERENCES,
     NO_ANSWER,
@@ -27,9 +27,9 @@ from tests.interferences import (
     WAITS,
     expected_outcome,
 )
-from tests.servers import LARGE, MATRIX, inner, make_site, serving
-from tests.trees import TEN, put
-from tests.wire import Answer, Connection, Server, wait_until
+from tests.support.servers import LARGE, MATRIX, inner, make_site, serving
+from tests.support.trees import TEN, put
+from tests.support.wire import Answer, Connection, Server, wait_until
 
 pytestmark = pytest.mark.real
 

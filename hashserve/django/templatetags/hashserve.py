@@ -1,6 +1,6 @@
 """``{% load hashserve %}``: tags for what ``{% static %}`` does not say of static files.
 
-Law: a tag that cannot know says nothing: with DEBUG, or with a storage that is not ours, pages
+Invariant: a tag that cannot know says nothing: with DEBUG, or with a storage that is not ours, pages
 have plain URLs and no integrity, and work.
 """
 

@@ -1,6 +1,6 @@
 """``manage.py collectstatic``: Django's, with a progress bar and a summary of what was built.
 
-Law: options, questions and results are Django's; a storage that is not ours gets nothing but those.
+Invariant: options, questions and results are Django's; a storage that is not ours gets nothing but those.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management.base import CommandError
 
-from hashserve.build.job import Progress
-from hashserve.cli_build import progress, summary
+from hashserve.builder.job import Progress
+from hashserve.cli.build import progress, summary
 from hashserve.django.storage import ManifestStaticFilesStorage
 
 __all__ = ["Command"]

@@ -1,6 +1,6 @@
 """``manage.py hashserve``: what there is to do with STATIC_ROOT once it is filled.
 
-Law: to check, prune and report are the commands of ``hashserve`` itself; only to publish is Django's.
+Invariant: to check, prune and report are the commands of ``hashserve`` itself; only to publish is Django's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.core.checks import Tags
 from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError
 
-from hashserve.cli import main
+from hashserve.cli.main import main
 from hashserve.django.checks import CACHED_STORAGE
 from hashserve.django.places import static_root
 from hashserve.django.storage import CachedStaticFilesStorage

@@ -1,0 +1,14 @@
+"""The build side: from a source tree to fingerprinted, compressed files and a manifest.
+
+Invariant: the manifest is written last. Whatever happens before that moment, the release that was in
+force is served as it was.
+"""
+
+from __future__ import annotations
+
+from hashserve.builder.pipeline import build
+from hashserve.builder.releases.prune import PruneReport, prune
+from hashserve.builder.report import BuildFinding, BuildReport
+from hashserve.builder.settings import BuildSettings
+
+__all__ = ["BuildFinding", "BuildReport", "BuildSettings", "PruneReport", "build", "prune"]

@@ -1,0 +1,1 @@
+"""Variants: compressed once for each content, and reused where they are proven."""

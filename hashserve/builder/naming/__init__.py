@@ -1,0 +1,1 @@
+"""Fingerprinted names: from a file's final content, and in the order of its references."""

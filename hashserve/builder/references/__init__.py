@@ -1,0 +1,1 @@
+"""References: the exact bytes that name another file, found, resolved and rewritten."""

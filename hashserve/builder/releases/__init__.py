@@ -1,0 +1,1 @@
+"""Releases: the new manifest, what is retained beside it, and what is pruned."""

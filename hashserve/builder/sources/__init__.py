@@ -1,0 +1,1 @@
+"""The source tree: which files a build reads, and what each holds."""

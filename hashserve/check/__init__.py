@@ -1,0 +1,24 @@
+"""The check: a published folder held against its manifest and against itself.
+
+Invariant: nothing is changed, nothing is taken on trust; every finding names a rule, a place and a remedy.
+"""
+
+from __future__ import annotations
+
+from hashserve.check.checker import check
+from hashserve.check.findings import CheckFinding, CheckReport
+from hashserve.check.reports.sarif import sarif
+from hashserve.check.rules import RULES, Level, Rule
+from hashserve.check.settings import DEFAULT_MAX_SIZES, CheckSettings
+
+__all__ = [
+    "DEFAULT_MAX_SIZES",
+    "RULES",
+    "CheckFinding",
+    "CheckReport",
+    "CheckSettings",
+    "Level",
+    "Rule",
+    "check",
+    "sarif",
+]

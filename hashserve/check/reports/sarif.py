@@ -1,0 +1,80 @@
+"""A report as SARIF 2.1.0, which code hosts and editors show beside the files.
+
+Invariant: what is written holds to the OASIS standard; places are relative to the checked folder.
+Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+from hashserve.check.findings import CheckFinding, CheckReport, shown
+from hashserve.check.rules import RULES, Rule
+from hashserve.fingerprint_patterns import without_fingerprint
+
+__all__ = ["sarif"]
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_BASE = "OUT"
+
+
+def sarif(report: CheckReport) -> Mapping[str, Any]:
+    """Give a report as a SARIF log, as what JSON can hold."""
+    driver = {
+        "name": "hashserve check",
+        "version": version("hashserve"),
+        "rules": [_rule(rule) for rule in RULES.values()],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {_BASE: {"description": {"text": "The folder that was checked."}}},
+        "invocations": [{"executionSuccessful": True}],
+        "results": [_result(item) for item in report.findings],
+    }
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _rule(rule: Rule) -> Mapping[str, Any]:
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": rule.description},
+        "help": {"text": f"{rule.remedy[0].upper()}{rule.remedy[1:]}."},
+        "defaultConfiguration": {"level": rule.level.value},
+    }
+
+
+def _result(item: CheckFinding) -> Mapping[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(item.path), "uriBaseId": _BASE}}
+    if item.line:
+        place["region"] = {"startLine": item.line, "startColumn": item.column}
+    return {
+        "ruleId": item.rule,
+        "ruleIndex": list(RULES).index(item.rule),
+        "level": item.level.value,
+        # Brackets make links in a SARIF message (section 3.11.6); here they are text.
+        "message": {"text": _plain(f"{shown(item.message)}; {item.remedy}")},
+        "locations": [{"physicalLocation": place}],
+        "partialFingerprints": {"finding/v1": _identity(item)},
+    }
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+
+
+def _uri(path: str) -> str:
+    """Write a path as a relative reference whose first segment can be no scheme (RFC 3986 section 4.2)."""
+    return quote(path.encode("utf-8", "surrogateescape"), safe="/~!$&'()*+,;=@")
+
+
+def _identity(item: CheckFinding) -> str:
+    """Tell a finding from others across builds, which give its file another fingerprint."""
+    path = without_fingerprint(item.path) or item.path
+    text = json.dumps([item.rule, path, item.line, item.column])
+    return sha256(text.encode()).hexdigest()[:32]

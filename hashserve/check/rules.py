@@ -1,0 +1,223 @@
+"""The rules: what can be wrong with a published folder, how bad it is, and what helps.
+
+Invariant: an id is for ever. Suppressions, dashboards and scripts rest on it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["RULES", "Level", "Rule"]
+
+
+class Level(enum.Enum):
+    """How bad a finding is; the values are those of SARIF 2.1.0, section 3.27.10."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One thing that can be wrong: its stable id, its level, what it means, what to do."""
+
+    id: str
+    level: Level
+    description: str
+    remedy: str
+
+
+_BUILD = "build again"
+
+RULES: Mapping[str, Rule] = {
+    rule.id: rule
+    for rule in (
+        # The manifest
+        Rule(
+            id="manifest-missing",
+            level=Level.ERROR,
+            description="The folder has no manifest, so nothing in it is immutable.",
+            remedy="run hashserve build, or name the folder that it wrote",
+        ),
+        Rule(
+            id="manifest-broken",
+            level=Level.ERROR,
+            description="The manifest cannot be used: a server that starts now fails.",
+            remedy=_BUILD,
+        ),
+        Rule(
+            id="manifest-without-digests",
+            level=Level.NOTE,
+            description="The manifest is another tool's and tells no digests: content is not proven by it.",
+            remedy="build the folder with hashserve build, which takes that tool's names over",
+        ),
+        # Listed files
+        Rule(
+            id="file-missing",
+            level=Level.ERROR,
+            description="The manifest lists a file that is not there: its URL answers 404.",
+            remedy="build again, with --previous if it is an older release's",
+        ),
+        Rule(
+            id="file-changed",
+            level=Level.ERROR,
+            description="A listed file has another size or SHA-256 than the manifest says.",
+            remedy="find out what changes files after the build, then build again",
+        ),
+        Rule(
+            id="file-unreadable",
+            level=Level.ERROR,
+            description="A file or folder cannot be read.",
+            remedy="give the server's user permission to read it (chmod a+rX)",
+        ),
+        Rule(
+            id="link-outside",
+            level=Level.ERROR,
+            description="A link leads out of the folder: a server does not follow it by default.",
+            remedy="put the file itself there, or serve with follow_symlinks=True",
+        ),
+        # Fingerprints
+        Rule(
+            id="fingerprint-mismatch",
+            level=Level.ERROR,
+            description="The fingerprint in a name is not that of the content: caches keep the wrong bytes.",
+            remedy="remove the file and build again; never edit a fingerprinted file",
+        ),
+        Rule(
+            id="query-mismatch",
+            level=Level.WARNING,
+            description="The query string that versions a file is not the start of its MD5.",
+            remedy="run the tool that wrote the manifest again",
+        ),
+        # Variants
+        Rule(
+            id="variant-missing",
+            level=Level.ERROR,
+            description="The manifest lists a variant that is not there.",
+            remedy=_BUILD,
+        ),
+        Rule(
+            id="variant-broken",
+            level=Level.ERROR,
+            description="A listed variant does not decode: it is cut short or damaged.",
+            remedy="build again, which makes it anew",
+        ),
+        Rule(
+            id="variant-differs",
+            level=Level.ERROR,
+            description="A listed variant decodes to other bytes than its source, or has another size.",
+            remedy="build again, which makes it anew",
+        ),
+        Rule(
+            id="variant-unlisted",
+            level=Level.WARNING,
+            description="A variant of a fingerprinted file is in no row of the manifest: it is never sent.",
+            remedy="hashserve prune removes it; or build with that coding among --codings",
+        ),
+        Rule(
+            id="variant-stale",
+            level=Level.WARNING,
+            description="A variant of an unhashed file does not decode to what the file holds now: "
+            "hashserve ignores it, but another server may send it.",
+            remedy="build again, or delete it",
+        ),
+        Rule(
+            id="variant-older",
+            level=Level.WARNING,
+            description="A variant of an unhashed file is older than the file: it is taken for stale.",
+            remedy="build again, or copy folders with their times (cp -p, rsync --times)",
+        ),
+        Rule(
+            id="unhashed-variant-missing",
+            level=Level.NOTE,
+            description="An unhashed file lacks a variant that its fingerprinted form has.",
+            remedy=_BUILD,
+        ),
+        # References
+        Rule(
+            id="reference-missing",
+            level=Level.WARNING,
+            description="A published style sheet, script or page refers to a file that is not there.",
+            remedy="add the file to the source or mend the reference, then build again",
+        ),
+        Rule(
+            id="reference-outdated",
+            level=Level.ERROR,
+            description="A reference names a fingerprint that no release has: a browser gets a 404.",
+            remedy="build again; a file that another tool writes into the folder belongs into the source",
+        ),
+        Rule(
+            id="reference-unhashed",
+            level=Level.WARNING,
+            description="A reference names the unhashed form of a file that has a fingerprinted one: "
+            "what it loads is not immutable.",
+            remedy="build again from the source, or check with --js-references as the build had it",
+        ),
+        Rule(
+            id="source-map-missing",
+            level=Level.NOTE,
+            description="The source map that a file names is not there; only developer tools look for it.",
+            remedy="publish the source map, or have the bundler leave the comment out",
+        ),
+        # Unhashed files
+        Rule(
+            id="unhashed-missing",
+            level=Level.WARNING,
+            description="A file of the release in force is not there under its unhashed name.",
+            remedy=_BUILD,
+        ),
+        Rule(
+            id="unhashed-differs",
+            level=Level.ERROR,
+            description="An unhashed file holds other bytes than the release in force.",
+            remedy=_BUILD,
+        ),
+        Rule(
+            id="oversize",
+            level=Level.WARNING,
+            description="What a browser has to load of one file is larger than its kind should be.",
+            remedy="make it smaller or split it, or set a limit with --max-size KIND=BYTES",
+        ),
+        # Everything else on disk
+        Rule(
+            id="leftover",
+            level=Level.NOTE,
+            description="A fingerprinted file is on disk that no retained release lists.",
+            remedy="hashserve prune removes it",
+        ),
+        Rule(
+            id="file-unlisted",
+            level=Level.WARNING,
+            description="A file is on disk, and served, that no retained release lists.",
+            remedy="hashserve prune removes what a build made; delete other files, or add them to the source",
+        ),
+        Rule(
+            id="case-collision",
+            level=Level.WARNING,
+            description="Two names differ in case only: many systems cannot hold both.",
+            remedy="rename one of them in the source",
+        ),
+        Rule(
+            id="never-served",
+            level=Level.WARNING,
+            description="A name is one that the server never answers for: hidden, or with a backslash.",
+            remedy="delete it, or rename it in the source",
+        ),
+        Rule(
+            id="not-a-file",
+            level=Level.WARNING,
+            description="Something is neither a folder nor a regular file: a broken link, a pipe, a device.",
+            remedy="delete it",
+        ),
+        Rule(
+            id="temporary-file",
+            level=Level.WARNING,
+            description="A temporary file or an editor's copy was left in the folder.",
+            remedy="delete it, unless a build is running",
+        ),
+    )
+}
+"""Every rule by its id."""

@@ -1,0 +1,166 @@
+"""The command ``hashserve check``: its arguments, and its report for a person to read.
+
+Invariant: the last line says whether all is well; colours and cut lists are for people, never in JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from hashserve.cli.terminal import counted, show
+from hashserve.errors import HashserveError
+
+if TYPE_CHECKING:
+    from hashserve.check import CheckFinding, CheckReport
+
+__all__ = ["add_check", "lines"]
+
+_RIGHT, _WRONG = 0, 1
+
+_SHOWN_PER_RULE = 20
+
+_EPILOG = """\
+exit codes:
+  0  nothing is wrong; warnings and notes are allowed, warnings not with --strict
+  1  errors were found, or warnings with --strict
+  2  the arguments mean nothing, or there is no such folder
+"""
+
+
+def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "check",
+        help="find what is wrong with a built folder",
+        description="Hold a built folder against its manifest and against itself; nothing is changed.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("out", metavar="OUT", help="the folder that hashserve build wrote")
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="write the report as JSON to standard output")
+    formats.add_argument(
+        "--sarif", metavar="FILE", help="write the report as SARIF 2.1.0 to FILE, - for standard output"
+    )
+    parser.add_argument(
+        "--max-size",
+        action="append",
+        default=[],
+        type=_max_size,
+        metavar="[KIND=]BYTES",
+        help="what a browser may have to load of one file (300k, 2M, off), of one kind (document, style, "
+        "script, font, image, media, other) or of each; may be repeated",
+    )
+    parser.add_argument("--prefix", help="the URL path it is served under, where its manifest does not tell")
+    parser.add_argument(
+        "--js-references", default="rewrite", help="rewrite, import-map or off, as it was built (%(default)s)"
+    )
+    parser.add_argument("--html", action="store_true", help="follow references in pages too, as it was built")
+    parser.add_argument("--strict", action="store_true", help="fail on warnings too")
+    parser.add_argument("--quiet", action="store_true", help="write nothing but errors")
+    parser.set_defaults(run=_check)
+
+
+_SIZE = re.compile(r"(?:([a-z]+)=)?(?:([0-9]{1,15})(k|m|g)?b?|off)", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1000, "m": 1000_000, "g": 1000_000_000}
+
+
+def _max_size(text: str) -> tuple[str | None, int | None]:
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"expected BYTES or KIND=BYTES, as in script=300k; found {text!r}")
+    kind, digits, unit = match.groups()
+    return kind, None if digits is None else int(digits) * _UNITS[(unit or "").lower()]
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from hashserve.check import DEFAULT_MAX_SIZES, CheckSettings, check, sarif
+
+    limits: dict[str, int | None] = {}
+    for kind, limit in arguments.max_size:
+        limits.update(dict.fromkeys(DEFAULT_MAX_SIZES, limit) if kind is None else {kind: limit})
+    settings = CheckSettings(
+        max_sizes=limits,
+        prefix=arguments.prefix,
+        js_references=arguments.js_references,
+        html=arguments.html,
+    )
+    started = time.monotonic()
+    report = check(arguments.out, settings)
+    seconds = time.monotonic() - started
+    if arguments.sarif is not None:
+        _write(arguments.sarif, sarif(report))
+    if arguments.json:
+        print(_document(report.as_json()), end="")
+    elif arguments.sarif != "-":
+        show(lines(report, seconds, quiet=arguments.quiet))
+    return _WRONG if report.is_failure(strict=arguments.strict) else _RIGHT
+
+
+def _document(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+class _UnwritableError(HashserveError):
+    """Tell that the report could not be written where it was wanted."""
+
+
+def _write(place: str, value: Any) -> None:
+    if place == "-":
+        print(_document(value), end="")
+        return
+    try:
+        with open(place, "w", encoding="utf-8") as stream:
+            stream.write(_document(value))
+    except OSError as error:
+        raise _UnwritableError(
+            f"{place}: cannot be written: {error.strerror}; choose another --sarif"
+        ) from error
+
+
+def lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> Iterator[tuple[str, str]]:
+    """Write a report for a person: lines, each with a mark that tells how it is to look.
+
+    The findings are grouped by rule, the worst first; of each rule some are shown. With ``quiet``
+    there are only errors, and nothing at all where there are none.
+    """
+    from hashserve.check import RULES, Level
+
+    for level in Level:
+        if quiet and level is not Level.ERROR:
+            return
+        for rule in RULES.values():
+            group = [item for item in report.findings if item.rule == rule.id]
+            if group and rule.level is level:
+                yield level.value, f"{level.value}: {rule.description} [{rule.id}]"
+                yield from _group(group)
+                yield "", f"  -> {rule.remedy}"
+                yield "", ""
+    yield _verdict(report, seconds)
+
+
+def _group(group: list[CheckFinding]) -> Iterator[tuple[str, str]]:
+    from hashserve.check.findings import shown
+
+    for item in group[:_SHOWN_PER_RULE]:
+        yield "", f"  {item.place}: {shown(item.message)}"
+    if len(group) > _SHOWN_PER_RULE:
+        yield "", f"  and {len(group) - _SHOWN_PER_RULE} more; --json lists them all"
+
+
+def _verdict(report: CheckReport, seconds: float) -> tuple[str, str]:
+    from hashserve.check import Level
+
+    counts = {level: report.count(level) for level in Level}
+    found = ", ".join(counted(number, level.value) for level, number in counts.items() if number)
+    worst = next((level.value for level, number in counts.items() if number), "right")
+    what = (
+        f"{counted(report.files, 'file')}, {counted(report.variants, 'variant')}, "
+        f"{counted(report.releases, 'release')}"
+    )
+    return worst, f"{what} checked in {seconds:.1f} s: {found or 'nothing is wrong'}"

@@ -1,0 +1,96 @@
+"""``hashserve report``: what a built folder serves, release by release."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from typing import Any
+
+from hashserve.cli.terminal import counted, human_bytes
+from hashserve.manifest.model import MANIFEST_NAME, Manifest
+
+__all__ = ["add_report"]
+
+EPILOG = """\
+exit codes: 0 told; 1 there is no manifest that can be read; 2 arguments that mean nothing.
+"""
+
+
+def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "report",
+        help="tell what a built folder serves",
+        description="Tell which releases a built folder serves, with how many files and bytes.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("out", help="the folder")
+    parser.add_argument("--json", action="store_true", help="write the report as JSON to standard output")
+    parser.set_defaults(run=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    path = os.path.join(arguments.out, MANIFEST_NAME)
+    try:
+        manifest = Manifest.load(path)
+    except OSError as error:
+        from hashserve.errors import BuildError
+
+        raise BuildError(path, f"cannot be read: {error.strerror}", "build the folder first") from error
+    facts = _facts(manifest)
+    print(json.dumps(facts, indent=2) if arguments.json else _told(arguments.out, facts))
+    return 0
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    """Count what a manifest lists: sizes in bytes, times in seconds since the epoch."""
+    in_force = set(manifest.paths.values())
+    releases = [
+        {"id": release.id, "created": release.created, "own_files": _own_files(manifest, release.changed)}
+        for release in manifest.releases
+    ]
+    return {
+        "release": manifest.release,
+        "created": manifest.created,
+        "prefix": manifest.prefix,
+        "files": len(in_force),
+        "retained_files": len(set(manifest.files) - in_force),
+        "bytes": _bytes(manifest, in_force),
+        "releases": releases,
+    }
+
+
+def _own_files(manifest: Manifest, changed: Any) -> int:
+    """Count the files of an old release that the one in force does not have."""
+    return len({path for path in changed.values() if path is not None} - set(manifest.paths.values()))
+
+
+def _bytes(manifest: Manifest, paths: set[str]) -> dict[str, int]:
+    """Sum up the files of a release by content coding; None of them counts where its size is not known."""
+    sums = dict.fromkeys(("identity", *manifest.codings), 0)
+    for path in paths:
+        record = manifest.record(path)
+        if record is None:
+            continue
+        sums["identity"] += record.size or 0
+        for coding, size in record.variants.items():
+            sums[coding] += size
+    return sums
+
+
+def _told(out: str, facts: dict[str, Any]) -> str:
+    sizes = ", ".join(f"{human_bytes(size)} {coding}" for coding, size in facts["bytes"].items())
+    lines = [
+        f"{out} serves release {facts['release'] or '(without an id)'} of {_moment(facts['created'])}",
+        f"  {counted(facts['files'], 'file')}: {sizes}",
+    ]
+    for release in facts["releases"]:
+        own = counted(release["own_files"], "file")
+        lines.append(f"  and release {release['id']} of {_moment(release['created'])}, {own} of its own")
+    return "\n".join(lines)
+
+
+def _moment(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds)) if seconds else "an unknown day"

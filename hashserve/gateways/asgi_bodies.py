@@ -1,0 +1,95 @@
+"""Answers and bodies for an event loop: what touches the disk, done by a few threads.
+
+Invariant: the loop never waits for the disk. However many requests there are, `MOST_READERS` threads
+read for all of them; and a descriptor is closed exactly once, also when the client leaves while
+one of them reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from itertools import islice
+
+from hashserve.gateways.wsgi_bodies import SpansBody
+from hashserve.http.messages import Body, Request
+from hashserve.serve.site import Answer
+
+__all__ = ["MOST_READERS", "AsyncSpansBody", "answer_aside"]
+
+MOST_READERS = 8
+"""How many threads read from disk for all event loops of a process."""
+
+PIECE = 64 * 1024
+"""How many bytes are sent at a time. Django cuts larger pieces into such, and so copies them."""
+
+AHEAD = 16
+"""How many pieces are read at a time: a thread is asked once for so many.
+
+So 5 MB cost 1 ms; where a thread was asked for each piece, they cost 7.
+"""
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MOST_READERS, thread_name_prefix="hashserve")
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch  # all but Windows
+    # Threads do not survive a fork; a child starts its own.
+    os.register_at_fork(after_in_child=_readers.cache_clear)
+
+
+async def answer_aside(ask: Callable[[Request], Answer | None], request: Request) -> Answer | None:
+    """Ask for an answer in another thread; what was opened for a client that left is closed."""
+    future = _readers().submit(ask, request)
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(_close_unclaimed)
+        raise
+
+
+def _close_unclaimed(future: Future[Answer | None]) -> None:
+    if future.cancelled() or future.exception() is not None:
+        return
+    answer = future.result()
+    if answer is not None and answer.descriptor is not None:
+        os.close(answer.descriptor)
+
+
+class AsyncSpansBody:
+    """Parts of a body as `SpansBody` has them, read by another thread while the loop goes on."""
+
+    def __init__(self, descriptor: int, parts: Body) -> None:
+        self._body = SpansBody(descriptor, parts, block_size=PIECE)
+        self._chunks = iter(self._body)
+        self._read: list[bytes] = []
+        self._left = sum(len(part) if isinstance(part, bytes) else part.length for part in parts)
+        self._in_use = threading.Lock()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._read and self._left:  # at the end no thread needs to be asked
+            self._read = await asyncio.wrap_future(_readers().submit(self._read_ahead))
+        if not self._read:
+            raise StopAsyncIteration
+        piece = self._read.pop()
+        self._left -= len(piece)
+        return piece
+
+    def _read_ahead(self) -> list[bytes]:
+        """Read the next pieces; the one to be sent first is the last."""
+        with self._in_use:
+            return list(islice(self._chunks, AHEAD))[::-1]
+
+    def close(self) -> None:
+        """Close the descriptor, once no thread reads from it."""
+        with self._in_use:
+            self._body.close()

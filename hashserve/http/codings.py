@@ -1,0 +1,202 @@
+"""Content codings: what they are called, how the client ranks them, which one it gets.
+
+Invariant: everything about RFC 9110 section 12.5.3 (Accept-Encoding) stands here and nowhere else, and
+a header of any length costs bounded time.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from hashserve.errors import HashserveError
+
+__all__ = [
+    "CODINGS",
+    "IDENTITY",
+    "Coding",
+    "DecodeError",
+    "choose_coding",
+    "coding_of_suffix",
+    "is_acceptable",
+    "parse_accept_encoding",
+]
+
+IDENTITY = "identity"
+LONGEST_HEADER = 4096
+"""How much of an Accept-Encoding is read, in characters. Real ones have about 30."""
+
+
+LONGEST_REMEMBERED = 256
+"""How long an Accept-Encoding may be, in characters, for its ranking to be remembered."""
+
+
+class DecodeError(HashserveError, ValueError):
+    """Tell that coded bytes do not decode: cut short, damaged, or not of that coding."""
+
+
+class Coding(NamedTuple):
+    """One content coding: its registered name, its file suffix, and its decoder.
+
+    ``decode`` takes the coded bytes in any chunks and yields the identity bytes in chunks, at
+    most a few hundred kB at a time whatever the ratio; it raises `DecodeError`.
+    """
+
+    name: str
+    suffix: str
+    decode: Callable[[Iterable[bytes]], Iterator[bytes]]
+
+
+def _decode_gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in chunks:
+            pending = chunk
+            while pending:
+                if decompressor.eof:
+                    raise DecodeError("bytes follow the end of the gzip member")
+                yield decompressor.decompress(pending, _STEP)
+                pending = decompressor.unconsumed_tail or decompressor.unused_data
+        while not decompressor.eof:
+            # zlib holds on to a few bits: damage in them shows as late as here.
+            rest = decompressor.decompress(b"", _STEP)
+            if not rest:
+                raise DecodeError("the gzip stream is cut short")
+            yield rest
+    except zlib.error as error:
+        raise DecodeError(str(error)) from error
+
+
+def _decode_brotli(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    import brotli  # takes 2 ms, and only what is proven against a digest is decoded
+
+    decompressor = brotli.Decompressor()
+    for chunk in chunks:
+        if chunk and decompressor.is_finished():
+            raise DecodeError("bytes follow the end of the brotli stream")
+        try:
+            yield decompressor.process(chunk, output_buffer_limit=_STEP)
+            while rest := decompressor.process(b"", output_buffer_limit=_STEP):
+                yield rest
+        except brotli.error as error:
+            raise DecodeError(str(error)) from error
+    if not decompressor.is_finished():
+        raise DecodeError("the brotli stream is cut short")
+
+
+def _decode_zstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    if sys.version_info >= (3, 14):  # pragma: no cover  # one of the two is there
+        from compression import zstd
+    else:  # pragma: no cover
+        from backports import zstd
+
+    decompressor = zstd.ZstdDecompressor()
+    for chunk in chunks:
+        if chunk and decompressor.eof:
+            raise DecodeError("bytes follow the end of the zstd frame")
+        pending = chunk
+        while not decompressor.eof:
+            try:
+                yield decompressor.decompress(pending, max_length=_STEP)
+            except zstd.ZstdError as error:
+                raise DecodeError(str(error)) from error
+            pending = b""
+            if decompressor.needs_input:
+                break
+        if decompressor.unused_data:
+            raise DecodeError("bytes follow the end of the zstd frame")
+    if not decompressor.eof:
+        raise DecodeError("the zstd stream is cut short")
+
+
+_STEP = 256 * 1024
+
+CODINGS: Mapping[str, Coding] = {
+    coding.name: coding
+    for coding in (
+        Coding(name="br", suffix=".br", decode=_decode_brotli),
+        Coding(name="gzip", suffix=".gz", decode=_decode_gzip),
+        Coding(name="zstd", suffix=".zst", decode=_decode_zstd),
+    )
+}
+"""Every coding that has variants here, in order of preference where size and qvalue are equal."""
+
+_ALIASES = {"x-gzip": "gzip"}
+"""RFC 9110 section 8.4.1.3: recipients treat x-gzip as gzip."""
+
+# codings [ weight ], RFC 9110 sections 12.5.3 and 12.4.2; a coding is a token (5.6.2).
+_MEMBER = re.compile(
+    r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*"
+)
+
+
+def coding_of_suffix(path: str) -> Coding | None:
+    """Find the coding whose variants are named as ``path`` is, by its suffix."""
+    for coding in CODINGS.values():
+        if path.endswith(coding.suffix):
+            return coding
+    return None
+
+
+def parse_accept_encoding(value: str) -> dict[str, int]:
+    """Rank the codings of an Accept-Encoding value: name in lower case to qvalue in thousandths.
+
+    A member that is malformed is skipped and the rest counts; of two members for one coding the
+    first counts. A value longer than `LONGEST_HEADER` is read up to the last comma before it.
+    Source: RFC 9110 section 12.5.3.
+    """
+    if len(value) > LONGEST_HEADER:
+        value = value[: value.rfind(",", 0, LONGEST_HEADER) + 1]
+    qvalues: dict[str, int] = {}
+    for member in value.split(","):
+        match = _MEMBER.fullmatch(member)
+        if match is not None:
+            name, weight = match.groups()
+            name = name.lower()
+            qvalues.setdefault(_ALIASES.get(name, name), _thousandths(weight))
+    return qvalues
+
+
+def _thousandths(weight: str | None) -> int:
+    return 1000 if weight is None else round(float(weight) * 1000)
+
+
+def choose_coding(accept_encoding: str | None, sizes: Mapping[str, int]) -> str:
+    """Choose the coding to send out of ``sizes``: coding to body size in bytes, identity included.
+
+    Highest qvalue wins, then the smallest body, then the order of ``sizes``. Identity that the
+    client did not rank comes after everything it did, and is sent where nothing is acceptable:
+    a 406 would help nobody. No header means identity.
+    """
+    if accept_encoding is None:
+        return IDENTITY
+    qvalues = _ranking(accept_encoding)
+    rest = qvalues.get("*", 0)
+    best, best_rank = IDENTITY, (0, 0)  # what no qvalue above 0 names comes last of all
+    for coding, size in sizes.items():
+        qvalue = qvalues.get(coding, rest)
+        if qvalue and (qvalue, -size) > best_rank:
+            best, best_rank = coding, (qvalue, -size)
+    return best
+
+
+def is_acceptable(coding: str, accept_encoding: str | None) -> bool:
+    """Whether a client takes a body in ``coding``; one that sends no field takes any (12.5.3)."""
+    if accept_encoding is None:
+        return True
+    qvalues = _ranking(accept_encoding)
+    return coding == IDENTITY or qvalues.get(coding, qvalues.get("*", 0)) > 0
+
+
+def _ranking(accept_encoding: str) -> Mapping[str, int]:
+    # Clients send a handful of values over and over: 0.1 us instead of 6.
+    if len(accept_encoding) <= LONGEST_REMEMBERED:
+        return _remembered_ranking(accept_encoding)
+    return parse_accept_encoding(accept_encoding)
+
+
+_remembered_ranking = lru_cache(maxsize=256)(parse_accept_encoding)

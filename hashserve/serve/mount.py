@@ -1,0 +1,259 @@
+"""A mount: one folder served under one URL prefix, fingerprinted and live files together.
+
+Invariant: fingerprinted paths are looked up first, in memory; only what the manifest does not list is
+looked for on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from hashlib import md5
+from typing import NamedTuple
+
+from hashserve.fingerprint_patterns import looks_fingerprinted, without_fingerprint
+from hashserve.http.codings import CODINGS, IDENTITY
+from hashserve.manifest.model import MANIFEST_NAME
+from hashserve.paths import PUBLISHED_MANIFEST, is_servable, url_of
+from hashserve.serve.assets import Asset
+from hashserve.serve.bodies import BodyCache
+from hashserve.serve.fingerprinted import FingerprintedFiles
+from hashserve.serve.follower import ManifestFollower
+from hashserve.serve.inspection import Root, Watched
+from hashserve.serve.live import Directory, LiveFiles, Locate
+from hashserve.serve.policy import IMMUTABLE, Policy
+
+__all__ = ["FingerprintedMatch", "LiveMatch", "Match", "Mount", "RedirectMatch"]
+
+
+_logger = logging.getLogger("hashserve")
+
+
+class FingerprintedMatch(NamedTuple):
+    """An asset that a retained release lists at ``path``: immutable."""
+
+    path: str
+    asset: Asset
+
+
+class LiveMatch(NamedTuple):
+    """A file that is on disk now; while what is ``watched`` is unchanged, its path names just this."""
+
+    asset: Asset
+    watched: Watched | None = None
+
+
+class RedirectMatch(NamedTuple):
+    """An index file's other URL: ``location`` is a relative reference."""
+
+    location: str
+
+
+Match = FingerprintedMatch | LiveMatch | RedirectMatch
+
+
+class Mount:
+    """The folder ``root`` under the URL path ``prefix``, which starts and ends with a slash.
+
+    ``locate`` is what `hashserve.serve.live.LiveFiles` says. Unless ``follows_manifest``, everything
+    is a live file. A prefix that ``is_shared`` is the application's too, whatever ``on_missing`` says.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        prefix: str | None,
+        policy: Policy,
+        bodies: BodyCache,
+        *,
+        manifest_name: str | None = None,
+        index_file: str | None = None,
+        publish_manifest: bool = False,
+        origin: str = "",
+        memo_size: int,
+        locate: Locate | None = None,
+        follows_manifest: bool = True,
+        is_shared: bool = False,
+    ) -> None:
+        self.root = root
+        self.origin = origin
+        self.is_shared = is_shared
+        self._locate = locate
+        self._given_prefix = prefix
+        self._publish_manifest = publish_manifest
+        self._memo_size = memo_size
+        self._policy = policy
+        self._bodies = bodies
+        self._index_file = index_file
+        self._follower = ManifestFollower(root.path, manifest_name)
+        self._follows_manifest = follows_manifest
+        if follows_manifest:
+            self._follower.load()
+        if manifest_name is not None and self._follower.manifest is None:
+            _logger.warning("there is no manifest %s in %s yet", manifest_name, root.path)
+        self._hidden_paths = self._hidden(manifest_name)
+        self.prefix: str = prefix or "/"
+        self.table: FingerprintedFiles | None = None
+        self.live = self._live_files()
+        self._take_over()
+
+    def _live_files(self) -> LiveFiles:
+        return LiveFiles(
+            self.root,
+            self.prefix,
+            self._policy,
+            self._bodies,
+            hidden=self._hidden_paths,
+            index_file=self._index_file,
+            memo_size=self._memo_size,
+            locate=self._locate,
+        )
+
+    def _hidden(self, manifest_name: str | None) -> set[str]:
+        names = {MANIFEST_NAME, "cache_manifest.json", "mix-manifest.json"}
+        if manifest_name is not None:
+            path = os.path.join(self.root.path, manifest_name)
+            names.add(os.path.relpath(path, self.root.path))
+            names.add(os.path.relpath(os.path.realpath(path), os.path.realpath(self.root.path)))
+        suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
+        return {name.replace(os.sep, "/") + suffix for name in names for suffix in suffixes}
+
+    def _take_over(self) -> None:
+        manifest = self._follower.manifest
+        if manifest is not None:
+            prefix = self._given_prefix or manifest.prefix or self.prefix
+            if prefix != self.prefix:
+                self.prefix = prefix
+                self.live = self._live_files()
+            self.table = FingerprintedFiles(
+                manifest, self.root, self.prefix, self._policy, memo_size=self._memo_size
+            )
+
+    def follow(self) -> bool:
+        """Take over a new manifest if there is one; True if anything changed. One thread at a time."""
+        changed = self._follows_manifest and self._follower.check()
+        if changed:
+            self._take_over()
+        return changed
+
+    @property
+    def reloads(self) -> tuple[int, int]:
+        """How many new manifests were taken over, and how often one could not be."""
+        return self._follower.reloads, self._follower.failures
+
+    @property
+    def may_remember(self) -> bool:
+        """Whether bodies of fingerprinted files may be kept: not after the manifest was deleted."""
+        return self._follower.is_present
+
+    def find(self, path: str, query: str) -> Match | None:
+        """Find what a path below the prefix names; None where that is nothing. Raises `OSError`."""
+        if path == PUBLISHED_MANIFEST and self._publish_manifest:
+            return self._find_manifest()
+        if self.table is not None:
+            asset = self.table.asset(path)
+            if asset is not None and is_servable(path):
+                return FingerprintedMatch(path, asset)
+        if self._index_file is not None:
+            return self._find_with_index(path, query, self._index_file)
+        return self._find_live(path, query)
+
+    def _find_manifest(self) -> LiveMatch | None:
+        """Find the manifest itself, for whoever builds the next release and brings this one over."""
+        asset = self.live.find_even_hidden(MANIFEST_NAME)
+        return None if asset is None else LiveMatch(asset.with_cache_control("no-store"))
+
+    def find_bare(self, query: str) -> RedirectMatch | None:
+        """Find what the prefix without its last slash names: the way to the index file, if there is one."""
+        name = self.prefix.rstrip("/").rpartition("/")[2]
+        is_there = self._index_file is not None and self._find_live(self._index_file, query) is not None
+        return _moved_below(name) if is_there else None
+
+    def _find_live(self, path: str, query: str) -> LiveMatch | None:
+        asset = self.live.find(path)
+        if not isinstance(asset, Asset):
+            return None
+        if self.table is not None and path in self.table.manifest.queries:
+            return LiveMatch(
+                asset.with_cache_control(IMMUTABLE) if self._is_versioned(asset, path, query) else asset
+            )
+        # A manifest may come that lists what looks so.
+        return LiveMatch(asset, None if looks_fingerprinted(path) else self.live.watched(path, asset))
+
+    def _find_with_index(self, path: str, query: str, index_file: str) -> Match | None:
+        """Serve an index file at its folder's URL alone, as WhiteNoise does."""
+        if path == "" or path.endswith("/"):
+            return self._find_live(path + index_file, query)
+        name = path.rpartition("/")[2]
+        if name == index_file:
+            return RedirectMatch("./") if self._find_live(path, query) else None
+        found = self.live.find(path)
+        if isinstance(found, Directory):
+            index = self._find_live(f"{path}/{index_file}", query)
+            return _moved_below(name) if index else None
+        return self._find_live(path, query) if found else None
+
+    def _is_versioned(self, asset: Asset, path: str, query: str) -> bool:
+        """Whether the query string is the fingerprint of the bytes on disk (Laravel Mix).
+
+        It is the start of their MD5; neither the manifest alone nor the query proves anything.
+        """
+        if not query or self.table is None or self.table.manifest.queries.get(path) != query:
+            return False
+        content = self._bodies.read(asset.representations[IDENTITY].content)
+        fingerprint = query.partition("=")[2]
+        return len(fingerprint) >= 8 and md5(content, usedforsecurity=False).hexdigest().startswith(
+            fingerprint
+        )
+
+    def lists_nothing_like(self, path: str) -> bool:
+        """Whether a path looks like a fingerprinted one and names nothing here.
+
+        Only below a prefix of its own: where the application shares it, its URLs may look so too.
+        """
+        return self.prefix != "/" and is_servable(path) and looks_fingerprinted(path)
+
+    def may_yet_list(self, path: str) -> bool:
+        """Whether a live file may be one that a newer manifest lists, or a first one."""
+        if not self._follows_manifest or not looks_fingerprinted(path):
+            return False
+        return self.table is not None or os.path.isfile(self.root.path + MANIFEST_NAME)
+
+    def current_path(self, path: str) -> str | None:
+        """Give today's fingerprinted path of the logical path that an outdated one was of."""
+        logical = without_fingerprint(path)
+        if logical is None or self.table is None:
+            return None
+        current = self.table.manifest.paths.get(logical)
+        return current if current != path else None
+
+    def url(self, logical_path: str) -> str | None:
+        """Give the URL path of a logical path: fingerprinted, or as it is for a live file."""
+        table = self.table  # another thread may take over a new one
+        path = None
+        if table is not None:
+            path = table.manifest.paths.get(logical_path)
+        if path is None:
+            is_served = is_servable(logical_path) and logical_path not in self._hidden_paths
+            location = self.live.locate(logical_path) if is_served else None
+            if location is None or not os.path.isfile(location):
+                return None
+            path = logical_path
+        query = table.manifest.queries.get(logical_path) if table is not None else None
+        return url_of(self.prefix + path) + (f"?{query}" if query else "")
+
+    def digest(self, logical_path: str) -> str | None:
+        """Give the SHA-256 of what `url` names, in base64. Raises `OSError`."""
+        table = self.table  # another thread may take over a new one
+        path = None if table is None else table.manifest.paths.get(logical_path)
+        if table is not None and path is not None:
+            record = table.record(path)
+            if record is not None:
+                return record.sha256
+        found = self.live.find(logical_path)
+        return found.sha256 if isinstance(found, Asset) else None
+
+
+def _moved_below(name: str) -> RedirectMatch:
+    """Refer to a folder from beside it; "a:b/" alone would have "a" for a scheme (RFC 3986 section 4.2)."""
+    return RedirectMatch(f"{'./' if ':' in name else ''}{url_of(name)}/")

@@ -1,0 +1,45 @@
+"""Fingerprinted files: named by their content and by what they refer to."""
+
+from __future__ import annotations
+
+from hashlib import md5
+from pathlib import Path
+
+import pytest
+
+from hashserve.builder import build
+from tests.support.building import CSS, DOT, manifest_of, put, put_site
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return put_site(tmp_path / "source")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_a_file_without_references_is_named_as_django_names_it(source: Path, out: Path) -> None:
+    build(source, out)
+    token = md5(DOT).hexdigest()[:12]
+    assert manifest_of(out).paths["img/dot.svg"] == f"img/dot.{token}.svg"
+    assert (out / f"img/dot.{token}.svg").read_bytes() == DOT
+
+
+def test_a_reference_is_rewritten_and_the_rest_of_the_file_is_not(source: Path, out: Path) -> None:
+    build(source, out)
+    paths = manifest_of(out).paths
+    expected = CSS.replace(b"../img/dot.svg", b"../" + paths["img/dot.svg"].encode())
+    assert (out / paths["css/app.css"]).read_bytes() == expected
+    assert (out / "css/app.css").read_bytes() == expected
+
+
+def test_a_changed_leaf_renames_what_refers_to_it_and_nothing_else(source: Path, out: Path) -> None:
+    build(source, out)
+    before = manifest_of(out).paths
+    put(source, "img/dot.svg", DOT + b"<!-- changed -->")
+    build(source, out)
+    after = manifest_of(out).paths
+    assert {path for path in before if before[path] != after[path]} == {"css/app.css", "img/dot.svg"}

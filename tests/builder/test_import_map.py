@@ -1,0 +1,140 @@
+"""Import maps: scripts import by names that stay, and a leaf's change renames the leaf alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from hashserve import BuildError, SettingError
+from hashserve.builder import BuildSettings, build
+from hashserve.builder.sources.scanner import JsReferences
+from hashserve.check import CheckSettings, Level, check
+from hashserve.digests import digest_of
+from tests.support.building import manifest_of, put, snapshot
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    put(folder, "js/app.js", b"import { leaf } from './leaf.js';\nimport 'three';\nconsole.log(leaf);\n")
+    put(folder, "js/leaf.js", b"export const leaf = new URL('../img/dot.svg', import.meta.url);\n")
+    put(folder, "js/schön.mjs", b"export default 1;\n")
+    put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    return folder
+
+
+def settings(tmp_path: Path, **more: Any) -> BuildSettings:
+    return BuildSettings(js_references="import-map", import_map=str(tmp_path / "map.json"), **more)
+
+
+def read_map(tmp_path: Path) -> dict[str, dict[str, str]]:
+    loaded: dict[str, dict[str, str]] = json.loads((tmp_path / "map.json").read_text("utf-8"))
+    return loaded
+
+
+def test_a_leafs_change_renames_the_leaf_alone(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build(source, out, settings(tmp_path))
+    before, old_map = manifest_of(out).paths, read_map(tmp_path)
+    put(source, "js/leaf.js", b"export const leaf = 2;\n")
+    build(source, out, settings(tmp_path))
+    after, new_map = manifest_of(out).paths, read_map(tmp_path)
+    assert {path for path in before if before[path] != after[path]} == {"js/leaf.js"}
+    assert old_map["imports"]["/static/js/leaf.js"] != new_map["imports"]["/static/js/leaf.js"]
+
+
+def test_specifiers_stay_as_written_and_urls_of_other_files_are_rewritten(
+    source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    build(source, out, settings(tmp_path))
+    paths = manifest_of(out).paths
+    assert (out / paths["js/app.js"]).read_bytes() == (source / "js/app.js").read_bytes()
+    assert f"'../{paths['img/dot.svg']}'".encode() in (out / paths["js/leaf.js"]).read_bytes()
+
+
+def test_the_map_is_what_a_browser_takes(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    bare = {"three": "js/leaf.js", "alias": "js/app.js"}
+    build(source, out, settings(tmp_path, import_map_bare=bare, prefix="/assets/"))
+    loaded, paths = read_map(tmp_path), manifest_of(out).paths
+    assert loaded.keys() == {"imports", "integrity"}
+    scripts = {"js/app.js", "js/leaf.js", "js/schön.mjs"}
+    keys = {unquote(key).removeprefix("/assets/") for key in loaded["imports"]}
+    assert keys == scripts | bare.keys()
+    assert "/assets/js/sch%C3%B6n.mjs" in loaded["imports"]
+    for key, url in loaded["imports"].items():
+        logical_path = bare.get(key) or unquote(key).removeprefix("/assets/")
+        assert unquote(url) == f"/assets/{paths[logical_path]}"
+        content = (out / paths[logical_path]).read_bytes()
+        assert loaded["integrity"][url] == f"sha256-{digest_of([content])}"
+    assert list(loaded["imports"]) == sorted(loaded["imports"])
+
+
+def test_off_leaves_scripts_alone_and_style_sheets_not(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    put(source, "app.css", b"a { background: url(img/dot.svg) }")
+    build(source, out, BuildSettings(js_references="off"))
+    paths = manifest_of(out).paths
+    for script in ("js/app.js", "js/leaf.js"):
+        assert (out / paths[script]).read_bytes() == (source / script).read_bytes()
+    assert paths["img/dot.svg"].encode() in (out / paths["app.css"]).read_bytes()
+
+
+def test_scripts_that_are_left_alone_have_no_missing_references(source: Path, tmp_path: Path) -> None:
+    put(source, "js/app.js", b"import './gone.js';\n")
+    for number, mode in enumerate(("rewrite", "import-map", "off")):
+        report = build(source, tmp_path / mode, BuildSettings(js_references=mode))  # type: ignore[arg-type]
+        assert len(report.warnings) == (1 if number == 0 else 0)
+
+
+def test_an_unchanged_map_is_not_written_again(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    chosen = BuildSettings(import_map=str(tmp_path / "maps/map.json"))
+    build(source, tmp_path / "out", chosen)
+    before = snapshot(tmp_path / "maps")
+    build(source, tmp_path / "out", chosen)
+    assert snapshot(tmp_path / "maps") == before
+
+
+def test_a_map_that_cannot_be_written_publishes_nothing(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="cannot be written: No such file or directory; check its folder"):
+        build(source, tmp_path / "out", BuildSettings(import_map=str(tmp_path / "nowhere/map.json")))
+    assert not (tmp_path / "out/staticfiles.json").exists()
+
+
+@pytest.mark.parametrize("target", ["js/gone.js", "img/dot.svg", "other"])
+def test_a_bare_specifier_has_to_stand_for_a_script_of_the_tree(
+    source: Path, tmp_path: Path, target: str
+) -> None:
+    bare = {"other": "js/app.js", "three": target}
+    with pytest.raises(SettingError, match="which is no script here"):
+        build(source, tmp_path / "out", settings(tmp_path, import_map_bare=bare))
+    assert not (tmp_path / "out/js").exists()
+
+
+def test_a_map_in_the_place_of_a_device_is_refused(source: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BuildError, match="pipe: is not a regular file; choose another name for the import"):
+        build(source, tmp_path / "out", BuildSettings(import_map=str(tmp_path / "pipe")))
+    assert not (tmp_path / "out/staticfiles.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("js_references", "is_rewritten"), [("rewrite", True), ("import-map", True), ("off", False)]
+)
+def test_the_urls_of_a_map_in_a_page_are_rewritten_though_specifiers_stay(
+    source: Path, tmp_path: Path, js_references: JsReferences, is_rewritten: bool
+) -> None:
+    page = '<script type="importmap">{"imports": {"leaf": "./js/leaf.js"}}</script>\n'
+    put(source, "index.html", page.encode())
+    out = tmp_path / "out"
+    build(source, out, BuildSettings(js_references=js_references, html=True))
+    path = manifest_of(out).paths["js/leaf.js"] if is_rewritten else "js/leaf.js"
+    assert (out / "index.html").read_text() == page.replace("js/leaf.js", path)
+    assert not check(out, CheckSettings(js_references=js_references, html=True)).count(Level.WARNING)

@@ -1,0 +1,71 @@
+"""The new release as it is written down, and those before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hashserve.builder import BuildSettings, build
+from tests.support.building import CSS, manifest_of, put, put_site, wrong_files
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return put_site(tmp_path / "source")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_the_release_before_is_retained_with_its_files(source: Path, out: Path) -> None:
+    build(source, out)
+    old = manifest_of(out)
+    put(source, "css/app.css", b"body { color: red }\n")
+    report = build(source, out)
+    new = manifest_of(out)
+    assert report.retained_releases == 1
+    assert [release.id for release in new.releases] == [old.release]
+    assert new.paths_of(new.releases[0]) == old.paths
+    assert old.paths["css/app.css"] in new.files
+
+
+def test_no_more_releases_are_kept_than_asked_for(source: Path, out: Path) -> None:
+    settings = BuildSettings(keep=2, keep_days=0)
+    for number in range(4):
+        put(source, "robots.txt", b"%d" % number)
+        build(source, out, settings)
+    assert len(manifest_of(out).releases) == 1
+
+
+def test_the_same_release_keeps_its_date_and_one_that_comes_back_gets_a_new_one(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dates = []
+    for number, content in enumerate((b"1", b"1", b"2", b"1")):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1_800_000_000 + number))
+        put(source, "robots.txt", content)
+        build(source, out)
+        dates.append(manifest_of(out).created - 1_800_000_000)
+    assert dates == [0, 0, 2, 3]
+    assert len(manifest_of(out).releases) == 1
+
+
+def test_a_changed_prefix_is_written_down_though_no_name_changed(source: Path, out: Path) -> None:
+    build(source, out)
+    build(source, out, BuildSettings(prefix="/assets/"))
+    assert manifest_of(out).prefix == "/assets/"
+    assert manifest_of(out).releases == ()
+
+
+def test_codings_can_be_changed_between_builds(source: Path, out: Path) -> None:
+    build(source, out, BuildSettings(codings=("gzip",)))
+    old = manifest_of(out).paths["css/app.css"]
+    put(source, "css/app.css", CSS + b"changed")
+    build(source, out, BuildSettings(codings=("zstd", "br")))
+    record = manifest_of(out).record(old)
+    assert record is not None
+    assert record.variants == {}
+    assert not wrong_files(out)

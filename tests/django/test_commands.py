@@ -1,0 +1,64 @@
+"""``manage.py hashserve``: the commands that look at a built folder, for STATIC_ROOT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand
+from django.test import override_settings
+
+from hashserve.builder import build
+from hashserve.django.management.commands.hashserve import Command
+from tests.support.building import manifest_of, put
+from tests.support.django_settings import configure
+
+configure()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    put(tmp_path / "source", "app.css", b"body { margin: 0 }\n" * 20)
+    build(tmp_path / "source", tmp_path / "root")
+    return tmp_path / "root"
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [("check", "nothing is wrong"), ("prune", "0 files"), ("report", "serves release")],
+)
+def test_an_action_is_done_on_static_root(
+    root: Path, action: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with override_settings(STATIC_ROOT=root):
+        call_command("hashserve", action)
+    assert expected in capsys.readouterr().out
+
+
+def test_options_are_the_actions_own(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with override_settings(STATIC_ROOT=root):
+        Command().run_from_argv(["manage.py", "hashserve", "report", "--json"])
+    assert f'"release": "{manifest_of(root).release}"' in capsys.readouterr().out
+
+
+def test_faults_end_the_process_with_the_code_of_the_command(root: Path) -> None:
+    (root / manifest_of(root).paths["app.css"]).unlink()
+    with override_settings(STATIC_ROOT=root), pytest.raises(SystemExit) as ended:
+        call_command("hashserve", "check")
+    assert ended.value.code == 1
+
+
+def test_help_is_that_of_the_action(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        Command().run_from_argv(["manage.py", "hashserve", "prune", "--help"])
+    assert "--keep-days" in capsys.readouterr().out
+
+
+def test_without_static_root_it_says_so() -> None:
+    with override_settings(STATIC_ROOT=None), pytest.raises(CommandError, match="STATIC_ROOT is not set"):
+        call_command("hashserve", "check")
+
+
+def test_it_is_a_command_of_djangos() -> None:
+    assert issubclass(Command, BaseCommand)

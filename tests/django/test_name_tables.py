@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashserve.django.name_tables import CHUNK_SIZE, Namespace, NameTable, Pointer, Unusable
+from hashserve.manifest.model import AssetRecord, Manifest, format_row
+from tests.support.hypothesis_profile import QUICK
+
+SITE = Namespace("example")
+
+COUNT = 4000
+"""How many names make three chunks."""
+
+PATHS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n\\/"), min_size=1).filter(
+    lambda text: text not in (".", "..")
+)
+
+
+def table_of(count: int, release: str = "r1") -> NameTable:
+    names = {f"css/{number}.css": f"css/{number}.{_token(number)[:12]}.css" for number in range(count)}
+    integrity = {f"css/{number}.css": f"sha256-{_token(number)}" for number in range(0, count, 2)}
+    return NameTable(release=release, names=names, integrity=integrity)
+
+
+def _token(number: int) -> str:
+    return b64encode(sha256(str(number).encode()).digest()).decode().replace("/", "-")
+
+
+TABLE = table_of(COUNT)
+WRITTEN = SITE.write(TABLE)
+
+
+def read(values: dict[str, object], pointer: Pointer = WRITTEN.pointer) -> NameTable | Unusable:
+    return SITE.read_table(pointer, values)
+
+
+def problem_of(outcome: object) -> str:
+    assert isinstance(outcome, Unusable)
+    return outcome.problem
+
+
+# Whole
+
+
+def test_a_table_is_read_as_it_was_written() -> None:
+    assert WRITTEN.pointer.chunks == 3
+    assert read(dict(WRITTEN.chunks)) == TABLE
+
+
+@QUICK
+@given(names=st.dictionaries(PATHS, PATHS, max_size=20), release=st.text(max_size=20))
+def test_any_table_is_read_as_it_was_written(names: dict[str, str], release: str) -> None:
+    table = NameTable(release=release, names=names)
+    written = SITE.write(table)
+    assert SITE.read_table(written.pointer, written.chunks) == table
+
+
+@QUICK
+@given(release=st.text(max_size=20), chunks=st.integers(1, 1000), names=st.integers(0))
+def test_any_pointer_is_read_as_it_was_written(release: str, chunks: int, names: int) -> None:
+    pointer = Pointer(release=release, table="0" * 32, chunks=chunks, names=names)
+    assert SITE.read_pointer(SITE.write_pointer(pointer)) == pointer
+
+
+def test_the_order_of_names_makes_no_difference() -> None:
+    turned = NameTable(
+        release=TABLE.release,
+        names=dict(reversed([*TABLE.names.items()])),
+        integrity=dict(reversed([*TABLE.integrity.items()])),
+    )
+    assert SITE.write(turned) == WRITTEN
+
+
+def test_a_table_holds_the_release_in_force_of_a_manifest() -> None:
+    digest = "mOEzhzknQlXFcByU3MExiLrgy6iF6LX2WWzhPgGoAu0="
+    record = AssetRecord(path="a.1.css", size=3, sha256=digest)
+    manifest = Manifest(
+        paths={"a.css": "a.1.css", "b.css": "b.2.css", "c.txt": "c.txt"},
+        files={"a.1.css": format_row(record, []), "b.2.css": None},
+        release="r1",
+    )
+    assert NameTable.of(manifest) == NameTable(
+        release="r1", names=manifest.paths, integrity={"a.css": f"sha256-{digest}"}
+    )
+
+
+# Limits
+
+
+def test_a_key_leaves_memcached_room_for_a_prefix() -> None:
+    long = Namespace("a site with spaces\n and é" * 100)
+    keys = [long.pointer_key, *long.chunk_keys(Pointer(release="", table="f" * 32, chunks=99_999, names=0))]
+    assert max(map(len, keys)) <= 70
+    assert all(re.fullmatch(r"[a-z0-9.]+", key) for key in keys)
+
+
+def test_a_value_stays_far_below_memcacheds_limit_even_if_nothing_compresses() -> None:
+    assert max(map(len, WRITTEN.chunks.values())) < CHUNK_SIZE + 1000 < 1_000_000 // 2
+
+
+def test_a_row_that_is_longer_than_a_chunk_has_one_of_its_own() -> None:
+    table = NameTable(release="r1", names={"a": "a", "b": "b" * 2 * CHUNK_SIZE, "c": "c"})
+    written = SITE.write(table)
+    assert written.pointer.chunks == 3
+    assert SITE.read_table(written.pointer, written.chunks) == table
+
+
+def test_a_chunk_of_enormous_content_is_not_decompressed_whole() -> None:
+    written = SITE.write(NameTable(release="r1", names={"a": "b" * 2_000_000}))
+    assert problem_of(SITE.read_table(written.pointer, written.chunks)).endswith("chunk 1 of 1 is damaged")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        NameTable(release="r2", names=TABLE.names, integrity=TABLE.integrity),
+        NameTable(release="r1", names={**TABLE.names, "css/0.css": "x"}, integrity=TABLE.integrity),
+        NameTable(release="r1", names=TABLE.names),
+    ],
+)
+def test_another_table_has_other_keys(other: NameTable) -> None:
+    assert not set(SITE.write(other).chunks) & set(WRITTEN.chunks)
+
+
+def test_another_site_has_other_keys() -> None:
+    other = Namespace("another")
+    assert other.pointer_key != SITE.pointer_key
+    assert not set(other.write(TABLE).chunks) & set(WRITTEN.chunks)
+
+
+# Damage
+
+KEYS = list(WRITTEN.chunks)
+FOREIGN = Namespace("another").write(TABLE)
+OTHER = SITE.write(table_of(COUNT, "r2"))
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({}, "chunk 1 of 3 is missing"),
+        ({key: WRITTEN.chunks[key] for key in KEYS[:2]}, "chunk 3 of 3 is missing"),
+        ({**WRITTEN.chunks, KEYS[1]: None}, "chunk 2 of 3 is missing"),
+        ({**WRITTEN.chunks, KEYS[1]: b""}, "chunk 2 of 3 is damaged"),
+        ({**WRITTEN.chunks, KEYS[1]: "text"}, "chunk 2 of 3 is damaged"),
+        ({**WRITTEN.chunks, KEYS[1]: {"a": "b"}}, "chunk 2 of 3 is damaged"),
+        ({**WRITTEN.chunks, KEYS[1]: WRITTEN.chunks[KEYS[1]][:-9]}, "chunk 2 of 3 is damaged"),
+        ({**WRITTEN.chunks, KEYS[1]: WRITTEN.chunks[KEYS[0]]}, "chunk 2 of 3 is damaged"),
+        ({**WRITTEN.chunks, KEYS[1]: list(FOREIGN.chunks.values())[1]}, "chunk 2 of 3 is damaged"),
+        ({**WRITTEN.chunks, KEYS[1]: list(OTHER.chunks.values())[1]}, "chunk 2 of 3 is damaged"),
+    ],
+)
+def test_a_table_that_is_not_whole_is_unusable_and_says_why(values: dict[str, object], problem: str) -> None:
+    outcome = read(values)
+    assert problem_of(outcome) == f"of the names of release r1, {problem}"
+    assert isinstance(outcome, Unusable)
+    assert outcome.release == "r1"
+
+
+@QUICK
+@given(chunk=st.integers(0, 2), position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_no_flipped_bit_gives_another_table(chunk: int, position: float, bit: int) -> None:
+    key = KEYS[chunk]
+    value = bytearray(WRITTEN.chunks[key])
+    value[int(position * len(value))] ^= 1 << bit
+    outcome = read({**WRITTEN.chunks, key: bytes(value)})
+    assert outcome == TABLE or "damaged" in problem_of(outcome)
+
+
+def test_chunks_under_a_pointer_that_tells_another_release_do_not_belong_together() -> None:
+    pointer = Pointer(release="r2", table=WRITTEN.pointer.table, chunks=3, names=COUNT)
+    assert "do not belong together" in problem_of(read(dict(WRITTEN.chunks), pointer))
+
+
+def test_a_pointer_that_tells_another_number_of_names_is_not_believed() -> None:
+    pointer = Pointer(release="r1", table=WRITTEN.pointer.table, chunks=3, names=7)
+    assert problem_of(read(dict(WRITTEN.chunks), pointer)).endswith(f"{COUNT} are there and 7 were published")
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a//b", "a\\b", "line\nbreak", ""])
+def test_a_path_that_leads_out_of_the_root_is_never_given(path: str) -> None:
+    for names in ({"a": path}, {path: "a"}):
+        written = SITE.write(NameTable(release="r1", names=names))
+        problem = problem_of(SITE.read_table(written.pointer, written.chunks))
+        assert problem.endswith("is not a relative path inside the root")
+
+
+def sealed(document: str) -> bytes:
+    return SITE._seal("current", document.encode())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"", b"{}", "text", 7, {"release": "r1"}),
+        WRITTEN.chunks[KEYS[0]],
+        SITE.write_pointer(WRITTEN.pointer)[:-20],
+        Namespace("another").write_pointer(WRITTEN.pointer),
+        sealed("[]"),
+        sealed('{"release": "r1"}'),
+        sealed('{"release": "r1", "table": "../x", "chunks": 1, "names": 1}'),
+        sealed(f'{{"release": "r1", "table": "{"0" * 32}", "chunks": 0, "names": 1}}'),
+        sealed(f'{{"release": "r1", "table": "{"0" * 32}", "chunks": 1000000000, "names": 1}}'),
+    ],
+)
+def test_a_pointer_that_is_none_is_unusable(value: object) -> None:
+    assert "is damaged" in problem_of(SITE.read_pointer(value))
+
+
+def test_no_pointer_is_told_apart_from_a_damaged_one() -> None:
+    assert "no release is published" in problem_of(SITE.read_pointer(None))

@@ -1,0 +1,362 @@
+"""The template tags, over our storage, Django's own and DEBUG."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management import call_command
+from django.template import Context, Template, TemplateSyntaxError
+from django.test.utils import override_settings
+
+from hashserve import Manifest
+from hashserve.digests import digest_of, integrity_of
+from hashserve.django import links
+from hashserve.errors import SettingError
+from tests.support.building import put
+from tests.support.django_settings import configure
+
+configure()
+
+OURS = "hashserve.django.storage.ManifestStaticFilesStorage"
+CACHED = "hashserve.django.storage.CachedStaticFilesStorage"
+DJANGOS_MANIFEST = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+PLAIN = "django.contrib.staticfiles.storage.StaticFilesStorage"
+
+SOURCE = {
+    "css/app.css": b"body { margin: 0 }\n",
+    "js/app.js": b"export const a = 1;\n",
+    "js/lib.mjs": b"export const b = 2;\n",
+    "shop/cart.js": b"export const c = 3;\n",
+    "img/a b.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "fonts/inter.woff2": b"wOF2",
+    "data.json": b"{}",
+    "captions.vtt": b"WEBVTT\n",
+}
+
+
+class Project:
+    """Settings of a project with one source folder, and how it renders."""
+
+    def __init__(self, folder: Path, backend: str, **settings: Any) -> None:
+        self.root = folder / "root"
+        for path, content in SOURCE.items():
+            put(folder / "source", path, content)
+        self.overridden = override_settings(
+            STATIC_ROOT=str(self.root),
+            STATICFILES_DIRS=[str(folder / "source")],
+            STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
+            STORAGES={
+                "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+                "staticfiles": {"BACKEND": backend},
+            },
+            **settings,
+        )
+
+    def __enter__(self) -> Project:
+        self.overridden.enable()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.overridden.disable()
+
+    def collect(self) -> None:
+        with override_settings(DEBUG=False):
+            call_command("collectstatic", interactive=False, verbosity=0)
+
+    @property
+    def manifest(self) -> Manifest:
+        return Manifest.load(self.root / "staticfiles.json")
+
+    def url(self, name: str) -> str:
+        return f"/static/{self.manifest.paths[name]}".replace(" ", "%20")
+
+    def digest(self, name: str) -> str:
+        return integrity_of(digest_of([SOURCE[name]]))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project with our storage, collected."""
+    with Project(tmp_path, OURS) as made:
+        made.collect()
+        yield made
+
+
+@pytest.fixture(params=[OURS, PLAIN])
+def debugged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
+    """A project with DEBUG, with which nothing was collected."""
+    with Project(tmp_path, request.param, DEBUG=True) as made:
+        yield made
+
+
+def render(source: str, **context: Any) -> str:
+    return str(Template("{% load hashserve static %}" + source).render(Context(context)))
+
+
+class Elements(HTMLParser):
+    """Every element of some HTML with its attributes, and the text in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def link(source: str, **context: Any) -> dict[str, str | None]:
+    (tag, attributes), *others = Elements(render(source, **context)).found
+    assert (tag, others) == ("link", [])
+    return attributes
+
+
+def script(source: str, **context: Any) -> tuple[dict[str, str | None], dict[str, dict[str, str]]]:
+    elements = Elements(render(source, **context))
+    (tag, attributes), *others = elements.found
+    assert (tag, others) == ("script", [])
+    return attributes, json.loads(elements.text)
+
+
+# Integrity
+
+
+def test_the_integrity_is_that_of_the_file_that_static_names(project: Project) -> None:
+    page = render('{% static "js/app.js" %} {% static_integrity "js/app.js" %}')
+    assert page == f"{project.url('js/app.js')} {project.digest('js/app.js')}"
+
+
+def test_the_integrity_can_be_kept_in_a_variable(project: Project) -> None:
+    assert render('{% static_integrity "js/app.js" as it %}[{{ it }}]') == f"[{project.digest('js/app.js')}]"
+
+
+def test_the_integrity_of_an_unknown_name_is_empty(project: Project) -> None:
+    assert render('[{% static_integrity "no/such.js" %}]') == "[]"
+
+
+def test_there_is_no_integrity_while_files_are_edited(debugged: Project) -> None:
+    assert render('[{% static_integrity "js/app.js" %}]') == "[]"
+
+
+@pytest.mark.parametrize("backend", [PLAIN, DJANGOS_MANIFEST])
+def test_there_is_no_integrity_from_a_storage_that_does_not_tell(backend: str, tmp_path: Path) -> None:
+    with Project(tmp_path, backend) as project:
+        project.collect()
+        assert render('[{% static_integrity "js/app.js" %}]') == "[]"
+
+
+# Preload
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [
+        ("css/app.css", {"rel": "preload", "as": "style", "type": "text/css", "integrity": ""}),
+        ("js/app.js", {"rel": "preload", "as": "script", "type": "text/javascript", "integrity": ""}),
+        ("js/lib.mjs", {"rel": "modulepreload", "as": "script", "integrity": ""}),
+        ("img/a b.svg", {"rel": "preload", "as": "image", "type": "image/svg+xml"}),
+        (
+            "fonts/inter.woff2",
+            {"rel": "preload", "as": "font", "type": "font/woff2", "crossorigin": "anonymous"},
+        ),
+        (
+            "data.json",
+            {"rel": "preload", "as": "fetch", "type": "application/json", "crossorigin": "anonymous"},
+        ),
+        ("captions.vtt", {"rel": "preload", "as": "track", "type": "text/vtt"}),
+    ],
+)
+def test_a_preload_link_says_what_its_file_is_for(
+    project: Project, name: str, attributes: dict[str, str]
+) -> None:
+    expected = {**attributes, "href": project.url(name)}
+    if "integrity" in expected:
+        expected["integrity"] = project.digest(name)
+    assert link(f'{{% preload "{name}" %}}') == expected
+
+
+@pytest.mark.parametrize(
+    ("keywords", "expected"),
+    [
+        ("module=True", {"rel": "modulepreload", "as": "script"}),
+        ('as="fetch"', {"rel": "preload", "as": "fetch", "crossorigin": "anonymous"}),
+        ('crossorigin="use-credentials"', {"crossorigin": "use-credentials"}),
+        ("crossorigin=True", {"crossorigin": "anonymous"}),
+        ('fetchpriority="high"', {"fetchpriority": "high"}),
+        ("nonce=nonce", {"nonce": "a\"b<c>&'"}),
+        ('media="(min-width: 40em)"', {"media": "(min-width: 40em)"}),
+        ("media=None", {}),
+        ("disabled=True", {"disabled": None}),
+    ],
+)
+def test_keywords_become_attributes(project: Project, keywords: str, expected: dict[str, str | None]) -> None:
+    attributes = link(f'{{% preload "js/app.js" {keywords} %}}', nonce="a\"b<c>&'")
+    assert attributes.items() >= expected.items()
+    assert ("media" in attributes) == ("media" in expected)
+
+
+def test_a_module_is_preloaded_as_a_plain_script_if_one_says_so(project: Project) -> None:
+    assert link('{% preload "js/lib.mjs" module=False %}')["rel"] == "preload"
+
+
+def test_a_destination_that_no_browser_knows_is_an_error(project: Project) -> None:
+    with pytest.raises(SettingError, match="as='video': must be one of fetch, font, image"):
+        render('{% preload "js/app.js" as="video" %}')
+
+
+@pytest.mark.parametrize(
+    ("keywords", "has_integrity"), [("", False), ('crossorigin="anonymous"', True), ("module=True", True)]
+)
+def test_from_another_origin_there_is_integrity_with_cors_alone(
+    keywords: str, has_integrity: bool, tmp_path: Path
+) -> None:
+    with Project(tmp_path, OURS, STATIC_URL="https://cdn.example/static/") as project:
+        project.collect()
+        attributes = link(f'{{% preload "js/app.js" {keywords} %}}')
+        assert str(attributes["href"]).startswith("https://cdn.example/static/js/app.")
+        assert ("integrity" in attributes) == has_integrity
+
+
+def test_with_debug_a_preload_link_has_the_plain_url(debugged: Project) -> None:
+    assert link('{% preload "css/app.css" %}') == {
+        "rel": "preload",
+        "as": "style",
+        "type": "text/css",
+        "href": "/static/css/app.css",
+    }
+
+
+# Import map
+
+BARE = {"HASHSERVE": {"IMPORT_MAP_BARE": {"app": "js/app.js"}}}
+
+
+def test_the_import_map_has_bare_logical_and_unhashed_names_with_integrity(project: Project) -> None:
+    with override_settings(**BARE):
+        attributes, document = script("{% import_map nonce=nonce %}", nonce='n"1')
+    assert attributes == {"type": "importmap", "nonce": 'n"1'}
+    names = ["js/app.js", "js/lib.mjs", "shop/cart.js"]
+    assert document["imports"] == {
+        "app": project.url("js/app.js"),
+        **{name: project.url(name) for name in names},
+        **{f"/static/{name}": project.url(name) for name in names},
+    }
+    assert document["integrity"] == {project.url(name): project.digest(name) for name in names}
+
+
+def test_the_import_map_can_be_of_a_part(project: Project) -> None:
+    with override_settings(**BARE):
+        imports = script('{% import_map "shop/" "nowhere/" %}')[1]["imports"]
+    assert set(imports) == {
+        *("app", "js/app.js", "/static/js/app.js"),
+        *("shop/cart.js", "/static/shop/cart.js"),
+    }
+
+
+def test_the_import_map_of_a_release_is_written_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = render("{% import_map %}")
+    monkeypatch.setattr(links, "_import_map", lambda bare, starts: {"imports": {}})
+    assert render("{% import_map %}") == first
+    assert render('{% import_map "js/" %}') != first
+    for number in range(50):
+        render(f'{{% import_map "js{number}/" %}}')
+    assert len(links._texts[staticfiles_storage._wrapped]) <= 32
+
+
+def test_nothing_in_a_name_leaves_the_script(project: Project) -> None:
+    bare = {"</script><script>alert(1)": "js/app.js", "<!--&": "js/app.js"}
+    with override_settings(HASHSERVE={"IMPORT_MAP_BARE": bare}):
+        page = render("{% import_map %}")
+        assert page.count("<") == 2
+        assert (
+            script("{% import_map %}")[1]["imports"].items()
+            >= dict.fromkeys(bare, project.url("js/app.js")).items()
+        )
+
+
+def test_with_debug_the_import_map_has_what_the_finders_find(debugged: Project) -> None:
+    with override_settings(**BARE):
+        document = script("{% import_map %}")[1]
+    assert set(document) == {"imports"}
+    assert document["imports"]["app"] == "/static/js/app.js"
+    assert document["imports"]["shop/cart.js"] == "/static/shop/cart.js"
+    assert len(document["imports"]) == 7
+
+
+def test_with_djangos_own_storage_the_import_map_has_its_names(tmp_path: Path) -> None:
+    with Project(tmp_path, DJANGOS_MANIFEST) as project:
+        project.collect()
+        put(tmp_path / "source", "later.js", b"")
+        document = script("{% import_map %}")[1]
+        assert document["imports"]["js/app.js"] == project.url("js/app.js")
+        assert "later.js" not in document["imports"]
+
+
+def test_a_bare_name_of_a_script_that_is_not_there_is_an_error(project: Project) -> None:
+    with (
+        override_settings(HASHSERVE={"IMPORT_MAP_BARE": {"x": "no/such.js"}}),
+        pytest.raises(ValueError, match=r"no/such\.js"),
+    ):
+        render("{% import_map %}")
+
+
+# Names from a cache
+
+
+def test_every_tag_works_in_a_process_that_has_only_the_cache(tmp_path: Path) -> None:
+    with Project(tmp_path, CACHED) as project:
+        project.collect()
+        url, digest, release = project.url("js/app.js"), project.digest("js/app.js"), project.manifest.release
+        with override_settings(STATIC_ROOT=None, STATICFILES_DIRS=[], **BARE):
+            assert render('{% static "js/app.js" %} {% static_integrity "js/app.js" %}') == f"{url} {digest}"
+            assert link('{% preload "js/app.js" %}').items() >= {"href": url, "integrity": digest}.items()
+            document = script("{% import_map %}")[1]
+            assert (document["imports"]["app"], document["integrity"][url]) == (url, digest)
+            assert render("{% cache_bust release %}") == release
+
+
+# Cache busting
+
+
+def test_the_token_is_the_time_by_default(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1763791920.9)
+    page = render('<img src="/captcha/?cache_bust={% cache_bust %}" class="captcha"/>')
+    assert page == '<img src="/captcha/?cache_bust=1763791920" class="captcha"/>'
+    assert render("{% cache_bust time %}") == "1763791920"
+
+
+@pytest.mark.parametrize("word", ["release", '"release"', "'release'", "kind"])
+def test_the_token_can_be_the_release(project: Project, word: str) -> None:
+    assert project.manifest.release
+    assert render(f"{{% cache_bust {word} %}}", kind="release", release="x") == project.manifest.release
+
+
+def test_the_token_can_be_kept_in_a_variable(project: Project) -> None:
+    release = project.manifest.release
+    assert render("{% cache_bust release as r %}[{{ r }}]") == f"[{release}]"
+    assert re.fullmatch(r"\[\d+\]", render("{% cache_bust as t %}[{{ t }}]"))
+
+
+def test_where_there_is_no_release_the_token_is_the_time(debugged: Project) -> None:
+    assert re.fullmatch(r"\d{10}", render("{% cache_bust release %}"))
+
+
+@pytest.mark.parametrize("words", ["nonsense", '"nonsense"', "release time"])
+def test_any_other_word_is_an_error_of_the_template(project: Project, words: str) -> None:
+    with pytest.raises(TemplateSyntaxError, match="cache_bust takes"):
+        render(f"{{% cache_bust {words} %}}")

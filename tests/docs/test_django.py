@@ -1,0 +1,157 @@
+"""The pages about Django: every block runs as it is written, and the tables are those of the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hashserve import HashServe
+from hashserve.django.settings import KEYS
+from tests.docs.test_readme import DJANGO_SETTINGS, PROJECT, blocks
+from tests.support.client import request
+from tests.support.services import Redis, running
+
+PAGES = ("docs/django.md", "docs/from-whitenoise.md")
+IMMUTABLE = "public, max-age=31536000, immutable"
+SETTINGS = blocks("docs/django.md", "python")
+(TEMPLATE,) = blocks("docs/django.md", "html")
+
+SCRIPT = """
+import json
+from django.core.wsgi import get_wsgi_application
+from django.core.management import call_command
+application = get_wsgi_application()
+call_command("collectstatic", interactive=False, verbosity=0)
+call_command("check", fail_level="WARNING")
+from django.contrib.staticfiles.storage import staticfiles_storage
+from tests.support.client import request
+print(request(application, staticfiles_storage.url("css/app.css"))["Cache-Control"])
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for path, content in {"css/app.css": "body { margin: 0 }\n" * 20, "js/app.js": "export {};\n"}.items():
+        location = tmp_path / "assets" / path
+        location.parent.mkdir(parents=True, exist_ok=True)
+        location.write_text(content, encoding="utf-8")
+    return tmp_path
+
+
+def run(project: Path, settings: str, script: str = SCRIPT) -> str:
+    """Run a script in a project whose settings end with ``settings``; gives what it printed."""
+    (project / "site_settings.py").write_text(DJANGO_SETTINGS + settings, encoding="utf-8")
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "site_settings",
+        "PYTHONPATH": f"{project}{os.pathsep}{PROJECT}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_two_settings_are_enough(project: Path) -> None:
+    assert run(project, SETTINGS[0]).splitlines()[-1] == IMMUTABLE
+
+
+def test_a_previous_release_that_cannot_be_had_is_a_warning(project: Path) -> None:
+    settings = SETTINGS[0] + SETTINGS[1].replace("https://www.example.com", "http://127.0.0.1:9")
+    assert run(project, settings).splitlines()[-1] == IMMUTABLE
+
+
+def test_tests_have_plain_urls_without_a_collected_release(project: Path) -> None:
+    script = """
+import sys
+sys.argv.append("test")
+from django.core.wsgi import get_wsgi_application
+get_wsgi_application()
+from django.templatetags.static import static
+print(static("css/app.css"))
+"""
+    assert run(project, SETTINGS[0] + SETTINGS[2], script).splitlines()[-1] == "/static/css/app.css"
+
+
+@pytest.mark.real
+def test_names_in_redis_are_two_settings_more(project: Path) -> None:
+    with running(Redis()) as server:
+        settings = SETTINGS[0] + SETTINGS[3].replace("127.0.0.1:6379", server.address)
+        assert run(project, settings).splitlines()[-1] == IMMUTABLE
+
+
+def test_the_key_prefix_of_the_page_cache_ends_with_the_release(project: Path) -> None:
+    script = f"""{SCRIPT}
+from django.conf import settings
+print(f"{{settings.CACHE_MIDDLEWARE_KEY_PREFIX}}" == "mysite." + staticfiles_storage.release)
+"""
+    assert run(project, SETTINGS[0] + SETTINGS[4], script).splitlines()[-1] == "True"
+
+
+def test_the_template_renders_with_everything_it_loads(project: Path) -> None:
+    more = """
+INSTALLED_APPS = ["hashserve.django", *INSTALLED_APPS]
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+"""
+    script = f"""{SCRIPT}
+from django.template import engines
+print(engines.all()[0].from_string({TEMPLATE!r}).render())
+"""
+    page = run(project, SETTINGS[0] + more, script)
+    assert re.search(r'href="/static/css/app\.[0-9a-f]{12}\.css" integrity="sha256-[^"]{44}"', page)
+    assert '<script type="importmap">' in page
+    assert re.search(r"cache_bust=\d{10}", page)
+
+
+def test_the_wsgi_example_is_what_whitenoise_takes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    (project / "assets").rename(project / "static")
+    names: dict[str, object] = {}
+    (block,) = blocks("docs/from-whitenoise.md", "python")
+    exec(compile(block, "docs/from-whitenoise.md", "exec"), names)
+    application = names["application"]
+    assert isinstance(application, HashServe)
+    assert request(application, "/static/css/app.css")["Cache-Control"] == "public, max-age=300"
+
+
+def first_column(page: str) -> list[str]:
+    """Give the code in the first column of a page's tables, in their order."""
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    return re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
+
+
+def test_the_table_of_settings_has_every_key_once() -> None:
+    assert sorted(first_column("docs/django.md")) == sorted(KEYS)
+
+
+def test_the_table_of_whitenoises_settings_says_which_key_each_is() -> None:
+    text = (PROJECT / "docs/from-whitenoise.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(WHITENOISE_[A-Z_]+)` \| `([A-Z_]+)` \|", text, re.MULTILINE))
+    assert told == {key.white_noise: name for name, key in KEYS.items() if key.white_noise}
+
+
+def test_no_block_is_left_without_a_test() -> None:
+    counts = {page: len(blocks(page, "python")) + len(blocks(page, "html")) for page in PAGES}
+    assert counts == {"docs/django.md": 6, "docs/from-whitenoise.md": 1}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_extra_and_link_that_is_named_is_there(page: str) -> None:
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    pyproject = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    for extra in re.findall(r"hashserve\[(\w+)\]", text):
+        assert re.search(rf"^{extra} = \[", pyproject, re.MULTILINE)
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (PROJECT / page).parent.joinpath(target).is_file()

@@ -1,0 +1,116 @@
+"""The page about servers: each command line starts what it says, and the table is that of the tests."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.processes import started
+from tests.support.interferences import NO_DATE, NOT_IN_ORDER, PAGE, STOPS, WAITS, with_table
+from tests.support.parts import missing
+from tests.support.servers import MATRIX, Apache, make_site, serving
+from tests.support.trees import BuiltTree
+from tests.support.wire import Server, wait_until
+
+pytestmark = pytest.mark.real
+
+TEXT = PAGE.read_text(encoding="utf-8")
+IMMUTABLE = "public, max-age=31536000, immutable"
+COMMAND = re.compile(
+    r'^(?:web: |app = "|CMD exec |ExecStart=/srv/site/\.venv/bin/)?'
+    r'((?:gunicorn|granian|waitress-serve|cheroot|pyuwsgi|python -c) .+?)"?$',
+    re.MULTILINE,
+)
+
+
+def commands() -> list[str]:
+    """Give every command line of the page's blocks."""
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    found = (
+        command + '"' * (command.count('"') % 2) for block in blocks for command in COMMAND.findall(block)
+    )
+    return [*dict.fromkeys(found)]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[tuple[Path, BuiltTree]]:
+    with make_site() as (folder, tree):
+        (folder / "served.py").rename(folder / "wsgi.py")
+        yield folder, tree
+
+
+def missing_from(command: str) -> str | None:
+    """Tell which server of a command is not here, if it is not."""
+    for engine in MATRIX:
+        if engine.distribution and engine.distribution in command:
+            return engine.missing()
+    return None
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_line_serves_a_fingerprinted_file_forever(
+    command: str, site: tuple[Path, BuiltTree]
+) -> None:
+    if reason := missing_from(command):
+        missing(reason)
+    folder, tree = site
+    scripts = Path(sys.executable).parent
+    line = f"exec {command.replace('$PORT', '8000')}"
+
+    def at(port: int) -> list[str]:
+        assert "8000" in line
+        return ["sh", "-c", f"PATH={scripts}:$PATH; {line.replace('8000', str(port))}"]
+
+    with started(at, {"PYTHONPATH": str(folder)}) as (port, _):
+        server = Server(command, ("127.0.0.1", port), tree)
+        wait_until(lambda: is_immutable(server))
+
+
+def is_immutable(server: Server) -> bool:
+    try:
+        answer = server.ask(server.url("css/styles.css"), Accept_Encoding="br")
+    except (EOFError, OSError):
+        return False
+    return answer.fields["cache-control"] == IMMUTABLE and answer.fields["content-encoding"] == "br"
+
+
+def test_there_is_a_command_line_for_each_server_and_platform() -> None:
+    for engine in MATRIX:
+        if engine.distribution and not isinstance(engine, Apache):
+            assert any(engine.distribution in command for command in commands())
+    for platform in ("Heroku", "Render", "Fly", "Cloud Run", "systemd"):
+        assert f"**{platform}**" in TEXT
+    assert len(commands()) >= 11
+
+
+def test_what_the_page_tells_apache_serves_a_fingerprinted_file_forever() -> None:
+    engine = next(engine for engine in MATRIX if engine.name == "mod_wsgi")
+    with make_site() as (folder, tree), serving(engine, folder, tree) as server:
+        assert is_immutable(server)
+
+
+def test_the_table_is_that_of_the_tests() -> None:
+    assert with_table(TEXT) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("servers", "words"),
+    [
+        (NO_DATE, "sends no Date"),
+        (NOT_IN_ORDER, "loses pipelined requests"),
+        (WAITS, "cut short"),
+        (STOPS, "a body that fails ends the process"),
+    ],
+)
+def test_the_first_table_warns_of_the_servers_that_the_tests_name(
+    servers: tuple[str, ...], words: str
+) -> None:
+    rows = [line for line in TEXT.partition("## Servers")[0].splitlines() if line.startswith("| ")]
+    warned = {
+        name for name in (engine.name for engine in MATRIX) for row in rows if name in row and words in row
+    }
+    assert warned == set(servers)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hashserve.manifest.files import find_manifest
+
+NAMES = [
+    "staticfiles.json",
+    ".vite/manifest.json",
+    "cache_manifest.json",
+    ".manifest.json",
+    ".sprockets-manifest-5d41402abc4b2a76b9719d911017c592.json",
+    "mix-manifest.json",
+]
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize("position", range(len(NAMES)))
+def test_the_first_known_name_is_found(tmp_path: Path, position: int) -> None:
+    touch(tmp_path, "manifest.json", "deep/staticfiles.json", *NAMES[position:])
+    assert find_manifest(tmp_path) == str(tmp_path.joinpath(*NAMES[position].split("/")))
+
+
+def test_the_newest_manifest_of_sprockets_is_found(tmp_path: Path) -> None:
+    touch(tmp_path, ".sprockets-manifest-a.json", ".sprockets-manifest-b.json")
+    os.utime(tmp_path / ".sprockets-manifest-b.json", (1, 1))
+    assert find_manifest(tmp_path) == str(tmp_path / ".sprockets-manifest-a.json")
+
+
+@pytest.mark.parametrize(
+    "name", [".sprockets-manifest-a.json.gz", "sprockets-manifest-a.json", ".sprockets-manifest-a"]
+)
+def test_a_name_that_only_resembles_one_of_sprockets_is_none(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, name)
+    assert find_manifest(tmp_path) is None
+
+
+def test_a_root_whose_name_is_a_pattern_is_searched_itself(tmp_path: Path) -> None:
+    touch(tmp_path, "[ab]*/.sprockets-manifest-a.json")
+    assert find_manifest(tmp_path / "[ab]*") == str(tmp_path / "[ab]*" / ".sprockets-manifest-a.json")
+
+
+def test_a_folder_without_a_manifest_has_none(tmp_path: Path) -> None:
+    touch(tmp_path, "manifest.json", "sub/mix-manifest.json")
+    (tmp_path / "staticfiles.json").mkdir()
+    assert find_manifest(tmp_path) is None
+    assert find_manifest(tmp_path / "missing") is None

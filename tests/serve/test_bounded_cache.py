@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashserve.serve.bounded_cache import BoundedCache, ForkSafeLock
+from tests.support.hypothesis_profile import QUICK
+
+
+def of_length(limit: int, on_drop: Callable[[], None] = lambda: None) -> BoundedCache[str, str]:
+    """Give a cache in which an entry weighs as many as its value has characters."""
+    return BoundedCache(limit, lambda key, value: len(value), on_drop)
+
+
+def test_what_was_put_is_found() -> None:
+    cache = of_length(10)
+    assert cache.get("a") is None
+    assert cache.put("a", "1")
+    assert cache.get("a") == "1"
+    assert len(cache) == 1
+
+
+def test_what_is_put_again_takes_the_place_of_the_first() -> None:
+    cache = of_length(10)
+    for value in ("1", "22", "333", "1"):
+        cache.put("a", value)
+        assert cache.get("a") == value
+        assert len(cache) == 1
+    assert cache.put("b", "4444")
+    assert len(cache) == 2, "the weight of what was replaced counts no more"
+
+
+def test_what_is_half_the_limit_is_kept_and_what_is_heavier_is_not() -> None:
+    cache = of_length(10)
+    assert cache.put("a", "x" * 5)
+    assert not cache.put("b", "x" * 6)
+    assert cache.get("b") is None
+    assert cache.get("a") == "x" * 5
+
+
+@pytest.mark.parametrize("fillers", [0, 1])
+def test_a_value_that_is_too_heavy_does_not_leave_the_old_one(fillers: int) -> None:
+    cache = of_length(10)
+    cache.put("a", "1")
+    for number in range(fillers):
+        cache.put(f"filler{number}", "x" * 5)
+    assert not cache.put("a", "x" * 6)
+    assert cache.get("a") is None
+    assert len(cache) == fillers
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_a_cache_without_room_keeps_nothing(limit: int) -> None:
+    cache = of_length(limit)
+    assert not cache.put("a", "1")
+    assert len(cache) == 0
+
+
+def test_what_is_asked_for_stays_and_what_is_not_is_dropped() -> None:
+    cache = of_length(8)
+    cache.put("used", "1")
+    cache.put("unused", "1")
+    for number in range(100):
+        cache.put(str(number), "1")
+        assert cache.get("used") == "1"
+    assert cache.get("unused") is None
+
+
+def test_a_hit_among_the_young_writes_nothing() -> None:
+    weighed = []
+
+    def weigh(key: str, value: str) -> int:
+        weighed.append(key)
+        return 1
+
+    cache = BoundedCache(10, weigh)
+    cache.put("a", "1")
+    weighed.clear()
+    cache.get("a")
+    assert weighed == []
+
+
+def test_whoever_asked_is_told_of_each_generation_that_was_dropped() -> None:
+    drops: list[int] = []
+    cache = of_length(4, lambda: drops.append(len(cache)))
+    for number in range(6):
+        cache.put(str(number), "1")
+    assert drops == [3, 3]  # told when it was done, and outside the lock
+    assert not cache.put("big", "xxx")
+    assert len(drops) == 2
+
+
+def test_what_was_cleared_is_gone_and_weighs_nothing() -> None:
+    cache = of_length(4)
+    for number in range(4):
+        cache.put(str(number), "1")
+    cache.clear()
+    assert len(cache) == 0
+    assert cache.get("3") is None
+    assert cache.has_room(2)
+
+
+@pytest.mark.parametrize(
+    ("values", "weight", "has_room"),
+    [
+        ([], 5, True),
+        ([], 6, False),
+        (["xxx"], 2, True),
+        (["xxx"], 3, True),  # the young become the old, of which there are none
+        (["xxx", "xxx"], 2, True),
+        (["xxx", "xxx"], 3, False),  # the old would be dropped
+        (["xxx", "xxx"], 6, False),
+    ],
+)
+def test_there_is_room_while_nothing_is_dropped(values: list[str], weight: int, has_room: bool) -> None:
+    cache = of_length(10)
+    for number, value in enumerate(values):
+        cache.put(str(number), value)
+    before = len(cache)
+    assert cache.has_room(weight) is has_room
+    cache.put("new", "x" * weight)
+    assert (len(cache) == before + 1) is has_room
+
+
+@QUICK
+@given(
+    limit=st.integers(0, 30),
+    steps=st.lists(st.tuples(st.sampled_from("abcdefg"), st.integers(-1, 12)), max_size=60),
+)
+def test_whatever_is_put_the_weight_is_bounded_and_what_is_found_is_the_last(
+    limit: int, steps: list[tuple[str, int]]
+) -> None:
+    cache = of_length(limit)
+    last: dict[str, str | None] = {}
+    for key, length in steps:
+        if length < 0:
+            assert cache.get(key) in (None, last.get(key))
+        else:
+            value = "x" * length
+            last[key] = value if cache.put(key, value) else None
+            assert cache.get(key) == last[key]
+        kept = {**cache._old, **cache._young}
+        assert len(kept) == len(cache), "no key is in both generations"
+        assert sum(map(len, kept.values())) <= limit
+        assert sum(map(len, cache._young.values())) == cache._weight <= limit // 2
+        assert all(last[key] == value for key, value in kept.items())
+
+
+def test_threads_never_exceed_the_limit_or_find_what_was_not_put() -> None:
+    cache: BoundedCache[int, int] = BoundedCache(64, lambda key, value: 1)
+    failures = []
+    start = threading.Barrier(4)
+
+    def work(seed: int) -> None:
+        start.wait()
+        for step in range(5000):
+            key = (step * seed) % 97
+            if cache.get(key) not in (None, key):
+                failures.append(key)
+            cache.put(key, key)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in (3, 5, 7, 11)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(cache) <= 64
+    assert cache._weight == len(cache._young)
+
+
+# Locks and forks
+
+
+def test_a_lock_lets_one_in_at_a_time() -> None:
+    lock = ForkSafeLock()
+    entered = threading.Event()
+
+    def enter() -> None:
+        with lock:
+            entered.set()
+
+    thread = threading.Thread(target=enter)
+    with lock:
+        thread.start()
+        assert not entered.wait(0.05)
+    thread.join()
+    assert entered.is_set()
+
+
+def test_a_lock_is_free_again_after_an_error() -> None:
+    lock = ForkSafeLock()
+    with pytest.raises(ZeroDivisionError), lock:
+        raise ZeroDivisionError
+    with lock:
+        pass
+
+
+def test_every_lock_can_be_made_free_again() -> None:
+    locks = [ForkSafeLock(), ForkSafeLock()]
+    for lock in locks:
+        lock.__enter__()
+    ForkSafeLock.renew_all()
+    for lock in locks:
+        with lock:
+            pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_lock_that_another_thread_holds_at_a_fork_is_free_in_the_child() -> None:
+    cache = of_length(10)
+    held, may_leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with cache._lock:
+            held.set()
+            may_leave.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:  # pragma: no cover  # no coverage is written there
+        # Were the lock not free, an alarm would end the child.
+        import signal
+
+        signal.alarm(20)
+        cache.put("a", "1")
+        os._exit(0 if cache.get("a") == "1" else 1)
+    may_leave.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0

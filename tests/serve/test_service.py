@@ -1,0 +1,142 @@
+"""A service: what it recalls, and what it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import strptime
+
+import pytest
+
+from hashserve.http.messages import Headers, Request
+from hashserve.serve.policy import Policy
+from hashserve.serve.service import LONGEST_REMEMBERED, Service
+from hashserve.serve.site import SiteSettings
+from tests.support.trees import TEN, BuiltTree
+
+Fields = dict[str, str]
+
+
+def copier(headers: Headers) -> Callable[[], Fields]:
+    return dict(headers).copy
+
+
+def service_of(built: BuiltTree, policy: Policy | None = None) -> Service[Fields]:
+    service = Service(SiteSettings(policy=policy or Policy(), check_interval=3600), copier)
+    service.site.add(built.root, "/static/")
+    return service
+
+
+def path_of(built: BuiltTree) -> str:
+    return f"/static/{built.names['ten.txt']}"
+
+
+def warmed(built: BuiltTree, policy: Policy | None = None) -> tuple[Service[Fields], str, str]:
+    """Give a service that was asked once, the path, and the entity-tag."""
+    service, path = service_of(built, policy), path_of(built)
+    answer = service.answer(Request("GET", path))
+    assert answer is not None
+    return service, path, dict(answer.response.headers)["ETag"]
+
+
+def test_nothing_is_recalled_that_was_not_answered(built: BuiltTree) -> None:
+    service = service_of(built)
+    assert service.recall(path_of(built), "GET", {}) is None
+
+
+def test_a_plain_hit_is_recalled_with_fields_of_its_own(built: BuiltTree) -> None:
+    service, path, etag = warmed(built)
+    first, second = service.recall(path, "GET", {}), service.recall(path, "GET", {})
+    assert first is not None
+    assert second is not None
+    assert (first[0], first[1]["ETag"], first[2]) == (200, etag, (TEN,))
+    assert first[1] == second[1]
+    assert first[1] is not second[1]
+
+
+# What is asked beside the path, `{etag}` for the entity-tag, and the status that is recalled.
+RECALLED: list[tuple[str, dict[str, str], int | None]] = [
+    ("GET", {}, 200),
+    ("HEAD", {}, 200),
+    ("GET", {"HTTP_IF_NONE_MATCH": "{etag}"}, 304),
+    ("HEAD", {"HTTP_IF_NONE_MATCH": "{etag}"}, 304),
+    ("GET", {"HTTP_IF_NONE_MATCH": "W/{etag}"}, None),
+    ("GET", {"HTTP_IF_NONE_MATCH": "*"}, None),
+    ("GET", {"HTTP_ACCEPT_ENCODING": "br"}, None),
+    ("GET", {"HTTP_RANGE": "bytes=0-1"}, None),
+    ("GET", {"HTTP_IF_MATCH": "*"}, None),
+    ("GET", {"HTTP_IF_MODIFIED_SINCE": "x"}, None),
+    ("GET", {"HTTP_IF_UNMODIFIED_SINCE": "x"}, None),
+    ("POST", {}, None),
+    ("POST", {"HTTP_IF_NONE_MATCH": "{etag}"}, None),
+    ("OPTIONS", {}, None),
+    ("get", {}, None),
+]
+
+
+@pytest.mark.parametrize(("method", "fields", "status"), RECALLED)
+def test_only_what_path_and_accept_encoding_decide_is_recalled(
+    built: BuiltTree, method: str, fields: dict[str, str], status: int | None
+) -> None:
+    service, path, etag = warmed(built)
+    asked = {name: value.format(etag=etag) for name, value in fields.items()}
+    found = service.recall(path, method, asked)
+    assert (found and found[0]) == status
+    if found is not None:
+        assert found[2] == ((TEN,) if (method, status) == ("GET", 200) else ())
+
+
+def test_nothing_is_recalled_past_the_time_to_look_for_a_manifest(built: BuiltTree) -> None:
+    service, path, _ = warmed(built)
+    service.due = 0.0
+    assert service.recall(path, "GET", {}) is None
+
+
+def test_a_head_is_remembered_for_its_get(built: BuiltTree) -> None:
+    service, path = service_of(built), path_of(built)
+    answer = service.answer(Request("HEAD", path))
+    assert answer is not None
+    assert answer.response.body == ()
+    assert service.recall(path, "GET", {}) is not None
+
+
+def test_a_long_accept_encoding_is_not_remembered(built: BuiltTree) -> None:
+    service, path = service_of(built), path_of(built)
+    for length, is_remembered in ((LONGEST_REMEMBERED, True), (LONGEST_REMEMBERED + 1, False)):
+        value = "x" * length
+        service.answer(Request("GET", path, accept_encoding=value))
+        assert (service.recall(path, "GET", {"HTTP_ACCEPT_ENCODING": value}) is not None) == is_remembered
+
+
+def test_whoever_wants_to_know_is_told_where_static_paths_lie(built: BuiltTree) -> None:
+    told: list[tuple[str, str]] = []
+    service = Service(SiteSettings(), copier, on_aim=lambda *bounds: told.append(bounds))
+    assert not service.covers("/static/x")
+    service.site.add(built.root, "/static/")
+    assert told[-1] == (service.lowest, service.highest) == ("/static/", "/static0")
+    assert service.covers("/static/x")
+    assert not service.covers("/static")
+
+
+def test_expires_is_of_the_moment_when_the_response_is_sent(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_700_000_000.0
+    monkeypatch.setattr("hashserve.serve.service.time", lambda: now)
+    service, path, etag = warmed(built, Policy(expires=True, max_age=60))
+    for moment, year in ((1_700_000_000.0, 2024), (1_800_000_000.0, 2028)):
+        now = moment
+        answer = service.answer(Request("GET", path))
+        recalled = service.recall(path, "GET", {})
+        unchanged = service.recall(path, "GET", {"HTTP_IF_NONE_MATCH": etag})
+        live = service.answer(Request("GET", "/static/ten.txt"))
+        assert answer is not None
+        assert recalled is not None
+        assert unchanged is not None
+        assert live is not None
+        for fields in (dict(answer.response.headers), recalled[1], unchanged[1]):
+            assert strptime(fields["Expires"], "%a, %d %b %Y %H:%M:%S GMT").tm_year == year
+        lifetime = strptime(dict(live.response.headers)["Expires"], "%a, %d %b %Y %H:%M:%S GMT")
+        assert lifetime.tm_year == year - 1
+    missing = service.answer(Request("GET", "/static/none.0123456789ab.css"))
+    assert missing is not None
+    assert "Expires" not in dict(missing.response.headers)

@@ -1,0 +1,360 @@
+"""The site without any server: pure requests in, answers out."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hashserve.digests import digest_of, integrity_of
+from hashserve.http.messages import FileSpan, Request
+from hashserve.serve.bounded_cache import ForkSafeLock
+from hashserve.serve.files import ChangedFileError, is_exhaustion
+from hashserve.serve.inspection import OutsideRootError
+from hashserve.serve.mount import Mount
+from hashserve.serve.site import ATTEMPTS, Answer, Site, SiteSettings, readings
+from tests.support.trees import STYLES, TEN, BuiltTree, put
+
+
+def site_of(root: str, prefix: str | None = "/static/", **settings: Any) -> Site:
+    site = Site(SiteSettings(**settings))
+    site.add(root, prefix)
+    return site
+
+
+def body_of(answer: Answer) -> bytes:
+    return b"".join(part for part in answer.response.body if isinstance(part, bytes))
+
+
+def get(site: Site, path: str, **fields: Any) -> Answer | None:
+    return site.answer(Request(**{"method": "GET", "path": path, **fields}))
+
+
+def test_an_answer_from_memory_holds_bytes_and_no_descriptor(built: BuiltTree) -> None:
+    answer = get(site_of(built.root), f"/static/{built.names['ten.txt']}")
+    assert answer is not None
+    assert (answer.response.status, body_of(answer), answer.descriptor) == (200, TEN, None)
+    assert answer.asset is not None
+
+
+def test_an_answer_from_a_file_holds_its_open_descriptor(built: BuiltTree) -> None:
+    answer = get(site_of(built.root, body_budget=0), f"/static/{built.names['ten.txt']}")
+    assert answer is not None
+    assert answer.descriptor is not None
+    with os.fdopen(answer.descriptor, "rb") as stream:
+        assert stream.read() == TEN
+    (span,) = answer.response.body
+    assert isinstance(span, FileSpan)
+    assert (span.start, span.length) == (0, 10)
+    assert answer.asset is None
+
+
+def test_what_is_live_is_never_said_to_be_lasting(built: BuiltTree) -> None:
+    answer = get(site_of(built.root), "/static/ten.txt")
+    assert answer is not None
+    assert answer.asset is None
+
+
+def test_the_prefix_that_the_build_wrote_down_is_the_default(built: BuiltTree) -> None:
+    assert site_of(built.root, None).mounts[0].prefix == "/static/"
+    assert site_of(built.root, "/assets/").mounts[0].prefix == "/assets/"
+    assert site_of(os.path.join(built.root, "css"), None).mounts[0].prefix == "/"
+
+
+def test_what_is_nobodys_is_none(built: BuiltTree) -> None:
+    site = site_of(built.root)
+    for path in ("/", "", "/static", "/static/", "/static/none", "/other/ten.txt", "/static/\u20ac"):
+        assert get(site, path) is None
+
+
+def test_the_clock_decides_when_manifests_are_looked_at(built: BuiltTree) -> None:
+    now, changes = [0.0], list[None]()
+    site = Site(
+        SiteSettings(check_interval=5.0), on_change=lambda: changes.append(None), clock=lambda: now[0]
+    )
+    site.add(built.root, "/static/")
+    assert len(changes) == 1
+    built.add("new.txt", b"new")
+    built.publish()
+    now[0] = 4.9
+    site.follow_if_due()
+    assert len(changes) == 1
+    now[0] = 5.0
+    site.follow_if_due()
+    assert len(changes) == 2
+    assert site.check_due == 10.0
+    assert not site.follow()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EACCES, "denied"),
+        FileNotFoundError(errno.ENOENT, "gone"),
+        OSError(errno.ELOOP, "loop"),
+        OSError(errno.ENAMETOOLONG, "long"),
+        OutsideRootError("link"),
+        ChangedFileError("x", "changed"),
+        OSError(errno.EMFILE, "many"),
+        OSError(errno.EIO, "disk"),
+        OSError(errno.ESTALE, "stale"),
+        OSError("no number"),
+    ],
+)
+def test_no_error_of_the_disk_comes_out(
+    built: BuiltTree, error: OSError, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = site_of(built.root, spa_fallback="ten.txt", body_budget=0)
+    attempts: list[None] = []
+
+    def failing(*arguments: Any) -> Any:
+        attempts.append(None)
+        raise error
+
+    monkeypatch.setattr(Mount, "find", failing)
+    monkeypatch.setattr("hashserve.serve.bodies.open_stored", failing)
+    is_unavailable = isinstance(error, ChangedFileError) or error.errno in (
+        errno.EMFILE,
+        errno.EIO,
+        errno.ESTALE,
+    )
+    for answer in (
+        get(site, "/static/ten.txt"),
+        site.fallback(Request(method="GET", path="/static/page", accept="text/html")),
+    ):
+        assert answer is not None
+        assert answer.response.status == (503 if is_unavailable else 404)
+        assert ("Cache-Control", "no-store") in answer.response.headers
+        assert str(error).encode() not in body_of(answer)
+    is_looked_at_again = isinstance(error, (ChangedFileError, FileNotFoundError))
+    assert len(attempts) == 2 * (ATTEMPTS if is_looked_at_again else 1)
+    # What the machine lacks is told once, whichever file it is for.
+    assert caplog.text.count("cannot serve") == (1 if is_exhaustion(error) else 2)
+
+
+def test_a_lack_that_lasts_is_told_again_now_and_then(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise OSError(errno.EMFILE, "many")
+
+    now = [0.0]
+    site = Site(SiteSettings(), clock=lambda: now[0])
+    site.add(built.root, "/static/")
+    monkeypatch.setattr(Mount, "find", failing)
+    for seconds in range(0, 180, 5):
+        now[0] = float(seconds)
+        get(site, f"/static/{seconds}.txt")
+    assert caplog.text.count("cannot serve") == 3
+
+
+def test_no_client_writes_lines_of_the_log(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise OSError(errno.EIO, "disk")
+
+    monkeypatch.setattr(Mount, "find", failing)
+    get(site_of(built.root), "/static/a\nERROR all is lost")
+    assert "/static/a%0AERROR%20all%20is%20lost: [Errno 5] disk" in caplog.text
+
+
+def test_a_disk_that_fails_keeps_no_page_from_an_application_that_shares_its_prefix(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, shared = site_of(built.root), site_of(built.root, prefix="/")
+
+    def failing(path: Any, **keywords: Any) -> Any:
+        raise OSError(errno.EIO, "disk")
+
+    monkeypatch.setattr("os.stat", failing)
+    answer = get(alone, "/static/page")
+    monkeypatch.undo()
+    assert answer is not None
+    assert answer.response.status == 503
+    monkeypatch.setattr("os.stat", failing)
+    assert get(shared, "/page") is None
+
+
+def failing_for(monkeypatch: pytest.MonkeyPatch, ending: str, number: int) -> None:
+    """Have each open of a path that ends so fail."""
+    real_open = os.open
+
+    def opening(path: Any, *arguments: Any, **keywords: Any) -> int:
+        if str(path).endswith(ending):
+            raise OSError(number, os.strerror(number), path)
+        return real_open(path, *arguments, **keywords)
+
+    monkeypatch.setattr("os.open", opening)
+
+
+def test_a_variant_in_a_bad_place_of_the_disk_is_done_without(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site, path = site_of(built.root), f"/static/{built.names['css/styles.css']}"
+    failing_for(monkeypatch, ".css.br", errno.EIO)
+    for _ in range(3):
+        answer = get(site, path, accept_encoding="br")
+        assert answer is not None
+        assert (answer.response.status, body_of(answer), answer.asset) == (200, STYLES, None)
+    live = get(site, "/static/css/styles.css", accept_encoding="br")
+    assert live is not None
+    assert body_of(live) == STYLES
+    assert caplog.text.count("cannot serve") == 1
+    monkeypatch.undo()
+    whole = get(site, path, accept_encoding="br")
+    assert whole is not None
+    assert ("Content-Encoding", "br") in whole.response.headers
+
+
+def test_a_variant_that_could_not_be_looked_at_is_looked_at_again(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_of(built.root)
+    failing_for(monkeypatch, ".css.br", errno.EMFILE)
+    answer = get(site, "/static/css/styles.css", accept_encoding="br")
+    assert answer is not None
+    assert answer.response.status == 503
+    monkeypatch.undo()
+    answer = get(site, "/static/css/styles.css", accept_encoding="br")
+    assert answer is not None
+    assert ("Content-Encoding", "br") in answer.response.headers
+
+
+def test_a_large_file_that_can_no_longer_be_read_is_a_503_and_leaves_no_descriptor(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, path = site_of(built.root, body_budget=0), f"/static/{built.names['ten.txt']}"
+    assert get(site, path, method="HEAD") is not None  # read, and proven
+    before = os.dup(0)
+    os.close(before)
+
+    def failing(*arguments: Any) -> bytes:
+        raise OSError(errno.EIO, "disk")
+
+    for gone in (failing, lambda *arguments: b""):
+        monkeypatch.setattr("os.pread", gone)
+        answer = get(site, path, range="bytes=5-")
+        assert answer is not None
+        assert answer.response.status in (404, 503)
+        assert ("Cache-Control", "no-store") in answer.response.headers
+        after = os.dup(0)
+        os.close(after)
+        assert after == before
+
+
+def test_exhaustion_while_a_fingerprinted_file_is_opened_is_a_503(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr("hashserve.serve.bodies.open_stored", failing)
+    answer = get(site_of(built.root, body_budget=0), f"/static/{built.names['css/styles.css']}")
+    assert answer is not None
+    assert answer.response.status == 503
+
+
+def test_a_query_that_is_the_fingerprint_of_the_bytes_makes_them_immutable(tmp_path: Any) -> None:
+    root = str(tmp_path)
+    put(root, "js/app.js", b"app")
+    put(root, "mix-manifest.json", b'{"/js/app.js": "/js/app.js?id=d2a57dc1d883fd21fb9951699df71cc7"}')
+    site = site_of(root, "/")
+
+    def lifetime(query: str) -> str:
+        answer = get(site, "/js/app.js", query=query)
+        assert answer is not None
+        return dict(answer.response.headers)["Cache-Control"]
+
+    right = "id=d2a57dc1d883fd21fb9951699df71cc7"
+    assert "immutable" in lifetime(right)
+    assert "immutable" not in lifetime("")
+    assert "immutable" not in lifetime("id=d2a57dc1")
+    assert site.url("js/app.js") == f"/js/app.js?{right}"
+    put(root, "js/app.js", b"newer than the manifest")
+    assert "immutable" not in lifetime(right)
+    assert get(site, "/mix-manifest.json") is None
+
+
+def test_a_manifest_of_django_1_0_without_a_prefix_is_served_from_the_top(tmp_path: Any) -> None:
+    put(str(tmp_path), "a.0123456789ab.css", STYLES)
+    put(str(tmp_path), "staticfiles.json", b'{"version": "1.0", "paths": {"a.css": "a.0123456789ab.css"}}')
+    answer = get(site_of(str(tmp_path), None), "/a.0123456789ab.css")
+    assert answer is not None
+    assert body_of(answer) == STYLES
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("a", ("a", "")),
+        ("a?b", ("a", "?b")),
+        ("a#b", ("a", "#b")),
+        ("a?b#c", ("a", "?b#c")),
+        ("a#b?c", ("a", "#b?c")),
+        ("", ("", "")),
+        ("?", ("", "?")),
+    ],
+)
+def test_a_path_is_read_as_it_stands_then_without_what_is_behind(path: str, split: tuple[str, str]) -> None:
+    *_, last = readings(path)
+    assert last == split
+
+
+def test_a_site_follows_in_a_child_whoever_was_following_at_the_fork(built: BuiltTree) -> None:
+    site = site_of(built.root)
+    site._following._lock.acquire()
+    ForkSafeLock.renew_all()  # what runs in a child after the fork
+    assert not site.follow()
+
+
+# The manifest, where the operator publishes it
+
+PUBLISHED = "/static/.well-known/hashserve.json"
+
+
+def test_the_manifest_is_published_only_where_that_is_asked_for(built: BuiltTree) -> None:
+    assert get(site_of(built.root), PUBLISHED) is None
+    site = site_of(built.root, publish_manifest=True)
+    answer = get(site, PUBLISHED)
+    assert answer is not None
+    with open(os.path.join(built.root, "staticfiles.json"), "rb") as stream:
+        assert body_of(answer) == stream.read()
+    assert ("Cache-Control", "no-store") in answer.response.headers
+    assert get(site, "/static/staticfiles.json") is None
+
+
+@pytest.mark.parametrize("make", [None, os.mkdir, os.mkfifo])
+def test_a_manifest_that_is_none_is_not_published(
+    built: BuiltTree, make: Callable[[str], None] | None
+) -> None:
+    site = site_of(built.root, publish_manifest=True)
+    path = os.path.join(built.root, "staticfiles.json")
+    os.unlink(path)
+    if make is not None:
+        make(path)
+    assert get(site, PUBLISHED) is None
+
+
+def test_an_outdated_name_that_nothing_is_known_of_is_a_404(built: BuiltTree) -> None:
+    path = built.names["ten.txt"]
+    os.unlink(os.path.join(built.root, "staticfiles.json"))
+    plain = site_of(built.root, on_unknown="redirect")
+    for name in ("none.0123456789ab.css", "0123456789abcdef.css"):
+        answer = get(plain, f"/static/{name}")
+        assert answer is not None
+        assert answer.response.status == 404
+    answer = get(plain, f"/static/{path}")
+    assert answer is not None
+    assert answer.response.status == 200
+
+
+def test_the_integrity_of_what_keeps_its_name_is_of_the_bytes_on_disk(tmp_path: Any) -> None:
+    put(str(tmp_path), "robots.txt", TEN)
+    put(str(tmp_path), "staticfiles.json", b'{"version": "1.1", "paths": {"robots.txt": "robots.txt"}}')
+    site = site_of(str(tmp_path))
+    assert site.url("robots.txt") == "/static/robots.txt"
+    assert site.integrity("robots.txt") == integrity_of(digest_of([TEN]))

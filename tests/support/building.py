@@ -1,0 +1,143 @@
+"""What the tests of the build share: making sources, looking into outputs, running the command."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from hashserve import Manifest
+from hashserve.digests import digest_of
+from hashserve.http.codings import CODINGS
+
+__all__ = [
+    "CSS",
+    "DOT",
+    "TEXT",
+    "command",
+    "contents",
+    "few_frames",
+    "manifest_of",
+    "put",
+    "put_site",
+    "put_texts",
+    "run",
+    "snapshot",
+    "temporaries",
+    "wrong_files",
+]
+
+
+def put(folder: Path, path: str, content: bytes) -> Path:
+    """Write a file of a source; gives where it is."""
+    location = folder / path
+    location.parent.mkdir(parents=True, exist_ok=True)
+    location.write_bytes(content)
+    return location
+
+
+CSS = b"/* a comment with url(nothing.png) in it */\nbody { background: url(../img/dot.svg) }\n" * 20
+DOT = b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>"
+TEXT = b"text that can be compressed, and is long enough for it\n" * 20
+
+
+def put_site(folder: Path) -> Path:
+    """Write a source of a style sheet, what it refers to, and a file that has to keep its name."""
+    put(folder, "css/app.css", CSS)
+    put(folder, "img/dot.svg", DOT)
+    put(folder, "robots.txt", b"User-agent: *\n")
+    return folder
+
+
+def put_texts(folder: Path) -> Path:
+    """Write a source of a style sheet, what it refers to, and a text."""
+    put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
+    put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    put(folder, "a.txt", TEXT)
+    return folder
+
+
+def manifest_of(out: Path) -> Manifest:
+    """Load the manifest of an output."""
+    return Manifest.load(out / "staticfiles.json")
+
+
+def snapshot(out: Path) -> dict[str, tuple[int, int]]:
+    """Tell inode and time of every file, the private ones too: what changes when it is written."""
+    return {
+        str(path.relative_to(out)): (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in out.rglob("*")
+        if path.is_file()
+    }
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Give the content of every published file."""
+    return {
+        str(path.relative_to(out)): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and ".hashserve" not in path.parts
+    }
+
+
+def temporaries(out: Path) -> list[str]:
+    """List what is there of files in the making."""
+    return [
+        str(path.relative_to(out))
+        for path in out.rglob("*")
+        if path.is_file() and ("temporary" in path.parts or path.name.startswith(".hashserve-"))
+    ]
+
+
+def wrong_files(out: Path) -> list[str]:
+    """List what an output's manifest names and the disk does not hold, byte by byte."""
+    manifest = manifest_of(out)
+    wrong = []
+    for path in manifest.files:
+        record = manifest.record(path)
+        assert record is not None
+        forms: Mapping[str, int | None] = {"identity": record.size, **record.variants}
+        for coding, size in forms.items():
+            location = out / (path + (CODINGS[coding].suffix if coding in CODINGS else ""))
+            try:
+                content = location.read_bytes()
+                identity = CODINGS[coding].decode([content]) if coding in CODINGS else [content]
+                if len(content) != size or digest_of(identity) != record.sha256:
+                    wrong.append(str(location))
+            except (OSError, ValueError):
+                wrong.append(str(location))
+    return wrong
+
+
+def command(*arguments: str | os.PathLike[str]) -> list[str]:
+    """Give the command line of ``hashserve`` with these arguments."""
+    return [sys.executable, "-m", "hashserve", *(os.fspath(argument) for argument in arguments)]
+
+
+def run(
+    *arguments: str | os.PathLike[str], environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``hashserve`` to its end."""
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environ or {})},
+        timeout=120,
+    )
+
+
+@contextmanager
+def few_frames(number: int = 150) -> Iterator[None]:
+    """Have Python recurse by so many calls only: less than a deep tree would take."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + number)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

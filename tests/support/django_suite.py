@@ -1,0 +1,93 @@
+"""Django's own tests of its static files, with our storage in the place of its own.
+
+Invariant: the tests are those of the very release of Django that is installed, and not one is edited.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import django
+
+__all__ = ["Outcome", "SuiteUnavailableError", "run_staticfiles_tests"]
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "django"
+
+_SETTINGS = """\
+from django.contrib.staticfiles import storage as theirs
+from test_sqlite import *  # noqa: F403
+
+from hashserve.django import storage as ours
+
+theirs.ManifestStaticFilesStorage = ours.ManifestStaticFilesStorage
+"""
+
+
+class SuiteUnavailableError(Exception):
+    """Tell that Django's source distribution is not in the cache and cannot be fetched, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How many tests ran, the names of those that failed, and all that was written."""
+
+    ran: int
+    failed: frozenset[str]
+    output: str
+
+
+def run_staticfiles_tests() -> Outcome:
+    """Run them. Raises `SuiteUnavailableError`."""
+    tests = _source() / "tests"
+    (tests / "test_swapped.py").write_text(_SETTINGS, encoding="utf-8")
+    # Only errors of our own are of interest here: Django's settings warn of what comes in later releases.
+    command = [sys.executable, "-W", "ignore", "runtests.py", "--settings", "test_swapped", "--parallel", "1"]
+    done = subprocess.run(
+        [*command, "staticfiles_tests"],
+        cwd=tests,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    ran = re.search(r"^Ran (\d+) tests", done.stderr, re.MULTILINE)
+    return Outcome(
+        ran=int(ran[1]) if ran else 0,
+        failed=frozenset(re.findall(r"^(?:FAIL|ERROR): (\w+)", done.stderr, re.MULTILINE)),
+        output=done.stdout + done.stderr,
+    )
+
+
+def _source() -> Path:
+    """Give the folder of the source distribution, fetched once for each release."""
+    folder: Path = CACHE / str(django.get_version())
+    if not folder.is_dir():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as temporary:
+            archive = _fetched(Path(temporary))
+            with tarfile.open(archive) as opened:
+                opened.extractall(temporary, filter="data")
+            archive.unlink()
+            (unpacked,) = Path(temporary).iterdir()
+            shutil.move(unpacked, folder)
+    return folder
+
+
+def _fetched(folder: Path) -> Path:
+    wanted = f"django=={django.get_version()}"
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "-q"]
+    done = subprocess.run(
+        [*command, "-d", str(folder), wanted], capture_output=True, text=True, check=False, timeout=240
+    )
+    if done.returncode:
+        raise SuiteUnavailableError(f"{wanted}: {done.stderr.strip()}")
+    return next(folder.glob("*.tar.gz"))

@@ -1,0 +1,301 @@
+"""The example in ``examples/django``, copied, changed, collected and served as its README says.
+
+Invariant: what the tests know of it, they know as anybody does who stands outside: from commands, from
+files and over HTTP.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.client import HTTPMessage
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from hashserve import Manifest
+from tests.support.services import free_port, wait_until
+
+__all__ = ["EXAMPLE", "PREFIX", "TIMEOUT", "Project", "Reply", "Server", "fetch", "static_urls"]
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "django"
+PREFIX = "/static/"
+TIMEOUT = 60.0
+
+
+# Over HTTP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A response as it came: nothing decoded, nothing followed."""
+
+    url: str
+    status: int
+    fields: HTTPMessage
+    body: bytes
+
+    def __getitem__(self, name: str) -> str:
+        value = self.fields[name]
+        assert value is not None, f"{name} is not in {self.fields}"
+        return str(value)
+
+    @property
+    def text(self) -> str:
+        """The body, decoded from UTF-8."""
+        return self.body.decode()
+
+
+def fetch(url: str, **fields: str) -> Reply:
+    """Get a URL; ``fields`` are header fields, with underscores for hyphens."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=TIMEOUT)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    try:
+        headers = {name.replace("_", "-"): value for name, value in fields.items()}
+        # What http.client would add by itself is part of what a cache keys its answers by.
+        connection.putrequest("GET", target, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        return Reply(url=url, status=response.status, fields=response.headers, body=response.read())
+    finally:
+        connection.close()
+
+
+def static_urls(page: str) -> set[str]:
+    """Give the paths under the static prefix that a page leads to, also by the values of an import map."""
+    return set(re.findall(rf'"({PREFIX}[^"?#]+)"(?!:)', page))
+
+
+# The project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A copy of the example in ``folder``; ``environment`` is added to what it reads from there."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def copied_to(cls, folder: Path, **environment: str) -> Project:
+        """Copy the example to ``folder/site``; its database and STATIC_ROOT are beside it."""
+        shutil.copytree(EXAMPLE, folder / "site", ignore=_made_by_running)
+        places = {"DATABASE": str(folder / "database"), "STATIC_ROOT": str(folder / "static")}
+        return cls(folder=folder / "site", environment=places | environment)
+
+    def copied_with_all(self, folder: Path) -> Project:
+        """Copy it to ``folder`` with its database and with what it has collected."""
+        shutil.copytree(
+            self.folder.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("log-*")
+        )
+        places = {"DATABASE": str(folder / "database"), "STATIC_ROOT": str(folder / "static")}
+        return Project(folder=folder / "site", environment={**self.environment, **places})
+
+    def having(self, **environment: str) -> Project:
+        """Give the same project in another environment."""
+        return replace(self, environment={**self.environment, **environment})
+
+    @property
+    def static_root(self) -> Path:
+        """Where it collects to."""
+        return Path(self.environment["STATIC_ROOT"])
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment that it runs in."""
+        own = {"DEBUG", "STATIC_URL", "CACHE_URL", "STATICFILES", "DJANGO_SETTINGS_MODULE"}
+        inherited = {name: value for name, value in os.environ.items() if name not in own}
+        return {**inherited, "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
+
+    def manage(self, *arguments: str, **environment: str) -> str:
+        """Run a command of manage.py; gives what it printed."""
+        ended = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=self.folder,
+            env={**self.variables, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def prepare(self) -> None:
+        """Make the database and collect."""
+        self.manage("migrate", "-v0")
+        self.collect()
+
+    def add_superuser(self) -> None:
+        """Add who may see the admin: admin, with the password secret."""
+        self.manage(
+            *("createsuperuser", "--noinput", "--username=admin", "--email=admin@example.com"),
+            DJANGO_SUPERUSER_PASSWORD="secret",
+        )
+
+    def collect(self) -> Manifest:
+        """Collect; gives the manifest then."""
+        self.manage("collectstatic", "--noinput", "-v0")
+        return self.manifest()
+
+    def manifest(self) -> Manifest:
+        """Give the manifest in STATIC_ROOT."""
+        return Manifest.load(self.static_root / "staticfiles.json")
+
+    def url(self, logical_path: str) -> str:
+        """Give the path of the URL of a file in the release last collected."""
+        return PREFIX + self.manifest().paths[logical_path]
+
+    # Its sources
+
+    def source(self, logical_path: str) -> Path:
+        """Give where a static file of the shop comes from."""
+        return self.folder / "shop" / "static" / logical_path
+
+    def append(self, logical_path: str, text: str) -> None:
+        """Add some text at the end of a static file of the shop."""
+        with self.source(logical_path).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    # Its servers
+
+    @contextmanager
+    def gunicorn(self) -> Iterator[Server]:
+        """Serve it by gunicorn, with two workers of four threads."""
+        with _listener() as listener:
+            command = [
+                *(sys.executable, "-m", "gunicorn", "teahouse.wsgi", f"--bind=fd://{listener.fileno()}"),
+                *("--workers=2", "--worker-class=gthread", "--threads=4", "--keep-alive=60"),
+            ]
+            with self._running(command, listener.getsockname()[1], listener.fileno()) as server:
+                yield server
+
+    @contextmanager
+    def uvicorn(self) -> Iterator[Server]:
+        """Serve it by uvicorn."""
+        with _listener() as listener:
+            application = ("teahouse.asgi:application", f"--fd={listener.fileno()}", "--lifespan=off")
+            command = [sys.executable, "-m", "uvicorn", *application]
+            with self._running(command, listener.getsockname()[1], listener.fileno()) as server:
+                yield server
+
+    @contextmanager
+    def runserver(self) -> Iterator[Server]:
+        """Serve it by Django's own server, which leaves static files to the middleware."""
+        port = free_port()
+        # It starts anew when Python files change, hashserve's too; tests are about other files.
+        options = ("--nostatic", "--noreload", f"127.0.0.1:{port}")
+        command = [sys.executable, "manage.py", "runserver", *options]
+        with self._running(command, port) as server:
+            yield server
+
+    @contextmanager
+    def _running(self, command: list[str], port: int, *descriptors: int) -> Iterator[Server]:
+        log = self.folder.parent / f"log-{port}"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.variables,
+                stdout=output,
+                stderr=output,
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        server = Server(port=port, process=process, log=log)
+        try:
+            wait_until(server.is_answering)
+            yield server
+        finally:
+            server.stop()
+
+
+def _made_by_running(folder: str, names: list[str]) -> set[str]:
+    """Give what is there only because somebody has tried the example out."""
+    made = {"__pycache__", *(("static", "teahouse.sqlite3") if Path(folder) == EXAMPLE else ())}
+    return made & {*names}
+
+
+@contextmanager
+def _listener() -> Iterator[socket.socket]:
+    """Listen at a free port that stays taken however often the server behind it is started anew."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(200)
+        yield listener
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A server of the project that runs."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def address(self) -> str:
+        """Give host and port, a colon between."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Give its URL, without the last slash."""
+        return f"http://{self.address}"
+
+    def get(self, path: str, **fields: str) -> Reply:
+        """Get a path."""
+        return fetch(self.url + path, **fields)
+
+    def page(self, path: str = "/en/") -> str:
+        """Get a page, which must be there."""
+        reply = self.get(path)
+        assert reply.status == 200, self.log.read_text()
+        return reply.text
+
+    def is_answering(self) -> bool:
+        """Whether it answers yet."""
+        if self.process.poll() is not None:
+            pytest.fail(f"the server did not start: {self.log.read_text()}")
+        try:
+            self.get("/captcha/")
+        except OSError:
+            return False
+        return True
+
+    def workers(self) -> set[str]:
+        """Give the ids of the processes that it has made."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return set(listed.split())
+
+    def reload(self) -> None:
+        """Have gunicorn change its workers for new ones; returns when the last old one has gone."""
+        before = self.workers()
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not before & self.workers() and len(self.workers()) == len(before))
+
+    def stop(self) -> None:
+        """Stop it and all that it has made."""
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        # A reloader's child may outlive it.
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return

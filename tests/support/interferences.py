@@ -1,0 +1,272 @@
+"""What servers make of an exchange before or after hashserve sees it: by name, with the reason.
+
+Invariant: a server that does something else than it is told here, or has stopped doing it, fails
+`tests.integration.test_server_matrix`; ``docs/servers.md`` has the same table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.exchanges import EXCHANGES, Exchange
+
+__all__ = [
+    "CLOSES",
+    "INTERFERENCES",
+    "NO_ANSWER",
+    "NO_DATE",
+    "NO_NEXT",
+    "PAGE",
+    "PERSISTENT",
+    "Interference",
+    "expected_outcome",
+    "table",
+    "with_table",
+]
+
+PAGE = Path(__file__).parents[2] / "docs" / "servers.md"
+
+PERSISTENT = (
+    "gunicorn gthread",
+    "waitress",
+    "granian",
+    "cheroot",
+    "bjoern",
+    "fastpysgi",
+    "mod_wsgi",
+    "mod_wsgi embedded",
+)
+"""Servers that keep a connection for the next request."""
+
+NO_DATE = ("pyuwsgi", "bjoern")
+"""Servers that send no Date, against section 6.6.1: a cache in front dates what it gets."""
+
+NOT_IN_ORDER = ("bjoern",)
+"""Servers that lose requests which do not wait for the answer before (RFC 9112, section 9.3.2)."""
+
+WAITS = ("waitress", "mod_wsgi")
+"""Servers that keep a connection, and the client waiting, where a file ends early while it is sent."""
+
+STOPS = ("fastpysgi",)
+"""Servers whose process ends where a body fails, as one does whose file ends early."""
+
+CLOSES = "then closes"
+NO_ANSWER = "no answer"
+NO_NEXT = "no answer to the next request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interference:
+    """What some servers do with some rows, told as `tests.support.exchanges.difference` tells it."""
+
+    servers: tuple[str, ...]
+    rows: tuple[str, ...]
+    outcome: str
+    because: str
+
+
+def names_where(**wanted: object) -> tuple[str, ...]:
+    """Give the names of the rows that have these attributes."""
+    return tuple(
+        row.name for row in EXCHANGES if all(getattr(row, name) == value for name, value in wanted.items())
+    )
+
+
+APACHE = ("mod_wsgi", "mod_wsgi embedded")
+BARE = tuple({*names_where(status=304), *names_where(status=204)})
+HEADS = names_where(method="HEAD")
+
+INTERFERENCES = (
+    Interference(
+        servers=("waitress",),
+        rows=tuple(name for name in BARE if name != "HTTP/1.0, not modified"),
+        outcome=CLOSES,
+        because="it ends the connection after each answer without a Content-Length, 304 and 204 too",
+    ),
+    Interference(
+        servers=("wsgiref", "fastpysgi"),
+        rows=tuple(name for name in BARE if name not in HEADS),
+        outcome="content-length: 0",
+        because="it writes a Content-Length of its own on 204 and 304",
+    ),
+    Interference(
+        servers=("wsgiref",),
+        rows=tuple(name for name in BARE if name in HEADS),
+        outcome="content-length: 0",
+        because="the same, of a 304 to HEAD",
+    ),
+    Interference(
+        servers=("fastpysgi",),
+        rows=HEADS,
+        outcome="content-length: 0",
+        because="it replaces the Content-Length of an answer to HEAD",
+    ),
+    Interference(
+        servers=("fastpysgi",),
+        rows=("/static/%C3%A9.txt", "/static/%c3%a9.txt"),
+        outcome="the application's",
+        because="it decodes paths as UTF-8, where PEP 3333 has one character for each byte: "
+        "names that are not ASCII are not found",
+    ),
+    Interference(
+        servers=("fastpysgi",),
+        rows=("/static/%E9.txt", "/static/ten.txt%00", "/static/ten.txt%00.css"),
+        outcome="400",
+        because="it refuses paths that are not UTF-8, and NUL",
+    ),
+    Interference(
+        servers=APACHE,
+        rows=("/static/ten.txt%00", "/static/ten.txt%00.css"),
+        outcome="404",
+        because="it refuses NUL",
+    ),
+    Interference(
+        servers=("gunicorn sync", "gunicorn gthread", "waitress", "cheroot", "bjoern", "fastpysgi"),
+        rows=("/static/é.txt, not encoded",),
+        outcome="400",
+        because="it refuses bytes in a request line that should be percent-encoded",
+    ),
+    Interference(
+        servers=("bjoern", "fastpysgi", *APACHE),
+        rows=("/static/ten.txt%", "/static/ten.txt%zz"),
+        outcome="400",
+        because="it refuses a percent sign that encodes nothing",
+    ),
+    Interference(
+        servers=("pyuwsgi",),
+        rows=("/static/ten.txt%",),
+        outcome="the file",
+        because="it drops a percent sign at the end",
+    ),
+    Interference(
+        servers=("cheroot", "fastpysgi", *APACHE),
+        rows=("/static/css%2Fstyles.css", "/static%2Ften.txt"),
+        outcome="the application's",
+        because="it leaves an encoded slash as it is (Apache: with `AllowEncodedSlashes NoDecode`), "
+        "and hashserve finds no name with `%2F` in it",
+    ),
+    Interference(
+        servers=("pyuwsgi", *APACHE),
+        rows=("/static/css/../ten.txt", "/static/./ten.txt"),
+        outcome="the file",
+        because="it resolves `.` and `..` itself, never above the top",
+    ),
+    Interference(
+        servers=APACHE,
+        rows=("/static//ten.txt",),
+        outcome="the file",
+        because="it merges slashes",
+    ),
+    Interference(
+        servers=("waitress", "wsgiref", *APACHE),
+        rows=("//static/ten.txt",),
+        outcome="the file",
+        because="it merges slashes at the start of a path",
+    ),
+    Interference(
+        servers=("cheroot",),
+        rows=("//static/ten.txt", "absolute form"),
+        outcome="400",
+        because="it takes what follows two slashes for a host, and no request for a proxy",
+    ),
+    Interference(
+        servers=("pyuwsgi", "fastpysgi", "wsgiref"),
+        rows=("absolute form",),
+        outcome="the application's",
+        because="it hands over `http://host/path` as the path (RFC 9112, section 3.2.2, wants it understood)",
+    ),
+    Interference(
+        servers=("bjoern", "fastpysgi"),
+        rows=("UNHEARD",),
+        outcome="400",
+        because="it knows its own list of methods",
+    ),
+    Interference(
+        servers=APACHE,
+        rows=("TRACE",),
+        outcome="262 bytes instead of 23",
+        because="TRACE is its own: with `TraceEnable off` a 405 of its own",
+    ),
+    Interference(
+        servers=APACHE,
+        rows=("asterisk form",),
+        outcome="no body",
+        because="`OPTIONS *` is its own",
+    ),
+    Interference(
+        servers=("gunicorn sync", "gunicorn gthread", "bjoern", "fastpysgi", *APACHE),
+        rows=("Expect of something else",),
+        outcome="417",
+        because="it refuses expectations that it does not know (section 10.1.1 allows it)",
+    ),
+    Interference(
+        servers=("waitress",),
+        rows=("Expect: 100-continue, no body",),
+        outcome=NO_ANSWER,
+        because="it waits for a body that was not announced; no client asks so",
+    ),
+    Interference(
+        servers=("bjoern",),
+        rows=("Expect: 100-continue, no body",),
+        outcome=NO_NEXT,
+        because="the same, after the answer",
+    ),
+    Interference(
+        servers=("mod_wsgi",),
+        rows=("Expect: 100-continue, no body",),
+        outcome=CLOSES,
+        because="the same; it ends the connection instead",
+    ),
+    Interference(
+        servers=("cheroot",),
+        rows=("HTTP/1.0, kept",),
+        outcome=CLOSES,
+        because="it keeps no connection of HTTP/1.0",
+    ),
+)
+
+
+def expected_outcome(server: str, exchange: Exchange) -> str:
+    """Give what a server has to make of an exchange: nothing, but for what is told here."""
+    told = [each.outcome for each in INTERFERENCES if server in each.servers and exchange.name in each.rows]
+    told = [*dict.fromkeys(told)]
+    assert len(told) < 2, f"{server} interferes with {exchange.name} in two ways"
+    if told and (told[0].isdigit() or told[0] in (NO_ANSWER, NO_NEXT, CLOSES)):
+        return told[0]
+    closing = [] if server in PERSISTENT and is_persistent(exchange) else [CLOSES]
+    return ", ".join(told + closing)
+
+
+def is_persistent(exchange: Exchange) -> bool:
+    """Whether the connection is to be kept after an exchange (RFC 9112, section 9.3)."""
+    option = exchange.fields.get("Connection")
+    return option == "keep-alive" if exchange.version == "1.0" else option != "close"
+
+
+def table() -> str:
+    """Write what interferes as a table in Markdown."""
+    lines = ["| server | request | what comes back | why |", "| --- | --- | --- | --- |"]
+    for each in INTERFERENCES:
+        rows = "; ".join(_code(row) for row in sorted(each.rows)[:4]) + (
+            " and the like" if len(each.rows) > 4 else ""
+        )
+        lines.append(f"| {', '.join(each.servers)} | {rows} | {each.outcome} | {each.because} |")
+    return "\n".join(lines) + "\n"
+
+
+def _code(row: str) -> str:
+    return f"`{row}`" if "/" in row and "HTTP" not in row else row
+
+
+BEGIN, END = "<!-- interferences: begin -->\n", "<!-- interferences: end -->"
+
+
+def with_table(page: str) -> str:
+    """Put the table into the page."""
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}{table()}{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

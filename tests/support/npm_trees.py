@@ -1,0 +1,128 @@
+"""Real trees from npm, for tests and benchmarks: pinned, checked, fetched once, never committed.
+
+Invariant: a tree that is there is whole and is what was pinned. It is unpacked aside and renamed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["PACKAGES", "Package", "TreeUnavailableError", "tree"]
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "npm-trees"
+
+
+class TreeUnavailableError(Exception):
+    """Tell that a tree is not in the cache and cannot be fetched, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One release of a package, and the SHA-512 of its tarball as the registry states it."""
+
+    name: str
+    version: str
+    sha512: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its tree is once it is fetched."""
+        return CACHE / f"{self.name.replace('/', '+')}-{self.version}"
+
+
+PACKAGES = {
+    package.name.rpartition("/")[2]: package
+    for package in (
+        Package(
+            name="bootstrap",
+            version="5.3.3",
+            sha512="8HLCdWgyoMguSO9o+aH+iuZ+aht+mzW0u3HIMzVu7Srrpv7EBBxTnrFlSCskwdY1+EOFQSm7uMJhNQHkdPcmjg==",
+        ),
+        Package(
+            name="@fortawesome/fontawesome-free",
+            version="6.5.1",
+            sha512="CNy5vSwN3fsUStPRLX7fUYojyuzoEMSXPl7zSLJ8TgtRfjv24LOnOWKT2zYwaHZCJGkdyRnTmstR0P+Ah503Gw==",
+        ),
+        Package(
+            name="jquery",
+            version="3.7.1",
+            sha512="m4avr8yL8kmFN8psrbFFFmB/If14iN5o9nw/NgnnM+kybDJpRsAynV2BsfpTYrTRysYUdADVD7CkUUizgkpLfg==",
+        ),
+        Package(
+            name="three",
+            version="0.160.0",
+            sha512="DLU8lc0zNIPkM7rH5/e1Ks1Z8tWCGRq6g8mPowdDJpw1CFBJMU7UoJjC6PefXW7z//SSl0b2+GCw14LB+uDhng==",
+        ),
+        Package(
+            name="monaco-editor",
+            version="0.45.0",
+            sha512="mjv1G1ZzfEE3k9HZN0dQ2olMdwIfaeAAjFiwNprLfYNRSz7ctv9XuCT7gPtBGrMUeV1/iZzYKj17Khu1hxoHOA==",
+        ),
+        Package(
+            name="htmx.org",
+            version="1.9.12",
+            sha512="VZAohXyF7xPGS52IM8d1T1283y+X4D+Owf3qY1NZ9RuBypyu9l8cGsxUMAG5fEAb/DhT7rDoJ9Hpu5/HxFD3cw==",
+        ),
+        Package(
+            name="alpinejs",
+            version="3.13.10",
+            sha512="86RB307VWICex0vG15Eq0x058cNNsvS57ohrjN6n/TJAVSFV+zXOK/E34nNHDHc6Poq+yTNCLqEzPqEkRBTMRQ==",
+        ),
+    )
+}
+"""The trees by their short names."""
+
+
+def tree(name: str) -> Path:
+    """Give the folder of a package, fetched if need be; raises `TreeUnavailableError`."""
+    package = PACKAGES[name]
+    if not package.folder.is_dir():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix=".fetching-") as scratch:
+            _publish(_unpacked(_packed(package, Path(scratch))), package.folder)
+    return package.folder
+
+
+def _packed(package: Package, scratch: Path) -> Path:
+    """Fetch the tarball with npm, and check it."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise TreeUnavailableError("npm is not installed")
+    command = [
+        npm,
+        "pack",
+        f"{package.name}@{package.version}",
+        "--pack-destination",
+        str(scratch),
+        "--silent",
+    ]
+    run = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=240, check=False)
+    tarballs = list(scratch.glob("*.tgz"))
+    if run.returncode or len(tarballs) != 1:
+        raise TreeUnavailableError(f"npm could not fetch {package.name}: {run.stderr.strip()}")
+    if base64.b64encode(hashlib.sha512(tarballs[0].read_bytes()).digest()).decode() != package.sha512:
+        raise TreeUnavailableError(f"{package.name}@{package.version} is not the tarball that was pinned")
+    return tarballs[0]
+
+
+def _unpacked(tarball: Path) -> Path:
+    with tarfile.open(tarball) as archive:
+        archive.extractall(tarball.parent / "tree", filter="data")
+    (folder,) = (tarball.parent / "tree").iterdir()
+    return folder
+
+
+def _publish(folder: Path, destination: Path) -> None:
+    try:
+        os.rename(folder, destination)
+    except OSError:
+        if not destination.is_dir():  # else another process was faster, with the same bytes
+            raise

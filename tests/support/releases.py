@@ -1,0 +1,155 @@
+"""A small site whose releases are built into one folder one after another, and what each URL must give.
+
+Invariant: what is true is what the build left on disk and proved by its digests, never what a server says;
+the origin is asked only for the entity-tags that it gives to each of these contents.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hashserve import Manifest
+from hashserve.digests import digest_of
+from hashserve.http.codings import CODINGS
+from tests.fuzz.serving import Raw, Wire
+from tests.support.building import put, run
+
+__all__ = ["CHANGING", "PREFIX", "Releases", "Representation", "Truth", "get"]
+
+PREFIX = "/static/"
+FILM = random.Random(0).randbytes(1_300_000)
+FONT = random.Random(1).randbytes(40_000)
+SOURCES = {
+    "css/site.css": b'@import "base.css";\nheader { background: url(../img/logo.svg) }\n'
+    b"@font-face { font-family: text; src: url(../fonts/text.woff2) }\n",
+    "css/base.css": b"body { color: rebeccapurple; margin: 0 auto; }\n" * 900,
+    "js/app.js": b'import { state } from "./store.js";\nexport const app = () => state;\n',
+    "js/store.js": b"export const state = { count: 1, names: [] };\n" * 100,
+    "img/logo.svg": b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h8v8H0z"/></svg>\n' * 40,
+    "img/dot.png": b"\x89PNG\r\n\x1a\n" + random.Random(2).randbytes(60),
+    "fonts/text.woff2": FONT,
+    "film/tea.mp4": FILM,
+}
+"""Text of which variants are made, small and larger, what has none, and what is too large for memory."""
+
+CHANGING = ("css/base.css", "js/store.js", "img/logo.svg")
+"""What changes with each release, and with it whatever refers to it."""
+
+
+def get(path: str, *, method: str = "GET", **fields: str | None) -> bytes:
+    """Write a request; fields have underscores for hyphens, and those that are None are left out."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: www.example.com"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items() if value is not None]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+class Releases:
+    """The sources below ``folder``, built into ``root`` by `deploy`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._source = folder / "source"
+        self.root = folder / "root"
+        self.number = -1
+        for path, content in SOURCES.items():
+            put(self._source, path, content)
+
+    def change(self) -> None:
+        """Change the sources for the next release; the first one is what they are."""
+        self.number += 1
+        for path in CHANGING if self.number else ():
+            note = f"<!-- {self.number} -->" if path.endswith("svg") else f"/* {self.number} */"
+            with (self._source / path).open("ab") as source:
+                source.write(f"{note}\n".encode())
+
+    def build(self, out: Path | None = None, *, previous: Path | None = None) -> Manifest:
+        """Build what the sources are now, into another folder than ``root`` if it is given."""
+        out = self.root if out is None else out
+        brought = ("--previous", previous) if previous else ()
+        done = run(
+            *("build", self._source, "--out", out, "--prefix", PREFIX, "--keep", "3", "--quiet"),
+            *("--cache", self._folder / "cache", *brought),
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return Manifest.load(out / "staticfiles.json")
+
+    def foreseen(self) -> set[str]:
+        """Give the URL paths that the next deploy will bring: a build elsewhere has the same."""
+        manifest = self.build(self._folder / f"foreseen-{self.number}")
+        return {PREFIX + path for path in manifest.files if not (self.root / path).exists()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Representation:
+    """What one URL path gave in one coding, in one release or more; ``sha256`` is that of the content."""
+
+    path: str
+    sha256: str
+    coding: str
+    etag: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(kw_only=True)
+class Truth:
+    """Every representation of every URL path so far, by path and entity-tag.
+
+    ``lasting`` are the fingerprinted paths, ``living`` the others; ``early`` are those that somebody may
+    have asked for while they were deployed.
+    """
+
+    root: Path
+    by_tag: dict[str, dict[str, Representation]] = field(default_factory=dict)
+    lasting: list[str] = field(default_factory=list)
+    living: list[str] = field(default_factory=list)
+    early: set[str] = field(default_factory=set)
+
+    def note(self, port: int) -> None:
+        """Read what the folder holds now, and ask the origin at a port for the tags."""
+        manifest = Manifest.load(self.root / "staticfiles.json")
+        with Wire(port) as wire:
+            for path in [*manifest.files, *manifest.paths]:
+                self._note_path(wire, manifest, path)
+        self.lasting = sorted(PREFIX + path for path in manifest.files)
+        self.living = sorted(PREFIX + path for path in manifest.paths)
+
+    def _note_path(self, wire: Wire, manifest: Manifest, path: str) -> None:
+        record = manifest.record(manifest.paths.get(path, path))
+        assert record is not None
+        for coding in ("identity", *CODINGS):
+            answer = wire.ask(get(PREFIX + path, Accept_Encoding=coding))
+            given = answer.fields.get("content-encoding", "identity")
+            body = (self.root / (path + ("" if given == "identity" else CODINGS[given].suffix))).read_bytes()
+            assert (answer.status, answer.body) == (200, body)
+            assert digest_of(decoded(body, given)) == record.sha256
+            found = Representation(
+                path=PREFIX + path, sha256=record.sha256, coding=given, etag=answer.fields["etag"], body=body
+            )
+            self.by_tag.setdefault(found.path, {})[found.etag] = found
+
+    def tags(self, path: str) -> list[str]:
+        """Give every entity-tag that a path has had."""
+        return sorted(self.by_tag[path])
+
+    def has_variants(self, path: str) -> bool:
+        """Whether a path has had more than one coding."""
+        return len({known.coding for known in self.by_tag[path].values()}) > 1
+
+    def in_coding(self, known: Representation, coding: str) -> Representation | None:
+        """Give the same content of the same path in another coding."""
+        others = self.by_tag[known.path].values()
+        found = (other for other in others if (other.sha256, other.coding) == (known.sha256, coding))
+        return next(found, None)
+
+    def representation(self, path: str, answer: Raw) -> Representation | None:
+        """Give what an answer claims to be a representation, or a part, of."""
+        etag = answer.fields.get("etag", "")
+        return self.by_tag[path].get(etag.removeprefix("W/"))
+
+
+def decoded(body: bytes, coding: str) -> Iterable[bytes]:
+    """Decode a body."""
+    return [body] if coding == "identity" else CODINGS[coding].decode([body])

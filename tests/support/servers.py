@@ -1,0 +1,215 @@
+"""Every WSGI server that can be had here, started with a small tree behind it.
+
+Invariant: how a server is started is written once: `benchmarks.engines` has the commands, and Apache is told
+what ``docs/servers.md`` recommends, with a test's addresses and folders in it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import random
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import _brotli
+import brotli
+import pytest
+import whitenoise
+
+import hashserve
+from benchmarks.engines import ENGINES, WSGIREF, Engine
+from benchmarks.machine import tool
+from benchmarks.processes import started
+from tests.support.interferences import PAGE
+from tests.support.parts import missing
+from tests.support.trees import STYLES, TEN, BuiltTree, put
+from tests.support.wire import Server, wait_until
+
+__all__ = ["LARGE", "MATRIX", "Apache", "inner", "make_site", "serving"]
+
+NEEDED = (
+    *(Path(next(iter(package.__path__))) for package in (hashserve, whitenoise)),
+    *(Path(module.__file__ or "") for module in (brotli, _brotli)),
+)
+"""What hashserve imports while it serves."""
+
+LARGE = random.Random(0).randbytes(20 * 1024 * 1024)
+
+APPLICATION = """
+from __future__ import annotations
+import os
+from hashserve import HashServe
+{inner}
+application = HashServe(inner, {root!r}, "/static/")
+"""
+
+
+def inner(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Tell the process at one path, and the same everywhere else."""
+    body = str(os.getpid()).encode() if environ["PATH_INFO"] == "/process" else b"the application's own"
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+
+# Apache
+
+MODULES = Path("/usr/lib/apache2/modules")
+
+_APACHE = """\
+ServerName localhost
+ServerRoot {folder}
+DefaultRuntimeDir {folder}
+PidFile {folder}/apache.pid
+ErrorLog /dev/stderr
+Mutex file:{folder}
+Listen 127.0.0.1:{port}
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule wsgi_module {module}
+{user}
+StartServers 1
+ServerLimit 1
+ThreadsPerChild 8
+MaxRequestWorkers 8
+WSGISocketPrefix {folder}/wsgi
+WSGIPythonPath {folder}
+{site}
+"""
+
+_EMBEDDED = """\
+WSGIApplicationGroup %{{GLOBAL}}
+WSGIScriptAlias / {folder}/served.py
+AllowEncodedSlashes NoDecode
+TraceEnable off
+<Directory {folder}>
+    Require all granted
+</Directory>
+"""
+
+
+def apache_module() -> Path | None:
+    """Find mod_wsgi; Debian names the file for the Python that it runs."""
+    return next(iter(sorted(MODULES.glob("mod_wsgi.so-*"))), None)
+
+
+def recommended_for_apache(folder: Path) -> str:
+    """Give what the page recommends, with one process, in another folder and with Debian's Python."""
+    (found,) = re.findall(
+        r"^```apache\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    changes = {
+        " python-home=/srv/site/.venv": f" python-path={folder}",
+        "processes=2": "processes=1",
+        "/srv/site/wsgi.py": f"{folder}/served.py",
+        "/srv/site": str(folder),
+    }
+    for written, actual in changes.items():
+        assert written in found, f"{written!r} is not in what {PAGE.name} recommends for Apache"
+        found = found.replace(written, actual)
+    return str(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apache(Engine):
+    """Apache with mod_wsgi: ``site`` gives what it is told for a folder."""
+
+    distribution: str = ""
+    command: Callable[[int, str], Sequence[str]] = lambda port, application: [application, str(port)]
+    site: Callable[[Path], str]
+
+    def missing(self) -> str | None:
+        """Tell why it cannot run here, None if it can."""
+        if tool("apache2") is None or apache_module() is None:
+            return "apache2 with mod_wsgi is not installed"
+        return None
+
+    def unfit(self) -> str | None:
+        """Tell why it cannot serve what the tests' Python imports, None if it can."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        module = str(apache_module())
+        return None if module.endswith(version) else f"{module} has another Python than {version}"
+
+    def command_in(self, folder: Path, port: int) -> Sequence[str]:
+        """Write the configuration; gives what starts it."""
+        # It leaves root behind and may read no folder of root's: what it needs has to be in this one.
+        for path in NEEDED:
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
+        user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
+        configuration = folder / "apache.conf"
+        configuration.write_text(
+            _APACHE.format(
+                folder=folder,
+                port=port,
+                modules=MODULES,
+                module=apache_module(),
+                user=user,
+                site=self.site(folder),
+            ),
+            encoding="utf-8",
+        )
+        return [tool("apache2") or "apache2", "-DFOREGROUND", "-f", str(configuration)]
+
+
+# All of them
+
+MATRIX: tuple[Engine, ...] = (
+    *ENGINES,
+    WSGIREF,
+    Apache(name="mod_wsgi", site=recommended_for_apache),
+    Apache(name="mod_wsgi embedded", site=lambda folder: _EMBEDDED.format(folder=folder)),
+)
+
+
+@contextmanager
+def make_site() -> Iterator[tuple[Path, BuiltTree]]:
+    """Make a folder that everybody may read, with a tree in ``root`` and ``served:application``."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        tree = BuiltTree(str(folder / "root"))
+        tree.add("ten.txt", TEN)
+        tree.add("css/styles.css", STYLES, variants=True)
+        tree.add("large.bin", LARGE)
+        tree.add("é.txt", b"accented")
+        tree.publish()
+        put(tree.root, "a b.txt", b"a space")
+        put(name, "secret.txt", b"secret")
+        (folder / "served.py").write_text(
+            APPLICATION.format(root=tree.root, inner=inspect.getsource(inner)), encoding="utf-8"
+        )
+        yield folder, tree
+
+
+@contextmanager
+def serving(engine: Engine, folder: Path, tree: BuiltTree) -> Iterator[Server]:
+    """Run a server with ``served:application`` of a folder; it answers."""
+    if reason := engine.missing():
+        missing(reason)
+    if isinstance(engine, Apache) and (reason := engine.unfit()):
+        pytest.skip(reason)
+
+    def command(port: int) -> Sequence[str]:
+        if isinstance(engine, Apache):
+            return engine.command_in(folder, port)
+        return engine.command(port, "served:application")
+
+    with started(command, {"PYTHONPATH": str(folder)}) as (port, _):
+        server = Server(engine.name, ("127.0.0.1", port), tree)
+        wait_until(lambda: answers(server))
+        yield server
+
+
+def answers(server: Server) -> bool:
+    """Whether it does."""
+    try:
+        return server.ask("/process").status == 200
+    except (OSError, EOFError):
+        return False
