@@ -1,19 +1,37 @@
-"""The names that manifests have, and which of them a folder holds.
+"""Manifests as files: the names that they have, and which of them a folder holds.
 
-Invariant: a manifest is found by its name alone; what it says is for whoever reads it. A bare
-``manifest.json`` is not taken for one: it is a web app's as often as a build's.
+Invariant: a manifest is found by its name alone. A bare ``manifest.json`` is not found, because it is a
+web app's as often as a build's.
 """
 
 from __future__ import annotations
 
 import os
 
-from hashserve.manifest.model import MANIFEST_NAME
+__all__ = [
+    "MANIFEST_NAME",
+    "MIX_MANIFEST",
+    "PHOENIX_MANIFEST",
+    "PROPSHAFT_MANIFEST",
+    "SPROCKETS_START",
+    "UNSERVED_MANIFESTS",
+    "VITE_MANIFEST",
+    "find_manifest",
+]
 
-__all__ = ["find_manifest"]
+MANIFEST_NAME = "staticfiles.json"
+"""The name of hashserve's own manifest and of Django's."""
 
-_SPROCKETS = (".sprockets-manifest-", ".json")
-"""What the names of Sprockets' manifests start and end with."""
+VITE_MANIFEST = ".vite/manifest.json"
+PHOENIX_MANIFEST = "cache_manifest.json"
+PROPSHAFT_MANIFEST = ".manifest.json"
+MIX_MANIFEST = "mix-manifest.json"
+
+SPROCKETS_START = ".sprockets-manifest-"
+"""How the names of Sprockets' manifests start; a random part and ``.json`` follow."""
+
+UNSERVED_MANIFESTS = (MANIFEST_NAME, PHOENIX_MANIFEST, MIX_MANIFEST)
+"""Manifests that are never served. The others start with a dot, as every hidden path does."""
 
 
 def find_manifest(root: str | os.PathLike[str]) -> str | None:
@@ -22,14 +40,14 @@ def find_manifest(root: str | os.PathLike[str]) -> str | None:
     Costs a few stats and at most one listing of ``root`` itself.
     """
     top = os.fspath(root)
-    for name in (MANIFEST_NAME, ".vite/manifest.json", "cache_manifest.json", ".manifest.json"):
+    for name in (MANIFEST_NAME, VITE_MANIFEST, PHOENIX_MANIFEST, PROPSHAFT_MANIFEST):
         candidate = os.path.join(top, *name.split("/"))
         if os.path.isfile(candidate):
             return candidate
     sprockets = [os.path.join(top, name) for name in _names_in(top) if _is_of_sprockets(name)]
     if sprockets:
         return max(sprockets, key=lambda candidate: (os.path.getmtime(candidate), candidate))
-    candidate = os.path.join(top, "mix-manifest.json")
+    candidate = os.path.join(top, MIX_MANIFEST)
     return candidate if os.path.isfile(candidate) else None
 
 
@@ -41,5 +59,4 @@ def _names_in(folder: str) -> list[str]:
 
 
 def _is_of_sprockets(name: str) -> bool:
-    start, end = _SPROCKETS
-    return name.startswith(start) and name.endswith(end)
+    return name.startswith(SPROCKETS_START) and name.endswith(".json")

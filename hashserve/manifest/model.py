@@ -43,6 +43,7 @@ from typing import Any, Literal, NamedTuple, NoReturn, TypeGuard, cast, get_args
 from hashserve.atomic_files import write_atomically
 from hashserve.errors import ManifestError
 from hashserve.http.codings import CODINGS
+from hashserve.manifest.files import MANIFEST_NAME
 
 __all__ = [
     "FORMAT",
@@ -56,7 +57,6 @@ __all__ = [
     "release_id",
 ]
 
-MANIFEST_NAME = "staticfiles.json"
 FORMAT = 1
 
 Unhashed = Literal["rewritten", "original", "none"]

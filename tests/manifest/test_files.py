@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hashserve.manifest.files import find_manifest
+from hashserve.manifest.files import UNSERVED_MANIFESTS, find_manifest
 
 NAMES = [
     "staticfiles.json",
@@ -53,3 +53,7 @@ def test_a_folder_without_a_manifest_has_none(tmp_path: Path) -> None:
     (tmp_path / "staticfiles.json").mkdir()
     assert find_manifest(tmp_path) is None
     assert find_manifest(tmp_path / "missing") is None
+
+
+def test_the_unserved_manifests_are_the_known_names_that_do_not_start_with_a_dot() -> None:
+    assert list(UNSERVED_MANIFESTS) == [name for name in NAMES if not name.startswith(".")]
