@@ -12,7 +12,8 @@ from hashlib import md5
 from typing import NamedTuple
 
 from hashserve.fingerprint_patterns import looks_fingerprinted, without_fingerprint
-from hashserve.http.codings import CODINGS, IDENTITY
+from hashserve.hidden_paths import hidden_paths
+from hashserve.http.codings import IDENTITY
 from hashserve.manifest.model import MANIFEST_NAME
 from hashserve.paths import PUBLISHED_MANIFEST, is_servable, url_of
 from hashserve.serve.assets import Asset
@@ -91,7 +92,7 @@ class Mount:
             self._follower.load()
         if manifest_name is not None and self._follower.manifest is None:
             _logger.warning("there is no manifest %s in %s yet", manifest_name, root.path)
-        self._hidden_paths = self._hidden(manifest_name)
+        self._hidden_paths = hidden_paths(root.path, manifest_name)
         self.prefix: str = prefix or "/"
         self.table: FingerprintedFiles | None = None
         self.live = self._live_files()
@@ -108,15 +109,6 @@ class Mount:
             memo_size=self._memo_size,
             locate=self._locate,
         )
-
-    def _hidden(self, manifest_name: str | None) -> set[str]:
-        names = {MANIFEST_NAME, "cache_manifest.json", "mix-manifest.json"}
-        if manifest_name is not None:
-            path = os.path.join(self.root.path, manifest_name)
-            names.add(os.path.relpath(path, self.root.path))
-            names.add(os.path.relpath(os.path.realpath(path), os.path.realpath(self.root.path)))
-        suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
-        return {name.replace(os.sep, "/") + suffix for name in names for suffix in suffixes}
 
     def _take_over(self) -> None:
         manifest = self._follower.manifest

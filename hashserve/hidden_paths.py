@@ -1,0 +1,31 @@
+"""Manifests are never served: which paths below a root they have.
+
+Invariant: a path of `hidden_paths` is never found as a live file, whatever URL is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hashserve.http.codings import CODINGS
+from hashserve.manifest.model import MANIFEST_NAME
+
+__all__ = ["MANIFEST_NAMES", "hidden_paths"]
+
+MANIFEST_NAMES = (MANIFEST_NAME, "cache_manifest.json", "mix-manifest.json")
+"""Names that build tools give their manifest."""
+
+_SUFFIXES = ("", *(coding.suffix for coding in CODINGS.values()))
+
+
+def hidden_paths(root: str, manifest_name: str | None = None) -> frozenset[str]:
+    """Return the paths below ``root`` of manifests and of their variants.
+
+    ``manifest_name`` is the path of a manifest in use, relative to ``root``; a link to it is hidden too.
+    """
+    names = {*MANIFEST_NAMES}
+    if manifest_name is not None:
+        location = os.path.join(root, manifest_name)
+        names.add(os.path.relpath(location, root))
+        names.add(os.path.relpath(os.path.realpath(location), os.path.realpath(root)))
+    return frozenset(name.replace(os.sep, "/") + suffix for name in names for suffix in _SUFFIXES)
