@@ -50,6 +50,7 @@ matrix: .venv/ready-for-test
 lint: .venv/ready-for-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(BIN)/mypy
 
 format: .venv/ready-for-test

@@ -1,8 +1,8 @@
-"""A mix of files like a page's: kinds, number and sizes of HttpArena's static profile.
+"""Twenty files like those of a page: kinds, number and sizes are those of HttpArena's static profile.
 
-Twenty files, 842 kB in all, 99 kB of them fonts and pictures. Invariant: the text is that of real packages, cut
-to the size and nowhere used twice, so that it compresses as text does; fonts and pictures, which
-nothing compresses, are made-up bytes.
+They are 842 kB in all; 99 kB of them are fonts and pictures. Invariant: the text is cut from real packages,
+and no part of it is used twice, so that it compresses as real text does. Fonts and pictures are made-up
+bytes, because nothing compresses them.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""How far one value walks through the code: functions, files, and changes of file on its way.
+"""The functions and files that a first request and a small build pass through.
 
 ::
 
     python -m benchmarks.walks
 
-counts two walks with `sys.setprofile`: the first request of a fingerprinted path, and a build of two
-files of which one refers to the other. A call from one file into another, and the return from it, are
-a change of file each. Threads are counted too.
+It records two walks with `sys.setprofile`, in every thread: the first request of a fingerprinted path,
+and a build of two files, where one refers to the other. A call into another file counts as a change of
+file, and so does the return.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import hashserve
+from benchmarks.start import environ_of, nothing
 from hashserve import HashServe
 
 __all__ = ["Walk", "main", "walk_of_a_build", "walk_of_a_first_request"]
@@ -30,7 +31,7 @@ PACKAGE = os.path.join(os.path.dirname(hashserve.__file__), "")
 
 
 class Walk(NamedTuple):
-    """Distinct functions and files of the package that were entered, and changes between files."""
+    """The numbers of distinct functions and files of the package, and of changes of file."""
 
     functions: int
     files: int
@@ -75,7 +76,7 @@ def _recorded() -> Iterator[_Recorder]:
         yield recorder
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
 
 
 def _built(folder: Path) -> Path:
@@ -102,18 +103,14 @@ def walk_of_a_build(folder: Path) -> Walk:
 def walk_of_a_first_request(folder: Path) -> Walk:
     """Count the walk of the first request of a fingerprinted path."""
     _built(folder)
-    application: Callable[..., object] = lambda environ, start_response: []  # noqa: E731
-    server = HashServe(application, str(folder / "warm"))
+    server = HashServe(nothing, str(folder / "warm"))
     path = server.url("app.css")
 
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
+        return None
+
     def request(path: str) -> None:
-        environ = {
-            "REQUEST_METHOD": "GET",
-            "PATH_INFO": path,
-            "HTTP_ACCEPT_ENCODING": "br",
-            "SCRIPT_NAME": "",
-        }
-        list(server(environ, lambda status, headers: None))
+        list(server(environ_of(path.removeprefix("/static/")), start_response))
 
     request(server.url("dot.svg"))
     with _recorded() as recorder:

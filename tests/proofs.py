@@ -1,7 +1,7 @@
-"""What the pages of proofs are made of: which tests there are, and what their long form counted.
+"""The sources of the pages about proofs: the names of the tests, and what their long form counted.
 
-Invariant: no figure of ``docs/proof.md`` is copied by hand. ``python -m tests.proofs LOG ...`` reads what ``make
-soak`` printed, and writes the tables that it has figures for; the others stay as they are.
+Invariant: no figure of ``docs/proof.md`` is copied by hand. ``python -m tests.proofs LOG ...`` reads the
+output of ``make soak`` and writes each table that it has figures for; the other tables stay.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Caches in front: mixed clients ask real ones for everything, while three releases are deployed behind.
+"""Real caches in front: clients request everything while three releases are deployed behind them.
 
-Invariant: each answer is held, byte by byte, against what the builds left on disk; what a cache does otherwise
-than the origin would is in `INTERFERENCE`, by name, or it is a defect. ``HASHSERVE_SOAK=1`` asks for long.
+Invariant: every response is compared byte by byte with the files that the builds left on disk. Where a
+cache may differ from the origin, `INTERFERENCE` names the difference; any other one is a defect.
+``HASHSERVE_SOAK=1`` runs the long form.
 """
 
 from __future__ import annotations
