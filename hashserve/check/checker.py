@@ -6,7 +6,8 @@ Invariant: every file is read once, on every core; the rules then only look at w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -331,7 +332,7 @@ class _Rules:
                 yield finding("fingerprint-mismatch", path, f"{token!r} is no digest of what it holds")
         yield from self.unhashed_missing({path: tokens[path] for path in proven})
 
-    def leads_to(self, path: str, damaged: Set[str]) -> bool:
+    def leads_to(self, path: str, damaged: AbstractSet[str]) -> bool:
         """Whether references lead from a file to a damaged one: a unit that both are in names neither."""
         seen, ahead = {path}, [path]
         while ahead:
@@ -447,5 +448,5 @@ class _Rules:
                 yield finding("case-collision", path, f"differs from {other!r} in case only")
 
 
-def _without(tokens: Mapping[str, str], proven: Set[str]) -> dict[str, str]:
+def _without(tokens: Mapping[str, str], proven: AbstractSet[str]) -> dict[str, str]:
     return {path: token for path, token in tokens.items() if path not in proven}

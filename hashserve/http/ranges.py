@@ -89,7 +89,7 @@ def _members(value: str) -> list[str] | None:
 
 
 def _is_backwards(match: re.Match[str]) -> bool:
-    """An int-range whose last position is before its first is invalid (section 14.1.1)."""
+    """Return whether the last position is before the first, which is invalid (section 14.1.1)."""
     first, last, _ = match.groups()
     return bool(first and last) and int(first) > int(last)
 

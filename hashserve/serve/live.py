@@ -176,7 +176,7 @@ class LiveFiles:
 
     @staticmethod
     def _is_variant(location: str) -> bool:
-        """A variant is no URL of its own while its source is there."""
+        """Return whether a file is a variant: it has no URL while its source exists."""
         coding = coding_of_suffix(location)
         return coding is not None and os.path.isfile(location[: -len(coding.suffix)])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -32,7 +33,7 @@ graphs = st.fixed_dictionaries(
 )
 
 
-def content(name: str, targets: Set[str], salt: str) -> bytes:
+def content(name: str, targets: AbstractSet[str], salt: str) -> bytes:
     """Write a file that refers to others, from the folder it is in."""
     up = "../" * name.count("/")
     lines = [f"/* {name} {salt} */"]

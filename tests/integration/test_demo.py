@@ -399,6 +399,7 @@ def test_a_port_that_is_taken_is_said_plainly(folder: Path) -> None:
             env=environment(folder),
             capture_output=True,
             text=True,
+            check=False,
         )
     assert ended.returncode == 1
     assert ended.stdout == ""
@@ -414,6 +415,7 @@ def test_the_port_may_come_from_the_environment(demo: Demo, folder: Path) -> Non
             env={**environment(folder), "PORT": str(port)},
             capture_output=True,
             text=True,
+            check=False,
         )
     assert f"port {port}" in ended.stderr
 

@@ -144,8 +144,10 @@ def test_a_live_file_that_is_replaced_is_one_whole_version(
 def test_a_live_file_that_is_written_in_place_has_the_length_and_the_tag_of_what_is_sent(
     tmp_path: Any, rewrite: Callable[[str, bytes], None], largest_body: int
 ) -> None:
-    """What is half-written when it is looked at is served as it is then. One too large to be kept in memory
-    is looked at before it is sent: written to in between, it ends the connection, where that shows.
+    """A half-written file is served as it was when it was read.
+
+    A file too large for memory is examined before it is sent. If it changes in between, the connection ends,
+    where the change shows.
     """
     path = put(str(tmp_path), "file.bin", version(0))
     application = HashServe(
