@@ -1,4 +1,4 @@
-"""HTTP as pure values: codings, validators, preconditions, ranges, media types, messages.
+"""HTTP as pure values: messages, codings, entity-tags, dates, preconditions, ranges, media types.
 
 Invariant: nothing here does I/O, and nothing here knows a manifest, a folder or a gateway.
 """

@@ -1,6 +1,6 @@
-"""Preconditions: whether the client's copy decides the answer (RFC 9110 section 13).
+"""Preconditions: whether the copy that the client has decides the response (RFC 9110 section 13).
 
-Invariant: one function for each field, and their order in one place, `evaluate` (section 13.2.2).
+Invariant: each field has one function, and `evaluate` alone knows their order (section 13.2.2).
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from hashserve.http.dates import parse_date
+from hashserve.http.entity_tags import EntityTag, parse_entity_tag, parse_entity_tags
 from hashserve.http.messages import Request
-from hashserve.http.outcomes import Outcome
-from hashserve.http.validators import EntityTag, parse_date, parse_entity_tag, parse_entity_tags
 
-__all__ = ["Failed", "Fulfilled", "NotModified", "Validators", "evaluate", "range_applies"]
+__all__ = ["NotModified", "PreconditionFailed", "Validators", "evaluate", "range_applies"]
 
 
 class Validators(NamedTuple):
-    """What a representation can be recognised by.
+    """What a client may name to say which copy it has.
 
     ``etag`` is the selected representation's; ``others`` are those of the asset's other codings.
     ``last_modified`` is in whole seconds since the epoch, None where there is none.
@@ -27,44 +27,35 @@ class Validators(NamedTuple):
     last_modified: int | None = None
 
 
-class Fulfilled(Outcome):
-    """Go on: nothing stands in the way of the answer."""
-
-    __slots__ = ()
-
-
 class NotModified(NamedTuple):
-    """304: the client has it, as the representation that ``etag`` names."""
+    """304: the client has the representation that ``etag`` names."""
 
     etag: EntityTag
 
 
-class Failed(Outcome):
-    """412."""
+class PreconditionFailed(NamedTuple):
+    """412: the condition in ``field`` is false."""
 
-    __slots__ = ()
-
-
-_FULFILLED = Fulfilled()
+    field: str
 
 
-def evaluate(request: Request, validators: Validators) -> Fulfilled | NotModified | Failed:
-    """Evaluate the preconditions of a GET or HEAD, in the order of section 13.2.2."""
+def evaluate(request: Request, validators: Validators) -> NotModified | PreconditionFailed | None:
+    """Evaluate the preconditions of a GET, in the order of section 13.2.2; None where all hold."""
     if request.if_match is not None:
         if not if_match_holds(request.if_match, validators.etag):
-            return Failed()
+            return PreconditionFailed("If-Match")
     elif request.if_unmodified_since is not None and not if_unmodified_since_holds(
         request.if_unmodified_since, validators.last_modified
     ):
-        return Failed()
+        return PreconditionFailed("If-Unmodified-Since")
     if request.if_none_match is not None:
         matched = if_none_match_finds(request.if_none_match, validators)
-        return NotModified(matched) if matched else _FULFILLED
+        return NotModified(matched) if matched else None
     if request.if_modified_since is not None and not if_modified_since_holds(
         request.if_modified_since, validators.last_modified
     ):
         return NotModified(validators.etag)
-    return _FULFILLED
+    return None
 
 
 def if_match_holds(value: str, etag: EntityTag) -> bool:
@@ -73,16 +64,16 @@ def if_match_holds(value: str, etag: EntityTag) -> bool:
 
 
 def if_unmodified_since_holds(value: str, last_modified: int | None) -> bool:
-    """If-Unmodified-Since (13.1.4); true where there is no such date or no modification date."""
+    """If-Unmodified-Since (13.1.4); true where either date is missing or invalid."""
     since = parse_date(value)
     return since is None or last_modified is None or last_modified <= since
 
 
 def if_none_match_finds(value: str, validators: Validators) -> EntityTag | None:
-    """If-None-Match (13.1.2): the tag by which the client's copy is still good, or None.
+    """If-None-Match (13.1.2): return the tag of the copy that the client may keep, or None.
 
-    The selected representation's where it is listed or ``*`` is sent; else that of another coding
-    of the same content, which is as good.
+    That is the selected representation's tag if it is listed or ``*`` is sent. Otherwise it is a
+    listed tag of another coding of the same content, which is as good.
     """
     if value.strip(" \t") == "*":
         return validators.etag
@@ -96,13 +87,13 @@ def if_none_match_finds(value: str, validators: Validators) -> EntityTag | None:
 
 
 def if_modified_since_holds(value: str, last_modified: int | None) -> bool:
-    """If-Modified-Since (13.1.3); true where there is no such date or no modification date."""
+    """If-Modified-Since (13.1.3); true where either date is missing or invalid."""
     since = parse_date(value)
     return since is None or last_modified is None or last_modified > since
 
 
 def range_applies(value: str | None, validators: Validators) -> bool:
-    """If-Range (13.1.5): whether a Range is to be honoured: strong tag or exact date alone match."""
+    """If-Range (13.1.5): whether Range applies; only a strong tag or the exact date matches."""
     if value is None:
         return True
     etag = parse_entity_tag(value)

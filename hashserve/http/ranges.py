@@ -1,7 +1,7 @@
 """Ranges: which bytes of a representation a Range field asks for (RFC 9110 section 14).
 
-Invariant: a field that does not follow the grammar is ignored as a whole, and no field, however long
-or adversarial, gets more bytes of the representation than it has.
+Invariant: a field that does not follow the grammar is ignored as a whole. No field selects more bytes
+than the representation has.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hashserve.http.outcomes import Outcome
-
-__all__ = ["ByteRange", "ByteRanges", "Unsatisfiable", "Whole", "select_ranges"]
+__all__ = ["ByteRange", "select_ranges"]
 
 MOST_RANGES = 8
-"""How many ranges one answer is cut into; more of them get the whole representation."""
+"""The most ranges in one response; a request for more gets the whole representation."""
 
 LONGEST_HEADER = 1024
-"""How long a Range field may be, in characters; a longer one is ignored."""
+"""The longest Range field that is read, in characters; a longer one is ignored."""
 
 
 class ByteRange(NamedTuple):
@@ -32,57 +30,39 @@ class ByteRange(NamedTuple):
         return f"bytes {self.start}-{self.start + self.length - 1}/{size}"
 
 
-class Whole(Outcome):
-    """No range applies: 200 with the whole representation."""
-
-    __slots__ = ()
-
-
-class Unsatisfiable(Outcome):
-    """No range asked for touches the representation: 416."""
-
-    __slots__ = ()
-
-
-class ByteRanges(NamedTuple):
-    """One range or more, in the order asked for: 206."""
-
-    ranges: Sequence[ByteRange]
-
-
 # int-range / suffix-range (section 14.1.1); any number of digits, `LONGEST_HEADER` bounds them.
 _RANGE_SPEC = re.compile(r"([0-9]+)-([0-9]*)|-([0-9]+)")
-_WHOLE = Whole()
 
 
-def select_ranges(value: str, size: int) -> Whole | Unsatisfiable | ByteRanges:
-    """Select the ranges of a representation of ``size`` bytes that the Range field ``value`` asks for.
+def select_ranges(value: str, size: int) -> Sequence[ByteRange] | None:
+    """Return the ranges of a representation of ``size`` bytes that the Range field ``value`` selects.
 
-    Of an empty representation there is nothing to cut: the field is ignored, as a server may
-    (section 14.2), since clients that put one on each request mean no harm.
+    They are in the order of the field. None means that the field is ignored (200 with the whole
+    representation); an empty result means that no range overlaps the representation (416).
+
+    An empty representation has no ranges: the field is ignored, as section 14.2 allows, because some
+    clients send Range with every request.
     """
     members = _members(value)
     if members is None or size == 0:
-        return _WHOLE
+        return None
     ranges = []
     for member in members:
         match = _RANGE_SPEC.fullmatch(member)
         if match is None or _is_backwards(match):
-            return _WHOLE
+            return None
         found = _within(match, size)
         if found is not None:
             ranges.append(found)
-    if not ranges:
-        return Unsatisfiable()
-    return _WHOLE if _is_wasteful(ranges, size) else ByteRanges(ranges)
+    return None if _is_wasteful(ranges, size) else ranges
 
 
 def _members(value: str) -> list[str] | None:
     unit, equals, range_set = value.strip(" \t").partition("=")
     if not equals or unit.lower() != "bytes" or len(value) > LONGEST_HEADER:
         return None
-    # White space stands around commas alone, so not before the first member. A recipient takes
-    # empty members, but not a list of nothing else (section 5.6.1.2).
+    # White space is allowed around commas only, so not before the first member. Empty members are
+    # skipped, but a list needs a member that is not empty (section 5.6.1.2).
     first, *rest = range_set.split(",")
     members = [first.rstrip(" \t"), *(member.strip(" \t") for member in rest)]
     return [member for member in members if member] or None

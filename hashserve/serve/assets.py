@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from hashserve.http.codings import IDENTITY, choose_coding, is_acceptable
+from hashserve.http.dates import format_date, parse_date
+from hashserve.http.entity_tags import EntityTag
 from hashserve.http.messages import Headers, StoredFile
 from hashserve.http.preconditions import Validators
-from hashserve.http.validators import EntityTag, format_date, parse_date
 
 __all__ = ["Asset", "Representation", "asset_of", "entity_tag", "representation_of"]
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from hashserve.http.codings import CODINGS, IDENTITY, coding_of_suffix
-from hashserve.http.outcomes import Outcome
 from hashserve.paths import is_servable
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.bodies import BodyCache
@@ -38,10 +37,10 @@ EARLIEST_DATE = 315_619_200
 """1980-01-02 in seconds since the epoch: what hosts that normalise times use lies before it."""
 
 
-class Directory(Outcome):
-    """A folder is there, not a file."""
+class Directory(NamedTuple):
+    """A folder, not a file, is at ``location``."""
 
-    __slots__ = ()
+    location: str
 
 
 class _Remembered(NamedTuple):
@@ -96,7 +95,7 @@ class LiveFiles:
         if status is None:
             return None
         if stat.S_ISDIR(status.st_mode):
-            return Directory()
+            return Directory(location)
         if not stat.S_ISREG(status.st_mode) or self._is_variant(location) or self._is_hidden(path, status):
             return None
         return self._asset(path, location, status)

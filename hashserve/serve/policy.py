@@ -14,9 +14,10 @@ from wsgiref.headers import Headers as HeaderFields
 from wsgiref.util import is_hop_by_hop
 
 from hashserve.errors import SettingError
+from hashserve.http.dates import format_date
 from hashserve.http.media_types import MediaTypes
 from hashserve.http.messages import Headers
-from hashserve.http.validators import format_date
+from hashserve.http.responses import ANY_ORIGIN
 
 __all__ = [
     "FOREVER",
@@ -68,10 +69,10 @@ class Policy(NamedTuple):
     is_immutable: ImmutableTest | None = None
 
     def common_fields(self) -> Headers:
-        """Give the fields of every response that is ours, errors included."""
+        """Return the fields of every response of ours, errors included."""
         fields: Headers = []
         if self.allow_all_origins:
-            fields.append(("Access-Control-Allow-Origin", "*"))
+            fields.append(ANY_ORIGIN)
         if self.nosniff:
             fields.append(("X-Content-Type-Options", "nosniff"))
         return fields

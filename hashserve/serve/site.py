@@ -18,6 +18,7 @@ from hashserve.digests import integrity_of
 from hashserve.errors import UnknownAssetError
 from hashserve.http.codings import IDENTITY
 from hashserve.http.messages import FileSpan, Request, Response
+from hashserve.http.responses import method_not_allowed, not_found, options, redirect, unavailable
 from hashserve.paths import decode_path, mount_point_of, query_suffix, url_of
 from hashserve.serve.assets import Asset
 from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
@@ -28,7 +29,7 @@ from hashserve.serve.kinds import Kind
 from hashserve.serve.live import Locate
 from hashserve.serve.mount import FingerprintedMatch, LiveMatch, Match, Mount, RedirectMatch
 from hashserve.serve.policy import Policy
-from hashserve.serve.respond import method_not_allowed, not_found, options, redirect, respond, unavailable
+from hashserve.serve.respond import respond
 
 __all__ = ["Answer", "Site", "SiteSettings"]
 
@@ -98,6 +99,7 @@ class Site:
         self.mounts: tuple[Mount, ...] = ()
         self.bodies = BodyCache(settings.body_budget, settings.largest_body, on_change)
         self.check_due = clock() + settings.check_interval
+        self._common_fields = settings.policy.common_fields()
         self._on_change = on_change
         self._clock = clock
         self._told: set[str] = set()
@@ -228,7 +230,7 @@ class Site:
         return self._load_fingerprinted(mount, found, request)
 
     def _load_live(self, found: LiveMatch, request: Request) -> Answer:
-        answer = self._with_body(respond(found.asset, request, self.settings.policy), "unhashed")
+        answer = self._with_body(respond(found.asset, request, self._common_fields), "unhashed")
         if found.watched is None or answer.descriptor is not None:
             return answer
         return answer._replace(asset=found.asset, watched=found.watched)
@@ -237,7 +239,7 @@ class Site:
         """Answer with the best representation that is whole; a damaged one is told of and left out."""
         asset = found.asset
         while True:
-            response = respond(asset, request, self.settings.policy)
+            response = respond(asset, request, self._common_fields)
             try:
                 answer = self._with_body(response, "fingerprinted", remember=mount.may_remember)
             except OSError as error:
@@ -252,7 +254,7 @@ class Site:
                     raise
                 self._tell_once(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")
                 if coding == IDENTITY:
-                    return Answer(response=not_found(self.settings.policy), kind="failed")
+                    return Answer(response=not_found(self._common_fields), kind="failed")
                 asset = asset.without(coding)
             else:
                 is_lasting = mount.may_remember and answer.descriptor is None and asset is found.asset
@@ -274,13 +276,14 @@ class Site:
         return Answer(Response(response.status, response.headers, body), kind=kind)
 
     def _answer_moved(self, found: RedirectMatch, request: Request) -> Answer:
-        policy = self.settings.policy
+        fields = self._common_fields
         if request.method == "OPTIONS":
-            return Answer(response=options(request, policy), kind="redirect")
+            return Answer(response=options(request, fields), kind="redirect")
         if request.method != "GET":
-            return Answer(response=method_not_allowed(policy), kind="redirect")
-        query = query_suffix(request.query)
-        return Answer(response=redirect(found.location + query, policy, policy.lifetime()), kind="redirect")
+            return Answer(response=method_not_allowed(fields), kind="redirect")
+        location = found.location + query_suffix(request.query)
+        lifetime = self.settings.policy.lifetime()
+        return Answer(response=redirect(location, fields, lifetime), kind="redirect")
 
     def _answer_nothing(self, path: str, request: Request) -> Answer | None:
         """Answer for a path that names nothing: an outdated or unknown fingerprint, or a plain miss."""
@@ -293,7 +296,7 @@ class Site:
         is_owned = any(not mount.is_shared for mount, _ in self._mounts_of(path))
         if self.settings.on_missing == "pass" or not is_owned:
             return None
-        return self.fallback(request) or Answer(response=not_found(self.settings.policy))
+        return self.fallback(request) or Answer(response=not_found(self._common_fields))
 
     def _lists_nothing_like(self, path: str) -> bool:
         return any(mount.lists_nothing_like(relative) for mount, relative in self._mounts_of(path))
@@ -311,11 +314,11 @@ class Site:
                 current = mount.current_path(relative)
                 if current is not None:
                     return self._answer_outdated(mount.prefix + current, request)
-        return Answer(response=not_found(self.settings.policy), kind="unknown")
+        return Answer(response=not_found(self._common_fields), kind="unknown")
 
     def _answer_outdated(self, current: str, request: Request) -> Answer:
         location = mount_point_of(request.mount) + url_of(current) + query_suffix(request.query)
-        return Answer(response=redirect(location, self.settings.policy, "no-store"), kind="unknown")
+        return Answer(response=redirect(location, self._common_fields, "no-store"), kind="unknown")
 
     def _answer_failure(self, path: str, error: OSError) -> Answer:
         """Something is there and cannot be read: say so in the log once, and to the client briefly."""
@@ -326,8 +329,8 @@ class Site:
         else:
             self._tell_once(message)
         if is_exhaustion(error) or isinstance(error, ChangedFileError):
-            return Answer(response=unavailable(self.settings.policy), kind="failed")
-        return Answer(response=not_found(self.settings.policy), kind="failed")
+            return Answer(response=unavailable(self._common_fields), kind="failed")
+        return Answer(response=not_found(self._common_fields), kind="failed")
 
     def _tell_at_times(self, number: int | None, message: str) -> None:
         """Tell of what the machine lacks for whichever file: once, and again while it lasts."""
@@ -368,7 +371,7 @@ class Site:
         for mount, _ in self._mounts_of(path):
             asset = mount.live.find(self.settings.spa_fallback or "")
             if isinstance(asset, Asset):
-                page = respond(asset.with_cache_control("no-cache"), request, self.settings.policy)
+                page = respond(asset.with_cache_control("no-cache"), request, self._common_fields)
                 return self._with_body(page, "fallback")
         return None
 

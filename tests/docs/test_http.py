@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hashserve import HashServe
+from hashserve.http.responses import unavailable
 from hashserve.serve.policy import Policy
-from hashserve.serve.respond import unavailable
 from tests.proofs import PROJECT, names_of_tests
 from tests.support.client import Reply, request, wrapped_application
 from tests.support.trees import BuiltTree, put
@@ -52,9 +52,8 @@ def test_whatever_hashserve_does_or_does_not_do_is_shown_by_a_test() -> None:
 
 
 def test_every_status_is_one_of_the_page_and_none_besides() -> None:
-    sources = "".join(
-        path.read_text(encoding="utf-8") for path in (PROJECT / "hashserve" / "serve").glob("*.py")
-    )
+    folders = [PROJECT / "hashserve" / name for name in ("serve", "http")]
+    sources = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py"))
     phrases = {
         "OK": 200,
         "NO_CONTENT": 204,
@@ -111,7 +110,7 @@ def answers(tree: BuiltTree, **settings: Any) -> list[Reply]:
     styles = f"/static/{tree.names['css/styles.css']}"
     given = [request(application, path.format(styles=styles), **fields) for path, _, fields in ASKED]
     assert [reply.status for reply in given] == [status for _, status, _ in ASKED]
-    failed = unavailable(Policy())
+    failed = unavailable(Policy().common_fields())
     return [*given, Reply(status=failed.status, headers=failed.headers, body=b"")]
 
 

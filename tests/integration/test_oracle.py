@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hashserve.http.validators import format_date
+from hashserve.http.dates import format_date
 from tests.fuzz.fortress import parts_of
 from tests.fuzz.serving import Raw, ServedRoot, Wire
 from tests.support.parts import missing

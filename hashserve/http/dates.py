@@ -1,60 +1,16 @@
-"""Validators: entity-tags and HTTP dates, parsed and compared (RFC 9110 sections 8.8 and 5.6.7).
+"""HTTP dates, parsed and written (RFC 9110 section 5.6.7).
 
-Invariant: parsing never raises and takes time linear in the length of the field; what does not follow
-the grammar is None or absent, never a guess.
+Invariant: parsing never raises, and takes bounded time. A value that does not follow the grammar, or
+names a day that does not exist, is None.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from time import gmtime
-from typing import NamedTuple
 
-__all__ = ["EntityTag", "format_date", "parse_date", "parse_entity_tag", "parse_entity_tags"]
-
-
-class EntityTag(NamedTuple):
-    """An entity-tag: its opaque part without the quotes, and whether it is weak."""
-
-    opaque: str
-    weak: bool = False
-
-    def __str__(self) -> str:
-        return f'W/"{self.opaque}"' if self.weak else f'"{self.opaque}"'
-
-    def matches_strongly(self, other: EntityTag) -> bool:
-        """Compare strongly: both strong, and equal (section 8.8.3.2)."""
-        return not self.weak and not other.weak and self.opaque == other.opaque
-
-    def matches_weakly(self, other: EntityTag) -> bool:
-        """Compare weakly: equal, whether or not either is weak (section 8.8.3.2)."""
-        return self.opaque == other.opaque
-
-
-# entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE (section 8.8.3); W is case-sensitive.
-_ENTITY_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
-_SEPARATOR = re.compile(r"[ \t]*(?:,[ \t]*)*")
-
-
-def parse_entity_tag(value: str) -> EntityTag | None:
-    """Parse a field that is one entity-tag, as in If-Range."""
-    match = _ENTITY_TAG.fullmatch(value.strip(" \t"))
-    return EntityTag(match[2], match[1] is not None) if match else None
-
-
-def parse_entity_tags(value: str) -> Iterator[EntityTag]:
-    """Parse a list of entity-tags, as in If-Match, up to the first thing that is not one."""
-    position = _SEPARATOR.match(value).end()  # type: ignore[union-attr]  # it matches the empty string
-    while match := _ENTITY_TAG.match(value, position):
-        yield EntityTag(match[2], match[1] is not None)
-        separator = _SEPARATOR.match(value, match.end())
-        assert separator is not None
-        if "," not in separator[0]:
-            return
-        position = separator.end()
-
+__all__ = ["format_date", "parse_date"]
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -72,12 +28,12 @@ _ASCTIME_DATE = rf"{_WEEKDAY} (?P<month>{_MONTH}) (?P<day>[0-9]{{2}}| [0-9]) {_T
 
 @cache
 def _date_forms() -> tuple[re.Pattern[str], ...]:
-    """Compile the forms; not at import, since it takes 3 ms and many a process is sent no date."""
+    """Compile the three forms on first use: it takes 3 ms, and many processes never receive a date."""
     return tuple(map(re.compile, (_IMF_FIXDATE, _RFC850_DATE, _ASCTIME_DATE)))
 
 
 def parse_date(value: str) -> int | None:
-    """Parse an HTTP-date into seconds since the epoch; None where it is not one."""
+    """Parse an HTTP-date into seconds since the epoch; None where the value is not a date."""
     if len(value) > 64:
         return None
     value = value.strip(" \t")
@@ -94,25 +50,25 @@ def _timestamp(match: re.Match[str]) -> int | None:
     year = int(match["year"])
     if len(match["year"]) == 2:
         year = _full_year(year, (month, day, hour, minute, second))
-    is_there = year and 1 <= day <= _length(year, month) and hour < 24 and minute < 60
+    exists = year and 1 <= day <= _length(year, month) and hour < 24 and minute < 60
     # second = 60 is a leap second (section 5.6.7); it counts as the second after.
-    if not is_there or second > 60:
+    if not exists or second > 60:
         return None
     moment = ((_days_before(year, month) + day - 1) * 24 + hour) * 3600 + minute * 60 + second
     return moment if moment < _YEAR_10000 else None
 
 
 def _full_year(year: int, rest: tuple[int, ...]) -> int:
-    """Place a two-digit year: a moment over 50 years in the future is in the past (section 5.6.7)."""
+    """Return the year of two digits: a date over 50 years ahead means the past century (section 5.6.7)."""
     this_year, *now = gmtime()[:6]
     year += this_year - this_year % 100
     return year - 100 if (year - 50, *rest) > (this_year, *now) else year
 
 
 _YEAR_10000 = 253_402_300_800
-"""What a leap second may lead to, and no HTTP-date can say."""
+"""The first second that no HTTP-date can express; a leap second at the end of 9999 would reach it."""
 
-# The calendar; `datetime` knows it too, but takes 2 ms to import and 1 us more for each date.
+# The calendar. `datetime` has one too, but it takes 2 ms to import and 1 us more for each date.
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -125,7 +81,7 @@ def _is_leap(year: int) -> bool:
 
 
 def _days_before(year: int, month: int) -> int:
-    """Count the days from the epoch to the first of a month; 719,162 passed from the year 1 until then."""
+    """Count the days from the epoch to the first of a month; the epoch is 719,162 days after year 1."""
     past = year - 1
     leap_days = past // 4 - past // 100 + past // 400 + (month > 2 and _is_leap(year))
     return past * 365 + leap_days + sum(_LENGTHS[: month - 1]) - 719_162
