@@ -130,7 +130,7 @@ def test_a_temporary_file_that_is_gone_is_no_second_error(path: Path) -> None:
     assert path.read_bytes() == OLD
 
 
-def test_a_folder_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
+def test_writing_into_a_missing_folder_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_atomically(str(tmp_path / "none" / "file"), [b"new"])
     assert os.listdir(tmp_path) == []

@@ -1,4 +1,4 @@
-"""Manifests as files: the names that they have, and which of them a folder holds.
+"""Manifests as files: the names that they have, which one a folder holds, and its bytes.
 
 Invariant: a manifest is found by its name alone. A bare ``manifest.json`` is not found, because it is a
 web app's as often as a build's.
@@ -6,7 +6,9 @@ web app's as often as a build's.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 __all__ = [
     "MANIFEST_NAME",
@@ -17,6 +19,7 @@ __all__ = [
     "UNSERVED_MANIFESTS",
     "VITE_MANIFEST",
     "find_manifest",
+    "read_file",
 ]
 
 MANIFEST_NAME = "staticfiles.json"
@@ -60,3 +63,22 @@ def _names_in(folder: str) -> list[str]:
 
 def _is_of_sprockets(name: str) -> bool:
     return name.startswith(SPROCKETS_START) and name.endswith(".json")
+
+
+def read_file(path: str) -> bytes:
+    """Read a regular file whole. Raises `OSError`; anything else than a regular file is one.
+
+    A FIFO with the name of a manifest never makes the caller wait.
+    """
+    with open(path, "rb", opener=_open_regular) as stream:
+        return stream.read()
+
+
+def _open_regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, f"{os.strerror(number)} (not a regular file)", path)
+    return descriptor

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hashserve.manifest.files import UNSERVED_MANIFESTS, find_manifest
+from hashserve.manifest.files import UNSERVED_MANIFESTS, find_manifest, read_file
 
 NAMES = [
     "staticfiles.json",
@@ -38,12 +38,12 @@ def test_the_newest_manifest_of_sprockets_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", [".sprockets-manifest-a.json.gz", "sprockets-manifest-a.json", ".sprockets-manifest-a"]
 )
-def test_a_name_that_only_resembles_one_of_sprockets_is_none(tmp_path: Path, name: str) -> None:
+def test_a_name_that_only_resembles_sprockets_is_not_found(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name)
     assert find_manifest(tmp_path) is None
 
 
-def test_a_root_whose_name_is_a_pattern_is_searched_itself(tmp_path: Path) -> None:
+def test_a_root_is_searched_by_its_name_and_not_as_a_pattern(tmp_path: Path) -> None:
     touch(tmp_path, "[ab]*/.sprockets-manifest-a.json")
     assert find_manifest(tmp_path / "[ab]*") == str(tmp_path / "[ab]*" / ".sprockets-manifest-a.json")
 
@@ -57,3 +57,11 @@ def test_a_folder_without_a_manifest_has_none(tmp_path: Path) -> None:
 
 def test_the_unserved_manifests_are_the_known_names_that_do_not_start_with_a_dot() -> None:
     assert list(UNSERVED_MANIFESTS) == [name for name in NAMES if not name.startswith(".")]
+
+
+def test_reading_anything_but_a_regular_file_is_an_os_error_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="not a regular file"):
+        read_file(str(tmp_path / "fifo"))
+    with pytest.raises(IsADirectoryError):
+        read_file(str(tmp_path))
