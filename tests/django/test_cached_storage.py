@@ -102,7 +102,7 @@ def test_a_name_that_no_release_has_is_given_unhashed_and_told_of_once(
     with caplog.at_level(logging.WARNING, "hashserve"):
         assert [storage.url("css/gone.css") for _ in range(3)] == ["/static/css/gone.css"] * 3
     assert [record.getMessage() for record in caplog.records] == [
-        "no release is known to have 'css/gone.css': its unhashed URL is given"
+        "css/gone.css: no known release has this file; templates get its unhashed URL"
     ]
     assert storage.integrity("css/gone.css") == ""
 

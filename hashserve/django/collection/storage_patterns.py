@@ -1,7 +1,7 @@
-"""A storage's ``patterns``: the references that Django's storage spells in its own way.
+"""References that Django's storage finds with its ``patterns``, and how it spells them.
 
-Invariant: a file whose references Django's storage rewrites has the same bytes, and so the same name,
-from ours. What is a reference is found by our lexers; a project's own patterns add to that.
+Invariant: a file whose references Django's storage rewrites has the same bytes here, and so the same
+name. Our lexers decide what a reference is; a project's own patterns find additional ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
-from django.contrib.staticfiles import storage as storage_module
+from django.contrib.staticfiles import storage as django_storage
 from django.contrib.staticfiles.storage import HashedFilesMixin
 
 from hashserve.builder.references.finder import Reference, ReferenceKind
@@ -21,28 +21,32 @@ from hashserve.builder.sources.scanner import Matched, Patterns
 
 __all__ = ["patterns_of"]
 
-Pattern: TypeAlias = "str | Sequence[Any]"
-"""A regular expression with a group ``url``, or that and a template, as Django's storage has them.
+PatternEntry: TypeAlias = "str | Sequence[Any]"
+"""An entry of a storage's ``patterns``: a regular expression with a group ``url``, or a sequence.
 
-Since Django 6.1 also a third: a regular expression over what is passed over (comments, strings).
+The sequence holds that expression, a template, and since Django 6.1 an expression that matches what is
+skipped (comments, strings).
 """
 
-_MARK = "\0"
-"""Stands for the URL while a template is filled: no file that is read as text holds it."""
+_URL_MARK = "\0"
+"""Takes the place of the URL while a template is filled. No text file holds this character."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Expression:
-    """One pattern, compiled: what files it is for, what it finds, and how that is spelt then."""
+    """A compiled pattern: the files it applies to, what it matches and skips, and how it is rewritten.
+
+    ``is_new`` is True for a project's own pattern; our lexers find what Django's patterns match.
+    """
 
     glob: str
     pattern: re.Pattern[str]
     template: str
-    ignored: re.Pattern[str] | None
+    skipped: re.Pattern[str] | None
     is_new: bool
 
     def may_match(self, kinds: Iterable[ReferenceKind]) -> bool:
-        """Whether it could spell a reference of one of these kinds: it is not tried in vain."""
+        """Whether it can match in a file with references of these kinds; saves a search."""
         if self.is_new:
             return True
         if "sourceMappingURL" in self.pattern.pattern:
@@ -51,7 +55,7 @@ class _Expression:
 
 
 def patterns_of(storage: Any) -> Patterns:
-    """Give what the ``patterns`` of a storage match, by the path of the file that they are tried on."""
+    """Return a function from a logical path to a function that matches the storage's ``patterns``."""
     expressions = [_expression(storage, glob, entry) for glob, entry in _entries(storage.patterns)]
 
     def patterns(logical_path: str) -> Callable[[bytes, Sequence[Reference]], Sequence[Matched]] | None:
@@ -61,40 +65,40 @@ def patterns_of(storage: Any) -> Patterns:
     return patterns
 
 
-def _entries(patterns: Iterable[tuple[str, Iterable[Pattern]]]) -> Iterator[tuple[str, Pattern]]:
+def _entries(patterns: Iterable[tuple[str, Iterable[PatternEntry]]]) -> Iterator[tuple[str, PatternEntry]]:
     for glob, entries in patterns:
         for entry in entries:
             yield glob, entry
 
 
-def _expression(storage: Any, glob: str, entry: Pattern) -> _Expression:
+def _expression(storage: Any, glob: str, entry: PatternEntry) -> _Expression:
     parts: tuple[Any, ...] = (entry,) if isinstance(entry, str) else tuple(entry)
     pattern = parts[0]
     return _Expression(
         glob=glob,
         pattern=re.compile(pattern, re.IGNORECASE),
         template=parts[1] if len(parts) > 1 else storage.default_template,
-        ignored=parts[2] if len(parts) > 2 else _IGNORED,
-        is_new=(glob, pattern) not in _DJANGO,
+        skipped=parts[2] if len(parts) > 2 else _SKIPPED_BY_DJANGO,
+        is_new=(glob, pattern) not in _DJANGO_PATTERNS,
     )
 
 
-_DJANGO = frozenset(
+_DJANGO_PATTERNS = frozenset(
     (glob, entry if isinstance(entry, str) else entry[0])
     for glob, entry in _entries(
         (*HashedFilesMixin.patterns, HashedFilesMixin._js_module_import_aggregation_patterns)
     )
 )
-"""The patterns that our lexers take the place of."""
+"""Glob and expression of each pattern of Django's own."""
 
-_IGNORED: re.Pattern[str] | None = getattr(storage_module, "_css_ignored_re", None)
-"""What Django passes over unless a pattern says otherwise; before 6.1, nothing."""
+_SKIPPED_BY_DJANGO: re.Pattern[str] | None = getattr(django_storage, "_css_ignored_re", None)
+"""What Django skips if a pattern does not say; before Django 6.1, nothing."""
 
 
 def _matched(
     content: bytes, references: Sequence[Reference], expressions: Sequence[_Expression]
 ) -> list[Matched]:
-    """Try expressions on content that holds ``references``; nothing matches in what is not UTF-8."""
+    """Match expressions in a file with these ``references``; nothing matches if it is not UTF-8."""
     kinds = {reference.kind for reference in references}
     fitting = [expression for expression in expressions if expression.may_match(kinds)]
     if not fitting:
@@ -103,24 +107,23 @@ def _matched(
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return []
-    offset_in = _Offsets(text, content)
+    offsets = _ByteOffsets(text, content)
     return [
-        _match(offset_in, match, expression) for expression in fitting for match in _matches(text, expression)
+        _match(offsets, match, expression) for expression in fitting for match in _matches(text, expression)
     ]
 
 
 def _matches(text: str, expression: _Expression) -> Iterator[re.Match[str]]:
-    """Find what an expression matches outside of what it passes over."""
-    ignored: list[tuple[int, int]] = []
-    if expression.is_new and expression.ignored is not None:  # our lexers have judged the others
-        ignored = [match.span() for match in expression.ignored.finditer(text)]
+    skipped: list[tuple[int, int]] = []
+    if expression.is_new and expression.skipped is not None:  # our lexers skip for Django's patterns
+        skipped = [match.span() for match in expression.skipped.finditer(text)]
     for match in expression.pattern.finditer(text):
-        if match["url"].strip() and not any(start < match.start() < end for start, end in ignored):
+        if match["url"].strip() and not any(start < match.start() < end for start, end in skipped):
             yield match
 
 
-class _Offsets:
-    """Where characters of a text are in its bytes."""
+class _ByteOffsets:
+    """Maps offsets in a text to offsets in its bytes."""
 
     def __init__(self, text: str, content: bytes) -> None:
         self._text = text
@@ -130,21 +133,21 @@ class _Offsets:
         return index if self._is_ascii else len(self._text[:index].encode())
 
 
-def _match(offset_in: _Offsets, match: re.Match[str], expression: _Expression) -> Matched:
+def _match(offsets: _ByteOffsets, match: re.Match[str], expression: _Expression) -> Matched:
     url = match["url"].strip()
     start = match.start("url") + match["url"].index(url)
-    before, _, after = (expression.template % _groups(match)).partition(_MARK)
+    before, _, after = (expression.template % _groups(match)).partition(_URL_MARK)
     return Matched(
         reference=Reference(
-            start=offset_in[start],
-            end=offset_in[start + len(url)],
+            start=offsets[start],
+            end=offsets[start + len(url)],
             target=url,
             kind=ReferenceKind.PATTERN,
             delimiter='"',
         ),
         frame=Frame(
-            start=offset_in[match.start()],
-            end=offset_in[match.end()],
+            start=offsets[match.start()],
+            end=offsets[match.end()],
             before=before.encode(),
             after=after.encode(),
         ),
@@ -153,4 +156,4 @@ def _match(offset_in: _Offsets, match: re.Match[str], expression: _Expression) -
 
 
 def _groups(match: re.Match[str]) -> Mapping[str, str]:
-    return {**match.groupdict(default=""), "url": _MARK}
+    return {**match.groupdict(default=""), "url": _URL_MARK}

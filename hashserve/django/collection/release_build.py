@@ -1,0 +1,51 @@
+"""The build of the files that ``collectstatic`` collected.
+
+Invariant: `hashserve.builder` decides everything about a release; this only passes it what Django found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hashserve.builder.naming.fingerprinter import Naming
+from hashserve.builder.pipeline import Progress, build_files
+from hashserve.builder.report import BuildReport
+from hashserve.builder.settings import BuildSettings
+from hashserve.builder.sources.walk import SourceFile
+from hashserve.django.build_settings import build_settings
+from hashserve.django.collection.bundler_names import bundler_names
+from hashserve.django.collection.collected_files import collected_files
+from hashserve.django.collection.storage_patterns import patterns_of
+from hashserve.django.settings import load
+from hashserve.manifest.model import Manifest
+
+__all__ = ["build_release"]
+
+
+def build_release(
+    storage: Any, paths: Mapping[str, tuple[Any, str]], *, naming: Naming | None, on_progress: Progress
+) -> tuple[BuildReport, Manifest]:
+    """Build the release of the files ``paths`` into the folder of ``storage``.
+
+    ``paths`` is what Django passes to ``post_process``. ``naming`` replaces the fingerprinter.
+    Raises `HashserveError`.
+    """
+    files = collected_files(paths)
+    settings = _settings_of(storage)
+    return build_files(
+        [SourceFile(logical_path=file.path, location=file.location(storage)) for file in files],
+        storage.location,
+        settings,
+        kept=bundler_names(files, settings.already_hashed),
+        unhashed="none" if load().keep_only_hashed_files else "original",
+        naming=naming,
+        patterns=patterns_of(storage),
+        on_progress=on_progress,
+    )
+
+
+def _settings_of(storage: Any) -> BuildSettings:
+    if storage.support_js_module_import_aggregation:
+        return build_settings()
+    return build_settings(js_references="off")

@@ -1,0 +1,185 @@
+"""What ``collectstatic`` uses of the storages: saving files, building a release, writing the manifest.
+
+Invariant: when a build fails, the release in force stays complete.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.contrib.staticfiles import storage as django_storage
+from django.core.files.base import ContentFile, File
+from django.core.management.base import CommandError
+
+from hashserve.atomic_files import TEMPORARY_PREFIX
+from hashserve.django.settings import load
+from hashserve.errors import HashserveError, ManifestError
+from hashserve.manifest.model import MANIFEST_NAME, Manifest
+
+if TYPE_CHECKING:
+    from hashserve.builder.report import BuildReport
+
+__all__ = ["BuildObserver", "BuildingStorage"]
+
+# Imports inside functions: the build takes 0.13 s to import and needs packages of its own. Web processes
+# use this class too, and never build.
+
+_ALWAYS_PROCESSED = (".css", ".js", ".mjs")
+"""Extensions of the files that Django counts as post-processed in every collection."""
+
+_logger = logging.getLogger("hashserve")
+
+
+class BuildObserver(Protocol):
+    """Follows a build while it runs."""
+
+    def on_progress(self, step: str, done: int, total: int) -> None:
+        """Take note that ``done`` of the ``total`` parts of a step are done."""
+
+    def on_report(self, report: BuildReport) -> None:
+        """Take the report, once the release is in force."""
+
+
+class _WarningLog:
+    """Logs the warnings of a build."""
+
+    def on_progress(self, step: str, done: int, total: int) -> None:
+        pass
+
+    def on_report(self, report: BuildReport) -> None:
+        for finding in report.warnings:
+            _logger.warning("%s", finding)
+
+
+class BuildingStorage(django_storage.ManifestStaticFilesStorage):
+    """Django's manifest storage, with the build of hashserve as its post-processing."""
+
+    support_js_module_import_aggregation = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        settings = load()
+        if settings.manifest_strict is not None:
+            self.manifest_strict = settings.manifest_strict
+        self._observer: BuildObserver = _WarningLog()
+        self._loaded_manifest: Manifest | None = None
+        super().__init__(*args, **kwargs)
+
+    # The build
+
+    def post_process(
+        self, paths: Mapping[str, tuple[Any, str]], dry_run: bool = False, **options: Any
+    ) -> Iterator[tuple[str, str, bool]]:
+        """Build the release; yield each file's path, its fingerprinted path, and whether it was processed.
+
+        ``paths`` maps the path of each file to the storage that a finder found it in, and its path
+        there. Raises `CommandError`.
+        """
+        if dry_run:
+            return
+        paths_before = frozenset(self._manifest().files)
+        self.hashed_files: dict[str, str] = self._build(paths) if paths else {}
+        self._loaded_manifest = None
+        self.save_manifest()
+        for name in paths:
+            path = self.hashed_files[self.hash_key(self.clean_name(name))]
+            yield name, path, path not in paths_before or name.endswith(_ALWAYS_PROCESSED)
+
+    def _build(self, paths: Mapping[str, tuple[Any, str]]) -> dict[str, str]:
+        """Build the release of some files; return their fingerprinted paths. Raises `CommandError`."""
+        from hashserve.django.collection.release_build import build_release
+        from hashserve.django.collection.storage_naming import StorageNaming
+
+        try:
+            report, manifest = build_release(
+                self,
+                paths,
+                naming=StorageNaming(self) if self._has_own_naming() else None,
+                on_progress=self._observer.on_progress,
+            )
+        except HashserveError as error:
+            raise CommandError(str(error)) from error
+        self._observer.on_report(report)
+        return dict(manifest.paths)
+
+    def _has_own_naming(self) -> bool:
+        kind, own = type(self), BuildingStorage
+        return not (kind.file_hash is own.file_hash and kind.hashed_name is own.hashed_name)
+
+    @contextmanager
+    def observed_by(self, observer: BuildObserver) -> Iterator[None]:
+        """Send what builds do inside to ``observer``, and not to the log."""
+        before = self._observer
+        self._observer = observer
+        try:
+            yield
+        finally:
+            self._observer = before
+
+    # Files
+
+    def file_hash(self, name: str | None, content: File[Any] | None = None) -> str | None:
+        """Return the fingerprint of some content: 12 hex digits of its MD5, unless settings differ."""
+        if content is None:
+            return None
+        from hashserve.django.build_settings import build_settings
+
+        return build_settings().fingerprinter.token_of_chunks(content.chunks())
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        """Write a file under a temporary name and rename it, so that a server never reads half of it."""
+        # The length does not depend on the name: one of 255 bytes leaves no room for a suffix.
+        temporary = os.path.join(os.path.dirname(name), f"{TEMPORARY_PREFIX}{token_hex(8)}")
+        try:
+            os.replace(self.path(super()._save(temporary, content)), self.path(name))
+        except BaseException:  # also on Ctrl-C; parts of files would fill a disk that is full
+            with suppress(OSError):
+                self.delete(temporary)
+            raise
+        return name.replace(os.sep, "/")
+
+    # The manifest
+
+    def _manifest(self) -> Manifest:
+        """Return the manifest in STATIC_ROOT; an empty one if none can be read."""
+        if self._loaded_manifest is None:
+            try:
+                self._loaded_manifest = Manifest.load(self.path(MANIFEST_NAME))
+            except (OSError, ManifestError):
+                return Manifest(paths={}, files={})
+        return self._loaded_manifest
+
+    def save_manifest(self) -> None:
+        """Write the names in ``hashed_files``, unless the build wrote the same ones."""
+        pairs = json.dumps(sorted(self.hashed_files.items())).encode()
+        self.manifest_hash = self.file_hash(None, ContentFile(pairs)) or ""
+        if self.manifest_storage is not self or self.manifest_name != MANIFEST_NAME:
+            self._save_django_manifest()
+            return
+        manifest = self._manifest()
+        if manifest.paths != self.hashed_files or manifest.release != self.manifest_hash:
+            os.makedirs(self.location, exist_ok=True)
+            self._with_added_names(manifest).write(self.path(MANIFEST_NAME))
+            self._loaded_manifest = None
+
+    def _with_added_names(self, manifest: Manifest) -> Manifest:
+        """Return ``manifest`` with the names in ``hashed_files``: a subclass may have added some."""
+        fingerprinted = {path for name, path in self.hashed_files.items() if path != name}
+        files = {**dict.fromkeys(fingerprinted - manifest.files.keys()), **manifest.files}
+        return manifest._replace(paths=self.hashed_files, files=files, release=self.manifest_hash)
+
+    def _save_django_manifest(self) -> None:
+        """Write a manifest in Django's own form, for a project that wants another name or storage."""
+        document = {
+            "paths": self.hashed_files,
+            "version": self.manifest_version,
+            "hash": self.manifest_hash,
+        }
+        if self.manifest_storage is not self and self.manifest_storage.exists(self.manifest_name):
+            self.manifest_storage.delete(self.manifest_name)
+        self.manifest_storage._save(self.manifest_name, ContentFile(json.dumps(document).encode()))

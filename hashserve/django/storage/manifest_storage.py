@@ -1,0 +1,148 @@
+"""The storage that reads fingerprinted names from the manifest in STATIC_ROOT.
+
+Invariant: a name that a template gets is in a release whose files are served; within one page all names
+are of one release, except those that only an older release has.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection, Mapping
+from time import monotonic
+from typing import Any, NamedTuple
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+from hashserve.digests import integrity_of
+from hashserve.django.one_release import pinned
+from hashserve.django.settings import load
+from hashserve.django.storage.building_storage import BuildingStorage
+from hashserve.django.storage.template_names import TemplateName
+from hashserve.serve.files import signature
+
+__all__ = ["ManifestStaticFilesStorage"]
+
+_PLAIN_STORAGE = '"django.contrib.staticfiles.storage.StaticFilesStorage"'
+
+_logger = logging.getLogger("hashserve")
+
+
+class _ReleaseNames(NamedTuple):
+    """The id of a release, and its fingerprinted paths by logical path."""
+
+    paths: Mapping[str, str]
+    release: str
+
+
+class ManifestStaticFilesStorage(BuildingStorage):
+    """Django's storage of this name, which also compresses files and keeps earlier releases served.
+
+    A reference to a file that does not exist is a warning, and stays as it is. Files may refer to each
+    other in circles. These attributes and methods work as in Django's storage: ``file_hash``,
+    ``hashed_name``, ``manifest_name``, ``manifest_strict``, ``patterns`` and
+    ``support_js_module_import_aggregation`` (here True by default).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._interval = load().check_interval
+        self._signature: tuple[int, ...] | None = None
+        super().__init__(*args, **kwargs)
+        self._first_names = self.hashed_files
+        self._next_check = monotonic() + self._interval
+
+    def save_manifest(self) -> None:
+        """Write the names in ``hashed_files``, which are those of this process from now on."""
+        super().save_manifest()
+        self._first_names = self.hashed_files
+
+    # Following the manifest
+
+    def load_manifest(self) -> tuple[dict[str, str], str]:
+        """Read the names and the id of the release in force. Raises `ValueError`."""
+        self._signature = self._signature_now()  # taken first: a change during the read is noticed later
+        names: tuple[dict[str, str], str] = super().load_manifest()
+        return names
+
+    def _signature_now(self) -> tuple[int, ...] | None:
+        """Return the signature of the manifest file; None if there is no such file."""
+        try:
+            return signature(os.stat(self.manifest_storage.path(self.manifest_name)))
+        except (OSError, NotImplementedError, ImproperlyConfigured):
+            return None
+
+    def _follow(self) -> None:
+        """Read the manifest again if it changed. Keep the known names if it cannot be read."""
+        self._next_check = monotonic() + self._interval
+        if self._signature_now() in (None, self._signature):
+            return
+        try:
+            names, release = self.load_manifest()
+        except (OSError, ValueError) as error:
+            _logger.error("the new manifest is not used, the names before stay: %s", error)  # noqa: TRY400
+            return
+        if names:  # empty if the file was deleted just now
+            self.hashed_files, self.manifest_hash = names, release
+            self._loaded_manifest = None
+
+    def _in_force(self) -> _ReleaseNames:
+        """Return the names in force; during a page, those that were in force at its first look-up."""
+        return pinned(self, self._current)
+
+    def _current(self) -> _ReleaseNames:
+        if monotonic() >= self._next_check:
+            self._follow()
+        return _ReleaseNames(self.hashed_files, self.manifest_hash or "")
+
+    # What templates use
+
+    def stored_name(self, name: str) -> str:
+        """Return the fingerprinted name of ``name``; what an unknown name means is as in Django.
+
+        A template of this process may name a file that a newer release no longer has. It then gets the
+        name in the release that the process started with, which is still served.
+        """
+        parsed = TemplateName.parse(name)
+        key = self.hash_key(parsed.path)
+        path = self._in_force().paths.get(key) or self._first_names.get(key)
+        return self._unknown_name(name, key) if path is None else parsed.with_path(path)
+
+    def _unknown_name(self, name: str, key: str) -> str:
+        """Return the name of a file that no release has. Raises `ValueError` where Django does."""
+        if not self.manifest_strict and self.exists(key):
+            return name  # it is served; Django would make up a fingerprinted name that is not
+        try:
+            unknown: str = super().stored_name(name)
+        except ValueError as error:
+            if self.hashed_files or self._signature_now() is not None:
+                raise
+            raise ValueError(
+                f"{error}: there is no {self.manifest_name}. Run manage.py collectstatic. In tests, where "
+                f'DEBUG is off, set STORAGES["staticfiles"] = {{"BACKEND": {_PLAIN_STORAGE}}}'
+            ) from None
+        return unknown
+
+    @property
+    def release(self) -> str:
+        """The id of the release whose names templates get; empty if there is none."""
+        return self._in_force().release
+
+    def logical_paths(self) -> Collection[str]:
+        """Return the logical paths of the files in this release."""
+        return self._in_force().paths.keys()
+
+    def integrity(self, name: str) -> str:
+        """Return the value of the ``integrity`` attribute for the file at the URL of ``name``.
+
+        It is empty with DEBUG, where the file may change under its URL, and if the manifest has no
+        digest. Raises `ValueError` for an unknown name if ``manifest_strict`` is set.
+        """
+        if django_settings.DEBUG:
+            return ""
+        path = self.stored_name(name)
+        record = self._manifest().record(path)
+        if record is None and path != name:
+            self._loaded_manifest = None  # another process may have deployed a release
+            record = self._manifest().record(path)
+        return "" if record is None or record.sha256 is None else integrity_of(record.sha256)
