@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from hashserve.errors import TruncatedFileError
+from hashserve.file_identity import content_marks, identify
 from hashserve.http.messages import Body, FileSpan
 from hashserve.serve.files import BLOCK_SIZE, ChangedFileError
 from hashserve.serve.site import Answer
@@ -83,9 +84,9 @@ def _span_chunks(descriptor: int, span: FileSpan, block_size: int) -> Iterator[b
 def _was_written_to(descriptor: int, span: FileSpan) -> bool:
     """Whether an open file has another size or modification time; not by a rename or an unlink."""
     status = os.fstat(descriptor)
-    if span.file.signature is None:
+    if span.file.file_identity is None:
         return status.st_size != span.file.size
-    return (status.st_size, status.st_mtime_ns) != span.file.signature[2:4]
+    return content_marks(identify(status)) != content_marks(span.file.file_identity)
 
 
 class WatchedFile(io.FileIO):

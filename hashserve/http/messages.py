@@ -58,18 +58,18 @@ class Request(NamedTuple):
 
 
 class StoredFile(NamedTuple):
-    """A file on disk that a representation's bytes are in, and how to know that it still is it.
+    """The file on disk that holds a representation's bytes, and what proves that it still does.
 
-    ``size`` is in bytes; ``sha256`` is the base64 of the digest of the identity bytes, which
-    ``coding`` decodes to. ``signature`` is what `hashserve.serve.files.signature` gave for a live
-    file, and None for a fingerprinted one, which nobody looks at before it is asked for.
+    ``size`` is in bytes. ``sha256`` is the base64 of the digest of the bytes that ``coding`` decodes
+    to. ``file_identity`` (`hashserve.file_identity`) is None for a fingerprinted file, which is not
+    looked at before it is requested.
     """
 
     path: str
     size: int
     coding: str
     sha256: str
-    signature: tuple[int, ...] | None = None
+    file_identity: tuple[int, int, int, int, int] | None = None
 
 
 class FileSpan(NamedTuple):

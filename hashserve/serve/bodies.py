@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from hashserve.file_identity import FileIdentity, identify
 from hashserve.http.messages import FileSpan, StoredFile
 from hashserve.serve.bounded_cache import BoundedCache
-from hashserve.serve.files import check_readable, chunks_of, open_stored, prove, read_stored, signature
+from hashserve.serve.files import check_readable, chunks_of, open_stored, prove, read_stored
 
 __all__ = ["DEFAULT_BUDGET", "DEFAULT_LARGEST", "BodyCache"]
 
@@ -40,8 +41,8 @@ class BodyCache:
         # One that a generation cannot hold would be remembered elsewhere and counted nowhere.
         self.largest = min(largest, budget // 2 - _ENTRY)
         self._bodies: BoundedCache[StoredFile, bytes] = BoundedCache(budget, _weight, on_drop)
-        self._proven: BoundedCache[StoredFile, tuple[int, ...]] = BoundedCache(
-            MOST_PROVEN, lambda file, signature: 1
+        self._proven: BoundedCache[StoredFile, FileIdentity] = BoundedCache(
+            MOST_PROVEN, lambda file, identity: 1
         )
 
     def holds(self, file: StoredFile) -> bool:
@@ -56,19 +57,19 @@ class BodyCache:
             self._bodies.put(file, body)
         return body
 
-    def open(self, span: FileSpan) -> tuple[int, tuple[int, ...]]:
+    def open(self, span: FileSpan) -> tuple[int, FileIdentity]:
         """Open a file too large to be kept, to read ``span`` of it.
 
-        Gives a descriptor at offset 0, and the signature of the file that was found to be the one that
+        Gives a descriptor at offset 0, and the identity of the file that was found to be the one that
         was meant. Raises `OSError`.
 
-        A fingerprinted one is read once, and proven, and then again whenever its signature changes:
+        A fingerprinted one is read once, and proven, and then again whenever its identity changes:
         a length alone would let damaged bytes pass for immutable ones.
         """
         descriptor, status = open_stored(span.file)
-        seen = signature(status)
+        seen = identify(status)
         try:
-            if span.file.signature is None:
+            if span.file.file_identity is None:
                 self._prove(span.file, descriptor, seen)
             check_readable(descriptor, span)
         except BaseException:
@@ -76,7 +77,7 @@ class BodyCache:
             raise
         return descriptor, seen
 
-    def _prove(self, file: StoredFile, descriptor: int, found: tuple[int, ...]) -> None:
+    def _prove(self, file: StoredFile, descriptor: int, found: FileIdentity) -> None:
         if self._proven.get(file) != found:
             prove(file, chunks_of(descriptor, file.size))
             os.lseek(descriptor, 0, os.SEEK_SET)

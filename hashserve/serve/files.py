@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
+from hashserve.file_identity import identify
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
 from hashserve.http.messages import FileSpan, StoredFile
 
@@ -27,7 +28,6 @@ __all__ = [
     "open_stored",
     "prove",
     "read_stored",
-    "signature",
 ]
 
 BLOCK_SIZE = 256 * 1024
@@ -63,14 +63,6 @@ class ChangedFileError(HashserveError, OSError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}"
-
-
-def signature(status: os.stat_result) -> tuple[int, ...]:
-    """Give what changes whenever a file's content does: its inode, its size and its times.
-
-    The change time is in it, so a replacement of the same size and modification time is seen.
-    """
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def is_exhaustion(error: OSError) -> bool:
@@ -111,15 +103,15 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
 
 
 def open_stored(file: StoredFile) -> tuple[int, os.stat_result]:
-    """Open a stored file and prove by size or signature that it is the one that was meant.
+    """Open a stored file and prove by size or identity that it is the one that was meant.
 
     Gives a descriptor at offset 0, and its status. Raises `ChangedFileError` or another `OSError`.
     """
     descriptor, status = open_regular(file.path)
-    if file.signature is None:
+    if file.file_identity is None:
         is_the_one = status.st_size == file.size
     else:
-        is_the_one = signature(status) == file.signature
+        is_the_one = identify(status) == file.file_identity
     if not is_the_one:
         os.close(descriptor)
         raise ChangedFileError(file.path, f"was {file.size} bytes and has changed since")
@@ -138,7 +130,9 @@ def read_stored(file: StoredFile) -> bytes:
         status = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    if len(content) != file.size or (file.signature is not None and signature(status) != file.signature):
+    if len(content) != file.size or (
+        file.file_identity is not None and identify(status) != file.file_identity
+    ):
         raise ChangedFileError(file.path, "changed while it was read")
     prove(file, (content,))
     return content

@@ -11,9 +11,10 @@ import os
 import stat
 
 from hashserve.errors import ManifestError
+from hashserve.file_identity import FileIdentity, identify
 from hashserve.manifest.files import find_manifest
 from hashserve.manifest.model import MANIFEST_NAME, Manifest
-from hashserve.serve.files import is_exhaustion, signature
+from hashserve.serve.files import is_exhaustion
 
 __all__ = ["ManifestFollower"]
 
@@ -32,8 +33,8 @@ class ManifestFollower:
     def __init__(self, root: str, name: str | None = None) -> None:
         self._root = root
         self._name = name
-        self._seen: tuple[int, ...] | None = None
-        self._told: tuple[int, ...] | None = None
+        self._seen: FileIdentity | None = None
+        self._told: FileIdentity | None = None
         self.manifest: Manifest | None = None
         self.is_present = False
         self.reloads = 0
@@ -70,8 +71,8 @@ class ManifestFollower:
         self._look()
         return self.manifest is not old or self.is_present != was_present
 
-    def _find(self) -> tuple[str | None, tuple[int, ...] | None]:
-        """Find the manifest's path and signature; None for both where there is none to read.
+    def _find(self) -> tuple[str | None, FileIdentity | None]:
+        """Find the manifest's path and identity; None for both where there is none to read.
 
         Raises `OSError` where nobody can tell.
         """
@@ -81,7 +82,7 @@ class ManifestFollower:
                 status = os.stat(path)
                 # A FIFO would be waited for; a folder in the manifest's place is no manifest.
                 if stat.S_ISREG(status.st_mode):
-                    return path, signature(status)
+                    return path, identify(status)
         except (FileNotFoundError, NotADirectoryError):
             pass
         return None, None

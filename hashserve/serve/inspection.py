@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
+from hashserve.file_identity import FileIdentity, identify
 from hashserve.http.codings import CODINGS, IDENTITY, Coding, DecodeError
 from hashserve.http.messages import StoredFile
 from hashserve.serve.assets import Representation, representation_of
-from hashserve.serve.files import ChangedFileError, chunks_of, is_passing, open_regular, signature
+from hashserve.serve.files import ChangedFileError, chunks_of, is_passing, open_regular
 
-__all__ = ["Inspected", "OutsideRootError", "Root", "Watched", "inspect", "variant_signatures"]
+__all__ = ["Inspected", "OutsideRootError", "Root", "Watched", "inspect", "variant_identities"]
 
 
 class OutsideRootError(HashserveError, OSError):
@@ -79,7 +80,7 @@ class Inspected(NamedTuple):
 
     def _representation(self, coding: str, suffix: str, status: os.stat_result) -> Representation:
         path, size = self.path + suffix, status.st_size
-        return representation_of(StoredFile(path, size, coding, self.sha256, signature(status)))
+        return representation_of(StoredFile(path, size, coding, self.sha256, identify(status)))
 
 
 def inspect(path: str, root: Root, *, keep: int) -> Inspected:
@@ -96,7 +97,7 @@ def inspect(path: str, root: Root, *, keep: int) -> Inspected:
         sha256 = digest_of(_keeping(chunks, kept, status.st_size <= keep))
         # Some that are called regular are not as long as they say (/proc, /sys).
         is_whole = os.lseek(descriptor, 0, os.SEEK_CUR) == status.st_size
-        if not is_whole or signature(os.fstat(descriptor)) != signature(status):
+        if not is_whole or identify(os.fstat(descriptor)) != identify(status):
             raise ChangedFileError(path, "changed while it was read")
     finally:
         os.close(descriptor)
@@ -146,24 +147,24 @@ def _proven_variant(
 class Watched(NamedTuple):
     """What an answer rests on: the file at ``location``, the variants beside it, as they were seen.
 
-    ``variants`` are signatures, or None where nothing was, in the order of `variant_signatures`.
+    ``variants`` are identities, or None where nothing was, in the order of `variant_identities`.
     """
 
     location: str
-    identity: tuple[int, ...]
-    variants: tuple[tuple[int, ...] | None, ...]
+    file_identity: FileIdentity
+    variants: tuple[FileIdentity | None, ...]
 
     def is_unchanged(self) -> bool:
         """Look whether all of it is as it was; anything that cannot be seen has changed."""
         location = self.location
         try:
-            if signature(os.stat(location)) != self.identity:
+            if identify(os.stat(location)) != self.file_identity:
                 return False
             for suffix, known in zip(_SUFFIXES, self.variants, strict=True):
                 path = location + suffix
                 # Where nothing was, access() takes half of the time of a stat() that fails.
                 is_there = known is not None or os.access(path, os.F_OK, effective_ids=_CAN_ASK_AS_EFFECTIVE)
-                if is_there and _signature_or_none(path) != known:
+                if is_there and _identity_or_none(path) != known:
                     return False
         except OSError:
             return False
@@ -176,14 +177,14 @@ _CAN_ASK_AS_EFFECTIVE = os.access in os.supports_effective_ids
 _SUFFIXES = tuple(coding.suffix for coding in CODINGS.values())
 
 
-def variant_signatures(path: str) -> tuple[tuple[int, ...] | None, ...]:
-    """Give the signature of each variant that could be beside ``path``, None where there is none."""
-    return tuple([_signature_or_none(path + suffix) for suffix in _SUFFIXES])
+def variant_identities(path: str) -> tuple[FileIdentity | None, ...]:
+    """Give the identity of each variant that could be beside ``path``, None where there is none."""
+    return tuple([_identity_or_none(path + suffix) for suffix in _SUFFIXES])
 
 
-def _signature_or_none(path: str) -> tuple[int, ...] | None:
+def _identity_or_none(path: str) -> FileIdentity | None:
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return signature(status) if stat.S_ISREG(status.st_mode) else None
+    return identify(status) if stat.S_ISREG(status.st_mode) else None

@@ -1,7 +1,7 @@
 """Live files: whatever is on disk under a root now.
 
 Invariant: an answer is always made from the bytes on disk at the time of the request. What is
-remembered of a file is used only while its signature, and those of its variants, are unchanged.
+remembered of a file is used only while its identity, and those of its variants, are unchanged.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from hashserve.file_identity import identify
 from hashserve.http.codings import CODINGS, IDENTITY, coding_of_suffix
 from hashserve.paths import is_servable
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.bodies import BodyCache
 from hashserve.serve.bounded_cache import BoundedCache
-from hashserve.serve.files import is_exhaustion, signature
-from hashserve.serve.inspection import Inspected, Root, Watched, inspect, variant_signatures
+from hashserve.serve.files import is_exhaustion
+from hashserve.serve.inspection import Inspected, Root, Watched, inspect, variant_identities
 from hashserve.serve.policy import Policy
 
 __all__ = ["Directory", "LiveFiles", "Locate"]
@@ -27,7 +28,7 @@ Locate = Callable[[str], "str | None"]
 """Tells where the file of a path is looked for on disk, None where nowhere."""
 
 SETTLED_AFTER = 2_000_000_000
-"""How long ago, in nanoseconds, a file must have changed for its signature to be trusted.
+"""How long ago, in nanoseconds, a file must have changed for its identity to be trusted.
 
 Two changes within one tick of a file system's clock leave the same times; the coarsest clocks
 still in use (FAT, some network file systems) tick every two seconds.
@@ -125,7 +126,7 @@ class LiveFiles:
 
     def _asset(self, path: str, location: str, status: os.stat_result) -> Asset:
         # Signatures of before the inspection: whatever changes during it is seen at the next request.
-        watched = Watched(location, signature(status), variant_signatures(location))
+        watched = Watched(location, identify(status), variant_identities(location))
         known = self._remembered.get(path)
         if known is not None and known.watched == watched:
             return known.asset
@@ -141,7 +142,7 @@ class LiveFiles:
 
         None where more than that decides it: where files are gathered from several folders, where a
         source may come to a variant, where a link may lead to what is hidden; and where the file
-        changed so lately that its signature says little.
+        changed so lately that its identity says little.
         """
         known = self._remembered.get(path)
         if known is None or known.asset is not asset or self._is_gathered:
@@ -198,8 +199,8 @@ def _is_of(found: Inspected, watched: Watched) -> bool:
     A link that leads to another release meanwhile would have that one's bytes remembered as this one's.
     """
     variants = (found.variants.get(coding) for coding in CODINGS)
-    return signature(found.status) == watched.identity and all(
-        status is None or signature(status) == seen
+    return identify(found.status) == watched.file_identity and all(
+        status is None or identify(status) == seen
         for status, seen in zip(variants, watched.variants, strict=True)
     )
 

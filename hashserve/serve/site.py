@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from hashserve.digests import integrity_of
 from hashserve.errors import UnknownAssetError
+from hashserve.file_identity import FileIdentity
 from hashserve.http.codings import IDENTITY
 from hashserve.http.messages import FileSpan, Request, Response
 from hashserve.http.responses import method_not_allowed, not_found, options, redirect, unavailable
@@ -270,7 +271,7 @@ class Site:
         file = span.file
         if not self.bodies.holds(file):
             descriptor, seen = self.bodies.open(span)
-            return Answer(_with_signature(response, seen), descriptor, kind=kind)
+            return Answer(_with_file_identity(response, seen), descriptor, kind=kind)
         content = self.bodies.read(file) if remember else read_stored(file)
         body = tuple([_cut(part, content) for part in response.body])
         return Answer(Response(response.status, response.headers, body), kind=kind)
@@ -441,10 +442,10 @@ def readings(logical_path: str) -> Iterator[tuple[str, str]]:
         yield logical_path[:end], logical_path[end:]
 
 
-def _with_signature(response: Response, seen: tuple[int, ...]) -> Response:
+def _with_file_identity(response: Response, seen: FileIdentity) -> Response:
     """Tell whoever sends the response what its file was seen as, so that a change is noticed in time."""
     parts = [
-        part._replace(file=part.file._replace(signature=seen)) if isinstance(part, FileSpan) else part
+        part._replace(file=part.file._replace(file_identity=seen)) if isinstance(part, FileSpan) else part
         for part in response.body
     ]
     return Response(response.status, response.headers, parts)

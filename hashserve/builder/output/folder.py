@@ -16,6 +16,7 @@ from hashserve.builder.output.private_folder import PRIVATE_FOLDER, PrivateFolde
 from hashserve.builder.releases.manifest_paths import is_in, names_of
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError, ManifestError
+from hashserve.file_identity import identify_across_mounts
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
 from hashserve.manifest.model import MANIFEST_NAME, Manifest
 
@@ -65,7 +66,7 @@ class OutputFolder:
         status = self._status(path)
         if status is None:
             return None
-        proof = proof_of(sha256, coding, _signature(status))
+        proof = proof_of(sha256, coding, identify_across_mounts(status))
         if not self.memory.is_proven(path, proof) and self.digest(path, coding) != sha256:
             return None
         self.memory.add_proof(path, proof)
@@ -113,7 +114,7 @@ class OutputFolder:
         """Remember that a file, which was just written, holds this content."""
         status = self._status(path)
         if status is not None:  # pragma: no branch  # it was just written
-            self.memory.add_proof(path, proof_of(sha256, coding, _signature(status)))
+            self.memory.add_proof(path, proof_of(sha256, coding, identify_across_mounts(status)))
 
     def below(self, name: str) -> Iterator[str]:
         """List what is at a name that is no folder, or below it: files, and links to whatever."""
@@ -146,7 +147,3 @@ class OutputFolder:
             return names_of(Manifest.load(self._start + MANIFEST_NAME))
         except (OSError, ManifestError):
             return frozenset()
-
-
-def _signature(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
