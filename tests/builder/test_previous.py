@@ -20,14 +20,10 @@ import pytest
 
 from hashserve import BuildError, HashServe, Manifest, SettingError
 from hashserve.builder import BuildReport, BuildSettings, build
-from hashserve.builder.releases.previous import (
-    MismatchError,
-    PreviousFolder,
-    PreviousSite,
-    UnreachableError,
-    place_of,
-    proven_chunks,
-)
+from hashserve.builder.releases import previous_site
+from hashserve.builder.releases.errors import MismatchError, UnreachableError
+from hashserve.builder.releases.previous import PreviousFolder, place_of
+from hashserve.builder.releases.previous_site import PreviousSite
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS
 from tests.support.building import contents, manifest_of, put, temporaries, wrong_files
@@ -252,7 +248,7 @@ def test_what_djangos_manifest_lists_and_nobody_can_prove_is_left_out(
 def test_an_unreachable_previous_release_is_a_warning_or_a_failure_as_one_likes(
     source: Path, out: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashserve.builder.releases.previous.ATTEMPTS", 1)
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_ATTEMPTS", 1)
     where = where.format(port=free_port())
     where = where if where.startswith("http") else str(tmp_path / where)
     report = build(source, out, BuildSettings(previous=where, strict=True))
@@ -411,6 +407,16 @@ def server_error(liar: Liar, path: str) -> None:
     liar.say(500, b"")
 
 
+def drip_head(liar: Liar, path: str) -> None:
+    liar.close_connection = True
+    for _ in range(40):
+        try:
+            liar.connection.sendall(b"H")
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
 LIES: list[Lie] = [
     wrong,
     truncated,
@@ -424,13 +430,14 @@ LIES: list[Lie] = [
     server_error,
     hang,
     drip,
+    drip_head,
 ]
 
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashserve.builder.releases.previous.TIMEOUT", 0.3)
-    monkeypatch.setattr("hashserve.builder.releases.previous.ATTEMPTS", 2)
+    monkeypatch.setattr("hashserve.builder.releases.limited_http.TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_ATTEMPTS", 2)
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -494,7 +501,7 @@ def test_a_manifest_that_is_none_is_reported_and_nothing_is_brought_over(
 
 
 def test_a_manifest_without_an_end_is_not_read_to_it(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashserve.builder.releases.previous.LARGEST_MANIFEST", 100)
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_MANIFEST_BYTES", 100)
     with lying_site(first, "", wrong) as url, pytest.raises(ValueError, match="is longer than 100 bytes"):
         PreviousSite(url, "/static/").manifest()
 
@@ -543,13 +550,50 @@ def test_a_manifest_cannot_take_a_name_that_the_build_needs(
 def test_a_site_that_stops_answering_is_not_asked_for_every_file(
     first: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashserve.builder.releases.previous.ATTEMPTS", 1)
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_ATTEMPTS", 1)
     site = PreviousSite(f"http://127.0.0.1:{free_port()}", "/static/")
     for _ in range(3):
         with pytest.raises(UnreachableError, match="refused"):
             list(site.read("a.txt"))
-    with pytest.raises(UnreachableError, match="is not asked for: 3 before it had no answer"):
+    with pytest.raises(UnreachableError, match="not requested, since 3 requests in a row had no answer"):
         list(site.read("a.txt"))
+
+
+class Clock:
+    """A clock that only a test moves."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_site_gets_no_more_requests_once_they_have_taken_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_SITE_SECONDS", -1)
+    site = PreviousSite("http://127.0.0.1:1", "/static/")
+    with pytest.raises(UnreachableError, match="not requested: requests to this site have taken over -1 s"):
+        list(site.read("a.txt"))
+
+
+def test_requests_at_the_same_time_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(previous_site, "time", clock)
+    limits = previous_site._SiteLimits()
+    with limits.timed(), limits.timed():
+        clock.now += previous_site.MAX_SITE_SECONDS
+    limits.check_time()
+    clock.now += 1000
+    limits.check_time()
+    with limits.timed():
+        clock.now += 1
+        with pytest.raises(TimeoutError):
+            limits.check_time()
+
+
+def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(UnreachableError, match="is not a regular file"):
+        list(PreviousFolder(str(tmp_path)).read("a.txt"))
 
 
 def test_a_file_that_is_gone_from_the_folder_is_reported(source: Path, first: Path, out: Path) -> None:
@@ -579,48 +623,7 @@ def test_an_output_that_cannot_take_what_is_brought_over_fails_the_build(
         build(source, out, BuildSettings(previous=str(first)))
 
 
-# The proof
-
-
-def parts(content: bytes) -> list[bytes]:
-    return [content[start : start + 7] for start in range(0, len(content), 7)]
-
-
-@pytest.mark.parametrize("coding", ["identity", "br", "gzip", "zstd"])
-def test_proven_content_passes_in_pieces_as_it_came(coding: str) -> None:
-    content = TEXT if coding == "identity" else _coded(coding)
-    passed = list(
-        proven_chunks(parts(content), "a", digest_of([TEXT]), coding, size=len(TEXT), coded_size=len(content))
-    )
-    assert b"".join(passed) == content
-    assert max(map(len, passed)) == 7
-
-
-def _coded(coding: str) -> bytes:
-    from io import BytesIO
-
-    from hashserve.builder.compression.compressors import compress
-
-    stream = BytesIO()
-    compress([TEXT], len(TEXT), coding, stream)
-    return stream.getvalue()
-
-
-def test_content_that_decodes_to_more_than_it_should_is_stopped_before_it_is_decoded_whole() -> None:
-    bomb = _coded("gzip")
-    taken: list[bytes] = []
-    with pytest.raises(MismatchError, match="is longer than the 10 bytes"):
-        taken.extend(proven_chunks([bomb], "a", "", "gzip", size=10))
-    assert taken == []
-
-
-def test_content_without_an_end_is_stopped_at_its_size() -> None:
-    def endless() -> Iterator[bytes]:
-        while True:
-            yield b"x"
-
-    with pytest.raises(MismatchError, match="is longer than the 5 bytes"):
-        list(proven_chunks(endless(), "a", "", coded_size=5))
+# Errors
 
 
 def test_errors_say_where(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ from hashserve.builder.compression.ahead import Ahead
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED, compress, is_compressible, is_worth_keeping
 from hashserve.builder.output.writer import Output
-from hashserve.builder.releases.previous import MismatchError, Place, UnreachableError, proven_chunks
+from hashserve.builder.releases.errors import MismatchError, UnreachableError
+from hashserve.builder.releases.previous import Place
+from hashserve.builder.releases.verification import verified_chunks
 from hashserve.builder.report import BuildReport
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.model import Manifest, Row
@@ -311,7 +313,7 @@ class Variants:
         try:
             chunks = self._place.read(path, coding)
             _copy(
-                proven_chunks(chunks, path, file.sha256, coding, size=file.size, coded_size=coded_size),
+                verified_chunks(chunks, path, file.sha256, coding, size=file.size, coded_size=coded_size),
                 stream,
             )
         except (UnreachableError, MismatchError):

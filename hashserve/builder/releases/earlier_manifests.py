@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hashserve.builder.job import BuildJob
-from hashserve.builder.releases.previous import Place, UnreachableError, place_of
+from hashserve.builder.releases.errors import UnreachableError
+from hashserve.builder.releases.previous import Place, place_of
 from hashserve.errors import BuildError, ManifestError
 from hashserve.manifest.model import MANIFEST_NAME, Manifest
 

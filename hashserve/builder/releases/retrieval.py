@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from hashserve.builder.output.writer import Output
-from hashserve.builder.releases.previous import MismatchError, Place, UnreachableError, proven_chunks
+from hashserve.builder.releases.errors import MismatchError, UnreachableError
+from hashserve.builder.releases.previous import Place
+from hashserve.builder.releases.verification import verified_chunks
 from hashserve.builder.report import BuildFinding
 from hashserve.errors import BuildError
 from hashserve.http.codings import CODINGS, IDENTITY
@@ -87,7 +89,7 @@ def _bring_one(record: AssetRecord, coding: str, output: Output, place: Place | 
         return output.size(path) or 0
     if place is None:
         raise MismatchError(path, "is gone from the output, or damaged there")
-    chunks = proven_chunks(
+    chunks = verified_chunks(
         place.read(record.path, coding), path, record.sha256, coding, size=record.size, coded_size=coded_size
     )
     try:
