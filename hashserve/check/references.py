@@ -9,8 +9,9 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
-from hashserve.builder.references.finder import Reference, ReferenceKind
-from hashserve.builder.references.html import finder_of, is_page
+from hashserve.builder.references.finder import finder_of
+from hashserve.builder.references.languages import is_page
+from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.resolver import Internal, Missing, Resolver
 from hashserve.builder.sources.scanner import JsReferences, is_left_alone
 from hashserve.check.findings import CheckFinding, finding

@@ -21,7 +21,8 @@ from hashserve.builder.naming.graph import (
     fingerprint,
     fingerprints,
 )
-from hashserve.builder.references.finder import find_references, language_of
+from hashserve.builder.references.finder import find_references
+from hashserve.builder.references.languages import language_of
 from hashserve.builder.references.resolver import Internal, Resolver
 from hashserve.errors import SettingError
 

@@ -8,7 +8,7 @@ import pytest
 
 from hashserve import SourceError
 from hashserve.builder.naming.fingerprinter import Fingerprinter
-from hashserve.builder.references.finder import Reference, ReferenceKind
+from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.rewrite import Frame
 from hashserve.builder.sources.scanner import JsReferences, Matched, ScannedFile, Scanner, source_chunks
 from hashserve.builder.sources.walk import SourceFile

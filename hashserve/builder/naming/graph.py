@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from hashserve.builder.naming.fingerprinter import Naming
-from hashserve.builder.references.finder import Reference
+from hashserve.builder.references.reference import Reference
 from hashserve.builder.references.resolver import Internal
 from hashserve.builder.references.rewrite import Frame, rewrite
 

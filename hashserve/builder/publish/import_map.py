@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Mapping
 
 from hashserve.atomic_files import write_atomically
 from hashserve.builder.compression.variants import PublishedFile
-from hashserve.builder.references.finder import language_of
+from hashserve.builder.references.languages import language_of
 from hashserve.digests import integrity_of
 from hashserve.errors import BuildError, SettingError
 from hashserve.paths import url_of

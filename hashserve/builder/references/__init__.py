@@ -1,1 +1,1 @@
-"""References: the exact bytes that name another file, found, resolved and rewritten."""
+"""References: the bytes of a file that name another file. They are found, resolved and rewritten."""

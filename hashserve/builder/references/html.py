@@ -1,43 +1,43 @@
-"""What a page loads: the references in an HTML file, as exact bytes.
+"""The references in a page: the URLs of what a browser loads for it.
 
-Invariant: what a page loads is found, and where it leads is not. An image, a style sheet or a script is
-part of the page, and has to be of its release; what a link, a form or a frame leads to is a page of its
-own, with an address that people keep, send to others and search engines know: it keeps its name.
+Invariant: what a page loads is found; where it leads is not. An image, a style sheet or a script is part of
+the page and must be of the same release. A link, a form or a frame leads to another page, whose address
+people keep and search engines know: that page keeps its name.
 
-Found are, of what the HTML standard lists as attributes that hold URLs, those that a browser loads
-without being asked to: ``src`` (of ``<input>``, only an image's), ``srcset``, ``imagesrcset``, ``poster``,
-``data``, ``href`` of ``<link>`` with one of `LOADING_LINKS`; of SVG, ``href`` and ``xlink:href`` of images,
-scripts and ``<use>``; what the standard calls obsolete and browsers load, ``background``; style sheets in
-``<style>``, in ``style`` and in the attributes of SVG that take ``url()``; scripts in ``<script>``: all
-references of a module, ``import()`` of any other; and the URLs of an import map.
+Found:
+* attributes that the HTML standard lists as URLs and that a browser loads by itself: ``src`` (of ``<input>``
+  only with ``type=image``), ``srcset``, ``imagesrcset``, ``poster``, ``data``, and ``href`` of a ``<link>``
+  with one of `LOADING_LINKS`;
+* ``href`` and ``xlink:href`` of SVG's images, scripts and ``<use>``;
+* ``background``, which is obsolete and which browsers still load;
+* style sheets in ``<style>``, in ``style``, and in attributes of SVG that take ``url()``;
+* scripts in ``<script>`` (all references of a module, ``import()`` of a classic script) and import maps;
+* all of that in ``<template>`` and ``<noscript>`` too, which scripts or browsers without scripts use.
 
-Not found are ``href`` of ``<a>``, ``<area>`` and of other links (canonical, alternate, next), ``action``,
-``cite``, ``ping``; ``<meta>`` (what others fetch and keep for years, as ``og:image``, is to have a name that
-stays); ``srcdoc``; URLs that a template language makes (``{{ url }}``); and of what is found, all that
-names a page (`is_page`), in a frame or in an object. Comments hold nothing. What stands in ``<template>``
-and ``<noscript>`` is found: it is loaded once a script or a browser without scripts makes use of it.
+Not found:
+* ``href`` of ``<a>``, ``<area>`` and links such as canonical or alternate; ``action``, ``cite``, ``ping``;
+* ``<meta>``, because others fetch what it names (``og:image``) and keep that address for years;
+* ``srcdoc``, comments, and URLs that a template language makes (``{{ url }}``).
 
-Pages are read as UTF-8, which is what HashServe tells browsers that they are in.
+A URL that names a page is found in a frame or an object, but `hashserve.builder.references.resolver` leaves
+it as it is. Pages are read as UTF-8, which is the encoding that HashServe sends them with.
 """
 
 from __future__ import annotations
 
 import json
-import os.path
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from html import unescape
 from html.entities import html5
 
-from hashserve.builder.references.finder import Reference, ReferenceKind, Within, find_references, language_of
+from hashserve.builder.references.css import find_css_references
 from hashserve.builder.references.html_tokens import Tag, Text, tokens
+from hashserve.builder.references.javascript import find_javascript_references
+from hashserve.builder.references.reference import Reference, ReferenceKind, Within
 
-__all__ = ["LOADING_LINKS", "FindReferences", "find_page_references", "finder_of", "is_page"]
-
-FindReferences = Callable[[bytes], list[Reference]]
-"""Finds the references in a file's content, in order."""
+__all__ = ["LOADING_LINKS", "find_page_references"]
 
 LOADING_LINKS = frozenset(
     {
@@ -54,18 +54,20 @@ LOADING_LINKS = frozenset(
         "stylesheet",
     }
 )
-"""Relations of a ``<link>`` whose target is loaded for the page."""
+"""The relations of a ``<link>`` whose target is loaded for the page (HTML standard, section 4.6.7)."""
 
+# HTML standard, index of attributes; ``background`` is obsolete (section 16.2).
 _TABLE = ("table", "thead", "tbody", "tfoot", "tr", "td", "th")
-_SRC = ("audio", "embed", "frame", "iframe", "img", "script", "source", "track", "video")
-_URLS = {
-    **dict.fromkeys(_SRC, ("src",)),
+_WITH_SRC = ("audio", "embed", "frame", "iframe", "img", "script", "source", "track", "video")
+_URL_ATTRIBUTES = {
+    **dict.fromkeys(_WITH_SRC, ("src",)),
     **dict.fromkeys(("body", *_TABLE), ("background",)),
     "video": ("src", "poster"),
     "object": ("data",),
 }
-_SRCSETS = {"img": "srcset", "source": "srcset", "link": "imagesrcset"}
+_SRCSET_ATTRIBUTES = {"img": "srcset", "source": "srcset", "link": "imagesrcset"}
 _SVG_LOADING = frozenset({"feimage", "image", "script", "use"})
+# Presentation attributes that take ``url()`` (SVG 2, section 6.6).
 _SVG_STYLING = (
     "clip-path",
     "cursor",
@@ -80,33 +82,17 @@ _SVG_STYLING = (
 )
 
 # JavaScript MIME types (MIME Sniffing standard, section 4.6).
-_JAVASCRIPT = re.compile(
+_JAVASCRIPT_TYPE = re.compile(
     r"(?:application|text)/(?:x-)?(?:ecma|java)script|text/javascript1\.[0-5]|text/(?:j|live)script"
 )
 
 _SPACES = b" \t\n\f\r"
 _CHARACTER_REFERENCE = re.compile(rb"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*;?)")
-# What Django, Jinja, Vue, ERB, EJS, PHP and scripts' own templates put an expression in.
-_TEMPLATE_LANGUAGE = re.compile(r"\{\{|\{%|\{#|[$#]\{|<%|<\?")
+# The brackets of expressions in Django, Jinja, Vue, ERB, EJS, PHP and JavaScript templates.
+_TEMPLATE_EXPRESSION = re.compile(r"\{\{|\{%|\{#|[$#]\{|<%|<\?")
 
-_ELSEWHERE = "about:blank"
-"""A base that makes every relative URL one of somebody else."""
-
-
-def is_page(path: str) -> bool:
-    """Whether a file is one that is navigated to, by its extension."""
-    return os.path.splitext(path)[1].lower() in (".html", ".htm")
-
-
-def finder_of(path: str, *, html: bool) -> FindReferences | None:
-    """Give what finds the references in a file with this path, None where none are sought.
-
-    In pages they are only with ``html``.
-    """
-    if html and is_page(path):
-        return find_page_references
-    language = language_of(path)
-    return None if language is None else partial(find_references, language=language)
+_UNKNOWN_BASE = "about:blank"
+"""A base against which every relative URL is outside of the tree."""
 
 
 def find_page_references(content: bytes) -> list[Reference]:
@@ -116,9 +102,9 @@ def find_page_references(content: bytes) -> list[Reference]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Passage:
-    """A part of a page without its character references, and where each byte of it stands there.
+    """A part of a page with its character references resolved, and the position of each byte in the page.
 
-    ``positions`` is empty where there are none: then all follow each other from ``start`` on.
+    ``positions`` is empty if there are no character references: then the bytes are those from ``start`` on.
     """
 
     content: bytes
@@ -134,7 +120,7 @@ class _Passage:
 
 
 class _PageReferences:
-    """One pass over a page; ``base`` is what its first tag that tells it has said, so far."""
+    """One pass over a page; ``base`` is that of its first ``<base href>``, "" before that tag."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -144,7 +130,7 @@ class _PageReferences:
     def references(self) -> Iterator[Reference]:
         for token in tokens(self.content):
             for reference in self.of_tag(token) if isinstance(token, Tag) else self.of_text(token):
-                if not _TEMPLATE_LANGUAGE.search(reference.target):
+                if not _TEMPLATE_EXPRESSION.search(reference.target):
                     yield reference
 
     # Tags
@@ -155,7 +141,7 @@ class _PageReferences:
         kind = ReferenceKind.HTML_PROVEN if self.value(tag, "integrity") else ReferenceKind.HTML_ATTRIBUTE
         for name in self.loading(tag):
             yield from self.url(self.attribute(tag, name), kind)
-        srcset = "" if tag.is_foreign else _SRCSETS.get(tag.name, "")
+        srcset = "" if tag.is_foreign else _SRCSET_ATTRIBUTES.get(tag.name, "")
         if srcset in tag.attributes:
             yield from self.srcset(self.attribute(tag, srcset))
         for name in ("style", *(_SVG_STYLING if tag.is_foreign else ())):
@@ -163,10 +149,10 @@ class _PageReferences:
                 yield from self.styles(self.attribute(tag, name), "attribute")
         if tag.name == "base" and not (tag.is_foreign or self.has_base) and "href" in tag.attributes:
             base = self.attribute(tag, "href").text
-            self.base, self.has_base = _ELSEWHERE if _TEMPLATE_LANGUAGE.search(base) else base, True
+            self.base, self.has_base = _UNKNOWN_BASE if _TEMPLATE_EXPRESSION.search(base) else base, True
 
     def loading(self, tag: Tag) -> Iterator[str]:
-        """Name the attributes of a tag that hold the URL of something that is loaded."""
+        """Return the names of the attributes whose URL is loaded."""
         if tag.is_foreign:
             names: tuple[str, ...] = ("href", "xlink:href") if tag.name in _SVG_LOADING else ()
         elif tag.name == "link":
@@ -174,14 +160,14 @@ class _PageReferences:
         elif tag.name == "input":
             names = ("src",) if self.value(tag, "type") == "image" else ()
         else:
-            names = _URLS.get(tag.name, ())
+            names = _URL_ATTRIBUTES.get(tag.name, ())
         return (name for name in names if name in tag.attributes)
 
     def attribute(self, tag: Tag, name: str) -> _Passage:
         return self.passage(*tag.attributes[name], in_attribute=True)
 
     def value(self, tag: Tag, name: str) -> str:
-        """Give what an attribute that is one of a few words says; empty where it is not there."""
+        """Return the value of an attribute as lower-case words; "" if the tag does not have it."""
         return self.attribute(tag, name).text.strip().lower() if name in tag.attributes else ""
 
     def passage(self, start: int, end: int, *, in_attribute: bool) -> _Passage:
@@ -208,7 +194,7 @@ class _PageReferences:
         yield from self.reference(passage, start, end, kind, "attribute")
 
     def srcset(self, passage: _Passage) -> Iterator[Reference]:
-        """Take the URL of each candidate (HTML standard, section 4.8.4.2.2)."""
+        """Yield the URL of each candidate (HTML standard, section 4.8.4.2.2)."""
         for start, end in _candidates(passage.content):
             yield from self.reference(passage, start, end, ReferenceKind.HTML_SRCSET, "srcset")
 
@@ -230,7 +216,7 @@ class _PageReferences:
     # Style sheets and scripts
 
     def styles(self, passage: _Passage, within: Within) -> Iterator[Reference]:
-        return self.moved(find_references(passage.content, language="css"), passage, within)
+        return self.moved(find_css_references(passage.content), passage, within)
 
     def moved(
         self, references: list[Reference], passage: _Passage, within: Within = ""
@@ -240,8 +226,8 @@ class _PageReferences:
             yield replace(reference, start=start, end=end, within=within, base=self.base)
 
     def of_text(self, text: Text) -> Iterator[Reference]:
-        within: Within = "attribute" if text.has_references else ""
-        if text.has_references:
+        within: Within = "attribute" if text.has_character_references else ""
+        if text.has_character_references:
             passage = self.passage(text.start, text.end, in_attribute=False)
         else:
             passage = _Passage(content=self.content[text.start : text.end], start=text.start)
@@ -255,13 +241,16 @@ class _PageReferences:
         kind = self.value(tag, "type")
         if kind == "importmap":
             yield from self.moved(list(_import_map(passage.content)), passage, within)
-        elif kind in ("", "module") or _JAVASCRIPT.fullmatch(kind):
-            found = find_references(passage.content, language="js", module=kind == "module")
+        elif kind in ("", "module") or _JAVASCRIPT_TYPE.fullmatch(kind):
+            found = find_javascript_references(passage.content, module=kind == "module")
             yield from self.moved(found, passage, within)
 
 
 def _character(reference: re.Match[bytes], *, in_attribute: bool) -> bytes | None:
-    """Give what a character reference stands for, None where it is none (HTML standard, 13.2.5.72 to 84)."""
+    """Return the character of a character reference, None if it is none.
+
+    See the HTML standard, sections 13.2.5.72 to 13.2.5.84.
+    """
     name = reference[0].decode("ascii")
     if in_attribute and name[1] != "#":
         following = reference.string[reference.end() : reference.end() + 1]
@@ -291,11 +280,11 @@ _JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}:,]')
 
 
 def _import_map(content: bytes) -> Iterator[Reference]:
-    """Find the URLs of an import map (HTML standard, 8.1.6.2): in its imports, and in those of its scopes."""
+    """Find the URLs in the imports and the scopes of an import map (HTML standard, section 8.1.6.2)."""
     try:
         json.loads(content)
     except (ValueError, RecursionError):
-        return  # so does the browser leave it
+        return  # browsers ignore such a map, too
     keys: list[str] = []
     key, is_key = "", True
     for token in _JSON_TOKEN.finditer(content):

@@ -1,14 +1,14 @@
-"""The tags of a page, and the text of its styles and scripts, each with where its bytes are.
+"""The tokens of a page: its start tags, and the text of its styles and scripts, each with its position.
 
-Invariant: a tag is what a browser's tokenizer takes for one (HTML standard, section 13.2.5): a comment, the
-text of a title or a script, an attribute that is never closed hold none. No content raises, and none
-takes more time than in proportion to its length.
+Invariant: a tag is what a browser's tokenizer takes for one (HTML standard, section 13.2.5). Comments, the
+text of a title or a script, and attributes that are never closed hold none. No content raises an error,
+and the work is linear in the length of the page.
 
-No library gives what a byte-exact edit needs. lexbor (selectolax) and html5lib read as browsers do
-and keep no offsets; tree-sitter-html keeps them and reads otherwise: of 821 pages and templates, it missed or
-made up tags in 43. So this is a tokenizer of our own, with as much of the tree as decides over tokens:
-whether one is in SVG or MathML, where `<style>` and `<title>` are tags like others and `<![CDATA[` is
-text. In all of the 821, html5lib finds the very same tags and attributes.
+No library has what an edit of single bytes needs. lexbor (selectolax) and html5lib read like browsers but
+keep no offsets. tree-sitter-html keeps offsets but reads differently: in 43 of 821 pages and templates it
+missed or invented tags. This tokenizer tracks only the part of the tree that changes tokens: in SVG and
+MathML, `<style>` and `<title>` are ordinary tags and `<![CDATA[` is text. In all 821 files, html5lib finds
+the same tags and attributes.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["Tag", "Text", "tokens"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
-    """A start tag: its name, and of each attribute where its value is; names are in lower case.
+    """A start tag, with the start and end of each attribute's value. Names are in lower case.
 
-    ``is_foreign`` tells of one in SVG or MathML.
+    ``is_foreign`` is true in SVG and MathML.
     """
 
     name: str
@@ -36,27 +36,29 @@ class Tag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """The text of a style or a script, or a part of it, and the tag that opened that.
+    """The text of a style or a script, or a part of it, and the tag that opened the element.
 
-    One that ``has_references`` has character references in it, as attributes do: in SVG.
+    ``has_character_references`` is true in SVG, where they are resolved as in attributes.
     """
 
     tag: Tag
     start: int
     end: int
-    has_references: bool = False
+    has_character_references: bool = False
 
 
 def tokens(content: bytes) -> list[Tag | Text]:
-    """Give the start tags of a page and the texts of its styles and scripts, in order.
+    """Return the start tags of a page and the texts of its styles and scripts, in order.
 
-    ``content`` is in UTF-8, or in another encoding in which an ASCII byte always means itself.
+    ``content`` must be in UTF-8, or in another encoding in which an ASCII byte always means itself.
     """
     return _Tokenizer(content).tokens()
 
 
 _SPACE = rb"\t\n\f\r "
+# Sections 13.2.5.43 to 52.
 _COMMENT = re.compile(rb"<!--(?:-?>|[\s\S]*?(?:--!?>|\Z))")
+# Sections 13.2.5.8 and 13.2.5.32 to 40: tag names, attribute names and values.
 _TAG_NAME = re.compile(rb"[a-zA-Z][^%b/>]*" % _SPACE)
 _BEFORE_NAME = re.compile(rb"[%b/]*" % _SPACE)
 _ATTRIBUTE_NAME = re.compile(rb"=?[^%b/>=]*" % _SPACE)
@@ -65,19 +67,22 @@ _UNQUOTED = re.compile(rb"[^%b>]*" % _SPACE)
 _CDATA = b"<![CDATA["
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-_RAW = frozenset({"style", "xmp", "iframe", "noembed", "noframes", "title", "textarea"})
-"""Elements whose text holds no tags, beside scripts; noscript is read as a client without scripts does."""
+_RAW_TEXT = frozenset({"style", "xmp", "iframe", "noembed", "noframes", "title", "textarea"})
+"""Elements whose text holds no tags, in addition to scripts (section 13.2.6.2).
 
-_INTEGRATION = {
+``<noscript>`` is not among them: it is read as by a browser without scripts.
+"""
+
+_INTEGRATION_POINTS = {
     "svg": frozenset({"foreignobject", "desc", "title"}),
     "math": frozenset({"mi", "mo", "mn", "ms", "mtext"}),
 }
-"""Elements in which tags are HTML's again, by the root of what they are of."""
+"""Elements of SVG and MathML, by their root, in which tags are HTML again (section 13.2.6)."""
 
 _INTEGRATION_ENCODINGS = frozenset({b"text/html", b"application/xhtml+xml"})
-"""The encodings of MathML's `<annotation-xml>` that make it one of them."""
+"""The encodings that make MathML's `<annotation-xml>` an integration point."""
 
-_BREAKING_OUT = frozenset(
+_ENDING_FOREIGN = frozenset(
     {
         *("b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed"),
         *("h1", "h2", "h3", "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta"),
@@ -85,17 +90,18 @@ _BREAKING_OUT = frozenset(
         *("table", "tt", "u", "ul", "var"),
     }
 )
-"""Tags that end SVG and MathML wherever they are (section 13.2.6.5)."""
+"""Tags that end SVG and MathML wherever they stand (section 13.2.6.5)."""
 
 _FONT_ATTRIBUTES = frozenset({"color", "face", "size"})
+"""Attributes with which `<font>` is such a tag."""
 
-# What a script's text ends at, or begins and ends to be like a comment (sections 13.2.5.15 to 31).
+# What ends the text of a script, and what starts and ends a comment in it (sections 13.2.5.15 to 31).
 _IN_SCRIPT = re.compile(rb"<!--|-->|<(/?)script(?=[%b/>])" % _SPACE, re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Open:
-    """An open element of SVG or MathML, the root of what it is of, and whether tags in it are HTML's."""
+    """An open element of SVG or MathML, its root, and whether the tags in it are HTML."""
 
     tag: Tag
     root: str
@@ -103,12 +109,12 @@ class _Open:
 
 
 class _Tokenizer:
-    """One pass over a page; a method takes the position it starts at and gives where it ends."""
+    """One pass over a page. A method takes a position and returns where it stops."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.length = len(content)
-        # Of SVG and MathML alone. Of HTML's, it is enough to know how many there are of a name.
+        # Only elements of SVG and MathML. Of HTML, the number of open elements by name is enough.
         self.open: list[_Open] = []
         self.names: Counter[str] = Counter()
         self.html_names: Counter[str] = Counter()
@@ -118,19 +124,21 @@ class _Tokenizer:
         position = 0
         while position < self.length:
             start = self.before(b"<", position)
-            self.foreign_text(position, start, has_references=True)
+            self.foreign_text(position, start, has_character_references=True)
             position = self.markup(start)
         return self.found
 
     @property
     def is_foreign(self) -> bool:
-        """Tell whether a tag is one of SVG or MathML here."""
+        """Whether a tag at this position is one of SVG or MathML."""
         return bool(self.open) and not self.open[-1].holds_html
 
-    def foreign_text(self, start: int, end: int, *, has_references: bool) -> None:
+    def foreign_text(self, start: int, end: int, *, has_character_references: bool) -> None:
         if end > start and self.open and self.open[-1].tag.name in ("style", "script"):
             tag = self.open[-1].tag
-            self.found.append(Text(tag=tag, start=start, end=end, has_references=has_references))
+            self.found.append(
+                Text(tag=tag, start=start, end=end, has_character_references=has_character_references)
+            )
 
     def markup(self, start: int) -> int:
         following = self.content[start + 1 : start + 3]
@@ -142,13 +150,13 @@ class _Tokenizer:
             return start + 1
         if self.is_foreign and self.content.startswith(_CDATA, start):
             end = self.before(b"]]>", start)
-            self.foreign_text(start + len(_CDATA), end, has_references=False)
+            self.foreign_text(start + len(_CDATA), end, has_character_references=False)
             return end + len(b"]]>")
         comment = _COMMENT.match(self.content, start)
         return comment.end() if comment is not None else self.before(b">", start) + 1
 
     def before(self, mark: bytes, start: int) -> int:
-        """Find where a mark is; the end of the page where there is none."""
+        """Return the position of the next mark, or the end of the page if there is none."""
         position = self.content.find(mark, start)
         return self.length if position < 0 else position
 
@@ -160,9 +168,9 @@ class _Tokenizer:
         end, is_closed = self.attributes(position, attributes)
         if end is None:
             return self.length
-        if self.is_foreign and _breaks_out(name, attributes):
+        if self.is_foreign and _ends_foreign(name, attributes):
             self.leave_foreign()
-        is_foreign = self.is_foreign or name in _INTEGRATION
+        is_foreign = self.is_foreign or name in _INTEGRATION_POINTS
         tag = Tag(name=name, attributes=attributes, is_foreign=is_foreign)
         self.found.append(tag)
         if not is_foreign:
@@ -177,9 +185,9 @@ class _Tokenizer:
         return self.content[start:end].decode("utf-8", "replace").lower(), end
 
     def attributes(self, start: int, found: dict[str, tuple[int, int]]) -> tuple[int | None, bool]:
-        """Read attributes up to the end of the tag: of one name, the first counts.
+        """Read attributes up to the end of the tag; of two with one name, the first counts.
 
-        Gives where the tag ends, None where it never does, and whether it closes itself.
+        Return where the tag ends, None if it never ends, and whether it closes itself.
         """
         position = start
         while True:
@@ -196,7 +204,7 @@ class _Tokenizer:
             found.setdefault(name, value)
 
     def value(self, start: int) -> tuple[tuple[int, int] | None, int]:
-        """Read the value that may follow a name: where it is, and where what follows it is."""
+        """Read the value that may follow a name; return its start and end, and where to go on."""
         equals = _BEFORE_VALUE.match(self.content, start)
         if equals is None:
             return (start, start), start
@@ -225,7 +233,7 @@ class _Tokenizer:
 
     def enter(self, tag: Tag) -> None:
         root = self.open[-1].root if self.is_foreign else tag.name
-        holds_html = tag.name in _INTEGRATION[root] or self.is_html_annotation(tag)
+        holds_html = tag.name in _INTEGRATION_POINTS[root] or self.is_html_annotation(tag)
         self.open.append(_Open(tag=tag, root=root, holds_html=holds_html))
         self.names[tag.name] += 1
 
@@ -245,10 +253,10 @@ class _Tokenizer:
     # Texts
 
     def text(self, tag: Tag, start: int) -> int:
-        """Pass over the text of an element that holds no tags."""
+        """Skip the text of an element that holds no tags."""
         if tag.name == "plaintext":
             return self.length
-        if tag.name != "script" and tag.name not in _RAW:
+        if tag.name != "script" and tag.name not in _RAW_TEXT:
             return start
         end = self.script_end(start) if tag.name == "script" else self.raw_end(tag.name, start)
         if tag.name == "style" or (tag.name == "script" and end < self.length):
@@ -260,7 +268,7 @@ class _Tokenizer:
         return self.length if match is None else match.start()
 
     def script_end(self, start: int) -> int:
-        """Find where a script ends: not at a `</script>` that has a `<script>` before it in a comment."""
+        """Return where a script ends: not at a `</script>` after a `<script>` in the same comment."""
         position, in_comment, in_script = start, False, False
         while (match := _IN_SCRIPT.search(self.content, position)) is not None:
             position = match.end()
@@ -277,7 +285,7 @@ class _Tokenizer:
 
 def _end(pattern: re.Pattern[bytes], content: bytes, start: int) -> int:
     match = pattern.match(content, start)
-    assert match is not None, "it matches nothing at all too, or was looked at before"
+    assert match is not None, "the pattern can match nothing, or the caller has looked at the first byte"
     return match.end()
 
 
@@ -286,5 +294,5 @@ def _end_tag(name: str) -> re.Pattern[bytes]:
     return re.compile(rb"</%b(?=[%b/>])" % (name.encode(), _SPACE), re.IGNORECASE)
 
 
-def _breaks_out(name: str, attributes: Mapping[str, tuple[int, int]]) -> bool:
-    return name in _BREAKING_OUT or (name == "font" and not _FONT_ATTRIBUTES.isdisjoint(attributes))
+def _ends_foreign(name: str, attributes: Mapping[str, tuple[int, int]]) -> bool:
+    return name in _ENDING_FOREIGN or (name == "font" and not _FONT_ATTRIBUTES.isdisjoint(attributes))

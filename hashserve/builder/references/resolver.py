@@ -13,8 +13,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
-from hashserve.builder.references.finder import Reference
-from hashserve.builder.references.html import is_page
+from hashserve.builder.references.languages import is_page
+from hashserve.builder.references.reference import Reference
 
 __all__ = ["External", "Internal", "Missing", "Resolution", "Resolver"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from hashserve.builder.references.finder import Reference, ReferenceKind
+from hashserve.builder.references.reference import Reference, ReferenceKind
 
 __all__ = ["Frame", "rewrite"]
 

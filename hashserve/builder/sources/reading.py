@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hashserve.builder.job import BuildJob
 from hashserve.builder.publish.import_map import check_bare
-from hashserve.builder.references.finder import ReferenceKind
+from hashserve.builder.references.reference import ReferenceKind
 from hashserve.builder.sources.scanner import ScannedFile, Scanner
 from hashserve.builder.sources.walk import SourceFile
 from hashserve.errors import SourceError

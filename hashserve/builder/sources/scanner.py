@@ -15,8 +15,8 @@ from typing import Literal
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.naming.graph import Link
-from hashserve.builder.references.finder import Reference, ReferenceKind
-from hashserve.builder.references.html import finder_of
+from hashserve.builder.references.finder import finder_of
+from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.resolver import Internal, Missing, Resolver
 from hashserve.builder.references.rewrite import Frame
 from hashserve.builder.report import BuildFinding

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from django.contrib.staticfiles import storage as django_storage
 from django.contrib.staticfiles.storage import HashedFilesMixin
 
-from hashserve.builder.references.finder import Reference, ReferenceKind
+from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.rewrite import Frame
 from hashserve.builder.sources.scanner import Matched, Patterns
 

@@ -75,7 +75,7 @@ PAGES = [
 def shown(content: bytes) -> Iterator[str]:
     for token in tokens(content):
         if isinstance(token, Text):
-            yield repr(content[token.start : token.end].decode()) + "&" * token.has_references
+            yield repr(content[token.start : token.end].decode()) + "&" * token.has_character_references
         else:
             attributes = (
                 f" {name}={content[start:end].decode()}" for name, (start, end) in token.attributes.items()

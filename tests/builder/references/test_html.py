@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hashserve import HashServe
 from hashserve.builder import BuildSettings, build
-from hashserve.builder.references.finder import Reference
-from hashserve.builder.references.html import find_page_references, is_page
+from hashserve.builder.references.html import find_page_references
+from hashserve.builder.references.reference import Reference
 from hashserve.builder.references.rewrite import rewrite
 from hashserve.check import CheckSettings, Level, check
 from tests.support.browser import PREFIX, Site, Visit, launch, serve
@@ -140,13 +140,6 @@ def around(content: bytes, references: list[Reference]) -> list[bytes]:
     starts = [0, *(item.end for item in references)]
     ends = [*(item.start for item in references), len(content)]
     return [content[start:end] for start, end in zip(starts, ends, strict=True)]
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"), [("a.html", True), ("a/B.HTM", True), ("a.xhtml", False), ("html", False)]
-)
-def test_a_page_is_known_by_its_extension(path: str, expected: bool) -> None:
-    assert is_page(path) == expected
 
 
 # Builds

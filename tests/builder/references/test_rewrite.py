@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashserve.builder.references.finder import Language, find_references
+from hashserve.builder.references.finder import find_references
+from hashserve.builder.references.languages import Language
 from hashserve.builder.references.rewrite import Frame, rewrite
 
 NEW = "b.0123456789ab.png"

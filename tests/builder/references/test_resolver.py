@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hashserve.builder.references.finder import Reference, ReferenceKind
+from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.resolver import External, Internal, Missing, Resolver
 
 PATHS = {

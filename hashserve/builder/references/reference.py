@@ -1,0 +1,91 @@
+"""One reference: the bytes of a URL in a file, and the construct that holds them.
+
+Invariant: a reference describes the content that it was found in, and nothing else: no other file, no disk.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Delimiter", "Reference", "ReferenceKind", "Within", "names_a_file"]
+
+Delimiter = Literal["", "'", '"', "`", "/*", "//", "="]
+"""What encloses the URL: nothing (``url(a.png)``), quotes, a comment, or an attribute's value."""
+
+Within = Literal["", "attribute", "srcset"]
+"""The HTML around the URL that has escapes of its own: none, an attribute (or SVG text), or a ``srcset``."""
+
+
+class ReferenceKind(enum.Enum):
+    """The construct that holds a reference."""
+
+    CSS_URL = "url()"
+    CSS_SRC = "src()"
+    CSS_IMPORT = "@import"
+    CSS_IMAGE_SET = "image-set()"
+    JS_IMPORT = "import"
+    JS_EXPORT = "export from"
+    JS_DYNAMIC_IMPORT = "import()"
+    JS_RESOLVE = "import.meta.resolve()"
+    JS_URL = "new URL(, import.meta.url)"
+    JS_WORKER = "new Worker()"
+    JS_IMPORT_SCRIPTS = "importScripts()"
+    JS_IMPORT_MAP = "an import map"
+    HTML_ATTRIBUTE = "an attribute"
+    HTML_PROVEN = "an attribute beside integrity"
+    HTML_SRCSET = "srcset"
+    SOURCE_MAP = "sourceMappingURL"
+    PATTERN = "a pattern of the project's own"
+
+    @property
+    def is_specifier(self) -> bool:
+        """Whether import maps apply, so that ``x`` without ``./`` is a name and not a relative URL."""
+        return self in _SPECIFIERS
+
+    @property
+    def is_page_relative(self) -> bool:
+        """Whether the browser resolves the URL against the page and not against the file."""
+        return self is ReferenceKind.JS_WORKER
+
+
+_SPECIFIERS = frozenset(
+    {
+        ReferenceKind.JS_IMPORT,
+        ReferenceKind.JS_EXPORT,
+        ReferenceKind.JS_DYNAMIC_IMPORT,
+        ReferenceKind.JS_RESOLVE,
+        ReferenceKind.JS_IMPORT_MAP,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The text of one URL in a file.
+
+    * ``start``, ``end``: ``content[start:end]`` is the text, without quotes or space around it;
+    * ``target``: the text with the escapes of its language resolved; percent-encoding stays;
+    * ``base``: in a page, the base URL that the page states, or "" if it states none; elsewhere None.
+    """
+
+    start: int
+    end: int
+    target: str
+    kind: ReferenceKind
+    delimiter: Delimiter
+    within: Within = ""
+    base: str | None = None
+
+    def position(self, content: bytes) -> tuple[int, int]:
+        """Return line and column of the first byte: both count from 1, the column in characters."""
+        before = content[: self.start].decode("utf-8", "replace").removeprefix("\ufeff")
+        lines = re.split("\r\n|\r|\n", before)
+        return len(lines), len(lines[-1]) + 1
+
+
+def names_a_file(target: str) -> bool:
+    """Whether a URL can name a file: an empty one and a ``data:`` URL cannot."""
+    return target != "" and target[:5].lower() != "data:"
