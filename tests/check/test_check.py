@@ -37,7 +37,7 @@ from hashserve.check.findings import shown
 from hashserve.check.fingerprint_proofs import DIGESTS
 from hashserve.cli.check import lines
 from hashserve.cli.main import main
-from tests.support.building import few_frames
+from tests.support.building import few_frames, put
 
 CSS = b"body { background: url(../img/dot.svg) }\n" * 30
 DOT = b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>"
@@ -55,13 +55,6 @@ SOURCE = {
     "robots.txt": b"User-agent: *\n",
     ".well-known/security.txt": b"Contact: mailto:a@example.com\n",
 }
-
-
-def put(folder: Path, path: str, content: bytes) -> Path:
-    location = folder / path
-    location.parent.mkdir(parents=True, exist_ok=True)
-    location.write_bytes(content)
-    return location
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 from wsgiref.headers import Headers as HeaderFields
 from wsgiref.util import FileWrapper, setup_testing_defaults
@@ -36,6 +35,7 @@ from hashserve.gateways.asgi_bodies import AHEAD, MOST_READERS, PIECE, _readers
 from tests.support.client import APPLICATION_BODY, request, wrapped_application
 from tests.support.django_client import MIDDLEWARE, Application, django_application, over_asgi, project
 from tests.support.trees import POEM, STYLES, TEN, BuiltTree, ServedTree, copy_tree, make_tree, put
+from tests.support.waiting import wait_until
 
 GATEWAYS = ("wsgi", "asgi")
 every_gateway = pytest.mark.parametrize("gateway", GATEWAYS)
@@ -73,13 +73,6 @@ def middleware(tree: ServedTree, get_response: Any, **keys: Any) -> HashServeMid
 
 async def answered_elsewhere(request: Any) -> HttpResponse:
     return HttpResponse(APPLICATION_BODY)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.005)
 
 
 # The same answers as the wrapper's

@@ -18,7 +18,7 @@ from hashserve.django.release_cache import FoundTable, Reading, ReleaseCache, Un
 from hashserve.django.release_names import ReleaseNames
 from hashserve.errors import ManifestError, PublishError
 from tests.support.django_settings import configure
-from tests.support.services import wait_until
+from tests.support.waiting import wait_until
 
 configure()
 

@@ -22,8 +22,9 @@ from hashserve.serve.kinds import KINDS
 from tests.docs.test_readme import PROJECT, blocks
 from tests.support.client import request, wrapped_application
 from tests.support.parts import missing
-from tests.support.services import free_port, wait_until
+from tests.support.services import free_port
 from tests.support.trees import BuiltTree
+from tests.support.waiting import wait_until
 
 PAGE = "docs/counters.md"
 TEXT = (PROJECT / PAGE).read_text(encoding="utf-8")

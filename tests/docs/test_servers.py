@@ -14,7 +14,8 @@ from tests.support.interferences import NO_DATE, NOT_IN_ORDER, PAGE, STOPS, WAIT
 from tests.support.parts import missing
 from tests.support.servers import MATRIX, Apache, make_site, serving
 from tests.support.trees import BuiltTree
-from tests.support.wire import Server, wait_until
+from tests.support.waiting import wait_until
+from tests.support.wire import Server
 
 pytestmark = pytest.mark.real
 

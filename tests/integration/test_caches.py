@@ -35,7 +35,8 @@ from tests.support.proxies import (
     snippets,
 )
 from tests.support.releases import CHANGING, PREFIX, Releases, Representation, Truth, get
-from tests.support.services import running, wait_until
+from tests.support.services import running
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 import brotli
 import pytest
 
-from tests.conftest import require_tool
+from tests.support.browser import QUIET
+from tests.support.parts import require_tool
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -33,14 +34,6 @@ REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 120.0
 """How long, in seconds, a server may take to build and to listen."""
 
-CHROMIUM = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 IS_COMPLETE = "html[data-costs][data-checks][data-lookup]"
 
 
@@ -244,7 +237,7 @@ def browser() -> Iterator[Browser]:
 
     executable = require_tool("chromium")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM))
+        started = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
         yield started
         started.close()
 

@@ -38,7 +38,8 @@ from hashserve.django.release_names import ReleaseNames
 from hashserve.errors import PublishError
 from tests.support.django_settings import configure
 from tests.support.parts import missing
-from tests.support.services import Memcached, Redis, Service, black_hole, running, wait_until
+from tests.support.services import Memcached, Redis, Service, black_hole, running
+from tests.support.waiting import wait_until
 
 configure()
 

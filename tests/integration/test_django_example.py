@@ -16,7 +16,8 @@ import pytest
 
 from tests.support.browser import Visit, launch
 from tests.support.example_project import EXAMPLE, TIMEOUT, Project, Server, fetch
-from tests.support.services import free_port, wait_until
+from tests.support.services import free_port
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

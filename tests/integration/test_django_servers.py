@@ -15,7 +15,8 @@ import pytest
 
 from hashserve.gateways.asgi_bodies import MOST_READERS
 from tests.support.trees import STYLES, TEN, BuiltTree, put
-from tests.support.wire import Server, is_ready, wait_until
+from tests.support.waiting import wait_until
+from tests.support.wire import Server, is_ready
 
 pytestmark = pytest.mark.real
 

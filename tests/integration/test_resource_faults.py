@@ -22,8 +22,9 @@ import pytest
 
 from tests.fuzz.serving import Raw, ServedRoot, Wire, get
 from tests.support.parts import missing, require_tool
-from tests.support.services import running, wait_until
+from tests.support.services import running
 from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put, wait_for_tick
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real
 

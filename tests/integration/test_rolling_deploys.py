@@ -26,7 +26,8 @@ from hashserve import Manifest
 from tests.fuzz.serving import Raw, ServedRoot, Wire
 from tests.support.proxies import Balancer, HAProxyBalancer, NginxBalancer
 from tests.support.releases import PREFIX, Releases, decoded, get
-from tests.support.services import running, wait_until
+from tests.support.services import running
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
 

@@ -30,7 +30,8 @@ from hashserve.http.codings import CODINGS
 from tests.support.browser import Visit, launch
 from tests.support.example_project import PREFIX, Project, Reply, Server, fetch, static_urls
 from tests.support.proxies import NginxCache, NginxFiles, Proxy, Varnish
-from tests.support.services import Memcached, Redis, Service, free_port, running, wait_until
+from tests.support.services import Memcached, Redis, Service, free_port, running
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

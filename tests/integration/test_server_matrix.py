@@ -29,7 +29,8 @@ from tests.support.interferences import (
 )
 from tests.support.servers import LARGE, MATRIX, inner, make_site, serving
 from tests.support.trees import TEN, put
-from tests.support.wire import Answer, Connection, Server, wait_until
+from tests.support.waiting import wait_until
+from tests.support.wire import Answer, Connection, Server
 
 pytestmark = pytest.mark.real
 

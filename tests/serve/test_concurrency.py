@@ -42,8 +42,8 @@ from tests.support.history import (
     together,
     version,
 )
-from tests.support.services import wait_until
 from tests.support.trees import BuiltTree, build_tree, put
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(3600)
 

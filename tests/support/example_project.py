@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from hashserve import Manifest
-from tests.support.services import free_port, wait_until
+from tests.support.services import free_port
+from tests.support.waiting import wait_until
 
 __all__ = ["EXAMPLE", "PREFIX", "TIMEOUT", "Project", "Reply", "Server", "fetch", "static_urls"]
 

@@ -31,7 +31,8 @@ from benchmarks.processes import started
 from tests.support.interferences import PAGE
 from tests.support.parts import missing
 from tests.support.trees import STYLES, TEN, BuiltTree, put
-from tests.support.wire import Server, wait_until
+from tests.support.waiting import wait_until
+from tests.support.wire import Server
 
 __all__ = ["LARGE", "MATRIX", "Apache", "inner", "make_site", "serving"]
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import pytest
 
 from tests.support.parts import require_tool
+from tests.support.waiting import wait_until
 
-__all__ = ["Memcached", "Redis", "Service", "black_hole", "free_port", "running", "wait_until"]
+__all__ = ["Memcached", "Redis", "Service", "black_hole", "free_port", "running"]
 
 TIMEOUT = 30.0
-"""How long, in seconds, a server may take to listen or to end, or anything to come to hold."""
+"""How long, in seconds, a server may take to listen or to end."""
 
 ATTEMPTS = 5
 """How often another port is tried, if somebody else was quicker to take one."""
@@ -29,14 +29,6 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    """Ask again until it holds."""
-    deadline = time.monotonic() + TIMEOUT
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.01)
 
 
 class Service(ABC):

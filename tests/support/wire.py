@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.trees import BuiltTree
 
-__all__ = ["Answer", "Connection", "Server", "is_ready", "wait_until", "written"]
+__all__ = ["Answer", "Connection", "Server", "is_ready", "written"]
 
 TIMEOUT = 60.0
-"""How long, in seconds, a server may take to answer, or anything to come to hold."""
+"""How long, in seconds, a server may take to answer."""
 
 
 def written(
@@ -161,11 +160,3 @@ def is_ready(server: Server, process: subprocess.Popen[bytes]) -> bool:
         return server.ask("/").status == 200
     except (OSError, EOFError):
         return False
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Ask again until it holds."""
-    deadline = time.monotonic() + TIMEOUT
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.02)
