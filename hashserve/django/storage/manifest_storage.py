@@ -20,7 +20,7 @@ from hashserve.django.one_release import pinned
 from hashserve.django.settings import load
 from hashserve.django.storage.building_storage import BuildingStorage
 from hashserve.django.storage.template_names import TemplateName
-from hashserve.serve.files import signature
+from hashserve.file_identity import FileIdentity, identify
 
 __all__ = ["ManifestStaticFilesStorage"]
 
@@ -47,7 +47,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._interval = load().check_interval
-        self._signature: tuple[int, ...] | None = None
+        self._identity: FileIdentity | None = None
         super().__init__(*args, **kwargs)
         self._first_names = self.hashed_files
         self._next_check = monotonic() + self._interval
@@ -61,21 +61,21 @@ class ManifestStaticFilesStorage(BuildingStorage):
 
     def load_manifest(self) -> tuple[dict[str, str], str]:
         """Read the names and the id of the release in force. Raises `ValueError`."""
-        self._signature = self._signature_now()  # taken first: a change during the read is noticed later
+        self._identity = self._identity_now()  # taken first: a change during the read is noticed later
         names: tuple[dict[str, str], str] = super().load_manifest()
         return names
 
-    def _signature_now(self) -> tuple[int, ...] | None:
-        """Return the signature of the manifest file; None if there is no such file."""
+    def _identity_now(self) -> FileIdentity | None:
+        """Return the identity of the manifest file; None if there is no such file."""
         try:
-            return signature(os.stat(self.manifest_storage.path(self.manifest_name)))
+            return identify(os.stat(self.manifest_storage.path(self.manifest_name)))
         except (OSError, NotImplementedError, ImproperlyConfigured):
             return None
 
     def _follow(self) -> None:
         """Read the manifest again if it changed. Keep the known names if it cannot be read."""
         self._next_check = monotonic() + self._interval
-        if self._signature_now() in (None, self._signature):
+        if self._identity_now() in (None, self._identity):
             return
         try:
             names, release = self.load_manifest()
@@ -115,7 +115,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
         try:
             unknown: str = super().stored_name(name)
         except ValueError as error:
-            if self.hashed_files or self._signature_now() is not None:
+            if self.hashed_files or self._identity_now() is not None:
                 raise
             raise ValueError(
                 f"{error}: there is no {self.manifest_name}. Run manage.py collectstatic. In tests, where "
