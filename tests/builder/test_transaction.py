@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hashserve import BuildError, Manifest
-from hashserve.builder.output.fsync import MANY
+from hashserve.builder.output.fsync import MIN_FILES_FOR_SYNCFS
 from hashserve.builder.output.writer import Output
 from hashserve.digests import digest_of
 from tests.support.building import contents, put, temporaries
@@ -68,7 +68,7 @@ def test_a_name_that_cannot_be_given_is_a_failure_with_its_place(tmp_path: Path)
 
 
 def test_hundreds_of_files_are_published_as_few_are(tmp_path: Path) -> None:
-    written = {f"folder-{number}/a": b"%d" % number for number in range(MANY)}
+    written = {f"folder-{number}/a": b"%d" % number for number in range(MIN_FILES_FOR_SYNCFS)}
     with Output(str(tmp_path)) as output:
         for path, content in written.items():
             put_one(output, path, content)

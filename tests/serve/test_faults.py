@@ -87,7 +87,7 @@ def test_a_full_disk_is_named_and_leaves_the_release_in_force(source: Path, smal
     put(source, "noise.bin", os.urandom(500_000))
     told = run("build", source, "--out", out)
     assert told.returncode == 1
-    assert "No space left on device; make room" in told.stderr
+    assert "No space left on device; free some space" in told.stderr
     assert "Traceback" not in told.stderr
     assert_untouched(out, before)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from hashserve.builder.output.remedies import unwritable
+from hashserve.builder.output.write_errors import write_error
 from hashserve.errors import BuildError
 
 if sys.platform != "win32":  # pragma: no branch
@@ -56,7 +56,7 @@ class PrivateFolder:
             os.makedirs(self.temporary_folder, exist_ok=True)
             self._lock = os.open(os.path.join(self._location, "lock"), os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise unwritable(self._root, error) from error
+            raise write_error(self._root, error) from error
         try:
             self._acquire(self._lock)
             self._sweep()
@@ -104,7 +104,7 @@ class PrivateFolder:
         try:
             _empty(self.temporary_folder)
         except OSError as error:
-            raise unwritable(error.filename or self.temporary_folder, error) from error
+            raise write_error(error.filename or self.temporary_folder, error) from error
 
     def _discard(self) -> None:
         """Remove what was staged and never published."""

@@ -16,7 +16,7 @@ from hashserve.atomic_files import sync_directory
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.fsync import sync
 from hashserve.builder.output.private_folder import PrivateFolder
-from hashserve.builder.output.remedies import unwritable
+from hashserve.builder.output.write_errors import write_error
 from hashserve.manifest.model import MANIFEST_NAME, Manifest
 
 __all__ = ["Staged", "Transaction"]
@@ -105,7 +105,7 @@ class Transaction:
             self._rename(folder, late)
             self._sync_names(folder, late)
         except OSError as error:
-            raise unwritable(error.filename2 or error.filename or folder.root, error) from error
+            raise write_error(error.filename2 or error.filename or folder.root, error) from error
         for path, staged in chain(self._staged.items(), late.items()):
             folder.prove(path, staged.sha256, staged.coding)
         self._staged, self._removals, self._late = {}, [], []

@@ -15,8 +15,8 @@ from types import TracebackType
 from hashserve.atomic_files import write_atomically
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.private_folder import PrivateFolder
-from hashserve.builder.output.remedies import unwritable
 from hashserve.builder.output.transaction import Transaction
+from hashserve.builder.output.write_errors import write_error
 from hashserve.builder.report import BuildReport
 from hashserve.errors import BuildError
 from hashserve.http.codings import IDENTITY
@@ -175,7 +175,7 @@ class Output(OutputFolder):
             self._make_folder(os.path.dirname(location))
             write_atomically(destination, chunks, temporary_directory=self.temporary_folder)
         except OSError as error:
-            raise unwritable(location, error) from error
+            raise write_error(location, error) from error
         with self._counting:
             self._report.written += 1
 
