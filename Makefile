@@ -56,6 +56,7 @@ lint: .venv/ready-for-test
 format: .venv/ready-for-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tests.tree
 
 bench bench-quick: .venv/ready-for-bench
 	@.ci/system-packages --bench
