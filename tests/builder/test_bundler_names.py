@@ -127,7 +127,7 @@ def test_a_named_manifest_that_helps_nothing_is_a_mistake(
 def test_a_named_manifest_that_is_none_says_what_is_expected(tmp_path: Path) -> None:
     source = webpack_source(tmp_path, PLAIN)
     named = put(source, "package.json", b'{"private": true}')
-    with pytest.raises(ManifestError, match="is no manifest known here; expected"):
+    with pytest.raises(ManifestError, match="is not a manifest of a known tool; hashserve reads"):
         build(source, tmp_path / "out", BuildSettings(bundler_manifests=[str(named)]))
 
 
