@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import PROJECT, Series
+from benchmarks.page_tables import missed, section
 from benchmarks.report import Report, markdown_table
 from benchmarks.results import Result
 from benchmarks.subjects import HASHSERVE, SERVESTATIC, WHITENOISE
@@ -184,8 +185,9 @@ def _versions(about: Mapping[str, Any]) -> str:
 
 
 def page_text(result: Result) -> str:
-    """Write every table, for the page about benchmarks."""
-    return result.heading() + "\n\n" + "\n".join(report.markdown() for report in result.reports).strip()
+    """Return the tables for the page about benchmarks, and which targets are missed."""
+    sections = [section(report) for report in result.reports]
+    return "\n\n".join([result.heading(), *sections, missed(result.reports)])
 
 
 TEXTS = {PROJECT / "README.md": readme_text, PROJECT / "docs" / "benchmarks.md": page_text}
