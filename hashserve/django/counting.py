@@ -15,7 +15,8 @@ from hashserve.errors import SettingError
 from hashserve.http.messages import Headers
 from hashserve.serve.counted_service import CountingService
 from hashserve.serve.counters import Counters, Counts
-from hashserve.serve.site import SiteSettings
+from hashserve.serve.policy import Policy
+from hashserve.settings.serve import ServeSettings
 
 __all__ = ["counters", "new_counting_service"]
 
@@ -34,9 +35,9 @@ def counters() -> Counts:
 
 
 def new_counting_service(
-    settings: SiteSettings, copier: Callable[[Headers], Callable[[], Store]]
+    settings: ServeSettings, copier: Callable[[Headers], Callable[[], Store]], policy: Policy
 ) -> CountingService[Store]:
     """Make a service whose counts `counters` gives too."""
-    service = CountingService(settings, copier, counters=_counters)
+    service = CountingService(settings, copier, policy, counters=_counters)
     _services.add(service)
     return service

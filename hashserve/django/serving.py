@@ -13,10 +13,9 @@ from hashserve.django.counting import new_counting_service
 from hashserve.django.found import locate
 from hashserve.django.responses import Store, copier
 from hashserve.django.settings import DjangoSettings
-from hashserve.http.media_types import MediaTypes
-from hashserve.serve.policy import Policy, immutable_test_of
+from hashserve.serve.policy import policy_of
 from hashserve.serve.service import Service
-from hashserve.serve.site import SiteSettings
+from hashserve.settings.serve import ServeSettings
 
 __all__ = ["service_of"]
 
@@ -24,7 +23,9 @@ __all__ = ["service_of"]
 def service_of(settings: DjangoSettings) -> Service[Store]:
     """Make the service of this project. Raises `SettingError` and `ManifestError`."""
     make = new_counting_service if settings.counters else Service
-    service: Service[Store] = make(_site_settings(settings), copier)
+    serve = _serve_settings(settings)
+    policy = policy_of(serve, revalidates=settings.autorefresh)
+    service: Service[Store] = make(serve, copier, policy)
     site = service.site
     # The last that is added is asked first.
     if settings.root is not None:
@@ -41,29 +42,24 @@ def service_of(settings: DjangoSettings) -> Service[Store]:
     return service
 
 
-def _site_settings(settings: DjangoSettings) -> SiteSettings:
-    return SiteSettings(
-        policy=_policy(settings),
+def _serve_settings(settings: DjangoSettings) -> ServeSettings:
+    return ServeSettings(
+        max_age=settings.max_age,
+        expires=settings.expires,
+        allow_all_origins=settings.allow_all_origins,
+        nosniff=settings.nosniff,
+        mimetypes=settings.mimetypes,
+        charset=settings.charset,
+        add_headers_function=settings.headers_hook(),
+        immutable_file_test=settings.immutable_file_test,
+        autorefresh=settings.autorefresh,
         on_unknown=settings.on_unknown,
         on_missing=settings.on_missing,
         index_file=settings.index_file,
         follow_symlinks=settings.follow_symlinks,
         publish_manifest=settings.publish_manifest,
-        check_interval=0.0 if settings.autorefresh else settings.check_interval,
+        check_interval=settings.check_interval,
         body_budget=settings.body_budget,
         largest_body=settings.largest_body,
         memo_size=settings.memo_size,
-    )
-
-
-def _policy(settings: DjangoSettings) -> Policy:
-    return Policy(
-        max_age=settings.max_age,
-        expires=settings.expires,
-        revalidates=settings.autorefresh,
-        allow_all_origins=settings.allow_all_origins,
-        nosniff=settings.nosniff,
-        media_types=MediaTypes(settings.mimetypes, charset=settings.charset),
-        add_headers=settings.headers_hook(),
-        is_immutable=immutable_test_of(settings.immutable_file_test),
     )

@@ -23,8 +23,7 @@ from django.utils.module_loading import import_string
 from hashserve.django.places import static_url
 from hashserve.errors import SettingError
 from hashserve.http.codings import CODINGS
-from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
-from hashserve.serve.policy import HeadersHook, ImmutableTest
+from hashserve.settings.serve import HeadersHook, ImmutableTest
 
 __all__ = ["KEYS", "NAME", "DjangoSettings", "given", "load", "problems", "static_prefix", "twice_given"]
 
@@ -83,8 +82,8 @@ class DjangoSettings:
     publish_manifest: bool = False
     nosniff: bool = True
     check_interval: float = 1.0
-    body_budget: int = DEFAULT_BUDGET
-    largest_body: int = DEFAULT_LARGEST
+    body_budget: int = 64 * 1024 * 1024
+    largest_body: int = 1024 * 1024
     memo_size: int = 10_000
     preload: bool = False
     counters: bool = False

@@ -6,29 +6,30 @@ prefix test; a hit on a fingerprinted URL costs two lookups and no I/O.
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hashserve.errors import SettingError
 from hashserve.gateways.wsgi_bodies import body_of
 from hashserve.gateways.wsgi_fallback import run_with_fallback
-from hashserve.http.media_types import MediaTypes
 from hashserve.http.messages import Headers, Request
 from hashserve.paths import mount_point_of
-from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST
 from hashserve.serve.counted_service import CountingService
 from hashserve.serve.counters import Counts
-from hashserve.serve.policy import HeadersHook, ImmutableTest, Policy, immutable_test_of
 from hashserve.serve.service import Service
-from hashserve.serve.site import Answer, SiteSettings
+from hashserve.serve.site import Answer
+from hashserve.settings import SignatureWithSettings, help_lines
+from hashserve.settings.serve import MountSettings, ServeSettings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from typing_extensions import Unpack
+
+    from hashserve.settings.serve import ServeArguments
 
 __all__ = ["HashServe"]
 
@@ -42,48 +43,13 @@ class HashServe:
 
         application = HashServe(application, root="build/static", prefix="/static/")
 
-    ``root`` is a folder that ``hashserve build`` (or Django, or a bundler) made with its
-    manifest, or any plain folder; `add_files` adds more of them. ``prefix`` is the URL path it
-    is served under; None means the one that the build wrote down, else ``/``. A whole URL (of a
-    CDN that fetches from here) is served under its path, and `url` gives it back whole.
+    ``root`` is a folder that ``hashserve build`` (or Django, or a bundler) filled, or any other folder;
+    `add_files` adds more of them. ``prefix`` is the URL path that the folder is served under; None stands
+    for the one that its manifest states, else ``/``. A prefix may be a whole URL, of a CDN that fetches
+    from here: files are served under its path, and `url` returns whole URLs. ``manifest`` names the
+    manifest below ``root``, if hashserve does not find it by itself.
 
-    These mean what they mean to WhiteNoise:
-
-    * ``max_age``: lifetime in seconds of whatever has no fingerprint (60); None for no field;
-    * ``allow_all_origins``: send ``Access-Control-Allow-Origin: *`` (True);
-    * ``charset``: of every ``text/`` media type ("utf-8");
-    * ``mimetypes``: media types by extension (``".foo"``) or file name, beside the built-in ones;
-    * ``add_headers_function``: called once for each file with its ``wsgiref.headers.Headers``, its
-      path on disk and its URL path, to change the fields;
-    * ``index_file``: serve ``index.html`` (True) or another file at its folder's URL;
-    * ``immutable_file_test``: a regular expression over URL paths, or a function of path and URL
-      path, of what else never changes;
-    * ``autorefresh``: look for a new manifest at every request (files are looked at anyway).
-
-    And these are ours:
-
-    * ``manifest``: the manifest's name below ``root``, where it is not one that is found by itself;
-    * ``on_unknown``: what a path gets that looks fingerprinted but is in no retained release:
-      ``"404"`` that no cache stores, ``"redirect"`` to today's name, or ``"pass"`` to the
-      application;
-    * ``on_missing``: what any other path under the prefix gets that names nothing: ``"pass"`` or
-      ``"404"``;
-    * ``spa_fallback``: a file below the root that answers navigations under the prefix (``/``, for a
-      single-page application) which neither a file nor the application (it said 404) knows;
-    * ``follow_symlinks``: serve links that leave the root (False);
-    * ``publish_manifest``: serve the manifest at ``.well-known/hashserve.json`` below the prefix, so that
-      the next ``hashserve build --previous URL`` can bring over what old pages still need (False);
-    * ``nosniff``: send ``X-Content-Type-Options: nosniff`` (True);
-    * ``url_base``: what `url` puts before each path: a CDN's origin, or a mount point;
-    * ``expires``: send an Expires field beside each max-age, for caches older than that (False);
-    * ``check_interval``: how often, in seconds, a new manifest is looked for (1.0);
-    * ``body_budget``, ``largest_body``: bytes of bodies that each process keeps in memory (64 MiB),
-      and the largest single one (1 MiB); larger ones are sent from their file;
-    * ``memo_size``: how many answers, and how many live files, each process remembers (10,000);
-    * ``preload``: read bodies into memory now, before the server forks (False);
-    * ``counters``: count answers, for `counters` and `hashserve.prometheus` (False).
-
-    Raises `SettingError` for a setting that cannot mean anything, and `ManifestError` for a
+    Raises `SettingError` for a wrong value, `TypeError` for an unknown setting, and `ManifestError` for a
     manifest that is broken from the start.
     """
 
@@ -93,74 +59,22 @@ class HashServe:
         root: str | os.PathLike[str] | None = None,
         prefix: str | None = None,
         *,
-        max_age: int | None = 60,
-        allow_all_origins: bool = True,
-        charset: str = "utf-8",
-        mimetypes: Mapping[str, str] | None = None,
-        add_headers_function: HeadersHook | None = None,
-        index_file: str | bool | None = None,
-        immutable_file_test: ImmutableTest | str | None = None,
-        autorefresh: bool = False,
         manifest: str | os.PathLike[str] | None = None,
-        on_unknown: Literal["404", "redirect", "pass"] = "404",
-        on_missing: Literal["pass", "404"] = "pass",
-        spa_fallback: str | None = None,
-        follow_symlinks: bool = False,
-        publish_manifest: bool = False,
-        nosniff: bool = True,
-        url_base: str = "",
-        expires: bool = False,
-        check_interval: float = 1.0,
-        body_budget: int = DEFAULT_BUDGET,
-        largest_body: int = DEFAULT_LARGEST,
-        memo_size: int = 10_000,
-        preload: bool = False,
-        counters: bool = False,
+        **settings: Unpack[ServeArguments],
     ) -> None:
-        _check_choice("on_unknown", on_unknown, ("404", "redirect", "pass"))
-        _check_choice("on_missing", on_missing, ("pass", "404"))
-        for name, number in (
-            ("max_age", max_age),
-            ("body_budget", body_budget),
-            ("largest_body", largest_body),
-            ("memo_size", memo_size),
-        ):
-            _check_not_negative(name, number, optional=name == "max_age")
-        _check_seconds("check_interval", check_interval)
-        _check_media_types(charset, mimetypes)
+        values = ServeSettings(**settings)
         self.application = application
         self._mount_point: str | None = None  # not known before the first request
-        policy = Policy(
-            max_age=max_age,
-            expires=expires,
-            allow_all_origins=allow_all_origins,
-            nosniff=nosniff,
-            media_types=MediaTypes(mimetypes, charset=charset),
-            add_headers=add_headers_function,
-            is_immutable=immutable_test_of(immutable_file_test),
-        )
-        settings = SiteSettings(
-            policy=policy,
-            on_unknown=on_unknown,
-            on_missing=on_missing,
-            index_file="index.html" if index_file is True else index_file or None,
-            spa_fallback=spa_fallback,
-            follow_symlinks=follow_symlinks,
-            publish_manifest=publish_manifest,
-            check_interval=0.0 if autorefresh else check_interval,
-            body_budget=body_budget,
-            largest_body=largest_body,
-            memo_size=memo_size,
-            url_base=url_base.rstrip("/"),
-        )
         self._lowest, self._highest = "", ""
-        self._counting = CountingService(settings, _copier, on_aim=self._aim) if counters else None
-        self._service: Service[Headers] = self._counting or Service(settings, _copier, on_aim=self._aim)
+        self._counting = CountingService(values, _copier, on_aim=self._aim) if values.counters else None
+        self._service: Service[Headers] = self._counting or Service(values, _copier, on_aim=self._aim)
         self._site = self._service.site
         if root is not None:
             self.add_files(root, prefix, manifest=manifest)
-        if preload:
+        if values.preload:
             self._site.preload()
+
+    __signature__ = SignatureWithSettings(__init__, ServeSettings)
 
     def add_files(
         self,
@@ -170,10 +84,10 @@ class HashServe:
         manifest: str | os.PathLike[str] | None = None,
     ) -> None:
         """Serve one more folder; where two have the same path, the one added last is served."""
-        _check_root(root)
-        origin, path = ("", prefix) if prefix is None else _split_prefix(prefix)
-        name = None if manifest is None else os.fspath(manifest)
-        self._site.add(root, path, name, origin=origin)
+        mount = MountSettings(root=root, prefix=prefix, manifest=manifest)
+        origin, path = ("", None) if mount.prefix is None else _split_prefix(mount.prefix)
+        name = None if mount.manifest is None else os.fspath(mount.manifest)
+        self._site.add(mount.root, path, name, origin=origin)
 
     def _aim(self, lowest: str, highest: str) -> None:
         self._lowest, self._highest = lowest, highest
@@ -327,13 +241,6 @@ def _mount_point(environ: WSGIEnvironment) -> str:
     return mount_point_of(environ.get("SCRIPT_NAME", ""))
 
 
-def _check_root(root: str | os.PathLike[str]) -> None:
-    if not os.fspath(root):
-        raise SettingError("root", root, "must name a folder; is a variable not set?")
-    if os.path.isfile(root):
-        raise SettingError("root", os.fspath(root), "is a file; name the folder that it is in")
-
-
 def _split_prefix(prefix: str) -> tuple[str, str]:
     """Part the origin of a prefix that is a whole URL (Django's STATIC_URL on a CDN) from its path."""
     origin = ""
@@ -346,29 +253,13 @@ def _split_prefix(prefix: str) -> tuple[str, str]:
     return origin, f"/{path}/" if path else "/"
 
 
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise SettingError(name, value, f"must be one of {', '.join(map(repr, choices))}")
+if HashServe.__doc__:  # it is None under python -OO
+    HashServe.__doc__ += f"""
+    These settings mean what they mean to WhiteNoise:
 
+{help_lines(ServeSettings.table, of_whitenoise=True)}
 
-def _check_media_types(charset: str, mimetypes: Mapping[str, str] | None) -> None:
-    """They become header values: printable ASCII alone."""
-    given: dict[str, Any] = {
-        "charset": charset,
-        **{f"mimetypes[{name!r}]": value for name, value in (mimetypes or {}).items()},
-    }
-    for name, value in given.items():
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
-            raise SettingError(name, value, "must be printable ASCII text")
+    These are hashserve's own:
 
-
-def _check_seconds(name: str, value: Any) -> None:
-    if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise SettingError(name, value, "must be a number of seconds, 0 or more")
-
-
-def _check_not_negative(name: str, value: Any, *, optional: bool) -> None:
-    if not (optional and value is None) and (
-        isinstance(value, bool) or not isinstance(value, int) or value < 0
-    ):
-        raise SettingError(name, value, "must be a whole number, 0 or more")
+{help_lines(ServeSettings.table, of_whitenoise=False)}
+    """

@@ -14,10 +14,7 @@ from hashserve.http.messages import FileSpan, StoredFile
 from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.files import check_readable, chunks_of, open_stored, prove, read_stored
 
-__all__ = ["DEFAULT_BUDGET", "DEFAULT_LARGEST", "BodyCache"]
-
-DEFAULT_BUDGET = 64 * 1024 * 1024
-DEFAULT_LARGEST = 1024 * 1024
+__all__ = ["BodyCache"]
 
 MOST_PROVEN = 10_000
 """How many files that are not kept are remembered as proven."""
@@ -34,8 +31,8 @@ class BodyCache:
 
     def __init__(
         self,
-        budget: int = DEFAULT_BUDGET,
-        largest: int = DEFAULT_LARGEST,
+        budget: int,
+        largest: int,
         on_drop: Callable[[], None] = lambda: None,
     ) -> None:
         # One that a generation cannot hold would be remembered elsewhere and counted nowhere.

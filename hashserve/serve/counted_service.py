@@ -14,8 +14,10 @@ from hashserve.http.messages import Headers, Request
 from hashserve.serve.assets import Asset
 from hashserve.serve.counters import Counters, Counts, Form, State
 from hashserve.serve.kinds import Kind
+from hashserve.serve.policy import Policy
 from hashserve.serve.service import Entry, Recalled, Service
-from hashserve.serve.site import Answer, SiteSettings
+from hashserve.serve.site import Answer
+from hashserve.settings.serve import ServeSettings
 
 __all__ = ["CountingService"]
 
@@ -29,13 +31,14 @@ class CountingService(Service[Fields]):
 
     def __init__(
         self,
-        settings: SiteSettings,
+        settings: ServeSettings,
         copier: Callable[[Headers], Callable[[], Fields]],
+        policy: Policy | None = None,
         *,
         on_aim: Callable[[str, str], None] = lambda lowest, highest: None,
         counters: Counters | None = None,
     ) -> None:
-        super().__init__(settings, copier, on_aim=on_aim)
+        super().__init__(settings, copier, policy, on_aim=on_aim)
         self._counters = counters or Counters()
 
     def counts(self) -> Counts:

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 from wsgiref.headers import Headers as HeaderFields
 from wsgiref.util import is_hop_by_hop
 
-from hashserve.errors import SettingError
 from hashserve.http.dates import format_date
 from hashserve.http.media_types import MediaTypes
 from hashserve.http.messages import Headers
 from hashserve.http.responses import ANY_ORIGIN
+from hashserve.settings.serve import HeadersHook, ImmutableTest, ServeSettings
 
 __all__ = [
     "FOREVER",
     "IMMUTABLE",
-    "HeadersHook",
-    "ImmutableTest",
     "Policy",
-    "immutable_test_of",
+    "policy_of",
     "with_expires",
 ]
 
@@ -34,12 +31,6 @@ FOREVER = 31_536_000
 
 IMMUTABLE = f"public, max-age={FOREVER}, immutable"
 """The Cache-Control of what never changes (RFC 8246)."""
-
-HeadersHook = Callable[[HeaderFields, str, str], None]
-"""Called with the fields of one file, its path on disk and its URL path; changes the fields."""
-
-ImmutableTest = Callable[[str, str], bool]
-"""Called with a file's path on disk and its URL path; says whether it never changes."""
 
 _OURS = frozenset(
     {"content-length", "content-encoding", "content-range", "accept-ranges", "etag", "transfer-encoding"}
@@ -139,12 +130,23 @@ def with_expires(headers: Headers, now: int) -> Headers:
     return [*headers, ("Expires", format_date(now + int(found[0][1])))]
 
 
-def immutable_test_of(test: ImmutableTest | str | None) -> ImmutableTest | None:
-    """Make a test of a regular expression over URL paths. Raises `SettingError`."""
+def policy_of(settings: ServeSettings, *, revalidates: bool = False) -> Policy:
+    """Return the policy that these settings make."""
+    return Policy(
+        max_age=settings.max_age,
+        expires=settings.expires,
+        revalidates=revalidates,
+        allow_all_origins=settings.allow_all_origins,
+        nosniff=settings.nosniff,
+        media_types=MediaTypes(settings.mimetypes, charset=settings.charset),
+        add_headers=settings.add_headers_function,
+        is_immutable=_immutable_test(settings.immutable_file_test),
+    )
+
+
+def _immutable_test(test: ImmutableTest | str | None) -> ImmutableTest | None:
+    """Return a test that stands for a regular expression over URL paths, or is a function already."""
     if test is None or callable(test):
         return test
-    try:
-        pattern = re.compile(test)
-    except re.error as error:
-        raise SettingError("immutable_file_test", test, f"is no regular expression: {error}") from error
+    pattern = re.compile(test)
     return lambda path, url: pattern.search(url) is not None

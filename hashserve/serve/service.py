@@ -17,9 +17,10 @@ from hashserve.paths import native_string
 from hashserve.serve.assets import Asset
 from hashserve.serve.bounded_cache import ForkSafeLock
 from hashserve.serve.inspection import Watched
-from hashserve.serve.policy import with_expires
+from hashserve.serve.policy import Policy, with_expires
 from hashserve.serve.respond import not_modified
-from hashserve.serve.site import Answer, Site, SiteSettings
+from hashserve.serve.site import Answer, Site
+from hashserve.settings.serve import ServeSettings
 
 __all__ = ["LONGEST_REMEMBERED", "Entry", "Recalled", "Service"]
 
@@ -48,8 +49,9 @@ class Service(Generic[Fields]):
 
     def __init__(
         self,
-        settings: SiteSettings,
+        settings: ServeSettings,
         copier: Callable[[Headers], Callable[[], Fields]],
+        policy: Policy | None = None,
         *,
         on_aim: Callable[[str, str], None] = lambda lowest, highest: None,
     ) -> None:
@@ -63,7 +65,7 @@ class Service(Generic[Fields]):
         self._remembered = 0
         self._making_room = ForkSafeLock()
         self._prefixes: tuple[str, ...] = ()
-        self.site = Site(settings, on_change=self._forget)
+        self.site = Site(settings, policy, on_change=self._forget)
 
     def covers(self, path: str) -> bool:
         """Whether a native path lies under a prefix, so that `answer` may know it."""
@@ -126,7 +128,7 @@ class Service(Generic[Fields]):
                 self._remember(live, asked, (answer.watched, self._entry(answer, answer.asset)))
         if is_head:
             answer = answer.without_body()
-        return self._dated(answer) if self.site.settings.policy.expires else answer
+        return self._dated(answer) if self.site.policy.expires else answer
 
     def fallback(self, request: Request) -> Answer | None:
         """Answer a navigation with the single-page application's page, if there is one."""
@@ -150,7 +152,7 @@ class Service(Generic[Fields]):
         return self._copies(headers), body, etag, self._copies(not_modified(asset, etag).headers)
 
     def _copies(self, headers: Headers) -> Callable[[], Fields]:
-        if not self.site.settings.policy.expires:
+        if not self.site.policy.expires:
             return self._copier(headers)
         return partial(self._dated_copy, headers)
 
@@ -180,7 +182,7 @@ class Service(Generic[Fields]):
     def _aim(self) -> None:
         """Take in which paths are static; a new manifest may say so for a mount that was given no prefix."""
         natives = [native_string(mount.prefix) for mount in self.site.mounts]
-        has_index = self.site.settings.index_file is not None
+        has_index = self.site.settings.index_name is not None
         bare = [native.rstrip("/") for native in natives if has_index and native != "/"]
         self._prefixes = tuple(dict.fromkeys((*natives, *bare)))
         # Every path that starts with a prefix lies from it to it with its last character raised by one.

@@ -22,17 +22,18 @@ from hashserve.http.messages import FileSpan, Request, Response
 from hashserve.http.responses import method_not_allowed, not_found, options, redirect, unavailable
 from hashserve.paths import decode_path, mount_point_of, query_suffix, url_of
 from hashserve.serve.assets import Asset
-from hashserve.serve.bodies import DEFAULT_BUDGET, DEFAULT_LARGEST, BodyCache
+from hashserve.serve.bodies import BodyCache
 from hashserve.serve.bounded_cache import ForkSafeLock
 from hashserve.serve.files import ChangedFileError, is_exhaustion, read_stored
 from hashserve.serve.inspection import Root, Watched
 from hashserve.serve.kinds import Kind
 from hashserve.serve.live import Locate
 from hashserve.serve.mount import FingerprintedMatch, LiveMatch, Match, Mount, RedirectMatch
-from hashserve.serve.policy import Policy
+from hashserve.serve.policy import Policy, policy_of
 from hashserve.serve.respond import respond
+from hashserve.settings.serve import ServeSettings
 
-__all__ = ["Answer", "Site", "SiteSettings"]
+__all__ = ["Answer", "Site"]
 
 ATTEMPTS = 100
 """How often a live file that changes while it is being answered from is looked at again."""
@@ -43,23 +44,6 @@ TOLD_AGAIN_AFTER = 60.0
 """After how many seconds it is told again that descriptors or memory ran out, or that a disk fails."""
 
 _logger = logging.getLogger("hashserve")
-
-
-class SiteSettings(NamedTuple):
-    """How a `Site` behaves; `hashserve.HashServe` documents each."""
-
-    policy: Policy = Policy()
-    on_unknown: str = "404"
-    on_missing: str = "pass"
-    index_file: str | None = None
-    spa_fallback: str | None = None
-    follow_symlinks: bool = False
-    publish_manifest: bool = False
-    check_interval: float = 1.0
-    body_budget: int = DEFAULT_BUDGET
-    largest_body: int = DEFAULT_LARGEST
-    memo_size: int = 10_000
-    url_base: str = ""
 
 
 class Answer(NamedTuple):
@@ -91,16 +75,18 @@ class Site:
 
     def __init__(
         self,
-        settings: SiteSettings,
+        settings: ServeSettings,
+        policy: Policy | None = None,
         *,
         on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
+        self.policy = policy or policy_of(settings)
         self.mounts: tuple[Mount, ...] = ()
         self.bodies = BodyCache(settings.body_budget, settings.largest_body, on_change)
         self.check_due = clock() + settings.check_interval
-        self._common_fields = settings.policy.common_fields()
+        self._common_fields = self.policy.common_fields()
         self._on_change = on_change
         self._clock = clock
         self._told: set[str] = set()
@@ -129,10 +115,10 @@ class Site:
         mount = Mount(
             Root(path=path, follow_symlinks=self.settings.follow_symlinks or locate is not None),
             prefix,
-            self.settings.policy,
+            self.policy,
             self.bodies,
             manifest_name=manifest_name,
-            index_file=self.settings.index_file,
+            index_file=self.settings.index_name,
             publish_manifest=self.settings.publish_manifest,
             origin=origin,
             memo_size=self.settings.memo_size,
@@ -283,7 +269,7 @@ class Site:
         if request.method != "GET":
             return Answer(response=method_not_allowed(fields), kind="redirect")
         location = found.location + query_suffix(request.query)
-        lifetime = self.settings.policy.lifetime()
+        lifetime = self.policy.lifetime()
         return Answer(response=redirect(location, fields, lifetime), kind="redirect")
 
     def _answer_nothing(self, path: str, request: Request) -> Answer | None:

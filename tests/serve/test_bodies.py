@@ -24,7 +24,7 @@ def held(cache: BodyCache) -> int:
 
 
 def test_a_body_that_is_kept_is_not_read_again(tmp_path: Any) -> None:
-    cache, file = BodyCache(), stored(tmp_path, "a", b"content")
+    cache, file = BodyCache(1 << 20, largest=1 << 18), stored(tmp_path, "a", b"content")
     assert cache.read(file) == b"content"
     os.unlink(file.path)
     assert cache.read(file) == b"content"
@@ -73,7 +73,7 @@ def test_there_is_room_until_another_would_have_to_go(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("content", [b"other", b"longer content", b"sho", b""])
 def test_bytes_that_are_not_what_was_meant_are_never_kept(tmp_path: Any, content: bytes) -> None:
-    cache, file = BodyCache(), stored(tmp_path, "a", b"right")
+    cache, file = BodyCache(1 << 20, largest=1 << 18), stored(tmp_path, "a", b"right")
     put(str(tmp_path), "a", content)
     for _ in range(2):
         with pytest.raises(ChangedFileError, match="a: "):
@@ -85,7 +85,7 @@ def test_bytes_that_are_not_what_was_meant_are_never_kept(tmp_path: Any, content
 def test_a_file_that_changes_while_it_is_read_is_not_kept(
     tmp_path: Any, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache, file = BodyCache(), stored(tmp_path, "a", b"right")
+    cache, file = BodyCache(1 << 20, largest=1 << 18), stored(tmp_path, "a", b"right")
     real_read = os.read
 
     def changing(descriptor: int, most: int) -> bytes:

@@ -677,7 +677,13 @@ def test_a_file_that_is_replaced_between_the_inspection_and_the_answer_is_looked
 
 def files_of(root: str, **settings: Any) -> LiveFiles:
     settings = {"hidden": (), "memo_size": 10, **settings}
-    return LiveFiles(Root(path=os.path.join(root, "")), "/static/", Policy(), BodyCache(), **settings)
+    return LiveFiles(
+        Root(path=os.path.join(root, "")),
+        "/static/",
+        Policy(),
+        BodyCache(1 << 20, largest=1 << 18),
+        **settings,
+    )
 
 
 def test_no_more_files_are_remembered_than_the_setting_says(root: str) -> None:
@@ -703,7 +709,7 @@ def test_the_hook_is_told_an_index_files_url_as_its_folders(root: str) -> None:
         Root(path=os.path.join(root, "")),
         "/static/",
         policy,
-        BodyCache(),
+        BodyCache(1 << 20, largest=1 << 18),
         hidden=(),
         index_file="index.html",
         memo_size=1,

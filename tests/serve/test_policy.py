@@ -7,7 +7,8 @@ import pytest
 
 from hashserve.http.media_types import MediaTypes
 from hashserve.http.messages import Headers
-from hashserve.serve.policy import FOREVER, IMMUTABLE, HeadersHook, Policy, with_expires
+from hashserve.serve.policy import FOREVER, IMMUTABLE, Policy, with_expires
+from hashserve.settings.serve import HeadersHook
 
 PATH, URL = "/srv/static/css/app.css", "/static/css/app.css"
 COMMON = [("Access-Control-Allow-Origin", "*"), ("X-Content-Type-Options", "nosniff")]

@@ -10,7 +10,7 @@ import pytest
 from hashserve.http.messages import Headers, Request
 from hashserve.serve.policy import Policy
 from hashserve.serve.service import LONGEST_REMEMBERED, Service
-from hashserve.serve.site import SiteSettings
+from hashserve.settings.serve import ServeSettings
 from tests.support.trees import TEN, BuiltTree
 
 Fields = dict[str, str]
@@ -21,7 +21,7 @@ def copier(headers: Headers) -> Callable[[], Fields]:
 
 
 def service_of(built: BuiltTree, policy: Policy | None = None) -> Service[Fields]:
-    service = Service(SiteSettings(policy=policy or Policy(), check_interval=3600), copier)
+    service = Service(ServeSettings(check_interval=3600), copier, policy)
     service.site.add(built.root, "/static/")
     return service
 
@@ -109,7 +109,7 @@ def test_a_long_accept_encoding_is_not_remembered(built: BuiltTree) -> None:
 
 def test_whoever_wants_to_know_is_told_where_static_paths_lie(built: BuiltTree) -> None:
     told: list[tuple[str, str]] = []
-    service = Service(SiteSettings(), copier, on_aim=lambda *bounds: told.append(bounds))
+    service = Service(ServeSettings(), copier, on_aim=lambda *bounds: told.append(bounds))
     assert not service.covers("/static/x")
     service.site.add(built.root, "/static/")
     assert told[-1] == (service.lowest, service.highest) == ("/static/", "/static0")

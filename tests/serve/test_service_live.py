@@ -13,9 +13,8 @@ import pytest
 
 from hashserve.http.messages import Headers, Request
 from hashserve.serve import live as live_module
-from hashserve.serve.policy import Policy
 from hashserve.serve.service import Service
-from hashserve.serve.site import SiteSettings
+from hashserve.settings.serve import ServeSettings
 from tests.support.trees import TEN, BuiltTree, put
 
 Fields = dict[str, str]
@@ -37,7 +36,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def service_of(*roots: str | os.PathLike[str], **settings: object) -> Service[Fields]:
-    service = Service(SiteSettings(policy=Policy(), check_interval=3600, **settings), copier)  # type: ignore[arg-type]
+    service = Service(ServeSettings.of({"check_interval": 3600, **settings}), copier)
     for root in roots:
         service.site.add(root, "/static/")
     return service
@@ -311,7 +310,7 @@ def test_nothing_is_remembered_that_would_never_be_recalled(root: str) -> None:
         service.remembers_live = is_recalled
         ask(service, PATH)
         assert bool(service.live) == is_recalled
-    service = Service(SiteSettings(check_interval=0), copier)
+    service = Service(ServeSettings(check_interval=0), copier)
     service.site.add(root, "/static/")
     ask(service, PATH)
     assert not service.live

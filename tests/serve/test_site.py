@@ -15,12 +15,13 @@ from hashserve.serve.bounded_cache import ForkSafeLock
 from hashserve.serve.files import ChangedFileError, is_exhaustion
 from hashserve.serve.inspection import OutsideRootError
 from hashserve.serve.mount import Mount
-from hashserve.serve.site import ATTEMPTS, Answer, Site, SiteSettings, readings
+from hashserve.serve.site import ATTEMPTS, Answer, Site, readings
+from hashserve.settings.serve import ServeSettings
 from tests.support.trees import STYLES, TEN, BuiltTree, put
 
 
 def site_of(root: str, prefix: str | None = "/static/", **settings: Any) -> Site:
-    site = Site(SiteSettings(**settings))
+    site = Site(ServeSettings(**settings))
     site.add(root, prefix)
     return site
 
@@ -73,7 +74,7 @@ def test_what_is_nobodys_is_none(built: BuiltTree) -> None:
 def test_the_clock_decides_when_manifests_are_looked_at(built: BuiltTree) -> None:
     now, changes = [0.0], list[None]()
     site = Site(
-        SiteSettings(check_interval=5.0), on_change=lambda: changes.append(None), clock=lambda: now[0]
+        ServeSettings(check_interval=5.0), on_change=lambda: changes.append(None), clock=lambda: now[0]
     )
     site.add(built.root, "/static/")
     assert len(changes) == 1
@@ -142,7 +143,7 @@ def test_a_lack_that_lasts_is_told_again_now_and_then(
         raise OSError(errno.EMFILE, "many")
 
     now = [0.0]
-    site = Site(SiteSettings(), clock=lambda: now[0])
+    site = Site(ServeSettings(), clock=lambda: now[0])
     site.add(built.root, "/static/")
     monkeypatch.setattr(Mount, "find", failing)
     for seconds in range(0, 180, 5):

@@ -1,0 +1,195 @@
+"""What users can set: one table for each part of hashserve.
+
+`HashServe(...)`, Django's ``HASHSERVE`` and the command line are views of these tables.
+
+Invariant: a setting has one default, one reader and one help text, whichever view a value comes through; a
+view adds only its own spelling. Nothing here imports the part that is set: a server knows the tables of
+the build without the build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+
+from hashserve.errors import SettingError
+
+if TYPE_CHECKING:
+    from inspect import Signature
+
+    from typing_extensions import Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_: object) -> Callable[[type], type]:
+        """Stand in for the typing function: only type checkers need what it says."""
+        return lambda cls: cls
+
+
+__all__ = ["Reader", "Setting", "Settings", "SignatureWithSettings", "closest", "help_lines", "setting"]
+
+Reader = Callable[[Any], Any]
+"""Returns the value that is used. Raises `ValueError` with what the value must be."""
+
+
+class Setting(NamedTuple):
+    """One row of a table.
+
+    ``option`` is the setting's name on the command line and ``key`` its name in Django's ``HASHSERVE``;
+    each is empty where that view does not have the setting. ``metavar`` stands for the value in the help of
+    the option. ``is_of_whitenoise`` says that WhiteNoise has the setting too, with the same meaning.
+    """
+
+    name: str
+    default: Any
+    read: Reader
+    help: str
+    option: str
+    key: str
+    metavar: str
+    is_of_whitenoise: bool
+
+    def value_of(self, value: object) -> Any:
+        """Return the value that is used for ``value``. Raises `SettingError`."""
+        try:
+            return self.read(value)
+        except ValueError as error:
+            raise SettingError(self.name, value, str(error)) from None
+
+
+def setting(
+    default: Any,
+    read: Reader,
+    help: str,  # noqa: A002  # as argparse calls it
+    *,
+    option: str | None = None,
+    key: str | None = None,
+    metavar: str = "",
+    is_of_whitenoise: bool = False,
+) -> Any:
+    """Declare one setting in the body of a `Settings` class.
+
+    ``option`` and ``key`` follow from the name unless they are given; "" leaves the setting out of a view
+    that its class has.
+    """
+    return _Declared(default, read, help, option, key, metavar, is_of_whitenoise)
+
+
+class _Declared(NamedTuple):
+    default: Any
+    read: Reader
+    help: str
+    option: str | None
+    key: str | None
+    metavar: str
+    is_of_whitenoise: bool
+
+    def named(self, name: str, *, options: bool, keys: bool) -> Setting:
+        option = "--" + name.replace("_", "-") if self.option is None and options else self.option or ""
+        key = name.upper() if self.key is None and keys else self.key or ""
+        return Setting(
+            name, self.default, self.read, self.help, option, key, self.metavar, self.is_of_whitenoise
+        )
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))
+class Settings:
+    """Values for the settings that a subclass declares; frozen, and compared by value.
+
+    It takes the place of a dataclass, because importing `dataclasses` costs a server 1 ms at its start.
+    Raises `SettingError` for a wrong value and `TypeError` for an unknown name.
+    """
+
+    table: ClassVar[Mapping[str, Setting]] = {}
+
+    def __init_subclass__(cls, *, options: bool = False, keys: bool = False) -> None:
+        """Collect the table from the class body; the command line has ``options``, and Django ``keys``."""
+        declared = {name: value for name, value in vars(cls).items() if isinstance(value, _Declared)}
+        cls.table = {name: value.named(name, options=options, keys=keys) for name, value in declared.items()}
+        for name in declared:
+            delattr(cls, name)
+
+    def __init__(self, **given: Any) -> None:
+        table = self.table
+        values = {name: row.default for name, row in table.items()}
+        for name, value in given.items():
+            if name not in table:
+                raise TypeError(f"there is no setting {name!r}; {closest(name, table)}")
+            values[name] = table[name].value_of(value)
+        self.__dict__.update(values)
+        self.__dict__.update(self._agreed())
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Return the settings for values whose types are not known."""
+        return cls(**given)
+
+    def _agreed(self) -> Mapping[str, Any]:
+        """Check the values against each other; return those that change. Raises `SettingError`."""
+        return {}
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with ``changes``. Raises as the constructor does."""
+        return type(self)(**{**vars(self), **changes})
+
+    __replace__ = replace
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen; make a copy with replace({name}=...)")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    __hash__ = None  # type: ignore[assignment]  # some values are mappings
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{name}={value!r}" for name, value in vars(self).items() if value != self.table[name].default
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the name that was meant, else all names."""
+    from difflib import get_close_matches  # 2 ms, which only a mistake needs
+
+    known = sorted(names)
+    matches = get_close_matches(name, known, n=1)
+    return f"did you mean {matches[0]!r}?" if matches else f"there are {', '.join(known)}"
+
+
+def help_lines(table: Mapping[str, Setting], *, of_whitenoise: bool) -> str:
+    """Write the settings of a table as a list for a docstring: name, default, help."""
+    return "\n".join(
+        f"    * {row.name}={row.default!r}: {row.help}"
+        for row in table.values()
+        if row.is_of_whitenoise is of_whitenoise
+    )
+
+
+class SignatureWithSettings:
+    """The ``__signature__`` of a class whose constructor takes settings as keywords.
+
+    It names each of them for `help` and for editors. It is made when somebody asks: a server does not
+    import `inspect`.
+    """
+
+    def __init__(self, constructor: Callable[..., None], settings: type[Settings]) -> None:
+        self._constructor = constructor
+        self._settings = settings
+
+    def __get__(self, instance: object, owner: Any) -> Signature:
+        if instance is not None or owner.__init__ is not self._constructor:
+            raise AttributeError("__signature__")
+        from inspect import Parameter, signature
+
+        own = [
+            parameter
+            for parameter in list(signature(self._constructor).parameters.values())[1:]
+            if parameter.kind is not Parameter.VAR_KEYWORD
+        ]
+        types = self._settings.__annotations__
+        settings = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=row.default, annotation=types[name])
+            for name, row in self._settings.table.items()
+        ]
+        return signature(self._constructor).replace(parameters=[*own, *settings])

@@ -1,0 +1,266 @@
+"""What the value of a setting may be.
+
+Invariant: a reader returns the value that is used, and reads that value to itself; it raises `ValueError`
+with what the value must be, without the name of the setting, which every view spells in its own way.
+"""
+
+# A wrong type is a wrong value of a setting here, and no defect of the caller's code.
+# ruff: noqa: TRY004
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hashserve.http.codings import CODINGS
+from hashserve.manifest.schema import unsafe_path
+from hashserve.paths import is_servable
+from hashserve.settings import Reader
+
+__all__ = [
+    "codings",
+    "duration",
+    "extensions",
+    "flag",
+    "folder",
+    "function",
+    "header_text",
+    "index_file",
+    "media_types",
+    "one_of",
+    "optional",
+    "path",
+    "paths",
+    "positive",
+    "seconds",
+    "servable_path",
+    "size_limits",
+    "specifiers",
+    "strings",
+    "text",
+    "url",
+    "url_path",
+    "url_test",
+    "whole_number",
+]
+
+
+def optional(read: Reader) -> Reader:
+    """Return a reader that takes None too."""
+    return lambda value: None if value is None else read(value)
+
+
+def flag(value: Any) -> bool:
+    """Read True or False."""
+    if not isinstance(value, bool):
+        raise ValueError("must be True or False")
+    return value
+
+
+# Numbers
+
+
+def whole_number(value: Any) -> int:
+    """Read a whole number, 0 or more."""
+    return _whole(value, 0)
+
+
+def positive(value: Any) -> int:
+    """Read a whole number, 1 or more."""
+    return _whole(value, 1)
+
+
+def _whole(value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"must be a whole number, {least} or more")
+    return value
+
+
+def seconds(value: Any) -> float:
+    """Read a finite number, 0 or more."""
+    if not _is_number(value) or not 0 <= value < math.inf:
+        raise ValueError("must be a number, 0 or more")
+    return value  # type: ignore[no-any-return]
+
+
+def duration(value: Any) -> float:
+    """Read a number, 0 or more; infinity stands for ever."""
+    if not _is_number(value) or not value >= 0:  # NaN is not, either
+        raise ValueError("must be a number, 0 or more")
+    return value  # type: ignore[no-any-return]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+# Text
+
+
+def text(value: Any) -> str:
+    """Read text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a string that is not empty")
+    return value
+
+
+def header_text(value: Any) -> str:
+    """Read text that can be part of a header field."""
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+        raise ValueError("must be printable ASCII text")
+    return value
+
+
+def one_of(*choices: str) -> Reader:
+    """Return a reader of one of ``choices``."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"must be one of {', '.join(map(repr, choices))}")
+        return value
+
+    return read
+
+
+def strings(value: Any) -> tuple[str, ...]:
+    """Read a list of strings that are not empty."""
+    items = tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else (None,)
+    if not all(isinstance(item, str) and item for item in items):
+        raise ValueError("must be a list of strings, none of them empty")
+    return items
+
+
+def extensions(value: Any) -> tuple[str, ...]:
+    """Read file name extensions; they are used in lower case and without a dot."""
+    read = tuple(extension.lower().lstrip(".") for extension in strings(value))
+    if not all(read):
+        raise ValueError('must be a list of extensions, such as "jpg"')
+    return read
+
+
+def codings(value: Any) -> tuple[str, ...]:
+    """Read a list of content codings."""
+    read = strings(value)
+    if len(set(read)) < len(read) or not set(read) <= set(CODINGS):
+        raise ValueError(f"must be a list of {', '.join(CODINGS)}, each at most once")
+    return read
+
+
+# Places
+
+
+def path(value: Any) -> str:
+    """Read a path on disk, as text."""
+    read = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(read, str) or not read:
+        raise ValueError("must be a path, as text, that is not empty; is a variable not set?")
+    return read
+
+
+def paths(value: Any) -> tuple[str, ...]:
+    """Read a list of paths on disk."""
+    if isinstance(value, (str, bytes, os.PathLike)) or not isinstance(value, Iterable):
+        raise ValueError("must be a list of paths")
+    return tuple(path(item) for item in value)
+
+
+def folder(value: Any) -> str:
+    """Read the path of a folder, which may not exist yet."""
+    read = path(value)
+    if os.path.isfile(read):
+        raise ValueError("is a file; name the folder that it is in")
+    return read
+
+
+def index_file(value: Any) -> str | bool | None:
+    """Read the name of a file; True stands for ``index.html``, and False, None and "" for no file."""
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or "/" in value:
+        raise ValueError('must be True (for "index.html"), the name of a file, or None')
+    return value
+
+
+def servable_path(value: Any) -> str:
+    """Read the path of a file below a root."""
+    if not isinstance(value, str) or not is_servable(value):
+        raise ValueError('must be the path of a file below the root, such as "index.html"')
+    return value
+
+
+def url(value: Any) -> str:
+    """Read a URL or the path of one."""
+    if not isinstance(value, str):
+        raise ValueError('must be the path of a URL, such as "/static/", or a URL')
+    return value
+
+
+def url_path(value: Any) -> str:
+    """Read the path of a URL with a slash at both ends."""
+    if not isinstance(value, str) or not (value.startswith("/") and value.endswith("/")) or "//" in value:
+        raise ValueError("must be a URL path that starts and ends with a slash")
+    if value != "/" and unsafe_path([value[1:-1]]) is not None:
+        raise ValueError("must be a URL path as browsers send it, without .. or a backslash")
+    return value
+
+
+# Media types, functions, tests
+
+
+def media_types(value: Any) -> Mapping[str, str]:
+    """Read media types by extension or file name."""
+    if not isinstance(value, Mapping):
+        raise ValueError('must be a dictionary, such as {".foo": "application/x-foo"}')
+    for name, media_type in value.items():
+        if not isinstance(name, str) or "/" not in header_text(media_type):
+            raise ValueError(f'must map extensions to media types; {name!r} does not, ".foo" would')
+    return value
+
+
+def function(value: Any) -> Any:
+    """Read a function."""
+    if not callable(value):
+        raise ValueError("must be a function")
+    return value
+
+
+def url_test(value: Any) -> Any:
+    """Read a regular expression over URL paths, or a function."""
+    if callable(value):
+        return value
+    try:
+        re.compile(value)
+    except (TypeError, re.error) as error:
+        raise ValueError(f"must be a regular expression over URL paths or a function: {error}") from None
+    return value
+
+
+# Import maps and reports
+
+
+def specifiers(value: Any) -> Mapping[str, str]:
+    """Read the logical paths of modules by their bare specifiers."""
+    pairs = value.items() if isinstance(value, Mapping) else [("", "")]
+    if not all(_is_specifier(name) and isinstance(target, str) and target for name, target in pairs):
+        raise ValueError('must map specifiers to logical paths, such as {"lit": "vendor/lit.js"}')
+    return value  # type: ignore[no-any-return]
+
+
+def _is_specifier(name: Any) -> bool:
+    # A specifier that ends with a slash stands for a folder, and browsers ignore it here (HTML, 8.1.6.2).
+    return isinstance(name, str) and bool(name) and not name.endswith("/")
+
+
+def size_limits(kinds: Iterable[str]) -> Reader:
+    """Return a reader of limits in bytes by one of ``kinds``; None stands for no limit."""
+
+    def read(value: Any) -> Mapping[str, int | None]:
+        if not isinstance(value, Mapping) or not set(value) <= set(kinds):
+            raise ValueError(f"must map kinds of files to limits in bytes; the kinds are {', '.join(kinds)}")
+        for limit in value.values():
+            optional(whole_number)(limit)
+        return value
+
+    return read
