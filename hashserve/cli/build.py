@@ -1,22 +1,20 @@
-"""``hashserve build``: its arguments, its progress bar, its summary."""
+"""The command ``hashserve build``: its arguments, and what it shows."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hashserve.cli.terminal import counted, human_bytes, show
+from hashserve.cli.progress import progress
+from hashserve.cli.summary import summary_lines
+from hashserve.cli.terminal import show
 from hashserve.errors import SettingError
 
 if TYPE_CHECKING:
-    from hashserve.builder import BuildFinding, BuildReport, BuildSettings
-    from hashserve.builder.pipeline import Progress
+    from hashserve.builder import BuildSettings
 
-__all__ = ["add_build", "progress", "summary", "summary_lines"]
+__all__ = ["add_build"]
 
 EPILOG = """\
 exit codes: 0 built; 1 nothing was published, and the message says why; 2 arguments that mean nothing;
@@ -25,9 +23,6 @@ exit codes: 0 built; 1 nothing was published, and the message says why; 2 argume
 
 DEFAULT_WAIT = 600.0
 """For how many seconds ``--wait`` waits where it does not say."""
-
-SHOWN_PER_KIND = 20
-"""How many findings of a kind a summary shows: a tree that a package left half of has thousands."""
 
 
 def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -148,95 +143,3 @@ def _bare(argument: str) -> tuple[str, str]:
     if not (name and equals and path):
         raise SettingError("bare", argument, "must be NAME=PATH, as in three=js/three.module.js")
     return name, path
-
-
-@contextmanager
-def progress(*, shown: bool) -> Iterator[Progress]:
-    """Show a progress bar on a terminal; elsewhere nothing, since nobody watches a log fill.
-
-    But for one line while another build is waited for: whoever reads the log would take that for a hang.
-    """
-    if not shown:
-        yield lambda step, done, total: None
-    elif sys.stderr.isatty():
-        with _bars() as on_progress:
-            yield on_progress
-    else:
-        yield _Waiting().on_progress
-
-
-class _Waiting:
-    def __init__(self) -> None:
-        self.is_told = False
-
-    def on_progress(self, step: str, done: int, total: int) -> None:
-        if step == "wait" and not self.is_told:
-            print("hashserve: waiting for another build into the same folder", file=sys.stderr, flush=True)
-            self.is_told = True
-
-
-@contextmanager
-def _bars() -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def on_progress(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(step, total=total)
-            bars.update(tasks[step], completed=done)
-
-        yield on_progress
-
-
-def summary(report: BuildReport, out: str, *, listing: str = "--json", lists_all: bool = False) -> str:
-    """Write a report for a person to read; ``listing`` is the option that has all findings listed."""
-    lines = summary_lines(report, out, listing=listing, lists_all=lists_all)
-    return "\n".join(line for _, line in lines)
-
-
-def summary_lines(
-    report: BuildReport, out: str, *, listing: str = "--json", lists_all: bool = False
-) -> Iterator[tuple[str, str]]:
-    """Write a report for a person: lines, each with a mark that tells how it is to look."""
-    files, rewritten = counted(report.files, "file"), counted(report.rewritten_references, "reference")
-    yield (
-        "title",
-        f"{files}, {human_bytes(report.source_bytes)}, built in {report.seconds:.1f} s into {out}",
-    )
-    written = f"{report.written:,} written" if report.written else "nothing to write"
-    yield "", f"  {written}, {report.reused:,} as they were, {rewritten} rewritten"
-    for coding, size in sorted(report.coded_bytes.items()):
-        source = report.coded_source_bytes[coding]
-        saved = f"{1 - size / source:.0%} saved"
-        yield "", f"  {coding:<5} {human_bytes(size)} instead of {human_bytes(source)}, {saved}"
-    if report.retained_releases:
-        releases = counted(report.retained_releases, "older release")
-        yield "", f"  {releases} still served, with {counted(report.retained_files, 'file')} of their own"
-    yield "right", f"  release {report.release} is in force"
-    yield from _found(report, listing, lists_all=lists_all)
-
-
-def _found(report: BuildReport, listing: str, *, lists_all: bool) -> Iterator[tuple[str, str]]:
-    """Write what was found: some of each kind of warnings, and of what is no warning the number."""
-    from hashserve.check.findings import shown
-
-    kinds: dict[str, list[BuildFinding]] = {}
-    told = report.findings if lists_all else report.warnings
-    for finding in told:
-        kinds.setdefault(finding.kind, []).append(finding)
-    if kinds:
-        yield "warning", f"{counted(len(told), 'finding' if lists_all else 'warning')}:"
-    for findings in kinds.values():
-        most = len(findings) if lists_all else SHOWN_PER_KIND
-        yield from (("", f"  {shown(str(finding))}") for finding in findings[:most])
-        if len(findings) > most:
-            yield "", f"  and {len(findings) - most:,} more like these; {listing} lists them all"
-    quiet = len(report.findings) - len(told)
-    if quiet:
-        maps = "source map is" if quiet == 1 else "source maps are"
-        yield "note", f"{quiet:,} {maps} not there, which no page loads; {listing} lists them"

@@ -14,7 +14,8 @@ from django.core.management.base import CommandError
 
 from hashserve.builder.job import Progress
 from hashserve.builder.report import BuildReport
-from hashserve.cli.build import progress, summary
+from hashserve.cli.progress import progress
+from hashserve.cli.summary import summary
 from hashserve.django.storage import ManifestStaticFilesStorage
 
 __all__ = ["Command"]
