@@ -6,11 +6,11 @@
     python example_wsgi.py --port 8001
     gunicorn example_wsgi:application
 
-It needs what the dependency group ``demo`` names; ``make demo`` installs that and starts it.
+It needs the packages of the dependency group ``demo``; ``make demo`` installs them and starts the site.
 
-Its own few files are in ``example/``; the others are the static files of Django's admin, and the
-fonts that come with django-unfold where that is installed. The first start builds them into
-``.demo/`` (or the folder that HASHSERVE_DEMO_DIR names); later ones build again what has changed.
+The site has a few files of its own in ``example/``. The others are the static files of Django's admin,
+and the fonts of django-unfold where that is installed. The first start builds them all into ``.demo/``
+(or the folder that HASHSERVE_DEMO_DIR names); later starts build only what changed.
 """
 
 from __future__ import annotations
@@ -62,10 +62,12 @@ THREADS = 16
 
 
 def sources() -> list[Path]:
-    """Find the folders of static files; where two have the same path, the first one's is taken."""
+    """Return the folders of static files. If two have a file of the same path, the first one wins."""
     admin, unfold = _static_files_of("django.contrib.admin"), _static_files_of("unfold")
     if admin is None:
-        raise BuildError("django", "is not installed, and the example serves the files of its admin", REMEDY)
+        raise BuildError(
+            "django", "is not installed; the example serves the static files of its admin", REMEDY
+        )
     return [HERE / "example" / "static", admin, *([unfold] if unfold else [])]
 
 
@@ -81,7 +83,7 @@ def _static_files_of(package: str) -> Path | None:
 
 
 def build_assets() -> None:
-    """Build what has changed since the last start; of processes that start together, one does."""
+    """Build what changed since the last start. If several processes start together, one of them builds."""
     roots = sources()
     DEMO.mkdir(parents=True, exist_ok=True)
     with _alone():
@@ -93,7 +95,7 @@ def build_assets() -> None:
         stamp.write_text(now)
         print(
             f"Built {report.files} files in {report.seconds:.1f} s: {report.written} written, "
-            f"{report.reused} as they were.",
+            f"{report.reused} unchanged.",
             file=sys.stderr,
             flush=True,
         )
@@ -101,15 +103,15 @@ def build_assets() -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Wait for the other processes that start now, as the workers of gunicorn do."""
+    """Hold a lock that only one process can hold, because gunicorn's workers start together."""
     with open(DEMO / "lock", "w") as lock:
         if sys.platform != "win32":
-            fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed, or its process killed
+            fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed or the process ends
         yield
 
 
 def _fingerprint_of(roots: Iterable[Path]) -> str:
-    """Tell one state of the folders, and of what builds them, from another without reading it all."""
+    """Digest the sizes and times of the sources and of the builder: it changes when one of them does."""
     states = []
     for path in [path for root in (*roots, BUILDER) for path in sorted(root.rglob("*"))]:
         if "__pycache__" in path.parts:
@@ -138,7 +140,7 @@ def make_application() -> HashServe:
             answer = ("404 Not Found", "text/plain", "There is only one page here: /\n")
         return _send(environ, start_response, *answer)
 
-    # A next build brings this release over with: hashserve build ... --previous URL/static/
+    # The next build can keep this release with: hashserve build ... --previous URL/static/
     server = HashServe(site, OUT, PREFIX, on_missing="404", publish_manifest=True)
     return server
 
@@ -162,9 +164,9 @@ def _send(
 
 
 def page(server: HashServe, environ: WSGIEnvironment) -> str:
-    """Fill in the template: ``{{ url css/app.css }}`` and the like.
+    """Fill in the template, which has placeholders such as ``{{ url css/app.css }}``.
 
-    A line that names a file of a package which is not installed is left out.
+    Lines that name a file of django-unfold are left out if that is not installed.
     """
     values: dict[str, Callable[[str], str]] = {
         "url": lambda path: server.url(path, environ),
@@ -216,11 +218,11 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind a socket, which tells whether the port is free. Raises `OSError`."""
+    """Bind and listen. Raises `OSError` if the port is taken."""
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind)
     try:
-        if sys.platform != "win32":  # there it would let two servers share the port
+        if sys.platform != "win32":  # on Windows, two servers could then share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(128)
@@ -232,7 +234,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that listens: its name, what runs it until it is interrupted, and what closes it."""
+    """A listening server: its name, and the functions that run it until an interrupt and close it."""
 
     name: str
     run: Callable[[], None]
@@ -240,7 +242,7 @@ class Server:
 
 
 def server_on(listener: socket.socket, application: WSGIApplication) -> Server:
-    """Make a server with threads: waitress, or where that is not installed wsgiref's."""
+    """Make a server with threads: waitress if it is installed, else wsgiref's."""
     try:
         from waitress.server import create_server
     except ModuleNotFoundError:
@@ -262,7 +264,7 @@ def _wsgiref_on(listener: socket.socket, application: WSGIApplication) -> WSGISe
 
 
 def url_of(listener: socket.socket, host: str) -> str:
-    """Give the URL to open; a host that stands for every address is shown as this machine."""
+    """Return the URL to open. An address that means every interface is shown as the loopback address."""
     shown = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}/"
 
@@ -272,13 +274,13 @@ def _interrupt(*_: object) -> None:
 
 
 def main() -> int:
-    """Serve the site until Ctrl-C or SIGTERM; gives the exit code."""
+    """Serve the site until Ctrl-C or SIGTERM, and return the exit code."""
     parser = argparse.ArgumentParser(description="A small site whose static files hashserve serves.")
     parser.add_argument(
         "--port",
         type=int,
         default=os.environ.get("PORT") or 8000,
-        help="0 for any that is free (PORT, else 8000)",
+        help="port to listen on; 0 means any free one (default: the variable PORT, else 8000)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     arguments = parser.parse_args()
@@ -294,7 +296,7 @@ def main() -> int:
 
 
 def serve(host: str, port: int) -> int:
-    """Bind the port, build, say where to look, and serve."""
+    """Bind the port, build, print the URL, and serve."""
     try:
         listener = listen(host, port)
     except (OSError, OverflowError) as error:
@@ -319,6 +321,6 @@ def _reason(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())  # before anything is built: the port may be taken
+    sys.exit(main())  # binds the port first, so that a taken port is reported before a build
 
 application = make_application()
