@@ -137,10 +137,10 @@ def listed(start: str) -> set[str]:
 
 def test_the_page_has_every_field_that_is_sent(built: BuiltTree) -> None:
     sent = {name.lower() for reply in answers(built, expires=True) for name, _ in reply.headers}
-    assert sent == listed("What it sends of itself, and nothing else:")
+    assert sent == listed("It sends these fields, and no others:")
 
 
 def test_the_page_has_every_field_that_is_read() -> None:
     source = (PROJECT / "hashserve" / "gateways" / "wsgi.py").read_text(encoding="utf-8")
     read = {name.replace("_", "-").lower() for name in re.findall(r'"HTTP_([A-Z_]+)"', source)}
-    assert read == listed("What hashserve reads of a request, and nothing else:")
+    assert read == listed("hashserve reads these fields of a request, and no others:")
