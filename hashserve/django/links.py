@@ -21,7 +21,7 @@ from django.utils.encoding import iri_to_uri
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from hashserve.django.one_release import one_release
+from hashserve.django.page_release import one_release
 from hashserve.errors import SettingError
 from hashserve.http.media_types import MediaTypes
 from hashserve.paths import url_of

@@ -14,7 +14,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.files.storage import storages
 
 from hashserve.django.checks import STORAGE, is_a  # which registers the checks, without the app too
-from hashserve.django.one_release import one_release
+from hashserve.django.page_release import one_release
 from hashserve.django.requests import method_of, native_path, request_of
 from hashserve.django.responses import StaticContent, response_of
 from hashserve.django.root_names import RootNames

@@ -27,7 +27,7 @@ from django.utils.decorators import sync_only_middleware
 from hashserve import HashServe, ManifestError
 from hashserve.django.checks import STORAGE
 from hashserve.django.middleware import HashServeMiddleware
-from hashserve.django.one_release import pinned
+from hashserve.django.page_release import pinned
 from hashserve.django.requests import native_path
 from hashserve.django.responses import StaticContent
 from hashserve.errors import SettingError, TruncatedFileError

@@ -32,9 +32,11 @@ from django.test.utils import override_settings
 
 from hashserve.digests import digest_text
 from hashserve.digests import integrity_of as integrity
-from hashserve.django import release_names
-from hashserve.django.name_tables import Namespace, NameTable, Pointer
-from hashserve.django.release_names import ReleaseNames
+from hashserve.django.cached_names import background_check
+from hashserve.django.cached_names.background_check import RunningCheck
+from hashserve.django.cached_names.encoding import Namespace, Pointer
+from hashserve.django.cached_names.followed_names import FollowedNames
+from hashserve.django.name_table import NameTable
 from hashserve.errors import PublishError
 from tests.support.django_settings import configure
 from tests.support.parts import missing
@@ -230,16 +232,16 @@ NAME = "css/style7.css"
 
 def publish(release: str, count: int = 20, site: str = SITE) -> None:
     """Publish as a deploy does: from a process that does nothing else."""
-    ReleaseNames("default", site=site).publish(
+    FollowedNames("default", site=site).publish(
         release, names_of(release, count), integrity_of(release, count)
     )
 
 
 def apart(action: Callable[[], None], *, is_told: bool = True) -> None:
     """Act on connections of its own, as another process would; its readers are told only if ``is_told``."""
-    everybody = ReleaseNames._all
+    everybody = FollowedNames._instances
     if not is_told:
-        ReleaseNames._all = WeakSet()
+        FollowedNames._instances = WeakSet()
 
     def act_and_close() -> None:
         try:
@@ -252,31 +254,31 @@ def apart(action: Callable[[], None], *, is_told: bool = True) -> None:
         with ThreadPoolExecutor(1) as executor:
             executor.submit(Context().run, act_and_close).result()
     finally:
-        ReleaseNames._all = everybody
+        FollowedNames._instances = everybody
 
 
-def reader(clock: Clock | None = None, **options: Any) -> ReleaseNames:
+def reader(clock: Clock | None = None, **options: Any) -> FollowedNames:
     """Give what a web process has that has just started."""
-    return ReleaseNames("default", site=SITE, interval=5.0, clock=clock or Clock(), **options)
+    return FollowedNames("default", site=SITE, interval=5.0, clock=clock or Clock(), **options)
 
 
 def path_in(release: str) -> str:
     return names_of(release)[NAME]
 
 
-def eventually(names: ReleaseNames, path: str | None) -> None:
+def eventually(names: FollowedNames, path: str | None) -> None:
     """Wait until a name is given; a look may take longer than a look-up waits for it."""
     wait_until(lambda: names.path_of(NAME) == path)
 
 
-def see(names: ReleaseNames, release: str) -> None:
+def see(names: FollowedNames, release: str) -> None:
     """Wait until a release is seen."""
     wait_until(lambda: names.release == release)
 
 
 def pointer() -> Pointer:
     namespace = Namespace(SITE)
-    found = namespace.read_pointer(caches["default"].get(namespace.pointer_key))
+    found = namespace.decode_pointer(caches["default"].get(namespace.pointer_key))
     assert isinstance(found, Pointer)
     return found
 
@@ -306,7 +308,7 @@ def test_what_is_published_is_what_another_process_gives() -> None:
 @every_backend
 def test_names_of_any_characters_come_back() -> None:
     odd = {"a b/ü — 日本.css": "a b/ü — 日本.123456789abc.css", "tab\t'\"<&>.js": "tab\t'\"<&>.1.js"}
-    ReleaseNames("default", site=SITE).publish("é r/1", odd, {})
+    FollowedNames("default", site=SITE).publish("é r/1", odd, {})
     names = reader()
     wait_until(lambda: names.release == "é r/1")
     assert {name: names.path_of(name) for name in odd} == odd
@@ -357,12 +359,12 @@ def test_going_back_to_an_earlier_release_is_a_publication_like_any_other() -> N
 def test_two_sites_share_a_cache_without_a_word() -> None:
     publish("r1", site="one")
     publish("r2", site="two")
-    one, two = (ReleaseNames("default", site=site) for site in ("one", "two"))
+    one, two = (FollowedNames("default", site=site) for site in ("one", "two"))
     eventually(one, path_in("r1"))
     eventually(two, path_in("r2"))
     publish("r3", site="two")
-    one.look()
-    two.look()
+    one.refresh()
+    two.refresh()
     assert (one.path_of(NAME), two.path_of(NAME)) == (path_in("r1"), path_in("r3"))
 
 
@@ -380,7 +382,7 @@ def test_a_process_that_had_just_read_the_old_pointer_still_finds_the_old_table(
     publish("r2")
     namespace = Namespace(SITE)
     values = caches["default"].get_many(namespace.chunk_keys(old))
-    table = namespace.read_table(old, values)
+    table = namespace.decode_table(old, values)
     assert isinstance(table, NameTable)
     assert table.names == names_of("r1")
 
@@ -405,7 +407,7 @@ def test_code_of_the_old_release_finds_what_the_new_one_has_no_more() -> None:
 @pytest.mark.parametrize("backend", IN_MEMORY_OF_A_SERVER, indirect=True)
 @every_backend
 def test_ten_thousand_names_are_a_handful_of_round_trips() -> None:
-    ReleaseNames("default", site=SITE).publish("r0", names_of("r0"), {})
+    FollowedNames("default", site=SITE).publish("r0", names_of("r0"), {})
     TRIPS.clear()
     publish("r1", 10_000)
     written = dict(TRIPS)
@@ -511,7 +513,7 @@ def put_anothers_chunk() -> None:
     mine = chunk_keys()[0]
     publish("r9", 2000, site="another")
     namespace = Namespace("another")
-    theirs = namespace.read_pointer(caches["default"].get(namespace.pointer_key))
+    theirs = namespace.decode_pointer(caches["default"].get(namespace.pointer_key))
     assert isinstance(theirs, Pointer)
     _replace(mine, lambda value: caches["default"].get(namespace.chunk_keys(theirs)[0]))
 
@@ -562,9 +564,9 @@ def test_after_harm_a_process_keeps_what_it_knows(
     harm()
     for _ in range(3):
         clock.pass_interval()
-        names.look()
+        names.refresh()
         assert {name: names.path_of(name) for name in names_of("r1", 2000)} == names_of("r1", 2000)
-    told = [record for record in caplog.records if "going on with" in record.message]
+    told = [record for record in caplog.records if "the next check is in" in record.message]
     assert len(told) == (harm in (evict_pointer, evict_all, damage_pointer)), (
         "a known table is not read again"
     )
@@ -607,7 +609,7 @@ def test_a_cache_that_culls_its_entries_is_told_of(backend: dict[str, Any]) -> N
     before = pointer()
     with (
         in_force({**backend, "OPTIONS": {"MAX_ENTRIES": 4}}),
-        pytest.raises(PublishError, match=r"does not give back .* chunk \d+ of \d+ is missing"),
+        pytest.raises(PublishError, match=r"does not return .* chunk \d+ of \d+ is missing"),
     ):
         publish("r2", 20_000)
     assert pointer() == before
@@ -650,7 +652,7 @@ def test_publishing_to_a_server_that_is_down_is_an_error_that_names_it(name: str
 def test_publishing_to_a_dummy_is_an_error_that_says_so() -> None:
     with (
         in_force({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}),
-        pytest.raises(PublishError, match="is a dummy that keeps nothing"),
+        pytest.raises(PublishError, match="keeps nothing, because it is a dummy"),
     ):
         publish("r1")
 
@@ -684,13 +686,15 @@ def test_a_server_that_is_down_at_the_start_means_unhashed_names_until_it_is_the
         for _ in range(5):
             assert names.path_of(NAME) is None
             clock.pass_interval()
-        wait_until(lambda: _told(caplog, "going on with unhashed names"))
+        wait_until(lambda: _told(caplog, "templates get unhashed names"))
         server.start()
         wait_until(lambda: is_published("r1"))
         clock.pass_interval()
         eventually(names, path_in("r1"))
-    assert len(_told(caplog, "going on with")) <= 2  # pylibmc tells a server that is down from one without
-    assert len(_told(caplog, "well again")) == 1
+    assert (
+        len(_told(caplog, "the next check is in")) <= 2
+    )  # pylibmc tells a server that is down from one without
+    assert len(_told(caplog, "works again")) == 1
 
 
 @pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
@@ -707,13 +711,13 @@ def test_a_server_that_dies_and_comes_back_empty_is_noticed_in_the_log_alone(
             act()
             for _ in range(3):
                 clock.pass_interval()
-                names.look()
+                names.refresh()
                 assert names.path_of(NAME) == path_in("r1")
-        assert _told(caplog, "going on with the names of release r1 from what was read before")
+        assert _told(caplog, "templates get the names of release r1, from the last successful read")
         wait_until(lambda: is_published("r2"))
         clock.pass_interval()
         eventually(names, path_in("r2"))
-    assert len(_told(caplog, "well again, names are of release r2")) == 1
+    assert len(_told(caplog, "works again; templates get the names of release r2")) == 1
 
 
 def is_published(release: str) -> bool:
@@ -733,8 +737,8 @@ def _told(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
 def test_a_server_that_never_answers_holds_nobody_up_for_good(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release_names, "FIRST_PATIENCE", 0.1)
-    monkeypatch.setattr(release_names, "PATIENCE", 0.1)
+    monkeypatch.setattr(background_check, "FIRST_PATIENCE", 0.1)
+    monkeypatch.setattr(background_check, "PATIENCE", 0.1)
     local = NameTable(release="r1", names=names_of("r1"))
     timeouts = {"socket_timeout": 1} if name == "redis" else {"timeout": 1}
     with black_hole() as address, in_force(of_server(name, address, OPTIONS=timeouts)):
@@ -796,9 +800,9 @@ def press(number: int) -> None:
         cache.set(f"page{number}.{step}", PAGES[start : start + random.randrange(100, 60_000)], timeout=600)
 
 
-def judge(names: ReleaseNames, released: list[dict[str, str]]) -> str:
+def judge(names: FollowedNames, released: list[dict[str, str]]) -> str:
     """Compare all names with the releases that they may be of: all of one, or all unhashed."""
-    names.look()
+    names.refresh()
     given = {f"css/style{number}.css": names.path_of(f"css/style{number}.css") for number in range(5000)}
     if set(given.values()) == {None}:
         return "unhashed"
@@ -811,7 +815,7 @@ def judge(names: ReleaseNames, released: list[dict[str, str]]) -> str:
 @every_backend
 def test_threads_get_right_names_while_releases_are_published() -> None:
     publish("r0")
-    names = ReleaseNames("default", site=SITE, interval=0.01)
+    names = FollowedNames("default", site=SITE, interval=0.01)
     eventually(names, path_in("r0"))
     wrong: list[object] = []
     is_over = threading.Event()
@@ -880,7 +884,9 @@ def test_a_child_of_a_fork_looks_for_itself_on_a_connection_of_its_own() -> None
     clock = Clock()
     names = reader(clock)
     eventually(names, path_in("r1"))
-    names._looker = os.getpid()  # as if a thread were looking, which will not live on in the child
+    names._background._running = RunningCheck(
+        os.getpid()
+    )  # as if a thread were looking, which will not live on in the child
     publish("r2")
     clock.pass_interval()
     child = os.fork()
@@ -911,4 +917,4 @@ def test_a_database_without_the_caches_table_means_unhashed_names(caplog: pytest
         with pytest.raises(PublishError, match="no such table"):
             publish("r1")
     connections.close_all()
-    assert len(_told(caplog, "no such table: no_such_table); going on")) <= 1
+    assert len(_told(caplog, "no such table: no_such_table; templates")) <= 1

@@ -14,8 +14,8 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.management.base import CommandError
 
-from hashserve.django.name_tables import NameTable
-from hashserve.django.release_names import ReleaseNames
+from hashserve.django.cached_names.followed_names import FollowedNames
+from hashserve.django.name_table import NameTable
 from hashserve.django.settings import load
 from hashserve.django.storage.manifest_storage import ManifestStaticFilesStorage
 from hashserve.django.storage.template_names import TemplateName
@@ -45,7 +45,7 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         settings = load()
-        self._names = ReleaseNames(
+        self._names = FollowedNames(
             settings.cache,
             site=settings.site,
             interval=settings.pointer_interval,

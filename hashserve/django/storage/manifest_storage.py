@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from hashserve.digests import integrity_of
-from hashserve.django.one_release import pinned
+from hashserve.django.name_table import NameTable
+from hashserve.django.page_release import pinned
 from hashserve.django.settings import load
 from hashserve.django.storage.building_storage import BuildingStorage
 from hashserve.django.storage.template_names import TemplateName
@@ -27,13 +28,6 @@ __all__ = ["ManifestStaticFilesStorage"]
 _PLAIN_STORAGE = '"django.contrib.staticfiles.storage.StaticFilesStorage"'
 
 _logger = logging.getLogger("hashserve")
-
-
-class _ReleaseNames(NamedTuple):
-    """The id of a release, and its fingerprinted paths by logical path."""
-
-    paths: Mapping[str, str]
-    release: str
 
 
 class ManifestStaticFilesStorage(BuildingStorage):
@@ -86,14 +80,14 @@ class ManifestStaticFilesStorage(BuildingStorage):
             self.hashed_files, self.manifest_hash = names, release
             self._loaded_manifest = None
 
-    def _in_force(self) -> _ReleaseNames:
+    def _in_force(self) -> NameTable:
         """Return the names in force; during a page, those that were in force at its first look-up."""
         return pinned(self, self._current)
 
-    def _current(self) -> _ReleaseNames:
+    def _current(self) -> NameTable:
         if monotonic() >= self._next_check:
             self._follow()
-        return _ReleaseNames(self.hashed_files, self.manifest_hash or "")
+        return NameTable(release=self.manifest_hash or "", names=self.hashed_files)
 
     # What templates use
 
@@ -105,7 +99,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
         """
         parsed = TemplateName.parse(name)
         key = self.hash_key(parsed.path)
-        path = self._in_force().paths.get(key) or self._first_names.get(key)
+        path = self._in_force().names.get(key) or self._first_names.get(key)
         return self._unknown_name(name, key) if path is None else parsed.with_path(path)
 
     def _unknown_name(self, name: str, key: str) -> str:
@@ -130,7 +124,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
 
     def logical_paths(self) -> Collection[str]:
         """Return the logical paths of the files in this release."""
-        return self._in_force().paths.keys()
+        return self._in_force().names.keys()
 
     def integrity(self, name: str) -> str:
         """Return the value of the ``integrity`` attribute for the file at the URL of ``name``.

@@ -18,7 +18,7 @@ from django.test import override_settings
 
 from hashserve import Manifest
 from hashserve.builder.output.writer import Output
-from hashserve.django.one_release import one_release
+from hashserve.django.page_release import one_release
 from hashserve.django.storage import ManifestStaticFilesStorage
 from tests.support.building import manifest_of, put, snapshot, wrong_files
 from tests.support.django_settings import configure

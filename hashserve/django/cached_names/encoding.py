@@ -1,18 +1,17 @@
-"""A release's names as they lie in a cache: their keys, their chunks, and the pointer to them.
+"""The keys and values of a name table in a cache. Nothing here uses a cache.
 
-Invariant: a table that is read is whole, and is the one that the pointer names; anything else is
-`Unusable`, and says why. Nothing here talks to a cache.
+Invariant: a table that decodes is complete, and is the one that the pointer names. Anything else is
+`Unusable`, with the reason.
 
-Every value is bytes: a line that says whose it is and what its content digests to, and the
-content, which is JSON compressed with zlib. Keys are 70 characters at most, of letters, digits
-and dots, which leaves 180 for Django's ``KEY_PREFIX`` and version before memcached's 250 are
-reached::
+Each value is bytes: a line with the place of the value and the digest of its content, then the
+content, which is JSON compressed with zlib. A key has at most 70 characters, all letters, digits and
+dots. memcached allows 250, so 180 remain for Django's ``KEY_PREFIX`` and version::
 
     hashserve.1.<site>.current          hashserve 1 <site> current <SHA-256>
     hashserve.1.<site>.<table>.<n>      hashserve 1 <site> <table> <n>/<count> <SHA-256>
 
-``<site>`` is a digest of the site's name and ``<table>`` one of the release's id and of all of
-its content, so two releases never write under one key, nor two contents of one release.
+``<site>`` is a digest of the site's name. ``<table>`` is a digest of the release's id and of the whole
+content, so two releases, or two contents of one release, never share a key.
 """
 
 from __future__ import annotations
@@ -21,58 +20,33 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from hashserve.digests import integrity_of
-from hashserve.manifest.model import Manifest, unsafe_path
+from hashserve.django.name_table import NameTable
+from hashserve.manifest.model import unsafe_path
 
-__all__ = ["CHUNK_SIZE", "FORMAT", "NO_NAMES", "NameTable", "Namespace", "Pointer", "Unusable", "Written"]
+__all__ = ["CHUNK_SIZE", "FORMAT", "EncodedTable", "Namespace", "Pointer", "Unusable"]
 
 FORMAT = 1
 
 CHUNK_SIZE = 128 * 1024
-"""In bytes, before compression: far below memcached's 1 MB even where nothing compresses, and small
-enough for a memcached that has little room left; 10,000 names are about a dozen."""
+"""Bytes of a chunk before compression. 10,000 names are about a dozen chunks.
 
-_LARGEST = 1024 * 1024
-"""In bytes: no chunk is decompressed beyond it."""
+It is far below memcached's limit of 1 MB even if nothing compresses, and fits a nearly full memcached.
+"""
 
-_TABLE = re.compile("[0-9a-f]{32}")
-_MOST_CHUNKS = 100_000
+_LARGEST_CONTENT = 1024 * 1024
+"""No more bytes of a chunk are decompressed."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameTable:
-    """The names of one release.
-
-    ``names`` maps logical to fingerprinted paths; ``integrity`` maps logical paths, not
-    necessarily all, to the values of their ``integrity`` attributes.
-    """
-
-    release: str
-    names: Mapping[str, str]
-    integrity: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> NameTable:
-        """Give the names of the release that is in force in a manifest."""
-        integrity = {}
-        for logical_path, path in manifest.paths.items():
-            record = manifest.record(path)
-            if record is not None and record.sha256 is not None:
-                integrity[logical_path] = integrity_of(record.sha256)
-        return cls(release=manifest.release, names=manifest.paths, integrity=integrity)
-
-
-NO_NAMES = NameTable(release="", names={})
-"""Where nothing is known: every URL is the unhashed one."""
+_TABLE_DIGEST = re.compile("[0-9a-f]{32}")
+_MAX_CHUNKS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """Which table is in force: its release, its digest, in how many chunks, and of how many names."""
+    """The table in force: its release, its digest, and its numbers of chunks and names."""
 
     release: str
     table: str
@@ -82,22 +56,22 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unusable:
-    """What was read is not there or not right; ``release`` is the one that was sought, if known."""
+    """The reason why a value in the cache cannot be used; ``release`` is empty if it is not known."""
 
     problem: str
     release: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A table as it is put into a cache: the pointer to it, and its chunks by key."""
+class EncodedTable:
+    """The pointer to a table, and the table's chunks by key."""
 
     pointer: Pointer
     chunks: Mapping[str, bytes]
 
 
 class Namespace:
-    """The keys and values of one site, apart from those of any other site in the same cache."""
+    """The keys and values of one site; another site in the same cache has other keys."""
 
     def __init__(self, site: str) -> None:
         self._site = sha256(site.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -105,13 +79,13 @@ class Namespace:
         self.pointer_key = f"{self._start}.current"
 
     def chunk_keys(self, pointer: Pointer) -> list[str]:
-        """Give the keys of a table's chunks, in order."""
+        """Return the keys of a table's chunks, in order."""
         return [f"{self._start}.{pointer.table}.{number}" for number in range(1, pointer.chunks + 1)]
 
-    # Writing
+    # Encoding
 
-    def write(self, table: NameTable) -> Written:
-        """Write a table; the same table gives the same keys and content on every machine."""
+    def encode_table(self, table: NameTable) -> EncodedTable:
+        """Encode a table; every machine makes the same keys and contents of the same table."""
         contents = list(_contents_of(table))
         pointer = Pointer(
             release=table.release,
@@ -125,10 +99,10 @@ class Namespace:
                 zip(self.chunk_keys(pointer), contents, strict=True), start=1
             )
         }
-        return Written(pointer=pointer, chunks=chunks)
+        return EncodedTable(pointer=pointer, chunks=chunks)
 
-    def write_pointer(self, pointer: Pointer) -> bytes:
-        """Write the value under ``pointer_key``."""
+    def encode_pointer(self, pointer: Pointer) -> bytes:
+        """Return the value for ``pointer_key``."""
         members = {"release": pointer.release, "table": pointer.table}
         counts = {"chunks": pointer.chunks, "names": pointer.names}
         return self._seal("current", json.dumps({**members, **counts}).encode("ascii"))
@@ -139,37 +113,37 @@ class Namespace:
     def _line(self, place: str, content: bytes) -> bytes:
         return f"hashserve {FORMAT} {self._site} {place} {sha256(content).hexdigest()}".encode("ascii")
 
-    # Reading
+    # Decoding
 
-    def read_pointer(self, value: object) -> Pointer | Unusable:
-        """Read what was found under ``pointer_key``; None where nothing was."""
+    def decode_pointer(self, value: object) -> Pointer | Unusable:
+        """Decode the value of ``pointer_key``, which is None if the cache has none."""
         if value is None:
-            return Unusable(problem="no release is published there, or it was evicted")
-        content = self._open("current", value)
+            return Unusable(problem="no release is published, or the cache evicted it")
+        content = self._unseal("current", value)
         pointer = None if content is None else _pointer_of(json.loads(content))
-        return pointer or Unusable(problem="what says which release is in force is damaged")
+        return pointer or Unusable(problem="the entry that names the release in force is damaged")
 
-    def read_table(self, pointer: Pointer, values: Mapping[str, object]) -> NameTable | Unusable:
-        """Read a table from what was found under its `chunk_keys`."""
+    def decode_table(self, pointer: Pointer, values: Mapping[str, object]) -> NameTable | Unusable:
+        """Decode a table from the values of its `chunk_keys`."""
         contents = []
         for number, key in enumerate(self.chunk_keys(pointer), start=1):
             value = values.get(key)
-            content = None if value is None else self._open(_place(pointer, number), value)
+            content = None if value is None else self._unseal(_place(pointer, number), value)
             if content is None:
                 state = "missing" if value is None else "damaged"
                 return _unusable(pointer, f"chunk {number} of {pointer.chunks} is {state}")
             contents.append(content)
         if _digest_of(pointer.release, contents) != pointer.table:
-            return _unusable(pointer, "its chunks do not belong together")
+            return _unusable(pointer, "the chunks do not belong together")
         return _table_of(pointer, contents)
 
-    def _open(self, place: str, value: object) -> bytes | None:
-        """Give the content of a value that is whole and belongs at ``place``."""
+    def _unseal(self, place: str, value: object) -> bytes | None:
+        """Return the content of a value that is complete and belongs at ``place``."""
         if not isinstance(value, bytes):
             return None
         line, _, compressed = value.partition(b"\n")
         try:
-            content = zlib.decompressobj().decompress(compressed, _LARGEST)
+            content = zlib.decompressobj().decompress(compressed, _LARGEST_CONTENT)
         except zlib.error:
             return None
         return content if line == self._line(place, content) else None
@@ -180,11 +154,11 @@ def _place(pointer: Pointer, number: int) -> str:
 
 
 def _unusable(pointer: Pointer, problem: str) -> Unusable:
-    return Unusable(problem=f"of the names of release {pointer.release}, {problem}", release=pointer.release)
+    return Unusable(problem=f"names of release {pointer.release}: {problem}", release=pointer.release)
 
 
 def _contents_of(table: NameTable) -> Iterator[bytes]:
-    """Write the rows as JSON, as many in each chunk as fit; one empty chunk where there are none."""
+    """Write the rows as JSON, as many in a chunk as fit; one empty chunk for an empty table."""
     rows: list[str] = []
     size = 0
     for logical_path, path in sorted(table.names.items()):
@@ -202,7 +176,7 @@ def _joined(rows: list[str]) -> bytes:
 
 
 def _digest_of(release: str, contents: list[bytes]) -> str:
-    """Digest a table, uncompressed: what zlib makes of it differs from one zlib to another."""
+    """Digest the uncompressed contents: versions of zlib compress differently."""
     digest = sha256(json.dumps(release).encode("ascii"))
     for content in contents:
         digest.update(sha256(content).digest())
@@ -210,10 +184,10 @@ def _digest_of(release: str, contents: list[bytes]) -> str:
 
 
 def _pointer_of(document: Any) -> Pointer | None:
-    """Take a pointer's document apart, which was written by some hashserve, but maybe another one."""
+    """Read a pointer's document, which another version of hashserve may have written."""
     match document:
         case {"release": str(release), "table": str(table), "chunks": int(chunks), "names": int(names)}:
-            if _TABLE.fullmatch(table) and 1 <= chunks <= _MOST_CHUNKS:
+            if _TABLE_DIGEST.fullmatch(table) and 1 <= chunks <= _MAX_CHUNKS:
                 return Pointer(release=release, table=table, chunks=chunks, names=names)
     return None
 
@@ -225,10 +199,10 @@ def _table_of(pointer: Pointer, contents: list[bytes]) -> NameTable | Unusable:
             names[logical_path] = path
             if value:
                 integrity[logical_path] = value
-    # They become part of URLs; the same law as for a manifest.
+    # They become part of URLs; a manifest is held to the same rule.
     unsafe = unsafe_path([*names, *names.values()])
     if unsafe is not None:
         return _unusable(pointer, f"{unsafe!r} is not a relative path inside the root")
     if len(names) != pointer.names:
-        return _unusable(pointer, f"{len(names)} are there and {pointer.names} were published")
+        return _unusable(pointer, f"there are {len(names)} instead of {pointer.names}")
     return NameTable(release=pointer.release, names=names, integrity=integrity)

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from hashserve.django.one_release import one_release, pinned
+from hashserve.django.page_release import one_release, pinned
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""How a table is encoded, and that no damage makes another table of it."""
+
 from __future__ import annotations
 
 import re
@@ -8,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashserve.django.name_tables import CHUNK_SIZE, Namespace, NameTable, Pointer, Unusable
-from hashserve.manifest.model import AssetRecord, Manifest, format_row
+from hashserve.django.cached_names.encoding import CHUNK_SIZE, Namespace, Pointer, Unusable
+from hashserve.django.name_table import NameTable
 from tests.support.hypothesis_profile import QUICK
 
 SITE = Namespace("example")
 
 COUNT = 4000
-"""How many names make three chunks."""
+"""The number of names that makes three chunks."""
 
 PATHS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n\\/"), min_size=1).filter(
     lambda text: text not in (".", "..")
@@ -33,11 +35,11 @@ def _token(number: int) -> str:
 
 
 TABLE = table_of(COUNT)
-WRITTEN = SITE.write(TABLE)
+WRITTEN = SITE.encode_table(TABLE)
 
 
 def read(values: dict[str, object], pointer: Pointer = WRITTEN.pointer) -> NameTable | Unusable:
-    return SITE.read_table(pointer, values)
+    return SITE.decode_table(pointer, values)
 
 
 def problem_of(outcome: object) -> str:
@@ -57,15 +59,15 @@ def test_a_table_is_read_as_it_was_written() -> None:
 @given(names=st.dictionaries(PATHS, PATHS, max_size=20), release=st.text(max_size=20))
 def test_any_table_is_read_as_it_was_written(names: dict[str, str], release: str) -> None:
     table = NameTable(release=release, names=names)
-    written = SITE.write(table)
-    assert SITE.read_table(written.pointer, written.chunks) == table
+    written = SITE.encode_table(table)
+    assert SITE.decode_table(written.pointer, written.chunks) == table
 
 
 @QUICK
 @given(release=st.text(max_size=20), chunks=st.integers(1, 1000), names=st.integers(0))
 def test_any_pointer_is_read_as_it_was_written(release: str, chunks: int, names: int) -> None:
     pointer = Pointer(release=release, table="0" * 32, chunks=chunks, names=names)
-    assert SITE.read_pointer(SITE.write_pointer(pointer)) == pointer
+    assert SITE.decode_pointer(SITE.encode_pointer(pointer)) == pointer
 
 
 def test_the_order_of_names_makes_no_difference() -> None:
@@ -74,20 +76,7 @@ def test_the_order_of_names_makes_no_difference() -> None:
         names=dict(reversed([*TABLE.names.items()])),
         integrity=dict(reversed([*TABLE.integrity.items()])),
     )
-    assert SITE.write(turned) == WRITTEN
-
-
-def test_a_table_holds_the_release_in_force_of_a_manifest() -> None:
-    digest = "mOEzhzknQlXFcByU3MExiLrgy6iF6LX2WWzhPgGoAu0="
-    record = AssetRecord(path="a.1.css", size=3, sha256=digest)
-    manifest = Manifest(
-        paths={"a.css": "a.1.css", "b.css": "b.2.css", "c.txt": "c.txt"},
-        files={"a.1.css": format_row(record, []), "b.2.css": None},
-        release="r1",
-    )
-    assert NameTable.of(manifest) == NameTable(
-        release="r1", names=manifest.paths, integrity={"a.css": f"sha256-{digest}"}
-    )
+    assert SITE.encode_table(turned) == WRITTEN
 
 
 # Limits
@@ -106,14 +95,14 @@ def test_a_value_stays_far_below_memcacheds_limit_even_if_nothing_compresses() -
 
 def test_a_row_that_is_longer_than_a_chunk_has_one_of_its_own() -> None:
     table = NameTable(release="r1", names={"a": "a", "b": "b" * 2 * CHUNK_SIZE, "c": "c"})
-    written = SITE.write(table)
+    written = SITE.encode_table(table)
     assert written.pointer.chunks == 3
-    assert SITE.read_table(written.pointer, written.chunks) == table
+    assert SITE.decode_table(written.pointer, written.chunks) == table
 
 
 def test_a_chunk_of_enormous_content_is_not_decompressed_whole() -> None:
-    written = SITE.write(NameTable(release="r1", names={"a": "b" * 2_000_000}))
-    assert problem_of(SITE.read_table(written.pointer, written.chunks)).endswith("chunk 1 of 1 is damaged")
+    written = SITE.encode_table(NameTable(release="r1", names={"a": "b" * 2_000_000}))
+    assert problem_of(SITE.decode_table(written.pointer, written.chunks)).endswith("chunk 1 of 1 is damaged")
 
 
 @pytest.mark.parametrize(
@@ -125,20 +114,20 @@ def test_a_chunk_of_enormous_content_is_not_decompressed_whole() -> None:
     ],
 )
 def test_another_table_has_other_keys(other: NameTable) -> None:
-    assert not set(SITE.write(other).chunks) & set(WRITTEN.chunks)
+    assert not set(SITE.encode_table(other).chunks) & set(WRITTEN.chunks)
 
 
 def test_another_site_has_other_keys() -> None:
     other = Namespace("another")
     assert other.pointer_key != SITE.pointer_key
-    assert not set(other.write(TABLE).chunks) & set(WRITTEN.chunks)
+    assert not set(other.encode_table(TABLE).chunks) & set(WRITTEN.chunks)
 
 
 # Damage
 
 KEYS = list(WRITTEN.chunks)
-FOREIGN = Namespace("another").write(TABLE)
-OTHER = SITE.write(table_of(COUNT, "r2"))
+FOREIGN = Namespace("another").encode_table(TABLE)
+OTHER = SITE.encode_table(table_of(COUNT, "r2"))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +147,7 @@ OTHER = SITE.write(table_of(COUNT, "r2"))
 )
 def test_a_table_that_is_not_whole_is_unusable_and_says_why(values: dict[str, object], problem: str) -> None:
     outcome = read(values)
-    assert problem_of(outcome) == f"of the names of release r1, {problem}"
+    assert problem_of(outcome) == f"names of release r1: {problem}"
     assert isinstance(outcome, Unusable)
     assert outcome.release == "r1"
 
@@ -173,21 +162,21 @@ def test_no_flipped_bit_gives_another_table(chunk: int, position: float, bit: in
     assert outcome == TABLE or "damaged" in problem_of(outcome)
 
 
-def test_chunks_under_a_pointer_that_tells_another_release_do_not_belong_together() -> None:
+def test_chunks_under_a_pointer_of_another_release_do_not_belong_together() -> None:
     pointer = Pointer(release="r2", table=WRITTEN.pointer.table, chunks=3, names=COUNT)
     assert "do not belong together" in problem_of(read(dict(WRITTEN.chunks), pointer))
 
 
-def test_a_pointer_that_tells_another_number_of_names_is_not_believed() -> None:
+def test_a_pointer_with_another_number_of_names_is_not_believed() -> None:
     pointer = Pointer(release="r1", table=WRITTEN.pointer.table, chunks=3, names=7)
-    assert problem_of(read(dict(WRITTEN.chunks), pointer)).endswith(f"{COUNT} are there and 7 were published")
+    assert problem_of(read(dict(WRITTEN.chunks), pointer)).endswith(f"there are {COUNT} instead of 7")
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a//b", "a\\b", "line\nbreak", ""])
-def test_a_path_that_leads_out_of_the_root_is_never_given(path: str) -> None:
+def test_a_table_with_a_path_that_leads_out_of_the_root_is_unusable(path: str) -> None:
     for names in ({"a": path}, {path: "a"}):
-        written = SITE.write(NameTable(release="r1", names=names))
-        problem = problem_of(SITE.read_table(written.pointer, written.chunks))
+        written = SITE.encode_table(NameTable(release="r1", names=names))
+        problem = problem_of(SITE.decode_table(written.pointer, written.chunks))
         assert problem.endswith("is not a relative path inside the root")
 
 
@@ -200,8 +189,8 @@ def sealed(document: str) -> bytes:
     [
         *(b"", b"{}", "text", 7, {"release": "r1"}),
         WRITTEN.chunks[KEYS[0]],
-        SITE.write_pointer(WRITTEN.pointer)[:-20],
-        Namespace("another").write_pointer(WRITTEN.pointer),
+        SITE.encode_pointer(WRITTEN.pointer)[:-20],
+        Namespace("another").encode_pointer(WRITTEN.pointer),
         sealed("[]"),
         sealed('{"release": "r1"}'),
         sealed('{"release": "r1", "table": "../x", "chunks": 1, "names": 1}'),
@@ -209,9 +198,9 @@ def sealed(document: str) -> bytes:
         sealed(f'{{"release": "r1", "table": "{"0" * 32}", "chunks": 1000000000, "names": 1}}'),
     ],
 )
-def test_a_pointer_that_is_none_is_unusable(value: object) -> None:
-    assert "is damaged" in problem_of(SITE.read_pointer(value))
+def test_a_value_that_is_no_pointer_is_unusable(value: object) -> None:
+    assert "is damaged" in problem_of(SITE.decode_pointer(value))
 
 
-def test_no_pointer_is_told_apart_from_a_damaged_one() -> None:
-    assert "no release is published" in problem_of(SITE.read_pointer(None))
+def test_a_missing_pointer_has_another_message_than_a_damaged_one() -> None:
+    assert "no release is published" in problem_of(SITE.decode_pointer(None))

@@ -1,0 +1,40 @@
+"""The names of one release.
+
+Invariant: a table never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hashserve.digests import integrity_of
+from hashserve.manifest.model import Manifest
+
+__all__ = ["NO_NAMES", "NameTable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameTable:
+    """The id of a release, and the fingerprinted path of each logical path.
+
+    ``integrity`` maps logical paths to the values of their ``integrity`` attributes. It may lack some.
+    """
+
+    release: str
+    names: Mapping[str, str]
+    integrity: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> NameTable:
+        """Return the names of the release that a manifest has in force."""
+        integrity = {}
+        for logical_path, path in manifest.paths.items():
+            record = manifest.record(path)
+            if record is not None and record.sha256 is not None:
+                integrity[logical_path] = integrity_of(record.sha256)
+        return cls(release=manifest.release, names=manifest.paths, integrity=integrity)
+
+
+NO_NAMES = NameTable(release="", names={})
+"""The table of a process that knows no release: every URL is unhashed."""
