@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all.
+"""Files that are written completely or not at all.
 
-Invariant: whoever reads a path that is written here sees the old bytes or the new ones, never a part,
-whatever moment the writer is killed at.
+Invariant: a reader of a path sees the old bytes or the new bytes, and never a part of them, even when the
+writer is killed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterable
 __all__ = ["TEMPORARY_PREFIX", "sync_directory", "write_atomically"]
 
 TEMPORARY_PREFIX = ".hashserve-"
-"""How the names of files in the making start: dotfiles, so that no server serves one."""
+"""How the names of unfinished files start: with a dot, so that no server serves them."""
 
 _numbers = itertools.count()
 
-# No newline is translated where the system would (Windows), and no child inherits the descriptor.
+# Windows does not translate newlines, and no child process inherits the descriptor.
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -30,11 +30,12 @@ def write_atomically(
     mode: int = 0o644,
     temporary_directory: str | None = None,
 ) -> None:
-    """Write ``chunks`` to ``path`` by way of a temporary file and a rename.
+    """Write ``chunks`` to a temporary file, and rename it to ``path``.
 
-    The temporary file is made in ``temporary_directory``, which must be on the same file system,
-    else beside ``path``. With ``durable``, the bytes reach the disk before the new name does (fsync
-    of the file, then of its folder). Raises `OSError`; the temporary file is removed first.
+    The temporary file is in ``temporary_directory``, which must be on the same file system as ``path``;
+    by default, it is in the folder of ``path``. With ``durable``, the bytes reach the disk before the new
+    name does (fsync of the file, then of its folder). ``mode`` is the file's permissions, whatever the
+    umask. Raises `OSError`, after the temporary file is removed.
     """
     directory = os.path.dirname(path) or "."
     descriptor, temporary = _create(temporary_directory or directory)
@@ -57,26 +58,26 @@ def write_atomically(
 
 
 def _create(directory: str) -> tuple[int, str]:
-    """Make a new file that only its owner may read; gives its descriptor and its path.
+    """Create a file that only its owner may read, and return its descriptor and its path.
 
-    With this and without a stream, a file of 1 kB takes half the time that it took with `tempfile`.
+    A file of 1 kB takes half the time that it takes with `tempfile` and a stream.
     """
     while True:
         temporary = os.path.join(directory, f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_numbers)}")
-        # Taken already: by one who was killed, or who has the same number on another host or in a container.
+        # The name may exist: from a writer that was killed, or one with the same id on another host.
         with contextlib.suppress(FileExistsError):
             return os.open(temporary, _NEW, 0o600), temporary
 
 
 def _write(descriptor: int, chunk: bytes) -> None:
-    """Write all of a chunk: a system may take less at a time, of more than 2 GB for one."""
+    """Write all of a chunk. One call may write less: Linux stops at 2 GB."""
     written = os.write(descriptor, chunk)
     while written < len(chunk):
         written += os.write(descriptor, memoryview(chunk)[written:])
 
 
 def sync_directory(directory: str) -> None:
-    """Have the names in ``directory`` reach the disk; nothing where the system cannot."""
+    """Make the names in ``directory`` reach the disk. Does nothing where the system cannot."""
     with contextlib.suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:

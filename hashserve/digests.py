@@ -1,6 +1,6 @@
 """Digests of content: SHA-256, as the manifest, entity-tags and integrity attributes write it.
 
-Invariant: one digest says everything about a content's identity; nothing is derived from times.
+Invariant: the identity of a content is its digest alone. Nothing is derived from times.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["digest_of", "digest_text", "integrity_of"]
 
 
 def digest_of(chunks: Iterable[bytes]) -> str:
-    """Give the SHA-256 of all ``chunks`` together, in base64: 44 characters."""
+    """Return the SHA-256 of all ``chunks`` together, in base64: 44 characters."""
     digest = sha256()
     for chunk in chunks:
         digest.update(chunk)
@@ -21,10 +21,10 @@ def digest_of(chunks: Iterable[bytes]) -> str:
 
 
 def digest_text(digest: bytes) -> str:
-    """Write the bytes of a digest in base64."""
+    """Return the bytes of a digest in base64."""
     return b2a_base64(digest, newline=False).decode("ascii")
 
 
 def integrity_of(digest: str) -> str:
-    """Write a digest as the value of an ``integrity`` attribute (Subresource Integrity, 3.1)."""
+    """Return a digest as the value of an ``integrity`` attribute (Subresource Integrity, 3.1)."""
     return f"sha256-{digest}"

@@ -1,7 +1,7 @@
-"""Every error that hashserve raises, under one base.
+"""The errors that hashserve raises, with one base.
 
-Invariant: an error holds data; ``__str__`` builds the text, which names the place and the remedy.
-No client ever sees one: they are for whoever builds, configures or deploys.
+Invariant: an error holds data, and ``__str__`` builds the text: what happened, where, and what to do.
+Errors are for people who build, configure or deploy; no response contains their text.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = [
 
 
 class HashserveError(Exception):
-    """Stand at the root of every error that hashserve raises on purpose."""
+    """The base of every error that hashserve raises on purpose."""
 
 
 class SettingError(HashserveError, ValueError):
-    """Tell of an argument or a setting that cannot mean anything."""
+    """A setting or an argument whose ``value`` is wrong. ``name`` is how the user wrote it."""
 
     def __init__(self, name: str, value: object, problem: str) -> None:
         super().__init__(name, value, problem)
@@ -36,7 +36,11 @@ class SettingError(HashserveError, ValueError):
 
 
 class ManifestError(HashserveError, ValueError):
-    """Tell of a manifest that cannot be used: which file, where in it, what is wrong."""
+    """A manifest that cannot be used.
+
+    ``path`` is the file, ``location`` the place in it (a line, or ``paths["css/app.css"]``), empty for
+    the file as a whole.
+    """
 
     def __init__(self, path: str, location: str, problem: str) -> None:
         super().__init__(path, location, problem)
@@ -50,7 +54,7 @@ class ManifestError(HashserveError, ValueError):
 
 
 class UnknownAssetError(HashserveError, LookupError):
-    """Tell of a logical path that no manifest lists."""
+    """A logical path that no manifest lists. ``places`` are the roots that were searched."""
 
     def __init__(self, logical_path: str, places: tuple[str, ...]) -> None:
         super().__init__(logical_path, places)
@@ -58,12 +62,17 @@ class UnknownAssetError(HashserveError, LookupError):
         self.places = places
 
     def __str__(self) -> str:
-        searched = ", ".join(self.places) or "no root was added"
-        return f"no asset named {self.logical_path!r} (searched: {searched}); was it there at the last build?"
+        if not self.places:
+            return f"{self.logical_path}: no folder of static files was added; add one with add_files()"
+        searched = ", ".join(self.places)
+        return f"{self.logical_path}: not found in {searched}; check the path, or build again"
 
 
 class BuildError(HashserveError):
-    """Tell why a build published nothing; the release that was in force still is."""
+    """A build that published nothing. The release that was in force still is.
+
+    ``path`` is the file, folder or setting, and ``remedy`` what to do about the ``problem``.
+    """
 
     def __init__(self, path: str, problem: str, remedy: str = "") -> None:
         super().__init__(path, problem, remedy)
@@ -77,18 +86,18 @@ class BuildError(HashserveError):
 
 
 class SourceError(BuildError):
-    """Tell of a source file or folder that a build could not take in."""
+    """A source file or folder that a build cannot read or use."""
 
 
 class PublishError(BuildError):
-    """Tell why the names of a release could not be put where processes look for them."""
+    """The names of a release that could not be written to where processes read them."""
 
 
 class TruncatedFileError(HashserveError, OSError):
-    """Tell a server, in the middle of a body, that the file ended before its Content-Length.
+    """A file that ended ``missing`` bytes before its Content-Length, while it was sent.
 
-    Raised out of the body iterator so that the server closes the connection: the only way left
-    to tell the client that what it has is not whole (RFC 9112 section 8).
+    The body iterator raises it, so that the server closes the connection. At that point, nothing else
+    shows the client that the body is incomplete (RFC 9112 section 8).
     """
 
     def __init__(self, path: str, missing: int) -> None:
@@ -97,4 +106,7 @@ class TruncatedFileError(HashserveError, OSError):
         self.missing = missing
 
     def __str__(self) -> str:
-        return f"{self.path}: ended {self.missing} bytes early while it was being sent"
+        return (
+            f"{self.path}: the file ended {self.missing} bytes early while it was sent; "
+            "replace files with a rename, and do not write into them"
+        )

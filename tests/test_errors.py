@@ -31,9 +31,9 @@ ERRORS = [
         ValueError,
     ),
     (
-        ManifestError("static/staticfiles.json", "paths['a']", "expected a string"),
-        "static/staticfiles.json: paths['a']: expected a string",
-        {"path": "static/staticfiles.json", "location": "paths['a']", "problem": "expected a string"},
+        ManifestError("static/staticfiles.json", 'paths["a"]', "expected a string"),
+        'static/staticfiles.json: paths["a"]: expected a string',
+        {"path": "static/staticfiles.json", "location": 'paths["a"]', "problem": "expected a string"},
         ValueError,
     ),
     (
@@ -44,13 +44,13 @@ ERRORS = [
     ),
     (
         UnknownAssetError("css/app.css", ("/srv/a/", "/srv/b/")),
-        "no asset named 'css/app.css' (searched: /srv/a/, /srv/b/); was it there at the last build?",
+        "css/app.css: not found in /srv/a/, /srv/b/; check the path, or build again",
         {"logical_path": "css/app.css", "places": ("/srv/a/", "/srv/b/")},
         LookupError,
     ),
     (
         UnknownAssetError("css/app.css", ()),
-        "no asset named 'css/app.css' (searched: no root was added); was it there at the last build?",
+        "css/app.css: no folder of static files was added; add one with add_files()",
         {"places": ()},
         LookupError,
     ),
@@ -70,7 +70,10 @@ ERRORS = [
     ),
     (
         TruncatedFileError("a.css", 5),
-        "a.css: ended 5 bytes early while it was being sent",
+        (
+            "a.css: the file ended 5 bytes early while it was sent; "
+            "replace files with a rename, and do not write into them"
+        ),
         {"path": "a.css", "missing": 5},
         OSError,
     ),
@@ -81,7 +84,7 @@ every_error = pytest.mark.parametrize(
 
 
 @every_error
-def test_an_error_holds_its_data_and_tells_it(
+def test_an_error_holds_its_data_and_builds_its_text(
     error: HashserveError, text: str, members: dict[str, object], kind: type[Exception]
 ) -> None:
     assert str(error) == text
