@@ -44,7 +44,7 @@ def text_of(data: bytes) -> str:
 
 
 def accept_encoding(data: bytes) -> None:
-    """Accept-Encoding: qvalues within bounds, and nothing chosen that is forbidden."""
+    """Accept-Encoding: qvalues are within bounds, and no forbidden coding is chosen."""
     value = text_of(data)
     qvalues = parse_accept_encoding(value)
     assert all(0 <= qvalue <= 1000 and name == name.lower() for name, qvalue in qvalues.items())
@@ -58,7 +58,7 @@ def accept_encoding(data: bytes) -> None:
 
 
 def ranges(data: bytes) -> None:
-    """Range: parts within the representation, few, and together less than the whole."""
+    """Range: parts are few, within the representation, and together smaller than it."""
     size, value = int.from_bytes(data[:4], "big") >> (data[0] & 31 if data else 0), text_of(data[4:])
     for whole in (size, 10, 0):
         parts = select_ranges(value, whole)
@@ -73,7 +73,7 @@ KNOWN = Validators(etag=EntityTag("abc"), others=[EntityTag("abc-gzip1f")], last
 
 
 def preconditions(data: bytes) -> None:
-    """If-*: an outcome for each, and a 304 with a tag that the resource has."""
+    """If-*: each has an outcome, and a 304 has a tag of the resource."""
     values = [text_of(line) if line else None for line in data.split(b"\n")]
     fields: dict[str, Any] = dict(zip(FIELDS, values, strict=False))
     for validators in (KNOWN, Validators(etag=EntityTag("abc"))):
@@ -89,7 +89,7 @@ def preconditions(data: bytes) -> None:
 
 
 def validators(data: bytes) -> None:
-    """Entity-tags and dates: what is understood is written and read again as the same."""
+    """Entity-tags and dates: what was parsed stays the same when written and parsed again."""
     value = text_of(data)
     for tag in (parse_entity_tag(value), *parse_entity_tags(value)):
         assert tag is None or (parse_entity_tag(str(tag)) == tag and str(tag) in value)
@@ -102,7 +102,7 @@ def validators(data: bytes) -> None:
 
 
 def paths(data: bytes) -> None:
-    """A path: what may name a file names one below the root, and as a URL leads back to it."""
+    """A path: if it may name a file, the file is below the root, and its URL leads back to it."""
     native = text_of(data)
     path = decode_path(native)
     assert path is not None
@@ -122,7 +122,7 @@ def paths(data: bytes) -> None:
 
 
 def query(data: bytes) -> None:
-    """A query string: what is written into a Location is one field's value."""
+    """A query string: in a Location, it is the value of one field."""
     written = query_suffix(text_of(data))
     assert written.isascii()
     assert written.isprintable()
@@ -134,7 +134,7 @@ def query(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """A manifest: an error of ours that can be told, or something that is the same when written again."""
+    """A manifest: it is an error with a message, or stays the same when written again."""
     try:
         loaded = Manifest.loads(data, source="fuzzed")
     except ManifestError as error:
@@ -192,7 +192,7 @@ def folder() -> str:
 
 
 def importers(data: bytes) -> None:
-    """Another tool's manifest: an error of ours, or a manifest that we could have written."""
+    """Another tool's manifest: it is an error of ours, or a manifest that we could have written."""
     name = IMPORTED[data[0] % len(IMPORTED)] if data else IMPORTED[0]
     location = os.path.join(folder(), name)
     with open(location, "wb") as stream:

@@ -131,16 +131,16 @@ def drawn(choice: random.Random, truth: Truth, unknown: list[str], foreseen: lis
 
 # What is found wrong, or done otherwise than the origin would
 
-WHOLE = "the whole is sent where a range is asked for"
-WHOLE_OF_SEVERAL = "the whole is sent where several ranges are asked for"
-DECODED = "gzip is decoded for who takes none, under its tag made weak"
-OTHER_CODING = "a 304 for the tag of a coding that the client does not take"
-HEAD_OF_PART = "HEAD is answered by 206 where Range is sent with it"
-EARLY = "what was asked for while it was deployed keeps the lifetime of an unhashed name, for that long"
-SEVERAL_416 = "416 to several ranges of which some are there"
-PLAIN_416 = "a 416 of the cache's own, which tells no length"
-OF_BEFORE = "a range of an unhashed name is held against what that was before"
-UNLOCKED = "a part is sent though If-Range names another representation"
+WHOLE = "whole file for a range"
+WHOLE_OF_SEVERAL = "whole file for several ranges"
+DECODED = "gzip decoded for clients without gzip, its tag made weak"
+OTHER_CODING = "304 for the tag of a coding that the client does not accept"
+HEAD_OF_PART = "206 to a HEAD with Range"
+EARLY = "lifetime of an unhashed name, if requested during the deploy"
+SEVERAL_416 = "416 to several ranges of which some are satisfiable"
+PLAIN_416 = "416 of the cache's own, without the length"
+OF_BEFORE = "range of an unhashed name compared with its previous content"
+UNLOCKED = "part sent although If-Range names another representation"
 
 
 def faults(question: Question, answer: Raw, truth: Truth) -> Iterator[str]:
@@ -392,7 +392,7 @@ INTERFERENCE: dict[str, set[str]] = {
     "Varnish": {HEAD_OF_PART, WHOLE_OF_SEVERAL, SEVERAL_416},
     "Varnish as it comes": {HEAD_OF_PART, WHOLE, WHOLE_OF_SEVERAL, SEVERAL_416, DECODED, OTHER_CODING},
     "Squid": set(),
-    "HAProxy": {WHOLE, WHOLE_OF_SEVERAL, "gzip for who says 'gzip;q=0.000, identity'", OTHER_CODING},
+    "HAProxy": {WHOLE, WHOLE_OF_SEVERAL, "gzip for 'gzip;q=0.000, identity'", OTHER_CODING},
     "Apache Traffic Server": {WHOLE_OF_SEVERAL, PLAIN_416, OF_BEFORE},
 }
 """What each does otherwise than the origin would; every cache also keeps for a moment what is `EARLY`."""

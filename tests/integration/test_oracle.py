@@ -365,30 +365,30 @@ ANY_OF_A_FILE = {200, 206, 304, 412, 416}
 
 
 def options(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 9.3.7, OPTIONS tells a resource's methods; nginx has it for no file."""
+    """Ours is right: 9.3.7, OPTIONS lists the methods of a resource; nginx refuses it for files."""
     return asked.method == "OPTIONS" and ours.status in (204, 404) and theirs.status in (400, 403, 404, 405)
 
 
 def method_of_nothing(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Both are right: 15.5.5 and 15.5.6, what is not there has no methods to allow."""
+    """Both are right: 15.5.5 and 15.5.6, a missing file has no methods to allow."""
     return (
         asked.method in ("POST", "PUT", "DELETE") and ours.status == 404 and theirs.status in (301, 403, 405)
     )
 
 
 def odd_path(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Both are right: RFC 3986, 6.2.2.3, whether ``..`` and ``//`` are resolved; hashserve never does."""
+    """Both are right: RFC 3986, 6.2.2.3, a server may resolve ``..`` and ``//``; hashserve does not."""
     return has_odd_path(asked) and ours.status == 404 and theirs.status in {400, 405, *ANY_OF_A_FILE}
 
 
 def never_served(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Both are right: 9.3.1, what is a resource is the server's to say; no hidden files, no variants."""
+    """Both are right: 9.3.1, the server decides what is a resource: here no hidden files and no variants."""
     hidden = (".hidden.txt", "staticfiles.json", "", "css", "css/")
     return ours.status == 404 and (asked.name in hidden or asked.spelling == "variant")
 
 
 def coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 12.5.3, the highest qvalue wins and ``*`` is the rest; nginx knows but 0 and not 0."""
+    """Ours is right: 12.5.3, the highest qvalue wins, ``*`` matches the rest; nginx only reads zero or not."""
     return (
         ours.coding != theirs.coding
         and is_best(asked, ours.coding)
@@ -398,7 +398,7 @@ def coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
 
 
 def size_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 12.5.3, as in `coding`; a range of another representation may lie beyond its end."""
+    """Ours is right: 12.5.3, as in `coding`; a range may be past the end of another representation."""
     return (
         sends(asked, "Accept-Encoding")
         and sends(asked, "Range")
@@ -409,7 +409,7 @@ def size_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> b
 
 
 def tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Both are right: RFC 9111, 4.3.4, a 304 names the stored response that is still good by its tag."""
+    """Both are right: RFC 9111, 4.3.4, a 304 names the still valid stored response by its tag."""
     return (
         ours.status == 304
         and theirs.status in (200, 206, 416)
@@ -418,7 +418,7 @@ def tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bo
 
 
 def strong_tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 12.5.3, as in `coding`; If-Match and If-Range are about the selected representation."""
+    """Ours is right: 12.5.3, as in `coding`; If-Match and If-Range concern the selected representation."""
     return (
         sends(asked, "Accept-Encoding")
         and any("{" in (asked.value(name) or "") for name in ("If-Match", "If-Range", "If-None-Match"))
@@ -428,7 +428,7 @@ def strong_tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome
 
 
 def range_of_head(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 14.2, Range is ignored for every method but GET."""
+    """Ours is right: 14.2, Range is ignored for every method except GET."""
     return (
         asked.method == "HEAD"
         and sends(asked, "Range")
@@ -443,42 +443,42 @@ def invalid_range(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
 
 
 def many_ranges(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Both are right: 14.2, more than a few ranges, or as much as the whole, may get the whole."""
+    """Both are right: 14.2, many ranges, or as many bytes as the whole, may get the whole."""
     return "," in (asked.value("Range") or "") and {ours.status, theirs.status} == {200, 206}
 
 
 def unit_or_spaces(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 14.1, units are case-insensitive, and white space stands around commas alone."""
+    """Ours is right: 14.1, units are case-insensitive, and white space is allowed only around commas."""
     value = asked.value("Range") or ""
     is_odd = value != "" and (not value.startswith("bytes=") or " " in value)
     return is_odd and {ours.status, theirs.status} <= {200, 206, 416}
 
 
 def large_numbers(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 14.1.1, recipients anticipate large numerals; nginx takes 19 digits for an error."""
+    """Ours is right: 14.1.1, recipients must accept large numbers; nginx rejects 19 digits."""
     has_large = re.search("[0-9]{19}", asked.value("Range") or "") is not None
     return has_large and theirs.status == 416 and ours.status in (200, 206)
 
 
 def range_of_nothing(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Both are right: 14.2, a server may ignore Range; of an empty file there is nothing to cut."""
+    """Both are right: 14.2, a server may ignore Range; an empty file has no ranges."""
     is_of_nothing = asked.name == "empty.txt" and sends(asked, "Range")
     return is_of_nothing and (ours.status, theirs.status) == (200, 416)
 
 
 def match_before_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 13.2.2, where there is an If-Match, If-Unmodified-Since is ignored."""
+    """Ours is right: 13.2.2, If-Unmodified-Since is ignored next to an If-Match."""
     return sends(asked, "If-Match") and sends(asked, "If-Unmodified-Since") and theirs.status == 412
 
 
 def none_match_before_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 13.2.2, where there is an If-None-Match, If-Modified-Since is ignored."""
+    """Ours is right: 13.2.2, If-Modified-Since is ignored next to an If-None-Match."""
     both = sends(asked, "If-None-Match") and sends(asked, "If-Modified-Since")
     return both and ours.status == 304 and theirs.status in (200, 206, 416)
 
 
 def no_modification_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 13.1.3 and 13.1.4, dates are ignored where there is none, as of fingerprinted files."""
+    """Ours is right: 13.1.3 and 13.1.4, dates are ignored for files without a Last-Modified."""
     return (
         asked.name.startswith("#")
         and sends(asked, "If-Modified-Since", "If-Unmodified-Since", "If-Range")
@@ -487,13 +487,13 @@ def no_modification_date(asked: Question, theirs: Outcome, ours: Outcome) -> boo
 
 
 def invalid_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 13.1.3, 13.1.4 and 13.1.5, what is not an HTTP-date is ignored."""
+    """Ours is right: 13.1.3, 13.1.4 and 13.1.5, an invalid date is ignored."""
     dates = {asked.value(name) for name in ("If-Modified-Since", "If-Unmodified-Since", "If-Range")}
     return bool(dates & set(NO_DATES)) and {ours.status, theirs.status} <= ANY_OF_A_FILE
 
 
 def no_list_of_tags(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 13.1.1 and 8.8.3, a list ends where it is none any more, and ``*`` stands alone."""
+    """Ours is right: 13.1.1 and 8.8.3, a list ends at the first malformed member, and ``*`` stands alone."""
     values = [asked.value(name) or "" for name in ("If-Match", "If-None-Match", "If-Range")]
     is_odd = any(re.search(r'(^|, )(nope|"|\*)(,|$)', value) for value in values)
     return is_odd and {ours.status, theirs.status} <= ANY_OF_A_FILE
