@@ -388,7 +388,7 @@ def never_served(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
 
 
 def coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
-    """Ours is right: 12.5.3, the highest qvalue wins, ``*`` matches the rest; nginx only reads zero or not."""
+    """Ours is right: 12.5.3, the highest qvalue wins, ``*`` matches the rest; nginx reads zero or not."""
     return (
         ours.coding != theirs.coding
         and is_best(asked, ours.coding)
