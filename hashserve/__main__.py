@@ -1,4 +1,4 @@
-"""``python -m hashserve``: the command line, without a script on the path."""
+"""``python -m hashserve``: the command line, where the script ``hashserve`` is not on the path."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The build as one function: ``hashserve.build("assets", "static")``.
+"""``hashserve.build("assets", "static")``, and the names that earlier documentation imported from here.
 
-This module stands for two things. It is callable, so that ``hashserve.build(...)`` works whether or
-not the module was imported. And it keeps ``from hashserve.build import build, BuildSettings`` and
-``from hashserve.build.check import check`` working, which earlier documentation named; their places
-are `hashserve.builder` and `hashserve.check`.
+The module is callable, because ``import hashserve.build`` puts the module in the place of a function with
+that name. ``from hashserve.build import BuildSettings`` and ``from hashserve.build.check import check``
+keep working; new code imports from `hashserve.builder` and `hashserve.check`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,12 @@ from hashserve.builder import BuildFinding, BuildReport, BuildSettings, PruneRep
 
 __all__ = ["BuildFinding", "BuildReport", "BuildSettings", "PruneReport", "build", "prune"]
 
-Finding = BuildFinding  # the name that earlier documentation gave it
+Finding = BuildFinding  # its name in earlier documentation
 
 
 class _CallableModule(ModuleType):
+    """A module that calls its function of the same name."""
+
     def __call__(self, *arguments: Any, **options: Any) -> BuildReport:
         return build(*arguments, **options)
 

@@ -1,6 +1,6 @@
-"""The counts of a process for Prometheus.
+"""The counts of a process, for Prometheus.
 
-Invariant: nothing is done between two scrapes: what is counted is read, and named, when it is asked for.
+Invariant: a scrape reads the counts; nothing happens between two scrapes.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Counting(Protocol):
     """A `hashserve.HashServe`, or the module `hashserve.django.counting`."""
 
     def counters(self) -> Counts:
-        """Give what was counted up to now. Raises `SettingError` where nothing is."""
+        """Return the counts up to now. Raises `SettingError` where counting is off."""
 
 
 class HashServeCollector(Collector):
-    """Gives what ``counting`` has counted whenever Prometheus asks.
+    """Collects the counts of ``counting`` for each scrape.
 
     ::
 
@@ -44,9 +44,9 @@ class HashServeCollector(Collector):
         self._by_process = by_process
 
     def collect(self) -> Iterable[Metric]:
-        """Give every metric; asked for each scrape. Raises `SettingError` where nothing is counted."""
+        """Yield every metric. Raises `SettingError` where counting is off."""
         counts = self._counting.counters()
-        # Asked now: whoever registered this may have forked since.
+        # Read at each scrape, because the process may have forked after the registration.
         common = {"pid": str(os.getpid())} if self._by_process else {}
         for name, help_text, family, rows in _metrics(counts):
             own = next((tuple(labels) for labels, _ in rows), ())
@@ -61,7 +61,7 @@ _Rows = list[tuple[dict[str, str], int]]
 
 
 def _metrics(counts: Counts) -> Iterable[tuple[str, str, _Family, _Rows]]:
-    """Name everything that was counted: name, help, type, and values by their labels."""
+    """Yield each metric as name, help, type, and values with their labels."""
     yield (
         "hashserve_responses",
         "Responses, by status, kind and content coding.",
@@ -74,25 +74,25 @@ def _metrics(counts: Counts) -> Iterable[tuple[str, str, _Family, _Rows]]:
     )
     yield (
         "hashserve_response_body_bytes",
-        "Bytes of response bodies that were to be sent, by kind.",
+        "Bytes of response bodies by kind, counted in full when a response starts.",
         CounterMetricFamily,
         [({"kind": kind}, number) for kind, number in counts["body_bytes"].items()],
     )
     yield (
         "hashserve_passed_requests",
-        "Requests under a prefix that were left to the application, by kind.",
+        "Requests under a prefix that were passed to the application, by kind.",
         CounterMetricFamily,
         [({"kind": kind}, number) for kind, number in counts["passed"].items()],
     )
     for name, help_text, number in (
-        ("hashserve_manifest_reloads", "New manifests taken over.", counts["manifest_reloads"]),
-        ("hashserve_manifest_failures", "New manifests that could not be.", counts["manifest_failures"]),
+        ("hashserve_manifest_reloads", "New manifests that are used since.", counts["manifest_reloads"]),
+        ("hashserve_manifest_failures", "New manifests that could not be used.", counts["manifest_failures"]),
     ):
         yield name, help_text, CounterMetricFamily, [({}, number)]
     for name, help_text, number in (
-        ("hashserve_remembered_answers", "Answers remembered now.", counts["remembered_answers"]),
-        ("hashserve_kept_bodies", "Bodies kept in memory now.", counts["kept_bodies"]),
-        ("hashserve_kept_bytes", "Bytes of memory that kept bodies take now.", counts["kept_bytes"]),
+        ("hashserve_remembered_answers", "Answers in memory now.", counts["remembered_answers"]),
+        ("hashserve_kept_bodies", "Bodies in memory now.", counts["kept_bodies"]),
+        ("hashserve_kept_bytes", "Bytes of the bodies in memory now.", counts["kept_bytes"]),
     ):
         yield name, help_text, GaugeMetricFamily, [({}, number)]
 

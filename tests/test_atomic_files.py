@@ -69,7 +69,7 @@ def test_the_old_bytes_are_there_until_the_last_chunk_is_written(path: Path) -> 
         assert temporary.startswith("."), "no server serves a dotfile"
 
 
-def test_the_temporary_file_may_be_made_elsewhere(path: Path, tmp_path: Path) -> None:
+def test_the_temporary_file_can_be_in_another_folder(path: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     seen = []
@@ -86,7 +86,7 @@ def test_the_temporary_file_may_be_made_elsewhere(path: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 @pytest.mark.parametrize("mode", [0o644, 0o600, 0o640])
-def test_the_mode_is_what_was_asked_for_whatever_the_umask(path: Path, umask: int, mode: int) -> None:
+def test_the_mode_of_a_file_does_not_depend_on_the_umask(path: Path, umask: int, mode: int) -> None:
     before = os.umask(umask)
     try:
         write_atomically(str(path), [b"new"], mode=mode)
@@ -95,7 +95,7 @@ def test_the_mode_is_what_was_asked_for_whatever_the_umask(path: Path, umask: in
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
-def test_anyone_may_read_a_file_unless_told_otherwise(path: Path) -> None:
+def test_anyone_may_read_a_file_by_default(path: Path) -> None:
     write_atomically(str(path), [b"new"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
@@ -119,7 +119,7 @@ def test_a_rename_that_fails_leaves_no_temporary_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_a_temporary_file_that_is_gone_is_no_second_error(path: Path) -> None:
+def test_a_temporary_file_that_is_gone_does_not_hide_the_first_error(path: Path) -> None:
     def chunks() -> Iterator[bytes]:
         yield b"new"
         for name in set(names_beside(path)) - {"file"}:
@@ -155,7 +155,7 @@ def run(code: str, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
-def test_a_disk_that_takes_no_more_leaves_the_old_file_and_no_other(path: Path) -> None:
+def test_a_full_disk_leaves_the_old_file_and_no_other(path: Path) -> None:
     pytest.importorskip("resource")
     code = """
         import resource, sys
@@ -216,7 +216,7 @@ def test_the_file_reaches_the_disk_before_its_name_and_its_name_before_the_retur
     assert events == ["rename"]
 
 
-def test_a_file_that_a_killed_writer_with_the_same_number_left_is_let_be(
+def test_a_file_that_a_killed_writer_left_is_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In a container every writer has the same number, and counts from the same start.
@@ -229,7 +229,7 @@ def test_a_file_that_a_killed_writer_with_the_same_number_left_is_let_be(
     assert [location.read_bytes() for location in left] == [b"half"] * 3
 
 
-def test_many_threads_write_at_once_and_each_its_own(tmp_path: Path) -> None:
+def test_threads_that_write_at_once_do_not_mix_their_files(tmp_path: Path) -> None:
     def write(number: int) -> None:
         write_atomically(str(tmp_path / str(number)), [b"%d;" % number] * 100)
 
@@ -240,7 +240,7 @@ def test_many_threads_write_at_once_and_each_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that share what they were")
-def test_a_process_and_its_fork_write_at_once_and_each_its_own(tmp_path: Path) -> None:
+def test_a_process_and_its_fork_that_write_at_once_do_not_mix_their_files(tmp_path: Path) -> None:
     code = """
         import os, sys
         from hashserve.atomic_files import write_atomically
@@ -256,7 +256,7 @@ def test_a_process_and_its_fork_write_at_once_and_each_its_own(tmp_path: Path) -
     assert sorted(os.listdir(tmp_path)) == ["child", "parent"]
 
 
-def test_a_part_that_the_system_took_is_not_written_twice(
+def test_the_rest_of_a_chunk_is_written_after_a_short_write(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A stand-in, since a real system takes less than all only of more than 2 GB.
@@ -266,7 +266,7 @@ def test_a_part_that_the_system_took_is_not_written_twice(
     assert path.read_bytes() == b"0123456789" * 5 + b"end"
 
 
-def test_a_folder_that_cannot_be_synced_is_let_be(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_synced_is_not_an_error(tmp_path: Path) -> None:
     sync_directory(str(tmp_path))
     sync_directory(str(tmp_path / "none"))
     sync_directory("/proc")  # no file system that syncs

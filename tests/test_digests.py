@@ -25,7 +25,7 @@ def test_a_digest_is_sha_256_in_base64(content: bytes, expected: str) -> None:
 
 @QUICK
 @given(st.lists(st.binary(max_size=50), max_size=8))
-def test_chunks_make_no_difference(chunks: list[bytes]) -> None:
+def test_a_digest_does_not_depend_on_the_chunks(chunks: list[bytes]) -> None:
     digest = digest_of(iter(chunks))
     assert digest == digest_of([b"".join(chunks)])
     assert b64decode(digest, validate=True) == hashlib.sha256(b"".join(chunks)).digest()

@@ -96,14 +96,14 @@ def test_a_fingerprinted_name_gives_its_token_and_its_logical_path(
 
 
 @pytest.mark.parametrize("path", NOT_FINGERPRINTED)
-def test_an_ordinary_name_carries_no_fingerprint(path: str) -> None:
+def test_an_ordinary_name_has_no_fingerprint(path: str) -> None:
     assert not looks_fingerprinted(path)
     assert fingerprint_of(path) is None
     assert without_fingerprint(path) is None
 
 
 @pytest.mark.parametrize("path", ["44f4ac0463c3ce7ca14b.png", f"images/{MD5}.svg"])
-def test_a_name_that_is_all_fingerprint_has_no_logical_path(path: str) -> None:
+def test_a_name_that_is_only_a_fingerprint_has_no_logical_path(path: str) -> None:
     assert looks_fingerprinted(path)
     assert without_fingerprint(path) is None
 
@@ -127,7 +127,7 @@ def test_no_string_of_separators_and_digits_raises(path: str) -> None:
     separator=st.sampled_from(".-"),
     extension=st.sampled_from(["", ".js", ".css", ".js.map", ".css.map", ".tar.gz", ".woff2"]),
 )
-def test_cutting_out_a_token_undoes_putting_it_in(
+def test_removing_a_token_restores_the_name_before_it_was_inserted(
     stem: str, token: str, separator: str, extension: str
 ) -> None:
     path = f"{stem}{separator}{token}{extension}"

@@ -81,7 +81,7 @@ def expected_of(application: HashServe) -> Samples:
     }
 
 
-def test_prometheus_reads_what_was_counted(built: BuiltTree) -> None:
+def test_prometheus_reads_the_counts(built: BuiltTree) -> None:
     application = counting(built)
     registry = registry_of(application)
     ask_for_everything(built, application)
@@ -96,7 +96,7 @@ def test_openmetrics_reads_the_same(built: BuiltTree) -> None:
     assert samples(text, parse_openmetrics) == expected_of(application)
 
 
-def test_before_the_first_request_everything_has_its_name_and_type(built: BuiltTree) -> None:
+def test_every_metric_has_its_name_and_type_before_the_first_request(built: BuiltTree) -> None:
     families = {
         family.name: family for family in parse(generate_latest(registry_of(counting(built))).decode())
     }
@@ -113,7 +113,7 @@ def test_before_the_first_request_everything_has_its_name_and_type(built: BuiltT
     assert all(family.documentation.endswith(".") for family in families.values())
 
 
-def test_every_sample_can_have_the_number_of_its_process(built: BuiltTree) -> None:
+def test_every_sample_can_have_the_process_id_as_a_label(built: BuiltTree) -> None:
     application = counting(built)
     registry = registry_of(application, by_process=True)
     ask_for_everything(built, application)
@@ -125,7 +125,7 @@ def test_every_sample_can_have_the_number_of_its_process(built: BuiltTree) -> No
     assert all(pid in labels for _, labels in found)
 
 
-def test_a_scrape_over_http_reads_them_too(built: BuiltTree) -> None:
+def test_a_scrape_over_http_reads_the_same(built: BuiltTree) -> None:
     application = counting(built)
     ask_for_everything(built, application)
     server, thread = start_http_server(0, addr="127.0.0.1", registry=registry_of(application))
@@ -140,13 +140,13 @@ def test_a_scrape_over_http_reads_them_too(built: BuiltTree) -> None:
     assert samples(text) == expected_of(application)
 
 
-def test_where_nothing_is_counted_the_collector_cannot_be_registered(built: BuiltTree) -> None:
+def test_a_collector_cannot_be_registered_where_counting_is_off(built: BuiltTree) -> None:
     application = HashServe(wrapped_application, built.root)
     with pytest.raises(SettingError, match="make it True"):
         registry_of(application)
 
 
-def test_the_middleware_of_django_can_be_read(built: BuiltTree) -> None:
+def test_the_counts_of_djangos_middleware_can_be_read(built: BuiltTree) -> None:
     from hashserve.django import counting as django_counting
     from tests.support.django_client import django_application, project
 
@@ -160,7 +160,7 @@ def test_the_middleware_of_django_can_be_read(built: BuiltTree) -> None:
         assert samples(generate_latest(registry).decode())[key] == before + 1
 
 
-def test_whoever_lacks_the_client_is_told_what_to_install(tmp_path: Path) -> None:
+def test_a_missing_prometheus_client_is_an_error_that_says_what_to_install(tmp_path: Path) -> None:
     # A process where the client cannot be found, as where the extra was not asked for.
     code = "import sys; sys.modules['prometheus_client'] = None; import hashserve.prometheus"
     done = subprocess.run(

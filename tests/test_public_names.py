@@ -50,7 +50,7 @@ def test_every_public_name_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*hashserve.__all__} - {"build"}))
-def test_a_name_of_the_package_is_the_one_of_the_module_that_made_it(name: str) -> None:
+def test_a_name_of_the_package_is_that_of_the_module_that_defines_it(name: str) -> None:
     public = getattr(hashserve, name)
     origin = importlib.import_module(public.__module__)
     assert origin.__name__.startswith("hashserve.")
@@ -79,7 +79,7 @@ def test_build_is_a_function_and_the_module_of_that_name(tmp_path: Path) -> None
     assert done.stdout.split() == ["1"]
 
 
-def test_the_package_gives_nothing_else_away() -> None:
+def test_the_package_imports_its_public_names_and_no_others() -> None:
     imported = {
         alias.asname or alias.name
         for node in ast.walk(TREES["hashserve"])
@@ -89,7 +89,7 @@ def test_the_package_gives_nothing_else_away() -> None:
     assert imported == set(hashserve.__all__)
 
 
-def test_the_package_tells_its_names_before_they_are_loaded_and_has_no_others() -> None:
+def test_dir_lists_every_name_before_it_is_loaded_and_other_names_are_an_error() -> None:
     code = "import hashserve; print(*dir(hashserve)); print(hashserve.HashServe, hashserve.none)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
@@ -98,7 +98,7 @@ def test_the_package_tells_its_names_before_they_are_loaded_and_has_no_others() 
     assert "AttributeError: module 'hashserve' has no attribute 'none'" in done.stderr
 
 
-def test_star_gives_the_public_names() -> None:
+def test_star_imports_the_public_names() -> None:
     code = "from hashserve import *; print(*dir())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True

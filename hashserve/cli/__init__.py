@@ -1,1 +1,1 @@
-"""The command line: one module for each command, and `hashserve.cli.main` that runs them."""
+"""The command line: a module for each command, and `hashserve.cli.main`, which runs them."""

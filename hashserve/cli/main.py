@@ -1,8 +1,8 @@
-"""The command line: one command a module, ``hashserve.cli_<command>``.
+"""The command line: it parses the arguments, runs one command, and turns errors into exit codes.
 
-Invariant: what a command does is a function of the package; a command's module has only its arguments,
-what it shows, and its exit codes: 0 for done, 1 for a failure that the message explains, 2 for
-arguments that mean nothing, and 128 and a signal's number for what a signal interrupted.
+Invariant: a command calls functions of the package; its module holds only its arguments and what it shows.
+Exit codes: 0 done; 1 failed, and the message says why; 2 wrong arguments; 128 plus the number of the signal
+that interrupted the command.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FAILED, MISUSED = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code."""
+    """Run one command, and return its exit code. ``arguments`` are those of the process by default."""
     _open_streams()
     _show_any_name(sys.stdout, sys.stderr)
     parsed = _parser().parse_args(arguments)
@@ -40,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HashserveError as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:
-        return _fail(f"{error.name} is missing; install it with: pip install 'hashserve[build]'")
+        return _fail(f"the package {error.name} is missing; install it with: pip install 'hashserve[build]'")
     except KeyboardInterrupt:
-        return _fail("interrupted; what was published is whole", 128 + signal.SIGINT)
+        return _fail("interrupted; the release in force is complete", 128 + signal.SIGINT)
     except _Terminated:
-        return _fail("terminated; what was published is whole", 128 + signal.SIGTERM)
+        return _fail("terminated; the release in force is complete", 128 + signal.SIGTERM)
     except BrokenPipeError:
-        _silence()  # nobody reads on
+        _silence()  # the reader has closed the pipe
         return FAILED
     except OSError as error:
         if error.filename is None:
@@ -61,19 +61,19 @@ def _fail(message: str, code: int = FAILED) -> int:
 
 
 def _silence() -> None:
-    """Have nothing written any more: the interpreter would flush once more at its end, and complain."""
+    """Discard further output: the interpreter flushes the stream at its end, and would report the error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_streams() -> None:
-    """Have streams to write to where the caller has closed them, as some schedulers do."""
+    """Open the streams that the caller has closed, as some schedulers do."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process
 
 
 def _show_any_name(*streams: TextIO) -> None:
-    """Have names that a stream's encoding lacks shown with escapes: no reason to fail."""
+    """Show characters that a stream's encoding lacks as escapes, instead of failing."""
     for stream in streams:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -81,7 +81,7 @@ def _show_any_name(*streams: TextIO) -> None:
 
 
 class _Terminated(BaseException):
-    """SIGTERM came: everything that is open is left in order."""
+    """SIGTERM arrived. It is raised, so that every ``finally`` runs."""
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def _terminable() -> Iterator[None]:
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread: whoever runs us has the say
+    except ValueError:  # not in the main thread: the caller handles signals
         yield
         return
     try:
@@ -101,7 +101,7 @@ def _terminable() -> Iterator[None]:
 
 
 class _ShowVersion(argparse.Action):
-    """The action of ``--version``: nothing else has to know, and looking it up takes 15 ms."""
+    """The action of ``--version``. It looks the version up only here, because that takes 15 ms."""
 
     def __call__(self, parser: argparse.ArgumentParser, *given: object) -> NoReturn:
         from importlib.metadata import version

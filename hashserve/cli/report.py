@@ -1,4 +1,4 @@
-"""``hashserve report``: what a built folder serves, release by release."""
+"""The command ``hashserve report``: the releases that a built folder serves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashserve.manifest.model import MANIFEST_NAME, Manifest
 __all__ = ["add_report"]
 
 EPILOG = """\
-exit codes: 0 told; 1 there is no manifest that can be read; 2 arguments that mean nothing.
+exit codes: 0 done; 1 the folder has no manifest that can be read; 2 wrong arguments.
 """
 
 
@@ -22,11 +22,11 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command to the parser."""
     parser = commands.add_parser(
         "report",
-        help="tell what a built folder serves",
-        description="Tell which releases a built folder serves, with how many files and bytes.",
+        help="list the releases that a built folder serves",
+        description="List the releases that a built folder serves, with their number of files and bytes.",
         epilog=EPILOG,
     )
-    parser.add_argument("out", help="the folder")
+    parser.add_argument("out", help="the folder that hashserve build wrote")
     parser.add_argument("--json", action="store_true", help="write the report as JSON to standard output")
     parser.set_defaults(run=_report)
 
@@ -40,12 +40,12 @@ def _report(arguments: argparse.Namespace) -> int:
 
         raise BuildError(path, f"cannot be read: {error.strerror}", "build the folder first") from error
     facts = _facts(manifest)
-    print(json.dumps(facts, indent=2) if arguments.json else _told(arguments.out, facts))
+    print(json.dumps(facts, indent=2) if arguments.json else _text(arguments.out, facts))
     return 0
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
-    """Count what a manifest lists: sizes in bytes, times in seconds since the epoch."""
+    """Return what a manifest lists: sizes in bytes, times in seconds since the epoch."""
     in_force = set(manifest.paths.values())
     releases = [
         {"id": release.id, "created": release.created, "own_files": _own_files(manifest, release.changed)}
@@ -63,12 +63,12 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
 
 
 def _own_files(manifest: Manifest, changed: Any) -> int:
-    """Count the files of an old release that the one in force does not have."""
+    """Count the files of an older release that the release in force does not have."""
     return len({path for path in changed.values() if path is not None} - set(manifest.paths.values()))
 
 
 def _bytes(manifest: Manifest, paths: set[str]) -> dict[str, int]:
-    """Sum up the files of a release by content coding; None of them counts where its size is not known."""
+    """Add up the sizes of a release's files, for each content coding. A file of unknown size counts 0."""
     sums = dict.fromkeys(("identity", *manifest.codings), 0)
     for path in paths:
         record = manifest.record(path)
@@ -80,7 +80,7 @@ def _bytes(manifest: Manifest, paths: set[str]) -> dict[str, int]:
     return sums
 
 
-def _told(out: str, facts: dict[str, Any]) -> str:
+def _text(out: str, facts: dict[str, Any]) -> str:
     sizes = ", ".join(f"{human_bytes(size)} {coding}" for coding, size in facts["bytes"].items())
     lines = [
         f"{out} serves release {facts['release'] or '(without an id)'} of {_moment(facts['created'])}",
@@ -93,4 +93,4 @@ def _told(out: str, facts: dict[str, Any]) -> str:
 
 
 def _moment(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds)) if seconds else "an unknown day"
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds)) if seconds else "an unknown date"

@@ -1,6 +1,6 @@
-"""How commands show what they have to say: in colour to a person, plainly to everything else.
+"""Output on a terminal: in colour for a person, without colour elsewhere.
 
-Invariant: a colour tells nothing that the words do not.
+Invariant: the words say everything; a colour only repeats it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _STYLES = {
 
 
 def show(marked: Iterable[tuple[str, str]]) -> None:
-    """Print lines with their marks: in colour on a terminal where rich is installed, else as they are."""
+    """Print lines of (mark, text): in colour on a terminal where rich is installed, else without.
+
+    A mark is a key of the styles above; an unknown one means plain text.
+    """
     console = _console()
     for mark, line in marked:
         if console is None:
@@ -42,12 +45,12 @@ def _console() -> Any:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number of things for a person to read."""
+    """Return a number with its noun, in the plural where needed: ``1,234 files``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def human_bytes(number: float) -> str:
-    """Write a number of bytes for a person to read."""
+    """Return a number of bytes with a decimal unit: ``1.5 MB``."""
     for unit in ("B", "kB", "MB"):
         if number < 1000:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"

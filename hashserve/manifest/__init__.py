@@ -1,4 +1,4 @@
-"""The manifest: what a build decided, written once and looked up afterwards."""
+"""The manifest: what a build decided, as values, as a file, and as other tools write it."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(source: Pa
     )
     assert told.returncode == 1
     assert (
-        told.stderr == "hashserve: tree_sitter is missing; install it with: pip install 'hashserve[build]'\n"
+        told.stderr
+        == "hashserve: the package tree_sitter is missing; install it with: pip install 'hashserve[build]'\n"
     )
 
 
@@ -94,8 +95,12 @@ def test_help_and_version_are_written_to_standard_output(
 @pytest.mark.parametrize(
     ("raised", "code", "told"),
     [
-        (KeyboardInterrupt(), 130, "hashserve: interrupted; what was published is whole\n"),
-        (ModuleNotFoundError("", name="rich"), 1, "hashserve: rich is missing; install it with: pip install"),
+        (KeyboardInterrupt(), 130, "hashserve: interrupted; the release in force is complete\n"),
+        (
+            ModuleNotFoundError("", name="rich"),
+            1,
+            "hashserve: the package rich is missing; install it with: pip install",
+        ),
     ],
 )
 def test_what_ends_a_command_is_written_in_one_line(
@@ -125,5 +130,5 @@ def test_sigterm_ends_a_command_and_its_handler_is_restored(
         "hashserve.builder.build", lambda *arguments, **more: signal.raise_signal(signal.SIGTERM)
     )
     ran = Ran(capsys, "build", source, "--out", out)
-    assert (ran.code, ran.err) == (143, "hashserve: terminated; what was published is whole\n")
+    assert (ran.code, ran.err) == (143, "hashserve: terminated; the release in force is complete\n")
     assert signal.getsignal(signal.SIGTERM) is before

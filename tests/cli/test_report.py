@@ -31,7 +31,7 @@ def test_report_lists_the_releases_of_a_folder(
 def test_report_reads_djangos_manifest_too(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(out, "staticfiles.json", b'{"paths": {"a.css": "a.0123456789ab.css"}, "version": "1.0"}')
     told = Ran(capsys, "report", out).out
-    assert "release (without an id) of an unknown day" in told
+    assert "release (without an id) of an unknown date" in told
     assert "1 file: 0 B identity" in told
 
 

@@ -447,7 +447,7 @@ def test_a_signal_ends_the_build_in_order(source: Path, out: Path, number: int, 
         time.sleep(0.01)
     process.send_signal(number)
     _, told = process.communicate(timeout=120)
-    assert told == f"hashserve: {word}; what was published is whole\n"
+    assert told == f"hashserve: {word}; the release in force is complete\n"
     assert process.returncode == 128 + number
     assert_untouched(out, before)
 
