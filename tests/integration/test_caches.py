@@ -382,7 +382,7 @@ class Audience:
 CACHES: dict[str, tuple[type[Cache], tuple[str, ...]]] = {
     "nginx": (NginxCache, ()),
     "Varnish": (Varnish, ("-p", "http_gzip_support=off")),
-    "Varnish as it comes": (Varnish, ()),
+    "Varnish with its defaults": (Varnish, ()),
     "Squid": (Squid, ()),
     "HAProxy": (HAProxyCache, ()),
     "Apache Traffic Server": (TrafficServer, ()),
@@ -390,7 +390,7 @@ CACHES: dict[str, tuple[type[Cache], tuple[str, ...]]] = {
 INTERFERENCE: dict[str, set[str]] = {
     "nginx": {HEAD_OF_PART, WHOLE_OF_SEVERAL},
     "Varnish": {HEAD_OF_PART, WHOLE_OF_SEVERAL, SEVERAL_416},
-    "Varnish as it comes": {HEAD_OF_PART, WHOLE, WHOLE_OF_SEVERAL, SEVERAL_416, DECODED, OTHER_CODING},
+    "Varnish with its defaults": {HEAD_OF_PART, WHOLE, WHOLE_OF_SEVERAL, SEVERAL_416, DECODED, OTHER_CODING},
     "Squid": set(),
     "HAProxy": {WHOLE, WHOLE_OF_SEVERAL, "gzip for 'gzip;q=0.000, identity'", OTHER_CODING},
     "Apache Traffic Server": {WHOLE_OF_SEVERAL, PLAIN_416, OF_BEFORE},

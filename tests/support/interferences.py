@@ -82,32 +82,32 @@ INTERFERENCES = (
         servers=("waitress",),
         rows=tuple(name for name in BARE if name != "HTTP/1.0, not modified"),
         outcome=CLOSES,
-        because="it ends the connection after each answer without a Content-Length, 304 and 204 too",
+        because="it closes the connection after responses without a Content-Length, such as 304 and 204",
     ),
     Interference(
         servers=("wsgiref", "fastpysgi"),
         rows=tuple(name for name in BARE if name not in HEADS),
         outcome="content-length: 0",
-        because="it writes a Content-Length of its own on 204 and 304",
+        because="it adds a Content-Length to 204 and 304",
     ),
     Interference(
         servers=("wsgiref",),
         rows=tuple(name for name in BARE if name in HEADS),
         outcome="content-length: 0",
-        because="the same, of a 304 to HEAD",
+        because="it adds a Content-Length to a 304 to HEAD",
     ),
     Interference(
         servers=("fastpysgi",),
         rows=HEADS,
         outcome="content-length: 0",
-        because="it replaces the Content-Length of an answer to HEAD",
+        because="it replaces the Content-Length of a response to HEAD",
     ),
     Interference(
         servers=("fastpysgi",),
         rows=("/static/%C3%A9.txt", "/static/%c3%a9.txt"),
         outcome="the application's",
-        because="it decodes paths as UTF-8, where PEP 3333 has one character for each byte: "
-        "names that are not ASCII are not found",
+        because="it decodes paths as UTF-8, against PEP 3333 (one character for each byte), "
+        "so hashserve does not find names outside ASCII",
     ),
     Interference(
         servers=("fastpysgi",),
@@ -131,7 +131,7 @@ INTERFERENCES = (
         servers=("bjoern", "fastpysgi", *APACHE),
         rows=("/static/ten.txt%", "/static/ten.txt%zz"),
         outcome="400",
-        because="it refuses a percent sign that encodes nothing",
+        because="it refuses an incomplete percent-encoding",
     ),
     Interference(
         servers=("pyuwsgi",),
@@ -143,8 +143,8 @@ INTERFERENCES = (
         servers=("cheroot", "fastpysgi", *APACHE),
         rows=("/static/css%2Fstyles.css", "/static%2Ften.txt"),
         outcome="the application's",
-        because="it leaves an encoded slash as it is (Apache: with `AllowEncodedSlashes NoDecode`), "
-        "and hashserve finds no name with `%2F` in it",
+        because="it does not decode an encoded slash (Apache: with `AllowEncodedSlashes NoDecode`), "
+        "and no name contains `%2F`",
     ),
     Interference(
         servers=("pyuwsgi", *APACHE),
@@ -168,61 +168,61 @@ INTERFERENCES = (
         servers=("cheroot",),
         rows=("//static/ten.txt", "absolute form"),
         outcome="400",
-        because="it takes what follows two slashes for a host, and no request for a proxy",
+        because="it takes the text after two slashes as a host, and refuses requests to a proxy",
     ),
     Interference(
         servers=("pyuwsgi", "fastpysgi", "wsgiref"),
         rows=("absolute form",),
         outcome="the application's",
-        because="it hands over `http://host/path` as the path (RFC 9112, section 3.2.2, wants it understood)",
+        because="it passes `http://host/path` as the path (against RFC 9112, section 3.2.2)",
     ),
     Interference(
         servers=("bjoern", "fastpysgi"),
         rows=("UNHEARD",),
         outcome="400",
-        because="it knows its own list of methods",
+        because="it only accepts the methods of its own list",
     ),
     Interference(
         servers=APACHE,
         rows=("TRACE",),
         outcome="262 bytes instead of 23",
-        because="TRACE is its own: with `TraceEnable off` a 405 of its own",
+        because="it answers TRACE itself; with `TraceEnable off` by a 405",
     ),
     Interference(
         servers=APACHE,
         rows=("asterisk form",),
         outcome="no body",
-        because="`OPTIONS *` is its own",
+        because="it answers `OPTIONS *` itself",
     ),
     Interference(
         servers=("gunicorn sync", "gunicorn gthread", "bjoern", "fastpysgi", *APACHE),
         rows=("Expect of something else",),
         outcome="417",
-        because="it refuses expectations that it does not know (section 10.1.1 allows it)",
+        because="it refuses unknown expectations (section 10.1.1 allows that)",
     ),
     Interference(
         servers=("waitress",),
         rows=("Expect: 100-continue, no body",),
         outcome=NO_ANSWER,
-        because="it waits for a body that was not announced; no client asks so",
+        because="it waits for a body that was not announced; real clients do not send this",
     ),
     Interference(
         servers=("bjoern",),
         rows=("Expect: 100-continue, no body",),
         outcome=NO_NEXT,
-        because="the same, after the answer",
+        because="the same, after the response",
     ),
     Interference(
         servers=("mod_wsgi",),
         rows=("Expect: 100-continue, no body",),
         outcome=CLOSES,
-        because="the same; it ends the connection instead",
+        because="the same, but it closes the connection",
     ),
     Interference(
         servers=("cheroot",),
         rows=("HTTP/1.0, kept",),
         outcome=CLOSES,
-        because="it keeps no connection of HTTP/1.0",
+        because="it keeps no HTTP/1.0 connection",
     ),
 )
 
@@ -249,7 +249,7 @@ def table() -> str:
     lines = ["| server | request | what comes back | why |", "| --- | --- | --- | --- |"]
     for each in INTERFERENCES:
         rows = "; ".join(_code(row) for row in sorted(each.rows)[:4]) + (
-            " and the like" if len(each.rows) > 4 else ""
+            " and others" if len(each.rows) > 4 else ""
         )
         lines.append(f"| {', '.join(each.servers)} | {rows} | {each.outcome} | {each.because} |")
     return "\n".join(lines) + "\n"
