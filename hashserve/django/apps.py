@@ -1,6 +1,6 @@
-"""The Django app: it brings the system checks, the template tags and the commands.
+"""The Django app, with the system checks, the template tags and the commands.
 
-Invariant: nothing is read or opened when it is loaded.
+Invariant: loading it reads and opens nothing.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from django.core.checks import CheckMessage, Error, Tags
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
-from hashserve.django.places import static_root
 from hashserve.django.settings import KEYS, NAME, given, load, problems, static_prefix, twice_given
+from hashserve.django.static_location import static_root
 from hashserve.errors import SettingError
 
 __all__ = ["CACHED_STORAGE", "STORAGE", "check_deployment", "check_project", "check_settings", "is_a"]

@@ -1,7 +1,7 @@
-"""What the middleware of this process counted, for whoever collects it.
+"""The counters of this process.
 
-Invariant: all middleware of a process count together, since Django makes one for each of its handlers; an
-answer stays counted when the handler is gone.
+Invariant: all middleware of a process count together, because Django makes one for each of its handlers.
+A response stays counted when its handler is gone.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _services: WeakSet[CountingService[Store]] = WeakSet()
 
 
 def counters() -> Counts:
-    """Give what this process answered up to now, as `hashserve.HashServe.counters` does.
+    """Return what this process has answered so far, as `hashserve.HashServe.counters` does.
 
     Raises `SettingError` unless ``HASHSERVE["COUNTERS"]`` is set.
     """
     if not load().counters:
-        raise SettingError(f'{NAME}["COUNTERS"]', False, "nothing is counted; make it True")
+        raise SettingError(f'{NAME}["COUNTERS"]', False, "nothing is counted; set it to True")
     return _counters.counts(service.state() for service in list(_services))
 
 
 def new_counting_service(
     settings: ServeSettings, copier: Callable[[Headers], Callable[[], Store]], policy: Policy
 ) -> CountingService[Store]:
-    """Make a service whose counts `counters` gives too."""
+    """Make a service whose counts are part of `counters`."""
     service = CountingService(settings, copier, policy, counters=_counters)
     _services.add(service)
     return service

@@ -1,8 +1,7 @@
-"""The middleware: static files, answered before anything else of Django is asked.
+"""The middleware: it answers requests for static files before other parts of Django see them.
 
-Invariant: the answers are those of the WSGI wrapper, since both ask the same service. What is in memory
-is answered where the request arrives, without a thread and without the disk; under an event loop
-everything else is found and read by threads of ours.
+Invariant: the responses are those of the WSGI wrapper, because both use the same service. A response from
+memory takes no thread and no disk. Under an event loop, threads of hashserve find and read everything else.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.files.storage import storages
 
-from hashserve.django.checks import STORAGE, is_a  # which registers the checks, without the app too
+from hashserve.django.checks import STORAGE, is_a  # also registers the checks, for projects without the app
 from hashserve.django.page_release import one_release
 from hashserve.django.requests import method_of, native_path, request_of
 from hashserve.django.responses import StaticContent, response_of
-from hashserve.django.root_names import RootNames
+from hashserve.django.root_listing import RootListing
 from hashserve.django.serving import service_of
 from hashserve.django.settings import load
 from hashserve.gateways.asgi_bodies import answer_aside
@@ -31,9 +30,9 @@ __all__ = ["HashServeMiddleware"]
 class HashServeMiddleware:
     """Serve STATIC_ROOT under STATIC_URL, and ``HASHSERVE["ROOT"]`` at the root of the site.
 
-    It belongs directly after ``django.middleware.security.SecurityMiddleware``. The settings are
-    read when the server starts. Under an event loop, a file that is new at the root of the site is
-    found within ``HASHSERVE["CHECK_INTERVAL"]``. Raises `SettingError` and `ManifestError`.
+    It belongs directly after ``django.middleware.security.SecurityMiddleware``. It reads the settings
+    when the server starts. Under an event loop, it finds a new file at the root of the site within
+    ``HASHSERVE["CHECK_INTERVAL"]`` seconds. Raises `SettingError` and `ManifestError`.
     """
 
     sync_capable = True
@@ -41,67 +40,67 @@ class HashServeMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self._is_async: bool = iscoroutinefunction(get_response)
-        self.get_response = _of_one_release(get_response, is_async=self._is_async)
+        self.get_response = _with_one_release(get_response, is_async=self._is_async)
         settings = load()
         self._prefix = native_string(settings.prefix)
         self._service = service_of(settings)
         self._service.remembers_live = not self._is_async
-        self._root_names: RootNames | None = None
+        self._root_listing: RootListing | None = None
         if settings.root is not None:
             interval = self._service.site.settings.check_interval
-            self._root_names = RootNames(settings.root, settings.index_file, interval)
+            self._root_listing = RootListing(settings.root, settings.index_file, interval)
         if self._is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: Any) -> Any:
-        """Give the response to a request: of a static file, or of whoever comes next."""
+        """Return the response for a static file, or else that of the next middleware."""
         service = self._service
         path = native_path(request)
         mount: str = request.META.get("SCRIPT_NAME", "")
         if mount:
-            path, mount = self._as_written(path, mount)
+            path, mount = self._as_in_static_url(path, mount)
         if not service.lowest <= path < service.highest:
             return self.get_response(request)
         recalled = service.recall(path, method_of(request), request.META)
         if recalled is not None:
             response = StaticContent(*recalled)
-            return _given(response) if self._is_async else response
+            return _awaitable(response) if self._is_async else response
         if self._is_async:
             if self._is_plainly_not_static(path):
                 return self.get_response(request)
-            return self._respond_aside(request, request_of(request, path, mount))
+            return self._respond_in_thread(request, request_of(request, path, mount))
         recalled = service.recall_live(path, method_of(request), request.META)
         if recalled is not None:
             return StaticContent(*recalled)
         answer = service.answer(request_of(request, path, mount))
         return self.get_response(request) if answer is None else response_of(answer, request)
 
-    async def _respond_aside(self, request: Any, asked: Request) -> Any:
-        answer = await answer_aside(self._answer, asked)
+    async def _respond_in_thread(self, request: Any, static_request: Request) -> Any:
+        answer = await answer_aside(self._answer, static_request)
         return await self.get_response(request) if answer is None else response_of(answer, request)
 
-    def _answer(self, asked: Request) -> Answer | None:
-        if self._root_names is not None:
-            self._root_names.look_if_due()
-        return self._service.answer(asked)
+    def _answer(self, static_request: Request) -> Answer | None:
+        if self._root_listing is not None:
+            self._root_listing.refresh_if_due()
+        return self._service.answer(static_request)
 
     def _is_plainly_not_static(self, path: str) -> bool:
-        names = self._root_names
-        return names is not None and not path.startswith(self._prefix) and names.lacks(path)
+        listing = self._root_listing
+        return listing is not None and not path.startswith(self._prefix) and listing.lacks(path)
 
-    def _as_written(self, path: str, mount: str) -> tuple[str, str]:
-        """Give path and mount point as STATIC_URL has them, which may be written with both in it."""
+    def _as_in_static_url(self, path: str, mount: str) -> tuple[str, str]:
+        """Return path and mount point; STATIC_URL may contain the mount point, and the path then does."""
         start = native_string(mount).rstrip("/")
-        is_whole = self._prefix.startswith(f"{start}/") and (start + path).startswith(self._prefix)
-        return (start + path, "") if is_whole else (path, mount)
+        contains_mount = self._prefix.startswith(f"{start}/") and (start + path).startswith(self._prefix)
+        return (start + path, "") if contains_mount else (path, mount)
 
 
-async def _given(response: Any) -> Any:
+async def _awaitable(response: Any) -> Any:
     return response
 
 
-def _of_one_release(get_response: Callable[[Any], Any], *, is_async: bool) -> Callable[[Any], Any]:
-    """Have every page rendered with the names of one release, where names can change while one is."""
+def _with_one_release(get_response: Callable[[Any], Any], *, is_async: bool) -> Callable[[Any], Any]:
+    """Render each page with the names of one release, if the names can change in the meantime."""
     if not is_a(storages.backends.get("staticfiles", {}).get("BACKEND", ""), STORAGE):
         return get_response
 

@@ -1,7 +1,6 @@
-"""From Django's request, of either protocol, to ours.
+"""Django's requests, of WSGI and ASGI, as those of hashserve.
 
-Invariant: a path is what the client sent, byte for byte, as the WSGI wrapper sees it, and not what
-Django made of it.
+Invariant: a path has the bytes that the client sent, as in the WSGI wrapper, whatever Django made of them.
 """
 
 from __future__ import annotations
@@ -19,18 +18,18 @@ __all__ = ["is_asgi", "method_of", "native_path", "request_of"]
 
 
 def is_asgi(request: Any) -> bool:
-    """Whether a request came by ASGI, so that its body is sent by an event loop."""
+    """Whether a request came through ASGI, so that an event loop sends the body of its response."""
     return hasattr(request, "scope")
 
 
 def method_of(request: Any) -> str:
-    """Give the method as it was sent: Django writes it in upper case, and methods are case-sensitive."""
+    """Return the method as it was sent. Django makes it upper case, but methods are case-sensitive."""
     method: str = request.scope["method"] if is_asgi(request) else request.META.get("REQUEST_METHOD", "GET")
     return method
 
 
 def native_path(request: Any) -> str:
-    """Give the path below the mount point as a native string: one code point a byte."""
+    """Return the path below the mount point as a native string, with one code point for each byte."""
     path: str = request.path_info
     if is_asgi(request):
         if "\ufffd" in path:
@@ -41,7 +40,7 @@ def native_path(request: Any) -> str:
 
 
 def _as_sent_by_wsgi(path: str, environ: dict[str, Any]) -> str:
-    """Undo Django's writing of bytes that are not UTF-8 with percent signs, if the server tells of them."""
+    """Undo Django's percent-encoding of bytes that are not UTF-8, if the server passes the raw target."""
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     sent = _below_mount(target.encode("latin-1", "replace"), environ)
     if repercent_broken_unicode(sent).decode() == path:
@@ -50,7 +49,7 @@ def _as_sent_by_wsgi(path: str, environ: dict[str, Any]) -> str:
 
 
 def _as_sent_by_asgi(path: str, scope: dict[str, Any], meta: dict[str, Any]) -> str:
-    """Find the bytes that a server could not decode, if it tells of them."""
+    """Return the bytes that a server could not decode, if it passes the raw path."""
     sent = _below_mount(scope.get("raw_path") or b"", meta)
     if sent.decode("utf-8", "replace") == path:
         return sent.decode("latin-1")
@@ -58,7 +57,7 @@ def _as_sent_by_asgi(path: str, scope: dict[str, Any], meta: dict[str, Any]) -> 
 
 
 def _below_mount(target: bytes, meta: dict[str, Any]) -> bytes:
-    """Decode the path of a request target (RFC 9112 section 3.2) and take the mount point from it."""
+    """Return the decoded path of a request target (RFC 9112 section 3.2), without the mount point."""
     path = target.partition(b"?")[0]
     if not path.startswith(b"/"):
         path = urlsplit(path).path
@@ -67,7 +66,7 @@ def _below_mount(target: bytes, meta: dict[str, Any]) -> bytes:
 
 
 def request_of(request: Any, path: str, mount: str) -> Request:
-    """Take from Django's request what ours holds, for a native path below a mount point."""
+    """Return Django's request as one of hashserve, for a native path below a mount point."""
     query = request.META.get("QUERY_STRING", "")
     if is_asgi(request):
         sent = request.scope.get("query_string", b"")

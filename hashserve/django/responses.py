@@ -1,7 +1,7 @@
-"""From our answers to Django's responses, for either protocol.
+"""Answers of hashserve as Django's responses, for WSGI and ASGI.
 
-Invariant: what is sent is what the WSGI wrapper sends, byte for byte and field for field, whatever
-middleware stands above; and a file is closed with its response, exactly once.
+Invariant: fields and body are those that the WSGI wrapper sends, whatever other middleware does. A file is
+closed with its response, exactly once.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from hashserve.serve.site import Answer
 __all__ = ["StaticContent", "StaticFile", "StaticStream", "Store", "copier", "response_of"]
 
 Store = dict[str, tuple[str, str]]
-"""Header fields as Django keeps them: name and value by the name in lower case."""
+"""Header fields as Django stores them: name and value, by the name in lower case."""
 
 
 def copier(headers: Headers) -> Callable[[], Store]:
-    """Make of header fields a function that gives them anew for each response."""
+    """Return a function that returns a new copy of header fields for each response."""
     return _store(headers).copy
 
 
 def _store(headers: Headers) -> Store:
-    """Keep one field a name; the values of several are one list (RFC 9110 section 5.3)."""
+    """Join the values of fields with the same name (RFC 9110 section 5.3)."""
     store: Store = {}
     for name, value in headers:
         first, before = store.get(name.lower(), (name, ""))
@@ -41,36 +41,36 @@ def _store(headers: Headers) -> Store:
 
 
 class _ResponseFields(ResponseHeaders):
-    """The fields of one response, made of a `Store` of its own; they were validated long before."""
+    """The fields of one response; they are valid already, so Django need not validate them again."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
 
-_SETTLED = frozenset({"content-encoding", "content-length"})
-"""Fields whose absence says something too: nobody above is to add them.
+_FINAL_FIELDS = frozenset({"content-encoding", "content-length"})
+"""Fields that other middleware must not add.
 
-GZipMiddleware would compress what was chosen as it is, a part of a file even; CommonMiddleware
+GZipMiddleware would compress a response that is best uncompressed, or a part of a file. CommonMiddleware
 would add a length of 0 to a 304 (RFC 9110 section 8.6).
 """
 
 
-class _Settled:
-    """A response whose content coding and length are settled, as middleware above asks before it acts."""
+class _FinalResponse:
+    """A response whose content coding and length are final. Other middleware asks `has_header` first."""
 
     def has_header(self, header: str) -> bool:
-        """Whether a field is there, or settled to be absent."""
-        return header.lower() in _SETTLED or super().has_header(header)  # type: ignore[misc]
+        """Whether a field is present, or must stay absent."""
+        return header.lower() in _FINAL_FIELDS or super().has_header(header)  # type: ignore[misc]
 
 
-class StaticContent(_Settled, HttpResponse):
+class StaticContent(_FinalResponse, HttpResponse):
     """A response whose body is in memory.
 
-    Django's own constructor takes 7 us, most of it to validate fields; this one takes 0.6.
+    Django's own constructor takes 7 us, mostly to validate fields; this one takes 0.6 us.
     """
 
     def __init__(self, status: int, store: Store, body: tuple[bytes, ...] = ()) -> None:
-        self.__dict__.update(_BLANK)
+        self.__dict__.update(_SHARED_ATTRIBUTES)
         self.status_code = status
         self.headers = _ResponseFields(store)
         self.cookies = SimpleCookie()
@@ -78,35 +78,35 @@ class StaticContent(_Settled, HttpResponse):
         self._container = list(body)
 
 
-# What Django gives every response, but for what belongs to a single one of them.
-_BLANK: dict[str, Any] = dict(vars(HttpResponse(content_type="")))
+# The attributes of a response of Django's that all responses can share.
+_SHARED_ATTRIBUTES: dict[str, Any] = dict(vars(HttpResponse(content_type="")))
 
 
-class StaticFile(_Settled, FileResponse):
-    """A response whose body is in an open file, for WSGI: sent by the server itself where it can."""
+class StaticFile(_FinalResponse, FileResponse):
+    """A response whose body is in an open file, for WSGI; the server sends the file itself if it can."""
 
     block_size = BLOCK_SIZE
 
     def __init__(self, answer: Answer, environ: dict[str, Any]) -> None:
         assert answer.descriptor is not None
         body = watched_file(answer, environ) or SpansBody(answer.descriptor, answer.response.body)
-        # Kept now: the handler puts the response's own close() in the place of the file's.
+        # Django's handler replaces the body's close() with that of the response.
         self._close_body: Callable[[], None] = body.close
         super().__init__(body, status=answer.response.status)
         self.headers = _ResponseFields(_store(answer.response.headers))
 
     def set_headers(self, filelike: object) -> None:
-        """Leave the fields as they are: they were decided long before."""
+        """Leave the fields as they are. Django would derive them from the file."""
 
     def close(self) -> None:
-        """Close the file. Raises `TruncatedFileError`, which Django's own would keep to itself."""
+        """Close the file. Raises `TruncatedFileError`, which Django's own method would suppress."""
         try:
             self._close_body()
         finally:
             super().close()
 
 
-class StaticStream(_Settled, StreamingHttpResponse):
+class StaticStream(_FinalResponse, StreamingHttpResponse):
     """A response whose body is in an open file, for ASGI."""
 
     def __init__(self, answer: Answer) -> None:
@@ -117,7 +117,7 @@ class StaticStream(_Settled, StreamingHttpResponse):
 
 
 def response_of(answer: Answer, request: Any) -> Any:
-    """Give Django's response that says what ``answer`` says."""
+    """Return an answer as a response of Django's."""
     if answer.descriptor is not None:
         return StaticStream(answer) if is_asgi(request) else StaticFile(answer, request.META)
     body = tuple(part for part in answer.response.body if isinstance(part, bytes))

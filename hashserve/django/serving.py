@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
-from hashserve.django import places
+from hashserve.django import static_location
 from hashserve.django.counting import new_counting_service
-from hashserve.django.found import locate
+from hashserve.django.finders import find_file
 from hashserve.django.responses import Store, copier
 from hashserve.django.settings import DjangoSettings
 from hashserve.serve.policy import policy_of
@@ -30,13 +30,13 @@ def service_of(settings: DjangoSettings) -> Service[Store]:
     # The last that is added is asked first.
     if settings.root is not None:
         site.add(settings.root, "/", is_shared=settings.prefix != "/")
-    static_root = places.static_root()
+    static_root = static_location.static_root()
     if static_root is not None:
         is_built = not (settings.use_finders and settings.autorefresh)
         name = settings.manifest if is_built else None
         site.add(static_root, settings.prefix, name, follows_manifest=is_built)
     if settings.use_finders:
-        site.add(os.sep, settings.prefix, locate=locate, follows_manifest=False)
+        site.add(os.sep, settings.prefix, locate=find_file, follows_manifest=False)
     if settings.preload:
         site.preload()
     return service

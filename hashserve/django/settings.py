@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from hashserve.django.places import static_url
+from hashserve.django.static_location import static_url
 from hashserve.errors import SettingError
 from hashserve.http.codings import CODINGS
 from hashserve.settings.serve import HeadersHook, ImmutableTest

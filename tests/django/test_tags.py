@@ -18,7 +18,7 @@ from django.test.utils import override_settings
 
 from hashserve import Manifest
 from hashserve.digests import digest_of, integrity_of
-from hashserve.django import links
+from hashserve.django import html_elements
 from hashserve.errors import SettingError
 from tests.support.building import put
 from tests.support.django_settings import configure
@@ -270,12 +270,12 @@ def test_the_import_map_of_a_release_is_written_once(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = render("{% import_map %}")
-    monkeypatch.setattr(links, "_import_map", lambda bare, starts: {"imports": {}})
+    monkeypatch.setattr(html_elements, "_map", lambda bare, starts: {"imports": {}})
     assert render("{% import_map %}") == first
     assert render('{% import_map "js/" %}') != first
     for number in range(50):
         render(f'{{% import_map "js{number}/" %}}')
-    assert len(links._texts[staticfiles_storage._wrapped]) <= 32
+    assert len(html_elements._kept_maps[staticfiles_storage._wrapped]) <= 32
 
 
 def test_nothing_in_a_name_leaves_the_script(project: Project) -> None:

@@ -16,7 +16,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.template.base import FilterExpression, Parser, Token
 from django.utils.safestring import SafeString
 
-from hashserve.django import links
+from hashserve.django import html_elements
 from hashserve.django.settings import load
 
 __all__ = ["cache_bust", "import_map", "preload", "register", "static_integrity"]
@@ -36,7 +36,7 @@ def static_integrity(name: str) -> str:
     file that changes under its URL would be refused. If STATIC_URL is of another origin, the
     element needs ``crossorigin`` too, or the browser refuses the file.
     """
-    return links.integrity(name)
+    return html_elements.integrity(name)
 
 
 @register.simple_tag
@@ -53,7 +53,7 @@ def import_map(*starts: str, **attributes: Any) -> SafeString:
     ``IMPORT_MAP_BARE``. ``{% import_map "shop/" "vendor/" %}`` maps only scripts whose logical paths
     start so, beside those of the setting.
     """
-    return links.import_map(load().import_map_bare or {}, starts, attributes)
+    return html_elements.import_map(load().import_map_bare or {}, starts, attributes)
 
 
 @register.simple_tag
@@ -69,7 +69,7 @@ def preload(name: str, **attributes: Any) -> SafeString:
     ``nonce``) become attributes. From another origin, integrity is only written along with
     ``crossorigin="anonymous"``, which the element that uses the file must then have too.
     """
-    return links.preload_link(name, attributes)
+    return html_elements.preload_link(name, attributes)
 
 
 class _CacheBust(template.Node):

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from hashserve.cli.main import main
 from hashserve.django.checks import CACHED_STORAGE
-from hashserve.django.places import static_root
+from hashserve.django.static_location import static_root
 from hashserve.django.storage import CachedStaticFilesStorage
 
 __all__ = ["Command"]

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client, override_settings
 
 from hashserve.django.checks import STORAGE
-from hashserve.django.places import static_root, static_url
+from hashserve.django.static_location import static_root, static_url
 from tests.support.building import put
 from tests.support.django_client import MIDDLEWARE
 from tests.support.django_settings import configure
