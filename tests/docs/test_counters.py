@@ -66,7 +66,7 @@ def test_the_blocks_run_one_after_the_other(built: BuiltTree, monkeypatch: pytes
 
 def test_the_tables_have_everything_once(built: BuiltTree) -> None:
     assert table("key", "what it is") == list(Counts.__annotations__)
-    assert table("kind", "answers") == list(KINDS)
+    assert table("kind", "responses") == list(KINDS)
     registry = CollectorRegistry()
     registry.register(HashServeCollector(HashServe(wrapped_application, built.root, counters=True)))
     families = list(parse(generate_latest(registry).decode()))
