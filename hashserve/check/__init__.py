@@ -1,6 +1,6 @@
-"""The check: a published folder held against its manifest and against itself.
+"""The check of a published folder, against its manifest and against itself.
 
-Invariant: nothing is changed, nothing is taken on trust; every finding names a rule, a place and a remedy.
+Invariant: nothing is changed and nothing is trusted; every finding has a rule, a place and a remedy.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from hashserve.check.checker import check
 from hashserve.check.findings import CheckFinding, CheckReport
 from hashserve.check.reports.sarif import sarif
-from hashserve.check.rules import RULES, Level, Rule
+from hashserve.check.rule_table import RULES, Level, Rule
 from hashserve.check.settings import DEFAULT_MAX_SIZES, CheckSettings
 
 __all__ = [

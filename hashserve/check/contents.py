@@ -1,6 +1,6 @@
-"""What one published file holds: its digests, its references, and what its variants decode to.
+"""The contents of a published file: its digests, its references, and what its variants decode to.
 
-Invariant: a file is read once, in pieces; only style sheets, scripts and pages are ever held whole.
+Invariant: a file is read once, in pieces; only style sheets, scripts and pages are held whole.
 """
 
 from __future__ import annotations
@@ -11,95 +11,96 @@ from hashlib import md5, sha256
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.sources.scanner import LARGEST_READ
-from hashserve.check.disk import DiskEntry
-from hashserve.check.references import References, Referring
+from hashserve.check.published_tree import PublishedFile
+from hashserve.check.reference_follower import FollowedReferences, ReferenceFollower
 from hashserve.digests import digest_of, digest_text
 from hashserve.http.codings import CODINGS, DecodeError
 
-__all__ = ["Content", "Examination", "Examined", "Variant", "examine"]
+__all__ = ["FileContent", "FileWithVariants", "PathContents", "VariantContent", "read_contents"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
-    """What to examine: a path, its file where there is one, and its variants on disk by coding."""
+class FileWithVariants:
+    """A path, its file on disk or None, and the variants next to it by content coding."""
 
     path: str
-    entry: DiskEntry | None
-    variants: Mapping[str, DiskEntry] = field(default_factory=dict)
+    file: PublishedFile | None
+    variants: Mapping[str, PublishedFile] = field(default_factory=dict)
 
     @property
-    def entries(self) -> list[DiskEntry]:
-        """All that is to be read."""
-        return [*filter(None, [self.entry]), *self.variants.values()]
+    def files(self) -> list[PublishedFile]:
+        """The file, if it is there, and the variants."""
+        return [*filter(None, [self.file]), *self.variants.values()]
 
     @property
     def size(self) -> int:
-        """How many bytes there are to be read."""
-        return sum(entry.size for entry in self.entries)
+        """The bytes of all files together."""
+        return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What a file holds: the base64 of its SHA-256, its MD5 in hex, where it refers to.
+class FileContent:
+    """What a file holds: its SHA-256 in base64, its MD5 in hexadecimal, and where its references lead.
 
-    All are empty where it could not be read, and ``problem`` says why.
+    If it could not be read, ``problem`` says why, and the rest is empty.
     """
 
     sha256: str = ""
     md5: str = ""
-    referring: Referring = field(default_factory=Referring)
+    references: FollowedReferences = field(default_factory=FollowedReferences)
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """A variant on disk, and the SHA-256 of what it decodes to, or why it does not decode."""
+class VariantContent:
+    """A variant on disk, and the SHA-256 of what it decodes to, or the reason why it does not decode."""
 
-    entry: DiskEntry
+    file: PublishedFile
     sha256: str = ""
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
-    """A job that is done; ``content`` is None where there is no file."""
+class PathContents:
+    """What was read at a path; ``content`` is None if there is no file."""
 
-    job: Examination
-    content: Content | None
-    variants: Mapping[str, Variant]
+    on_disk: FileWithVariants
+    content: FileContent | None
+    variants: Mapping[str, VariantContent]
 
 
-def examine(job: Examination, references: References) -> Examined:
+def read_contents(on_disk: FileWithVariants, follower: ReferenceFollower) -> PathContents:
     """Read a file and decode its variants."""
-    return Examined(
-        job=job,
-        content=None if job.entry is None else _content(job.entry, references),
-        variants={coding: _variant(entry, coding) for coding, entry in job.variants.items()},
+    return PathContents(
+        on_disk=on_disk,
+        content=None if on_disk.file is None else _file_content(on_disk.file, follower),
+        variants={coding: _variant_content(file, coding) for coding, file in on_disk.variants.items()},
     )
 
 
-def _content(entry: DiskEntry, references: References) -> Content:
-    is_script = entry.size <= LARGEST_READ and references.are_sought_in(entry.path)
+def _file_content(file: PublishedFile, follower: ReferenceFollower) -> FileContent:
+    has_references = file.size <= LARGEST_READ and follower.is_searched(file.path)
     try:
-        # Kept only to be searched; as large as the largest that the build would search.
-        chunks = list(read_chunks(entry.location)) if is_script else read_chunks(entry.location)
+        # Held whole only if it is searched, and no larger than what the build searches.
+        chunks = list(read_chunks(file.location)) if has_references else read_chunks(file.location)
         strong, fast = sha256(), md5(usedforsecurity=False)
         for chunk in chunks:
             strong.update(chunk)
             fast.update(chunk)
     except OSError as error:
-        return Content(problem=f"cannot be read: {error.strerror}")
-    return Content(
+        return FileContent(problem=f"cannot be read: {error.strerror}")
+    return FileContent(
         sha256=digest_text(strong.digest()),
         md5=fast.hexdigest(),
-        referring=references.of(entry.path, b"".join(chunks)) if is_script else Referring(),
+        references=follower.follow(file.path, b"".join(chunks)) if has_references else FollowedReferences(),
     )
 
 
-def _variant(entry: DiskEntry, coding: str) -> Variant:
+def _variant_content(file: PublishedFile, coding: str) -> VariantContent:
     try:
-        return Variant(entry=entry, sha256=digest_of(CODINGS[coding].decode(read_chunks(entry.location))))
+        decoded = CODINGS[coding].decode(read_chunks(file.location))
+        return VariantContent(file=file, sha256=digest_of(decoded))
     except DecodeError as error:
-        return Variant(entry=entry, problem=f"does not decode: {error}")
+        return VariantContent(file=file, problem=f"does not decode: {error}")
     except OSError as error:
-        return Variant(entry=entry, problem=f"cannot be read: {error.strerror}")
+        return VariantContent(file=file, problem=f"cannot be read: {error.strerror}")

@@ -1,28 +1,23 @@
 """Findings, and the report that holds them.
 
-Invariant: the same folder gives the same report, in the same order, on every machine.
+Invariant: the same folder has the same report, in the same order, on every machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from hashserve.check.rules import RULES, Level
+from hashserve.check.rule_table import RULES, Level
 
-__all__ = ["SCHEMA", "CheckFinding", "CheckReport", "finding", "shown"]
-
-SCHEMA = 1
-"""The version of the JSON form; it grows when a member changes its meaning or goes."""
+__all__ = ["CheckFinding", "CheckReport", "finding", "printable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFinding:
-    """Something wrong: the id of its rule, its level, the place, what is the matter, what helps.
+    """One thing that is wrong: the id and the level of its rule, where it is, what it is, what to do.
 
-    ``path`` is relative to the checked folder. ``line`` and ``column`` (in characters) count from 1
-    and are 0 where the place is the whole file.
+    ``path`` is relative to the checked folder. ``line`` and ``column`` (in characters) count from 1; they are
+    0 if the finding is about the whole file.
     """
 
     rule: str
@@ -35,28 +30,17 @@ class CheckFinding:
 
     @property
     def place(self) -> str:
-        """Give the place as ``path`` or ``path:line:column``, fit to be printed."""
-        path = shown(self.path)
+        """The place as printable text: ``path`` or ``path:line:column``."""
+        path = printable(self.path)
         return f"{path}:{self.line}:{self.column}" if self.line else path
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.level.value}: {shown(self.message)}; {self.remedy} [{self.rule}]"
-
-    def as_json(self) -> Mapping[str, Any]:
-        """Give the finding as what JSON can hold."""
-        return {
-            "rule": self.rule,
-            "level": self.level.value,
-            "path": shown(self.path),
-            "line": self.line or None,
-            "column": self.column or None,
-            "message": shown(self.message),
-            "remedy": self.remedy,
-        }
+        """Return the finding as one line."""
+        return f"{self.place}: {self.level.value}: {printable(self.message)}; {self.remedy} [{self.rule}]"
 
 
 def finding(rule: str, path: str, message: str, *, line: int = 0, column: int = 0) -> CheckFinding:
-    """Make a finding with the level and the remedy of its rule."""
+    """Return a finding with the level and the remedy of its rule."""
     return CheckFinding(
         rule=rule,
         level=RULES[rule].level,
@@ -70,11 +54,11 @@ def finding(rule: str, path: str, message: str, *, line: int = 0, column: int = 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """The outcome of one check.
+    """The result of one check.
 
-    ``files`` and ``variants`` count what was read, and ``size`` their bytes together; ``releases``
-    counts those that the manifest has, the one in force included. ``findings`` are in the order of
-    their places.
+    * ``files``, ``variants``: how many were read; ``size``: their bytes together;
+    * ``releases``: how many the manifest has, with the one in force;
+    * ``findings``: in the order of path, line, column and rule.
     """
 
     out: str
@@ -86,30 +70,16 @@ class CheckReport:
     findings: tuple[CheckFinding, ...]
 
     def count(self, level: Level) -> int:
-        """Count the findings of one level."""
+        """Return the number of findings of one level."""
         return sum(item.level is level for item in self.findings)
 
     def is_failure(self, *, strict: bool = False) -> bool:
-        """Whether there are errors, or with ``strict`` warnings either."""
+        """Whether there are errors, or with ``strict`` errors or warnings."""
         return self.count(Level.ERROR) > 0 or (strict and self.count(Level.WARNING) > 0)
 
-    def as_json(self) -> Mapping[str, Any]:
-        """Give the report as what JSON can hold."""
-        return {
-            "schema": SCHEMA,
-            "out": shown(self.out),
-            "release": self.release or None,
-            "releases": self.releases,
-            "files": self.files,
-            "variants": self.variants,
-            "bytes": self.size,
-            "summary": {level.value: self.count(level) for level in Level},
-            "findings": [item.as_json() for item in self.findings],
-        }
 
-
-def shown(text: str) -> str:
-    """Write text so that it can be printed anywhere: escapes for what is no character or a control."""
+def printable(text: str) -> str:
+    """Return text that any terminal can print: controls, and what is no character, become escapes."""
     if text.isprintable():
         return text
     escaped = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

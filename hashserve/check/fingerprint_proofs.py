@@ -1,14 +1,12 @@
-"""Whether a fingerprint is that of the content that it stands for.
+"""Proofs that a fingerprint is that of the content.
 
-Invariant: a fingerprint is proven, or it is refuted, or nothing can be said; a name alone proves nothing.
+Invariant: a fingerprint is proven, refuted, or undecided; a name alone proves nothing.
 
-Proven is a token that is the start of a digest of the final content; or, for files that refer to
-each other in a circle, of what the build names such a unit by. Which digest, and how much of it,
-the manifest does not tell: so every digest is tried that is there on every machine.
-
-Refuted is a token that proves to be neither, of a file that a build made: only a build puts a
-file under its logical path as well. Where that copy is not there, the name may be one that another
-tool gave and the build kept, and nothing is said.
+* Proven: the token is the start of a digest of the content. Files that refer to each other in a circle get
+  their tokens from the whole circle, so their token is proven by the circle. The manifest states neither the
+  digest nor the length, so every digest is tried that Python has on every machine.
+* Refuted: a token that is not proven, of a file that a build made. Only a build puts a file under its logical
+  path too. Without that copy, the name may be one that another tool made and the build kept: undecided.
 """
 
 from __future__ import annotations
@@ -23,30 +21,30 @@ from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.builder.naming.graph import Component, Link, RewriteSource, components, fingerprint
 from hashserve.builder.references.resolver import Internal
 from hashserve.builder.references.rewrite import rewrite
-from hashserve.check.references import References
+from hashserve.check.reference_follower import ReferenceFollower
 
-__all__ = ["is_start_of_digest", "is_token_of", "proven_in_unit", "units"]
+__all__ = ["circles", "is_start_of_digest", "is_token_of", "proven_in_circle"]
 
 DIGESTS = tuple(
     sorted(
         (
             name
             for name in hashlib.algorithms_guaranteed
-            if hashlib.new(name, usedforsecurity=False).digest_size  # others have no length of their own
+            if hashlib.new(name, usedforsecurity=False).digest_size  # the others have no fixed length
         ),
         key=lambda name: (name not in ("md5", "sha256"), name),
     )
 )
-"""The digests that a fingerprint can be taken from on every machine, the usual ones first."""
+"""The digests that Python has on every machine, the usual ones first."""
 
 
 def is_start_of_digest(token: str, *, sha256: str, md5: str) -> bool:
-    """Whether a token is taken from one of the digests that are known already (base64, and hex)."""
+    """Whether a token starts one of the digests that are known: SHA-256 in base64, MD5 in hexadecimal."""
     return md5.startswith(token) or b64decode(sha256).hex().startswith(token)
 
 
 def is_token_of(token: str, location: str) -> bool:
-    """Whether a token is taken from any digest of the file's content; reads it once. Raises `OSError`."""
+    """Whether a token starts any digest of a file's content; the file is read once. Raises `OSError`."""
     digests = [hashlib.new(name, usedforsecurity=False) for name in DIGESTS]
     for chunk in read_chunks(location):
         for digest in digests:
@@ -54,27 +52,27 @@ def is_token_of(token: str, location: str) -> bool:
     return any(digest.hexdigest().startswith(token) for digest in digests)
 
 
-def units(targets: Mapping[str, Iterable[str]]) -> dict[str, Component]:
-    """Tell which unit each path is in that refers to itself, by way of others or not."""
+def circles(targets: Mapping[str, Iterable[str]]) -> dict[str, Component]:
+    """Return the circle of each path that refers to itself, directly or through others."""
     cyclic = [component for component in components(targets) if component.is_cyclic]
     return {path: component for component in cyclic for path in component.members}
 
 
-def proven_in_unit(
-    unit: Component,
+def proven_in_circle(
+    circle: Component,
     tokens: Mapping[str, str],
     logical: Mapping[str, str],
-    references: References,
+    follower: ReferenceFollower,
     read: Callable[[str], bytes],
 ) -> frozenset[str]:
-    """Give those of the paths in ``tokens``, members of one unit, whose token the unit proves.
+    """Return the paths in ``tokens``, all in one circle, whose token the circle proves.
 
-    ``logical`` has the logical path of each member, ``read`` gives its content. What the build named
-    the unit by holds the references inside of it as they were written: they are put back, spelt as a
-    name is that needs no escapes. Raises `OSError`.
+    ``logical`` maps each member to its logical path, ``read`` returns its content. The build made the tokens
+    before it rewrote the references inside of the circle, so these are restored, without escapes. Raises
+    `OSError`.
     """
-    names = {path: logical.get(path, path) for path in unit.members}
-    sources = {names[path]: _restored(path, read(path), names, references) for path in unit.members}
+    names = {path: logical.get(path, path) for path in circle.members}
+    sources = {names[path]: _restored(path, read(path), names, follower) for path in circle.members}
     restored = Component(members=tuple(sorted(sources)), is_cyclic=True)
     proven: set[str] = set()
     for digest in DIGESTS:
@@ -91,17 +89,19 @@ def proven_in_unit(
     return frozenset(proven)
 
 
-def _restored(path: str, content: bytes, names: Mapping[str, str], references: References) -> RewriteSource:
-    """Give a member as it was before the references inside of its unit were rewritten."""
+def _restored(
+    path: str, content: bytes, names: Mapping[str, str], follower: ReferenceFollower
+) -> RewriteSource:
+    """Return a member as it was before the references inside of its circle were rewritten."""
     replacements = [
         (reference, target.url(names[target.logical_path]))
-        for reference, target in references.links(path, content)
+        for reference, target in follower.links(path, content)
         if isinstance(target, Internal) and target.logical_path in names
     ]
     before = rewrite(content, replacements)
     links = [
         Link(reference=reference, internal=target)
-        for reference, target in references.links(path, before, among=frozenset(names.values()))
+        for reference, target in follower.links(path, before, among=frozenset(names.values()))
         if isinstance(target, Internal)
     ]
     return RewriteSource(content=before, links=tuple(links))

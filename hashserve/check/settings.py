@@ -5,16 +5,14 @@ Invariant: a setting that cannot mean anything is refused before anything is rea
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import get_args
 
 from hashserve.builder.sources.scanner import JsReferences
 from hashserve.errors import SettingError
-from hashserve.http.media_types import MediaTypes
 
-__all__ = ["DEFAULT_MAX_SIZES", "CheckSettings", "kind_of"]
+__all__ = ["DEFAULT_MAX_SIZES", "CheckSettings"]
 
 DEFAULT_MAX_SIZES: Mapping[str, int] = {
     "document": 100_000,
@@ -64,28 +62,3 @@ class CheckSettings:
     def max_size(self, kind: str) -> int | None:
         """Give the limit for a kind in bytes, None for none."""
         return self.max_sizes.get(kind, DEFAULT_MAX_SIZES[kind])
-
-
-_KINDS = {
-    "text/html": "document",
-    "text/css": "style",
-    "text/javascript": "script",
-    "application/javascript": "script",
-    "application/vnd.ms-fontobject": "font",
-    "application/x-font-ttf": "font",
-    "application/font-woff": "font",
-}
-_MAIN_KINDS = {"font": "font", "image": "image", "audio": "media", "video": "media"}
-
-
-def kind_of(path: str) -> str | None:
-    """Tell a file's kind by its media type; None for a source map, which no page loads."""
-    if path.lower().endswith(".map"):
-        return None
-    media_type = _media_types().content_type(path).partition(";")[0].lower()
-    return _KINDS.get(media_type) or _MAIN_KINDS.get(media_type.partition("/")[0], "other")
-
-
-@functools.cache
-def _media_types() -> MediaTypes:
-    return MediaTypes()

@@ -1,6 +1,6 @@
-"""The command ``hashserve check``: its arguments, and its report for a person to read.
+"""The command ``hashserve check``: its arguments, and where its report is written.
 
-Invariant: the last line says whether all is well; colours and cut lists are for people, never in JSON.
+Invariant: JSON and SARIF have every finding and no colours.
 """
 
 from __future__ import annotations
@@ -9,20 +9,14 @@ import argparse
 import json
 import re
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hashserve.cli.terminal import counted, show
+from hashserve.cli.terminal import show
 from hashserve.errors import HashserveError
 
-if TYPE_CHECKING:
-    from hashserve.check import CheckFinding, CheckReport
-
-__all__ = ["add_check", "lines"]
+__all__ = ["add_check"]
 
 _RIGHT, _WRONG = 0, 1
-
-_SHOWN_PER_RULE = 20
 
 _EPILOG = """\
 exit codes:
@@ -80,6 +74,8 @@ def _max_size(text: str) -> tuple[str | None, int | None]:
 
 def _check(arguments: argparse.Namespace) -> int:
     from hashserve.check import DEFAULT_MAX_SIZES, CheckSettings, check, sarif
+    from hashserve.check.reports.json import json_report
+    from hashserve.check.reports.text import text_lines
 
     limits: dict[str, int | None] = {}
     for kind, limit in arguments.max_size:
@@ -96,9 +92,9 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.sarif is not None:
         _write(arguments.sarif, sarif(report))
     if arguments.json:
-        print(_document(report.as_json()), end="")
+        print(_document(json_report(report)), end="")
     elif arguments.sarif != "-":
-        show(lines(report, seconds, quiet=arguments.quiet))
+        show(text_lines(report, seconds, quiet=arguments.quiet))
     return _WRONG if report.is_failure(strict=arguments.strict) else _RIGHT
 
 
@@ -121,46 +117,3 @@ def _write(place: str, value: Any) -> None:
         raise _UnwritableError(
             f"{place}: cannot be written: {error.strerror}; choose another --sarif"
         ) from error
-
-
-def lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> Iterator[tuple[str, str]]:
-    """Write a report for a person: lines, each with a mark that tells how it is to look.
-
-    The findings are grouped by rule, the worst first; of each rule some are shown. With ``quiet``
-    there are only errors, and nothing at all where there are none.
-    """
-    from hashserve.check import RULES, Level
-
-    for level in Level:
-        if quiet and level is not Level.ERROR:
-            return
-        for rule in RULES.values():
-            group = [item for item in report.findings if item.rule == rule.id]
-            if group and rule.level is level:
-                yield level.value, f"{level.value}: {rule.description} [{rule.id}]"
-                yield from _group(group)
-                yield "", f"  -> {rule.remedy}"
-                yield "", ""
-    yield _verdict(report, seconds)
-
-
-def _group(group: list[CheckFinding]) -> Iterator[tuple[str, str]]:
-    from hashserve.check.findings import shown
-
-    for item in group[:_SHOWN_PER_RULE]:
-        yield "", f"  {item.place}: {shown(item.message)}"
-    if len(group) > _SHOWN_PER_RULE:
-        yield "", f"  and {len(group) - _SHOWN_PER_RULE} more; --json lists them all"
-
-
-def _verdict(report: CheckReport, seconds: float) -> tuple[str, str]:
-    from hashserve.check import Level
-
-    counts = {level: report.count(level) for level in Level}
-    found = ", ".join(counted(number, level.value) for level, number in counts.items() if number)
-    worst = next((level.value for level, number in counts.items() if number), "right")
-    what = (
-        f"{counted(report.files, 'file')}, {counted(report.variants, 'variant')}, "
-        f"{counted(report.releases, 'release')}"
-    )
-    return worst, f"{what} checked in {seconds:.1f} s: {found or 'nothing is wrong'}"

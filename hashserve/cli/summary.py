@@ -51,7 +51,7 @@ def summary_lines(
 
 
 def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Iterator[tuple[str, str]]:
-    from hashserve.check.findings import shown
+    from hashserve.check.findings import printable
 
     listed = report.findings if lists_all else report.warnings
     kinds: dict[str, list[BuildFinding]] = {}
@@ -61,7 +61,7 @@ def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Ite
         yield "warning", f"{counted(len(listed), 'finding' if lists_all else 'warning')}:"
     for findings in kinds.values():
         most = len(findings) if lists_all else SHOWN_PER_KIND
-        yield from (("", f"  {shown(str(finding))}") for finding in findings[:most])
+        yield from (("", f"  {printable(str(finding))}") for finding in findings[:most])
         if len(findings) > most:
             yield "", f"  and {len(findings) - most:,} more like these; {listing} lists them all"
     unlisted = len(report.findings) - len(listed)

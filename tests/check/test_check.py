@@ -29,13 +29,13 @@ from hashserve.check import (
     CheckSettings,
     Level,
     check,
-    checker,
+    checked_folder,
     contents,
     sarif,
 )
-from hashserve.check.findings import shown
+from hashserve.check.findings import printable
 from hashserve.check.fingerprint_proofs import DIGESTS
-from hashserve.cli.check import lines
+from hashserve.check.reports.text import text_lines
 from hashserve.cli.main import main
 from tests.support.building import few_frames, put
 
@@ -195,7 +195,7 @@ def test_a_manifest_that_cannot_be_read_is_broken(out: Path, monkeypatch: pytest
     def refuse(*_: object, **__: object) -> Manifest:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(checker, "load_manifest", refuse)
+    monkeypatch.setattr(checked_folder, "load_manifest", refuse)
     assert checked(out) == [("manifest-broken", "staticfiles.json")]
 
 
@@ -212,7 +212,7 @@ def test_a_listed_file_that_is_gone_is_missing(out: Path) -> None:
     (out / path).unlink()
     (finding,) = check(out).findings
     assert (finding.rule, finding.path, finding.level) == ("file-missing", path, Level.ERROR)
-    assert "of the release in force" in finding.message
+    assert "the release in force" in finding.message
 
 
 def test_a_file_of_an_older_release_that_is_gone_is_missing(out: Path) -> None:
@@ -319,7 +319,7 @@ def test_a_variant_of_another_size_differs(out: Path, app: str) -> None:
     (out / f"{app}.gz").write_bytes(gzip.compress((out / app).read_bytes(), 0))
     (finding,) = check(out).findings
     assert (finding.rule, finding.path) == ("variant-differs", f"{app}.gz")
-    assert "the manifest says" in finding.message
+    assert "the manifest states" in finding.message
 
 
 def test_a_variant_that_no_row_names_is_unlisted(out: Path) -> None:
@@ -695,7 +695,7 @@ def test_every_rule_is_shown_by_a_test_and_documented() -> None:
     page = (Path(__file__).parents[2] / "docs/checking.md").read_text(encoding="utf-8")
     tests = Path(__file__).read_text(encoding="utf-8")
     for rule in RULES.values():
-        assert f"| `{rule.id}` | {rule.level.value} |" in page
+        assert f"| `{rule.id}` | {rule.level.value} | {rule.description} |\n" in page
         assert f'"{rule.id}"' in tests
         assert rule.description.endswith(".")
 
@@ -713,7 +713,7 @@ def test_the_same_folder_gives_the_same_report_in_the_order_of_places(out: Path)
 def test_a_finding_says_where_what_and_the_remedy(out: Path) -> None:
     put(out, "notes.html", b"<p>")
     (finding,) = check(out).findings
-    assert str(finding).startswith("notes.html: warning: no retained release lists it; hashserve prune")
+    assert str(finding).startswith("notes.html: warning: no retained release lists it; run hashserve prune")
 
 
 @pytest.mark.parametrize(
@@ -721,7 +721,7 @@ def test_a_finding_says_where_what_and_the_remedy(out: Path) -> None:
     [("é", "é"), ("a\nb\x1b[31m", "a\\nb\\x1b[31m"), ("\udcff", "\\xff"), ("\u202e", "\\u202e")],
 )
 def test_what_is_no_printable_character_is_escaped(text: str, expected: str) -> None:
-    assert shown(text) == expected
+    assert printable(text) == expected
 
 
 def damaged(out: Path) -> str:
@@ -818,7 +818,7 @@ def test_errors_exit_with_1_and_are_grouped_by_rule_the_worst_first(
     text = capsys.readouterr().out
     assert text.index("[unhashed-differs]") < text.index("[reference-missing]") < text.index("[leftover]")
     assert f"  {name}:1:22: url() names" in text
-    assert "  -> hashserve prune removes it" in text
+    assert "  -> run hashserve prune to remove it" in text
     assert text.splitlines()[-1].endswith("1 error, 1 warning, 2 notes")
 
 
@@ -902,7 +902,7 @@ def test_sarif_that_cannot_be_written_is_a_failure(
 def test_a_long_list_is_cut_for_people(out: Path) -> None:
     for number in range(25):
         put(out, f"notes{number}.html", b"<p>")
-    text = [line for _, line in lines(check(out), 0.1)]
+    text = [line for _, line in text_lines(check(out), 0.1)]
     assert "  and 5 more; --json lists them all" in text
     assert sum("notes" in line for line in text) == 20
 

@@ -1,6 +1,6 @@
-"""A report as SARIF 2.1.0, which code hosts and editors show beside the files.
+"""A report as SARIF 2.1.0, which code hosts and editors show next to the files.
 
-Invariant: what is written holds to the OASIS standard; places are relative to the checked folder.
+Invariant: the log conforms to the OASIS standard; places are relative to the checked folder.
 Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
 
@@ -13,18 +13,18 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from hashserve.check.findings import CheckFinding, CheckReport, shown
-from hashserve.check.rules import RULES, Rule
+from hashserve.check.findings import CheckFinding, CheckReport, printable
+from hashserve.check.rule_table import RULES, Rule
 from hashserve.fingerprint_patterns import without_fingerprint
 
 __all__ = ["sarif"]
 
-_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_BASE = "OUT"
+_SCHEMA_URL = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_URI_BASE_ID = "OUT"
 
 
 def sarif(report: CheckReport) -> Mapping[str, Any]:
-    """Give a report as a SARIF log, as what JSON can hold."""
+    """Return a report as a SARIF log, in values that JSON has."""
     driver = {
         "name": "hashserve check",
         "version": version("hashserve"),
@@ -33,11 +33,11 @@ def sarif(report: CheckReport) -> Mapping[str, Any]:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {_BASE: {"description": {"text": "The folder that was checked."}}},
+        "originalUriBaseIds": {_URI_BASE_ID: {"description": {"text": "The folder that was checked."}}},
         "invocations": [{"executionSuccessful": True}],
         "results": [_result(item) for item in report.findings],
     }
-    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return {"$schema": _SCHEMA_URL, "version": "2.1.0", "runs": [run]}
 
 
 def _rule(rule: Rule) -> Mapping[str, Any]:
@@ -50,15 +50,15 @@ def _rule(rule: Rule) -> Mapping[str, Any]:
 
 
 def _result(item: CheckFinding) -> Mapping[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(item.path), "uriBaseId": _BASE}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(item.path), "uriBaseId": _URI_BASE_ID}}
     if item.line:
         place["region"] = {"startLine": item.line, "startColumn": item.column}
     return {
         "ruleId": item.rule,
         "ruleIndex": list(RULES).index(item.rule),
         "level": item.level.value,
-        # Brackets make links in a SARIF message (section 3.11.6); here they are text.
-        "message": {"text": _plain(f"{shown(item.message)}; {item.remedy}")},
+        # Brackets would make links in a SARIF message (section 3.11.6).
+        "message": {"text": _plain(f"{printable(item.message)}; {item.remedy}")},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"finding/v1": _identity(item)},
     }
@@ -69,12 +69,12 @@ def _plain(text: str) -> str:
 
 
 def _uri(path: str) -> str:
-    """Write a path as a relative reference whose first segment can be no scheme (RFC 3986 section 4.2)."""
+    """Return a path as a relative reference whose first segment has no colon (RFC 3986, section 4.2)."""
     return quote(path.encode("utf-8", "surrogateescape"), safe="/~!$&'()*+,;=@")
 
 
 def _identity(item: CheckFinding) -> str:
-    """Tell a finding from others across builds, which give its file another fingerprint."""
+    """Return an id that a finding keeps when a build gives its file another fingerprint."""
     path = without_fingerprint(item.path) or item.path
     text = json.dumps([item.rule, path, item.line, item.column])
     return sha256(text.encode()).hexdigest()[:32]

@@ -1,6 +1,6 @@
-"""The rules: what can be wrong with a published folder, how bad it is, and what helps.
+"""The table of rules: what can be wrong with a published folder, how bad it is, and what to do.
 
-Invariant: an id is for ever. Suppressions, dashboards and scripts rest on it.
+Invariant: an id never changes its meaning, because suppressions, dashboards and scripts rely on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["RULES", "Level", "Rule"]
 
 
 class Level(enum.Enum):
-    """How bad a finding is; the values are those of SARIF 2.1.0, section 3.27.10."""
+    """How bad a finding is, in the values of SARIF 2.1.0, section 3.27.10."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -22,7 +22,7 @@ class Level(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One thing that can be wrong: its stable id, its level, what it means, what to do."""
+    """One thing that can be wrong: its id, its level, what it means, what to do."""
 
     id: str
     level: Level
@@ -39,7 +39,7 @@ RULES: Mapping[str, Rule] = {
         Rule(
             id="manifest-missing",
             level=Level.ERROR,
-            description="The folder has no manifest, so nothing in it is immutable.",
+            description="The folder has no manifest, so no file in it is immutable.",
             remedy="run hashserve build, or name the folder that it wrote",
         ),
         Rule(
@@ -51,21 +51,21 @@ RULES: Mapping[str, Rule] = {
         Rule(
             id="manifest-without-digests",
             level=Level.NOTE,
-            description="The manifest is another tool's and tells no digests: content is not proven by it.",
-            remedy="build the folder with hashserve build, which takes that tool's names over",
+            description="Another tool's manifest states no digests, so it cannot prove content.",
+            remedy="build the folder with hashserve build, which keeps that tool's names",
         ),
         # Listed files
         Rule(
             id="file-missing",
             level=Level.ERROR,
             description="The manifest lists a file that is not there: its URL answers 404.",
-            remedy="build again, with --previous if it is an older release's",
+            remedy="build again, with --previous if an older release lists it",
         ),
         Rule(
             id="file-changed",
             level=Level.ERROR,
-            description="A listed file has another size or SHA-256 than the manifest says.",
-            remedy="find out what changes files after the build, then build again",
+            description="A listed file has another size or SHA-256 than the manifest states.",
+            remedy="find out what changes files after a build, then build again",
         ),
         Rule(
             id="file-unreadable",
@@ -76,14 +76,14 @@ RULES: Mapping[str, Rule] = {
         Rule(
             id="link-outside",
             level=Level.ERROR,
-            description="A link leads out of the folder: a server does not follow it by default.",
+            description="A link leads out of the folder: by default the server does not follow it.",
             remedy="put the file itself there, or serve with follow_symlinks=True",
         ),
         # Fingerprints
         Rule(
             id="fingerprint-mismatch",
             level=Level.ERROR,
-            description="The fingerprint in a name is not that of the content: caches keep the wrong bytes.",
+            description="The fingerprint in a name is not that of the content: caches keep wrong bytes.",
             remedy="remove the file and build again; never edit a fingerprinted file",
         ),
         Rule(
@@ -103,31 +103,31 @@ RULES: Mapping[str, Rule] = {
             id="variant-broken",
             level=Level.ERROR,
             description="A listed variant does not decode: it is cut short or damaged.",
-            remedy="build again, which makes it anew",
+            remedy="build again",
         ),
         Rule(
             id="variant-differs",
             level=Level.ERROR,
-            description="A listed variant decodes to other bytes than its source, or has another size.",
-            remedy="build again, which makes it anew",
+            description="A listed variant decodes to other bytes than its file, or has another size.",
+            remedy="build again",
         ),
         Rule(
             id="variant-unlisted",
             level=Level.WARNING,
-            description="A variant of a fingerprinted file is in no row of the manifest: it is never sent.",
-            remedy="hashserve prune removes it; or build with that coding among --codings",
+            description="The manifest does not list a variant of a fingerprinted file: it is never sent.",
+            remedy="run hashserve prune to remove it, or build with its coding in --codings",
         ),
         Rule(
             id="variant-stale",
             level=Level.WARNING,
-            description="A variant of an unhashed file does not decode to what the file holds now: "
+            description="A variant of an unhashed file does not decode to the current bytes of the file: "
             "hashserve ignores it, but another server may send it.",
             remedy="build again, or delete it",
         ),
         Rule(
             id="variant-older",
             level=Level.WARNING,
-            description="A variant of an unhashed file is older than the file: it is taken for stale.",
+            description="A variant of an unhashed file is older than the file, so it counts as stale.",
             remedy="build again, or copy folders with their times (cp -p, rsync --times)",
         ),
         Rule(
@@ -141,26 +141,26 @@ RULES: Mapping[str, Rule] = {
             id="reference-missing",
             level=Level.WARNING,
             description="A published style sheet, script or page refers to a file that is not there.",
-            remedy="add the file to the source or mend the reference, then build again",
+            remedy="add the file to the source or correct the reference, then build again",
         ),
         Rule(
             id="reference-outdated",
             level=Level.ERROR,
-            description="A reference names a fingerprint that no release has: a browser gets a 404.",
-            remedy="build again; a file that another tool writes into the folder belongs into the source",
+            description="A reference names a fingerprint that no release has: its URL answers 404.",
+            remedy="build again; if another tool wrote the file, let it write into the source",
         ),
         Rule(
             id="reference-unhashed",
             level=Level.WARNING,
             description="A reference names the unhashed form of a file that has a fingerprinted one: "
             "what it loads is not immutable.",
-            remedy="build again from the source, or check with --js-references as the build had it",
+            remedy="build again, or check with the --js-references of the build",
         ),
         Rule(
             id="source-map-missing",
             level=Level.NOTE,
-            description="The source map that a file names is not there; only developer tools look for it.",
-            remedy="publish the source map, or have the bundler leave the comment out",
+            description="The source map that a file names is not there; only developer tools load it.",
+            remedy="publish the source map, or let the bundler leave its comment out",
         ),
         # Unhashed files
         Rule(
@@ -172,44 +172,46 @@ RULES: Mapping[str, Rule] = {
         Rule(
             id="unhashed-differs",
             level=Level.ERROR,
-            description="An unhashed file holds other bytes than the release in force.",
+            description="An unhashed file has other bytes than the release in force.",
             remedy=_BUILD,
         ),
+        # Sizes
         Rule(
             id="oversize",
             level=Level.WARNING,
-            description="What a browser has to load of one file is larger than its kind should be.",
-            remedy="make it smaller or split it, or set a limit with --max-size KIND=BYTES",
+            description="A file is larger to load than a file of its kind should be.",
+            remedy="make it smaller, split it, or set the limit with --max-size KIND=BYTES",
         ),
-        # Everything else on disk
+        # Other files
         Rule(
             id="leftover",
             level=Level.NOTE,
-            description="A fingerprinted file is on disk that no retained release lists.",
-            remedy="hashserve prune removes it",
+            description="No retained release lists a fingerprinted file that is on disk.",
+            remedy="run hashserve prune to remove it",
         ),
         Rule(
             id="file-unlisted",
             level=Level.WARNING,
-            description="A file is on disk, and served, that no retained release lists.",
-            remedy="hashserve prune removes what a build made; delete other files, or add them to the source",
+            description="No retained release lists a file that is on disk and served.",
+            remedy="run hashserve prune to remove what a build made; delete any other file, or add it to the "
+            "source",
         ),
         Rule(
             id="case-collision",
             level=Level.WARNING,
-            description="Two names differ in case only: many systems cannot hold both.",
+            description="Two names differ only in case: many systems cannot hold both.",
             remedy="rename one of them in the source",
         ),
         Rule(
             id="never-served",
             level=Level.WARNING,
-            description="A name is one that the server never answers for: hidden, or with a backslash.",
+            description="The server never answers for a name: it is hidden, or has a backslash.",
             remedy="delete it, or rename it in the source",
         ),
         Rule(
             id="not-a-file",
             level=Level.WARNING,
-            description="Something is neither a folder nor a regular file: a broken link, a pipe, a device.",
+            description="An entry is neither a folder nor a regular file: a broken link, a pipe, a device.",
             remedy="delete it",
         ),
         Rule(

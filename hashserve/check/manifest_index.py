@@ -1,6 +1,6 @@
-"""What the releases of a manifest list, turned around: from paths on disk to what they should be.
+"""An index of a manifest: what its releases list, by path on disk.
 
-Invariant: a file whose name merely looks fingerprinted is listed by nobody.
+Invariant: only the manifest decides what is listed; a name that looks fingerprinted does not.
 """
 
 from __future__ import annotations
@@ -9,39 +9,50 @@ import os.path
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from hashserve.manifest.model import AssetRecord, Manifest
 
-__all__ = ["Listing", "listing_of", "token_in"]
+__all__ = ["ManifestIndex", "index_of", "token_in"]
 
 _TOKEN = re.compile(r"[0-9a-f]{8,128}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+@dataclass(frozen=True, kw_only=True)
+class ManifestIndex:
     """What is listed, by path.
 
     * ``records``: every fingerprinted file of every retained release;
-    * ``logical``: the logical path of each path that a release names;
-    * ``releases``: the id of the newest release that has a fingerprinted path;
+    * ``logical``: the logical path of each path that a release lists;
+    * ``releases``: the id of the newest release that lists a path;
     * ``current``: logical to fingerprinted paths of the release in force;
-    * ``plain``: paths of the release in force that never were fingerprinted.
+    * ``unfingerprinted``: paths of the release in force that never were fingerprinted.
     """
 
     records: Mapping[str, AssetRecord] = field(default_factory=dict)
     logical: Mapping[str, str] = field(default_factory=dict)
     releases: Mapping[str, str] = field(default_factory=dict)
     current: Mapping[str, str] = field(default_factory=dict)
-    plain: frozenset[str] = frozenset()
+    unfingerprinted: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def logical_paths(self) -> frozenset[str]:
         """Every logical path of every release."""
         return frozenset(self.logical.values())
 
+    @cached_property
+    def current_paths(self) -> frozenset[str]:
+        """Every path on disk that the release in force lists."""
+        return frozenset(self.current.values())
 
-def listing_of(manifest: Manifest) -> Listing:
-    """Turn a manifest around."""
+    @cached_property
+    def all_paths(self) -> frozenset[str]:
+        """Every path that a release lists, and the logical path of each."""
+        return self.logical_paths.union(self.records, self.unfingerprinted)
+
+
+def index_of(manifest: Manifest) -> ManifestIndex:
+    """Index a manifest by path."""
     records = {path: record for path in manifest.files if (record := manifest.record(path)) is not None}
     logical: dict[str, str] = {}
     releases: dict[str, str] = {}
@@ -50,17 +61,17 @@ def listing_of(manifest: Manifest) -> Listing:
         for name, path in paths.items():
             logical.setdefault(path, name)
             releases.setdefault(path, release)
-    return Listing(
+    return ManifestIndex(
         records=records,
         logical=logical,
         releases=releases,
         current=manifest.paths,
-        plain=frozenset(path for path in manifest.paths.values() if path not in records),
+        unfingerprinted=frozenset(path for path in manifest.paths.values() if path not in records),
     )
 
 
 def token_in(path: str, logical_path: str) -> str | None:
-    """Give the token in a path that our build, or Django's storage, could have made of a logical path."""
+    """Return the token in a path if hashserve, or Django's storage, can have made it of a logical path."""
     root, extension = os.path.splitext(logical_path)
     token = path[len(root) + 1 : len(path) - len(extension)]
     is_ours = path == f"{root}.{token}{extension}" and _TOKEN.fullmatch(token) is not None

@@ -1,0 +1,44 @@
+"""A report as JSON, for programs.
+
+Invariant: a member keeps its name and its meaning as long as `SCHEMA` stays the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hashserve.check.findings import CheckFinding, CheckReport, printable
+from hashserve.check.rule_table import Level
+
+__all__ = ["SCHEMA", "json_report"]
+
+SCHEMA = 1
+"""The version of the form; it grows when a member changes its meaning or goes."""
+
+
+def json_report(report: CheckReport) -> Mapping[str, Any]:
+    """Return a report as values that JSON has."""
+    return {
+        "schema": SCHEMA,
+        "out": printable(report.out),
+        "release": report.release or None,
+        "releases": report.releases,
+        "files": report.files,
+        "variants": report.variants,
+        "bytes": report.size,
+        "summary": {level.value: report.count(level) for level in Level},
+        "findings": [_finding(item) for item in report.findings],
+    }
+
+
+def _finding(item: CheckFinding) -> Mapping[str, Any]:
+    return {
+        "rule": item.rule,
+        "level": item.level.value,
+        "path": printable(item.path),
+        "line": item.line or None,
+        "column": item.column or None,
+        "message": printable(item.message),
+        "remedy": item.remedy,
+    }

@@ -1,0 +1,56 @@
+"""A report as lines of text, for people.
+
+Invariant: the last line says whether anything is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hashserve.check.findings import CheckFinding, CheckReport, printable
+from hashserve.check.rule_table import RULES, Level
+
+__all__ = ["text_lines"]
+
+_SHOWN_PER_RULE = 20
+
+
+def text_lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a report, each after its style: a level, "right" or "".
+
+    Findings are grouped by rule, the worst first; of each rule the first 20 are shown. With ``quiet`` only
+    errors are, and nothing if there are none.
+    """
+    for level in Level:
+        if quiet and level is not Level.ERROR:
+            return
+        for rule in RULES.values():
+            group = [item for item in report.findings if item.rule == rule.id]
+            if group and rule.level is level:
+                yield level.value, f"{level.value}: {rule.description} [{rule.id}]"
+                yield from _group(group)
+                yield "", f"  -> {rule.remedy}"
+                yield "", ""
+    yield _verdict(report, seconds)
+
+
+def _group(group: Sequence[CheckFinding]) -> Iterator[tuple[str, str]]:
+    for item in group[:_SHOWN_PER_RULE]:
+        yield "", f"  {item.place}: {printable(item.message)}"
+    if len(group) > _SHOWN_PER_RULE:
+        yield "", f"  and {len(group) - _SHOWN_PER_RULE} more; --json lists them all"
+
+
+def _verdict(report: CheckReport, seconds: float) -> tuple[str, str]:
+    counts = {level: report.count(level) for level in Level}
+    found = ", ".join(_counted(number, level.value) for level, number in counts.items() if number)
+    style = next((level.value for level, number in counts.items() if number), "right")
+    what = (
+        f"{_counted(report.files, 'file')}, {_counted(report.variants, 'variant')}, "
+        f"{_counted(report.releases, 'release')}"
+    )
+    return style, f"{what} checked in {seconds:.1f} s: {found or 'nothing is wrong'}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,73 @@
+"""Rules about unhashed files: they are what the release in force has under their fingerprinted names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from hashserve.check.checked_folder import CheckedFolder
+from hashserve.check.contents import PathContents
+from hashserve.check.findings import CheckFinding, finding
+from hashserve.http.codings import CODINGS, coding_of_suffix
+from hashserve.manifest.model import Unhashed
+
+__all__ = ["unhashed_file_findings"]
+
+
+def unhashed_file_findings(folder: CheckedFolder, proven: Mapping[str, str]) -> Iterator[CheckFinding]:
+    """Yield unhashed files that differ from their fingerprinted form, or are missing.
+
+    ``proven`` maps paths to the tokens that are proven to be those of their content.
+    """
+    for item in folder.paths.values():
+        yield from _differing(folder, item)
+    yield from _missing(folder, proven)
+
+
+def _differing(folder: CheckedFolder, item: PathContents) -> Iterator[CheckFinding]:
+    path = item.on_disk.path
+    if path in folder.index.records or path in folder.index.unfingerprinted:
+        return
+    record = folder.index.records.get(folder.index.current.get(path, ""))
+    content = folder.content(path)
+    if record is None or record.sha256 is None or content is None or _is_variant(folder, path):
+        return
+    if content.sha256 != record.sha256:
+        if _unhashed_is(folder, "original"):
+            return  # its references are not rewritten, and it has variants of its own
+        yield finding("unhashed-differs", path, f"has other bytes than {record.path!r}")
+    for coding in record.variants:
+        if coding not in item.variants:
+            variant = path + CODINGS[coding].suffix
+            yield finding("unhashed-variant-missing", variant, f"is not there next to {path!r}")
+
+
+def _missing(folder: CheckedFolder, proven: Mapping[str, str]) -> Iterator[CheckFinding]:
+    """Yield unhashed files that are missing while others of the same build are there.
+
+    A build may leave all of them out. Tokens of one length are taken for one build.
+    """
+    if _unhashed_is(folder, "none"):
+        return
+    files = folder.tree.files
+    made = {logical: len(proven[path]) for logical, path in folder.index.current.items() if path in proven}
+    lengths = {length for logical, length in made.items() if logical in files}
+    for logical, length in made.items():
+        if logical not in files and logical not in folder.reported_paths and length in lengths:
+            path = folder.index.current[logical]
+            yield finding("unhashed-missing", logical, f"is not there next to {path!r}")
+
+
+def _unhashed_is(folder: CheckedFolder, content: Unhashed) -> bool:
+    """Whether the manifest says that unhashed files have this content."""
+    manifest = folder.manifest.manifest
+    return manifest is not None and manifest.unhashed == content
+
+
+def _is_variant(folder: CheckedFolder, path: str) -> bool:
+    """Whether a source file with the name of a variant was replaced by that variant."""
+    coding = coding_of_suffix(path)
+    if coding is None:
+        return False
+    source = folder.index.current.get(path.removesuffix(coding.suffix), "")
+    record = folder.index.records.get(source)
+    return record is not None and coding.name in record.variants
