@@ -1,29 +1,46 @@
-"""The build from end to end: of source folders, or of files that a framework has collected.
+"""The build from end to end: its steps in order, and the values that they hand each other.
 
-Invariant: whatever is raised, and wherever the process is killed, the release that was in force is served
-as it was.
+Invariant: nothing is written before everything is read. No name of the release in force changes before
+everything else is done, and the manifest is written last. If the build fails or is killed, the release in
+force is served as before. The same input has the same names on every machine.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from hashserve.builder.job import BuildJob, Progress, SourceTree
+from hashserve.builder.compression.cache import VariantCache
+from hashserve.builder.compression.compressors import COMPRESSED
+from hashserve.builder.compression.variants import PublishedFile, Variants
 from hashserve.builder.naming.fingerprinter import Naming
+from hashserve.builder.output.claims import claims_of
 from hashserve.builder.output.writer import Output
-from hashserve.builder.report import BuildFinding, BuildReport
+from hashserve.builder.publish.fingerprinted_files import write_fingerprinted_files
+from hashserve.builder.publish.import_map import check_bare, stage_import_map
+from hashserve.builder.publish.type_changes import stage_type_changes
+from hashserve.builder.publish.unhashed_files import UnhashedFiles
+from hashserve.builder.releases.earlier_manifests import EarlierManifests, earlier_manifests_of
+from hashserve.builder.releases.new_manifest import (
+    NewRelease,
+    RetainedReleases,
+    make_manifest,
+    new_release,
+    retain_releases,
+)
+from hashserve.builder.releases.retention import moment
+from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.settings import BuildSettings
-from hashserve.builder.sources.bundler_names import already_fingerprinted
-from hashserve.builder.sources.scanner import Patterns
-from hashserve.builder.sources.walk import SourceFile, walk
-from hashserve.builder.steps import run
+from hashserve.builder.sources.bundler_names import already_fingerprinted, check_unchanged
+from hashserve.builder.sources.patterns import Patterns
+from hashserve.builder.sources.scanner import ScannedFile, Scanner, scan_tree, source_chunks
+from hashserve.builder.sources.tree import SourceFile, SourceTree, check_names, source_files
 from hashserve.errors import BuildError, SettingError, SourceError
 from hashserve.manifest.model import Manifest, Unhashed
 
-__all__ = ["Progress", "build", "build_files"]
+__all__ = ["build", "build_files"]
 
 
 def build(
@@ -33,11 +50,11 @@ def build(
     *,
     on_progress: Progress = lambda step, done, total: None,
 ) -> BuildReport:
-    """Build the trees ``sources`` (of files with the same path the first's) into the folder ``out``.
+    """Build the folders ``sources`` into the folder ``out``; for a path in several, the first counts.
 
-    ``out`` then holds each file under its own name and under its fingerprinted one, the variants
-    of both, and the manifest. Raises `BuildError` or `SettingError`; whatever is raised, and
-    wherever the process is killed, the release that was in ``out`` is served as it was.
+    ``out`` then holds each file under its own name and under its fingerprinted path, the variants
+    of both, and the manifest. Raises `BuildError` or `SettingError`. If it fails or is killed, the release
+    that was in ``out`` is served as before.
     """
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
@@ -45,23 +62,7 @@ def build(
     target = os.fspath(out)
     settings = settings or BuildSettings()
     _check_places(roots, target, settings)
-    report = BuildReport()
-    with _reported(report, target):
-        # Before the output is made, or waited for: what cannot be built leaves no trace.
-        tree = _walked(roots, settings, report)
-        with _output(target, settings, report, on_progress) as (output, has_waited):
-            if has_waited:
-                report.findings.clear()
-                tree = _walked(roots, settings, report)
-            job = BuildJob(
-                tree=tree,
-                output=output,
-                settings=settings,
-                report=report,
-                on_progress=on_progress,
-                naming=settings.fingerprinter,
-            )
-            run(job)
+    report, _ = _build(partial(_find_sources, roots, settings), target, settings, on_progress)
     return report
 
 
@@ -76,90 +77,188 @@ def build_files(
     patterns: Patterns | None = None,
     on_progress: Progress = lambda step, done, total: None,
 ) -> tuple[BuildReport, Manifest]:
-    """Build ``files``, which something else has collected, into the folder ``out``.
+    """Build ``files``, which a framework has collected, into the folder ``out``.
 
-    They may lie in ``out`` already, under their own names, as what Django collects does. ``kept`` has
-    the logical path of each file that another tool fingerprinted, by its path; ``unhashed`` says what
-    is to be under the files' own names; ``naming`` takes the place of the fingerprinter; ``patterns``
-    match references as a framework spells them. Gives the new release's manifest too.
-    Raises `BuildError` or `SettingError`, as `build` does.
+    They may be in ``out`` already, under their own names, as Django collects them. ``kept`` maps the path of
+    each file that another tool fingerprinted to its logical path. ``unhashed`` says what the files' own names
+    hold. ``naming`` replaces the fingerprinter. ``patterns`` match references as a framework spells them.
+    Returns the new release's manifest too. Raises `BuildError` or `SettingError`, as `build` does.
     """
     target = os.fspath(out)
     _check_places([], target, settings)
     tree = SourceTree(where=target, files=files, kept=kept, unhashed=unhashed)
-    report = BuildReport()
-    with _reported(report, target), _output(target, settings, report, on_progress) as (output, _):
-        job = BuildJob(
-            tree=tree,
-            output=output,
-            settings=settings,
-            report=report,
-            on_progress=on_progress,
-            naming=naming or settings.fingerprinter,
-            patterns=patterns,
-        )
-        manifest = run(job)
-    return report, manifest
+    return _build(lambda report: tree, target, settings, on_progress, naming, patterns)
 
 
-def _walked(roots: Sequence[str], settings: BuildSettings, report: BuildReport) -> SourceTree:
-    def on_skip(path: str, reason: str) -> None:
-        report.findings.append(BuildFinding(kind="skipped", path=path, message=reason))
-
-    files = walk(roots, ignore=settings.ignore, on_skip=on_skip)
+def _find_sources(roots: Sequence[str], settings: BuildSettings, report: BuildReport) -> SourceTree:
     where = ", ".join(roots)
+    files = source_files(roots, ignore=settings.ignore, on_skip=partial(report.add, "skipped"))
     if not files:
-        raise SourceError(where, "holds no files", "name the folder of your static files")
+        raise SourceError(where, "holds no files", "name the folder that holds your static files")
     paths = [file.logical_path for file in files]
     kept = already_fingerprinted(roots, paths, settings.already_hashed, settings.bundler_manifests)
     return SourceTree(where=where, files=files, kept=kept)
 
 
-@contextmanager
-def _output(
-    target: str, settings: BuildSettings, report: BuildReport, on_progress: Progress
-) -> Iterator[tuple[Output, bool]]:
-    """Open the output; tells whether another build was waited for."""
-    waits = 0
+def _build(
+    find_sources: Callable[[BuildReport], SourceTree],
+    target: str,
+    settings: BuildSettings,
+    on_progress: Progress,
+    naming: Naming | None = None,
+    patterns: Patterns | None = None,
+) -> tuple[BuildReport, Manifest]:
+    """Find the sources, lock the output, and build a release there."""
+    started = time.monotonic()
+    waits: list[None] = []
 
     def on_wait() -> None:
-        nonlocal waits
-        waits += 1
+        waits.append(None)
         on_progress("wait", 0, 1)
 
-    with Output(target, report, wait=settings.wait, on_wait=on_wait) as output:
-        if waits:
-            on_progress("wait", 1, 1)
-        yield output, waits > 0
-
-
-@contextmanager
-def _reported(report: BuildReport, target: str) -> Iterator[None]:
-    """Take the time, and have every failure say where it happened."""
-    started = time.monotonic()
     try:
-        yield
+        # Before the output is made or waited for: a build that cannot start leaves no trace.
+        report = BuildReport()
+        tree = find_sources(report)
+        with Output(target, report, wait=settings.wait, on_wait=on_wait) as output:
+            if waits:
+                on_progress("wait", 1, 1)
+                report.findings.clear()  # the sources may have changed meanwhile
+                tree = find_sources(report)
+            manifest = _build_release(tree, output, settings, report, on_progress, naming, patterns)
     except OSError as error:
-        # Every failure that can be foreseen says more; this one still must not look like a defect.
+        # Foreseen failures say more. This one must not look like a defect of hashserve.
         where = error.filename if isinstance(error.filename, str) else target
         raise BuildError(
-            where, f"failed: {error.strerror or error}", "the release in force is whole"
+            where, f"failed: {error.strerror or error}", "the release in force is unchanged"
         ) from error
     report.seconds = time.monotonic() - started
+    return report, manifest
+
+
+def _build_release(
+    tree: SourceTree,
+    output: Output,
+    settings: BuildSettings,
+    report: BuildReport,
+    on_progress: Progress,
+    naming: Naming | None,
+    patterns: Patterns | None,
+) -> Manifest:
+    """Go through the steps in order; returns the manifest of the new release."""
+    now = moment()
+    naming = naming or settings.fingerprinter
+    paths = frozenset(file.logical_path for file in tree.files)
+    earlier = earlier_manifests_of(output, settings, report)
+    with _variants(output, settings, report, earlier) as variants:
+        check_names(tree.files, output, naming, report)
+        check_bare(settings.import_map_bare, paths)
+        scanned = scan_tree(
+            tree,
+            Scanner(
+                paths,
+                naming,
+                prefix=settings.prefix,
+                js_references=settings.js_references,
+                patterns=patterns,
+                html=settings.html,
+            ),
+            report,
+            on_scanned=partial(_begin, variants, tree.unhashed),
+            on_progress=on_progress,
+        )
+        _fail_if_strict(tree.where, settings, report)
+        check_unchanged(tree.kept, scanned, earlier.known, report)
+        bridge = stage_type_changes(scanned, tree.kept, earlier.in_force, output, report)
+        published = write_fingerprinted_files(scanned, naming, output, variants, on_progress)
+        unhashed = UnhashedFiles(tree.unhashed, scanned, published)
+        sizes = variants.make([*published.values(), *unhashed.of_other_content()], on_progress=on_progress)
+    claims = claims_of(published, unhashed.files, sizes)
+    release = new_release(tree, published, sizes)
+    retained = retain_releases(
+        release, earlier, claims, output, settings, report, now=now, on_progress=on_progress
+    )
+    manifest = make_manifest(tree, release, retained, earlier, settings, now=now)
+    unhashed.stage(output, sizes, claims, report)
+    _fail_if_strict(tree.where, settings, report)
+    put_import_map = stage_import_map(published, settings)
+    output.publish(None if manifest == earlier.in_force else manifest, bridge=bridge)
+    output.memory.save(output.temporary_folder)
+    # Last: an import map that is older than its release names files that are retained, but one that is newer
+    # names files that no manifest lists.
+    put_import_map()
+    _record(report, release, retained)
+    return manifest
+
+
+def _variants(
+    output: Output, settings: BuildSettings, report: BuildReport, earlier: EarlierManifests
+) -> Variants:
+    skipped = settings.skip_compress
+    return Variants(
+        output,
+        report,
+        settings.codings,
+        known=earlier.known,
+        place=earlier.place,
+        cache=None if settings.cache is None else VariantCache(settings.cache),
+        skipped=COMPRESSED if skipped is None else frozenset(skipped),
+    )
+
+
+def _begin(variants: Variants, unhashed: Unhashed, file: ScannedFile) -> None:
+    """Begin to compress a file that will be published as it is, under the name that it will have."""
+    if file.links and unhashed != "original":
+        return
+    # Where references are rewritten, only the file's own name has the original content.
+    path = file.logical_path if file.links else file.path
+    variants.begin(PublishedFile(path=path, size=file.size, sha256=file.sha256), partial(source_chunks, file))
+
+
+_OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost"})
+"""Kinds of findings that no change of the source corrects: a strict build does not fail for them."""
+
+
+def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) -> None:
+    """Raise `BuildError` if the settings are strict, and something is wrong with the source."""
+    if not settings.strict:
+        return
+    warnings = [str(item) for item in report.warnings if item.kind not in _OF_OTHER_RELEASES]
+    if warnings:
+        findings, them = ("1 finding", "it") if len(warnings) == 1 else (f"{len(warnings)} findings", "them")
+        raise BuildError(
+            where,
+            f"nothing was published: the build is strict and has {findings}",
+            f'correct {them}, or build without strict (--strict, strict=True, HASHSERVE["STRICT"]):\n'
+            + "\n".join(f"  {warning}" for warning in warnings),
+        )
+
+
+def _record(report: BuildReport, release: NewRelease, retained: RetainedReleases) -> None:
+    """Put what was published into the report, and the findings in order."""
+    report.release = release.id
+    report.retained_releases = len(retained.releases)
+    report.retained_files = len(retained.records)
+    for record in release.records.values():
+        for coding, size in record.variants.items():
+            report.coded_bytes[coding] += size
+            report.coded_source_bytes[coding] += record.size or 0
+    report.findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
 
 
 def _check_places(roots: Sequence[str], target: str, settings: BuildSettings) -> None:
-    """Raise `SettingError` where one folder that a build is to use lies in another."""
-    sources = [(f"the source {root}", root) for root in roots]
-    for name, root in sources:
+    """Raise `SettingError` if one folder that the build uses lies in another."""
+    places = [(f"the source {root}", root) for root in roots]
+    for name, root in places:
         _check_apart("out", target, name, root)
+    places.append((f"the output {target}", target))
     for setting, place in (("cache", settings.cache), ("import_map", settings.import_map)):
         if place is not None:
-            for name, other in (*sources, (f"the output {target}", target)):
+            for name, other in places:
                 _check_apart(setting, place, name, other)
 
 
 def _check_apart(setting: str, folder: str, other_name: str, other: str) -> None:
-    real, real_other = (os.path.join(os.path.realpath(path), "") for path in (folder, other))
+    real, real_other = os.path.join(os.path.realpath(folder), ""), os.path.join(os.path.realpath(other), "")
     if real.startswith(real_other) or real_other.startswith(real):
-        raise SettingError(setting, folder, f"overlaps {other_name}; choose a place beside it")
+        raise SettingError(setting, folder, f"overlaps {other_name}; choose a folder outside of it")

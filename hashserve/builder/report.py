@@ -1,4 +1,4 @@
-"""What a build has to say of itself: what it did, what it found wrong, what it cost.
+"""What a build reports: how far it is, what it did, what it found wrong, and how long it took.
 
 Invariant: every figure is counted where the thing happens; nothing is estimated.
 """
@@ -6,19 +6,22 @@ Invariant: every figure is counted where the thing happens; nothing is estimated
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-__all__ = ["BuildFinding", "BuildReport"]
+__all__ = ["BuildFinding", "BuildReport", "Progress"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a step, the number of files that it has done, and the number of all its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildFinding:
-    """Something that whoever builds should know of: a kind, a place, and what is the matter.
+    """A problem that a build found: its kind, its place, and what is wrong.
 
-    ``line`` and ``column`` count from 1 and are 0 where the place is the whole file. A ``quiet``
-    one is of no consequence to a page (a missing source map).
+    ``line`` and ``column`` count from 1; they are 0 where the finding is about the whole file. A ``quiet``
+    finding changes nothing for a page (a missing source map).
     """
 
     kind: str
@@ -38,9 +41,9 @@ class BuildReport:
     """The outcome of one build.
 
     ``release`` is the id of the release in force now. ``files`` and ``source_bytes`` count the
-    source tree; ``coded_bytes`` the variants of the fingerprinted files, by coding, and
-    ``coded_source_bytes`` what they are variants of. ``written`` and ``reused`` count files in the
-    output. ``seconds`` is by the clock.
+    source tree; ``coded_bytes`` counts the variants of the fingerprinted files, by coding, and
+    ``coded_source_bytes`` the files that they are variants of. ``written`` and ``reused`` count files in the
+    output. ``seconds`` is wall-clock time.
     """
 
     release: str = ""
@@ -57,13 +60,17 @@ class BuildReport:
     findings: list[BuildFinding] = field(default_factory=list)
     seconds: float = 0.0
 
+    def add(self, kind: str, path: str, message: str) -> None:
+        """Report a finding about a whole file."""
+        self.findings.append(BuildFinding(kind=kind, path=path, message=message))
+
     @property
     def warnings(self) -> list[BuildFinding]:
-        """Give the findings that are not quiet."""
+        """The findings that are not quiet."""
         return [finding for finding in self.findings if not finding.quiet]
 
     def as_json(self) -> Mapping[str, Any]:
-        """Give the report as what JSON can hold."""
+        """Return the report as values that JSON can hold."""
         counts = {"coded_bytes": dict(self.coded_bytes), "coded_source_bytes": dict(self.coded_source_bytes)}
         findings = [asdict(finding) for finding in self.findings]
         others = {item.name: getattr(self, item.name) for item in fields(self)}

@@ -13,7 +13,7 @@ from hashserve.builder.compression.compressors import DEFAULT_CODINGS
 from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.builder.releases.retention import DEFAULT_KEEP, DEFAULT_KEEP_DAYS, check_retention
 from hashserve.builder.sources.scanner import JsReferences
-from hashserve.builder.sources.walk import DEFAULT_IGNORE
+from hashserve.builder.sources.tree import DEFAULT_IGNORE
 from hashserve.errors import SettingError
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.model import unsafe_path

@@ -105,7 +105,7 @@ def _build(arguments: argparse.Namespace) -> int:
 def _settings(arguments: argparse.Namespace) -> BuildSettings:
     from hashserve.builder import BuildSettings
     from hashserve.builder.naming.fingerprinter import Fingerprinter
-    from hashserve.builder.sources.walk import DEFAULT_IGNORE
+    from hashserve.builder.sources.tree import DEFAULT_IGNORE
 
     return BuildSettings(
         prefix=arguments.prefix,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hashserve.builder.pipeline import Progress
+    from hashserve.builder.report import Progress
 
 __all__ = ["progress"]
 

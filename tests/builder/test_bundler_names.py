@@ -60,10 +60,10 @@ def test_content_that_changed_under_a_kept_name_is_reported(source: Path, tmp_pa
     put(source, "assets/app-DiwrgTda.js", CHUNK + b"// other\n")
     report = build(source, out)
     assert [finding.kind for finding in report.warnings] == ["changed-fingerprinted"]
-    assert "whoever has that keeps it" in str(report.warnings[0])
+    assert "and browsers keep the old content" in str(report.warnings[0])
     assert not wrong_files(out)
     put(source, "assets/app-DiwrgTda.js", CHUNK)
-    with pytest.raises(BuildError, match="strict is set"):
+    with pytest.raises(BuildError, match="the build is strict and has 1 finding; correct it, or"):
         build(source, out, BuildSettings(strict=True))
 
 
@@ -110,8 +110,8 @@ def test_a_named_manifest_elsewhere_speaks_of_the_first_source_that_has_its_file
     ("manifest", "problem"),
     [
         (None, "cannot be read: No such file or directory; name the manifest that the bundler wrote"),
-        ({"main.js": "js/gone.0123456789abcdef0123.js"}, "lists no fingerprinted file that is in the source"),
-        ({"main.js": "js/main.js"}, "lists no fingerprinted file that is in the source"),
+        ({"main.js": "js/gone.0123456789abcdef0123.js"}, "lists no fingerprinted file of the source"),
+        ({"main.js": "js/main.js"}, "lists no fingerprinted file of the source"),
     ],
 )
 def test_a_named_manifest_that_helps_nothing_is_a_mistake(

@@ -113,7 +113,7 @@ def test_a_bare_specifier_has_to_stand_for_a_script_of_the_tree(
     source: Path, tmp_path: Path, target: str
 ) -> None:
     bare = {"other": "js/app.js", "three": target}
-    with pytest.raises(SettingError, match="which is no script here"):
+    with pytest.raises(SettingError, match="which is not a script of the source"):
         build(source, tmp_path / "out", settings(tmp_path, import_map_bare=bare))
     assert not (tmp_path / "out/js").exists()
 

@@ -10,8 +10,9 @@ from hashserve import SourceError
 from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.rewrite import Frame
-from hashserve.builder.sources.scanner import JsReferences, Matched, ScannedFile, Scanner, source_chunks
-from hashserve.builder.sources.walk import SourceFile
+from hashserve.builder.sources.patterns import Matched
+from hashserve.builder.sources.scanner import JsReferences, ScannedFile, Scanner, source_chunks
+from hashserve.builder.sources.tree import SourceFile
 from hashserve.digests import digest_of
 from tests.support.building import put
 
@@ -19,11 +20,11 @@ PATHS = frozenset({"app.css", "app.js", "leaf.js", "dot.svg"})
 
 
 def scan(
-    folder: Path, path: str, content: bytes, js_references: JsReferences = "rewrite", *, whole: bool = True
+    folder: Path, path: str, content: bytes, js_references: JsReferences = "rewrite", *, is_kept: bool = False
 ) -> ScannedFile:
     file = SourceFile(logical_path=path, location=str(put(folder, path, content)))
     scanner = Scanner(PATHS, Fingerprinter(), prefix="/static/", js_references=js_references)
-    return scanner.scan(file, whole=whole)
+    return scanner.scan(file, is_kept=is_kept)
 
 
 def test_a_file_is_known_by_its_size_and_digests(tmp_path: Path) -> None:
@@ -34,10 +35,11 @@ def test_a_file_is_known_by_its_size_and_digests(tmp_path: Path) -> None:
         assert b"".join(source_chunks(scanned)) == b"content"
 
 
-def test_a_file_that_is_to_stay_as_it_is_has_no_references(tmp_path: Path) -> None:
+def test_a_file_that_is_kept_as_it_is_has_no_references_and_keeps_its_name(tmp_path: Path) -> None:
     content = b"a { background: url(dot.svg) }"
     assert len(scan(tmp_path, "app.css", content).links) == 1
-    assert scan(tmp_path, "app.css", content, whole=False).links == ()
+    kept = scan(tmp_path, "app.css", content, is_kept=True)
+    assert (kept.links, kept.path) == ((), "app.css")
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("rewrite", 2), ("import-map", 1), ("off", 0)])
@@ -60,7 +62,7 @@ def test_in_a_huge_script_no_references_are_sought_and_it_says_so(
     scanned = scan(tmp_path, "app.css", b"a { background: url(dot.svg) }")
     assert scanned.links == ()
     assert [finding.message for finding in scanned.findings] == [
-        "is larger than 20 bytes: references in it are not looked for"
+        "is larger than 20 bytes, so its references are not rewritten; split it if it has any"
     ]
 
 

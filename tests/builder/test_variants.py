@@ -42,7 +42,9 @@ def publish(output: Output, path: str, content: bytes = TEXT) -> PublishedFile:
 def test_alike_files_are_compressed_once(output: Output) -> None:
     report, done = BuildReport(), []
     files = [publish(output, path) for path in ("a.css", "b.txt", "c/d.js")]
-    sizes = Variants(output, report, ("br", "gzip")).make(files, lambda sha256, sizes: done.append(1))
+    sizes = Variants(output, report, ("br", "gzip")).make(
+        files, lambda step, number, total: done.append(number)
+    )
     assert report.compressed == 2
     assert len(done) == len(sizes) == 1
     for file in files:
@@ -119,7 +121,7 @@ def test_more_files_than_wait_at_a_time_all_get_their_variants_and_are_counted_o
     report, done = BuildReport(), []
     files = [publish(output, f"{number}.css", TEXT + b"%d" % number) for number in range(50)]
     sizes = Variants(output, report, ("gzip", "zstd"), threads=2).make(
-        files, lambda sha256, sizes: done.append(1)
+        files, lambda step, number, total: done.append(number)
     )
     assert report.compressed == 100
     assert len(done) == len(sizes) == 50
@@ -133,8 +135,8 @@ def test_what_is_there_is_counted_too_and_without_codings_everything_is_done(out
     file, done = publish(output, "a.css"), []
     Variants(output, BuildReport(), ("br",)).make([file])
     report = BuildReport()
-    Variants(output, report, ("br",)).make([file], lambda sha256, sizes: done.append(1))
-    Variants(output, report, ()).make([file], lambda sha256, sizes: done.append(1))
+    Variants(output, report, ("br",)).make([file], lambda step, number, total: done.append(number))
+    Variants(output, report, ()).make([file], lambda step, number, total: done.append(number))
     assert (report.compressed, len(done)) == (0, 2)
 
 

@@ -76,10 +76,10 @@ def test_an_unexpected_failure_is_a_message(
     def fail(*arguments: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("hashserve.builder.pipeline.walk", lambda *arguments, **more: fail())
+    monkeypatch.setattr("hashserve.builder.pipeline.source_files", lambda *arguments, **more: fail())
     ran = Ran(capsys, "build", source, "--out", out)
     assert ran.code == 1
-    assert ran.err.endswith("out: failed: Input/output error; the release in force is whole\n")
+    assert ran.err.endswith("out: failed: Input/output error; the release in force is unchanged\n")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["build", "--help"], ["prune", "--help"], ["--version"]])

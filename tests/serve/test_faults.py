@@ -19,7 +19,7 @@ from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.builder import BuildSettings, build
 from hashserve.builder.output.writer import Output
 from hashserve.builder.sources import scanner
-from hashserve.builder.sources.walk import SourceFile
+from hashserve.builder.sources.tree import SourceFile
 from tests.support.building import (
     TEXT,
     command,
@@ -223,9 +223,9 @@ def changing(monkeypatch: pytest.MonkeyPatch, change: object) -> None:
     original = scanner.Scanner.scan
 
     def scan_and_change(
-        self: scanner.Scanner, file: SourceFile, *, whole: bool = True
+        self: scanner.Scanner, file: SourceFile, *, is_kept: bool = False
     ) -> scanner.ScannedFile:
-        scanned = original(self, file, whole=whole)
+        scanned = original(self, file, is_kept=is_kept)
         if file.logical_path == "img/dot.svg":
             assert callable(change)
             change()
@@ -250,7 +250,7 @@ def test_a_source_file_that_is_not_as_it_was_scanned_stops_the_build(
             put(source, path, content)
 
     changing(monkeypatch, change)
-    what = "vanished" if content is None else "changed"
+    what = "disappeared" if content is None else "changed"
     with pytest.raises(SourceError, match=f"{path}: {what} during the build"):
         build(source, out)
     assert_untouched(out, before)
@@ -339,7 +339,7 @@ def test_a_name_that_no_manifest_can_hold_is_left_out_and_reported(
     put(source, name, TEXT)
     [finding] = build(source, out).warnings
     assert (finding.kind, finding.path) == ("skipped", str(source / name.partition("/")[0]))
-    assert "which no server answers for" in finding.message
+    assert "no server answers for such a name; rename it" in finding.message
     assert manifest_of(out).paths.keys() == {"css/app.css", "img/dot.svg", "a.txt"}
 
 
@@ -366,9 +366,9 @@ def test_links_are_followed_and_loops_and_broken_ones_are_reported(source: Path,
     report = build(source, out)
     told = {Path(finding.path).name: finding.message for finding in report.warnings}
     assert told == {
-        "loop": "is a link back to a folder that it lies in",
-        "self": "is a link to itself",
-        "broken": "is a broken link",
+        "loop": "is left out: this link leads back to a folder around it",
+        "self": "is left out: this link leads to itself",
+        "broken": "is left out: this link leads nowhere",
     }
     assert (out / "good.txt").read_bytes() == TEXT
     assert not (out / "good.txt").is_symlink()
@@ -397,8 +397,8 @@ def test_what_is_no_regular_file_is_reported_and_left_out(source: Path, out: Pat
         listener.close()
     report = build(source, out)
     assert {(Path(finding.path).name, finding.message) for finding in report.warnings} == {
-        ("pipe.css", "is not a regular file"),
-        ("socket.css", "is not a regular file"),
+        ("pipe.css", "is left out: it is not a regular file"),
+        ("socket.css", "is left out: it is not a regular file"),
     }
 
 

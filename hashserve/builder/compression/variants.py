@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from hashserve.builder.output.writer import Output
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
 from hashserve.builder.releases.previous import Place
 from hashserve.builder.releases.verification import verified_chunks
-from hashserve.builder.report import BuildReport
+from hashserve.builder.report import BuildReport, Progress
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.model import Manifest, Row
 
@@ -46,10 +46,6 @@ class PublishedFile:
     path: str
     size: int
     sha256: str
-
-
-OnDone = Callable[[str, Mapping[str, int]], None]
-"""Called with the SHA-256 of a content and the sizes of its variants by coding."""
 
 
 class _Known:
@@ -112,20 +108,25 @@ class _MissingVariant(NamedTuple):
 class _Sizes:
     """The sizes of variants, by SHA-256 and coding, as they become known; 0 is for none."""
 
-    def __init__(self, contents: Iterable[str], codings: Sequence[str], on_done: OnDone) -> None:
+    def __init__(self, contents: Iterable[str], codings: Sequence[str], on_progress: Progress) -> None:
         self.found: dict[str, dict[str, int]] = {sha256: {} for sha256 in contents}
         self._codings = codings
-        self._on_done = on_done
+        self._on_progress = on_progress
+        self._done = 0
         if not codings:
-            for sha256, sizes in self.found.items():
-                on_done(sha256, sizes)
+            for _ in self.found:
+                self._count()
 
     def put(self, sha256: str, coding: str, size: int) -> None:
         found = self.found[sha256]
         found[coding] = size
         if len(found) == len(self._codings):
-            kept = self.found[sha256] = {coding: found[coding] for coding in self._codings if found[coding]}
-            self._on_done(sha256, kept)
+            self.found[sha256] = {coding: found[coding] for coding in self._codings if found[coding]}
+            self._count()
+
+    def _count(self) -> None:
+        self._done += 1
+        self._on_progress("compress", self._done, len(self.found))
 
 
 def _sizes(row: Row | None) -> list[str]:
@@ -196,17 +197,14 @@ class Variants:
         return stream.getvalue()
 
     def make(
-        self, files: Iterable[PublishedFile], on_done: OnDone = lambda sha256, sizes: None
+        self, files: Iterable[PublishedFile], on_progress: Progress = lambda step, done, total: None
     ) -> dict[str, dict[str, int]]:
-        """Put the variants of ``files`` beside them; gives their sizes by SHA-256 and coding.
-
-        ``on_done`` is called with both for each content as soon as all its variants are there.
-        """
+        """Write the variants of ``files`` next to them; returns their sizes by SHA-256 and coding."""
         self._ahead.end()
         contents: dict[str, list[PublishedFile]] = {}
         for file in files:
             contents.setdefault(file.sha256, []).append(file)
-        sizes = _Sizes(contents, self._codings, on_done)
+        sizes = _Sizes(contents, self._codings, on_progress)
         jobs = list(self._settle(contents.values(), sizes))
         # The largest first, so that no core is left alone with one at the end.
         jobs.sort(key=lambda job: -job.alike[0].size)

@@ -1,7 +1,7 @@
-"""The import map: module names that stay, to the fingerprinted URLs of today.
+"""The import map of a release: from module names that stay the same to fingerprinted URLs.
 
-Invariant: with it, a script may import another by a name that never changes, so a change in a leaf
-renames the leaf alone. Source: HTML standard, 8.1.6.2 (import maps), and its ``integrity`` key.
+Invariant: a script can import another by a name that never changes, so that a change in one script renames
+that script only. Source: HTML standard, 8.1.6.2 (import maps), and its ``integrity`` key.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Mapping
 from hashserve.atomic_files import write_atomically
 from hashserve.builder.compression.variants import PublishedFile
 from hashserve.builder.references.languages import language_of
+from hashserve.builder.settings import BuildSettings
 from hashserve.digests import integrity_of
 from hashserve.errors import BuildError, SettingError
 from hashserve.paths import url_of
@@ -21,11 +22,11 @@ __all__ = ["check_bare", "import_map", "stage_import_map"]
 
 
 def import_map(published: Mapping[str, PublishedFile], bare: Mapping[str, str], prefix: str) -> str:
-    """Write the import map of a release as JSON.
+    """Return the import map of a release as JSON.
 
-    It maps, for every script, its unhashed URL (which is what a relative import resolves to) and its
-    logical path, and each ``bare`` specifier for the logical path that it stands for, to the
-    fingerprinted URL under ``prefix``; and each such URL to its integrity.
+    ``imports`` maps to the fingerprinted URL of each script: its unhashed URL (a relative import resolves
+    to that), its logical path, and each ``bare`` specifier of it. ``integrity`` maps each such URL to its
+    digest.
     """
     imports: dict[str, str] = {}
     integrity: dict[str, str] = {}
@@ -40,26 +41,33 @@ def import_map(published: Mapping[str, PublishedFile], bare: Mapping[str, str], 
 
 
 def check_bare(bare: Mapping[str, str], paths: Container[str]) -> None:
-    """Raise `SettingError` for a bare specifier that stands for no script among ``paths``."""
+    """Raise `SettingError` for a bare specifier whose path is not that of a script among ``paths``."""
     for specifier, logical_path in bare.items():
         if logical_path not in paths or not _is_script(logical_path):
             raise SettingError(
-                "import_map_bare", specifier, f"stands for {logical_path!r}, which is no script here"
+                "import_map_bare", specifier, f"names {logical_path!r}, which is not a script of the source"
             )
 
 
-def stage_import_map(location: str, text: bytes) -> Callable[[], None]:
-    """Write an import map beside its place; gives what puts it there. Raises `BuildError`."""
-    waiting = f"{location}.new"
+def stage_import_map(published: Mapping[str, PublishedFile], settings: BuildSettings) -> Callable[[], None]:
+    """Write the import map, if the settings want one, next to its location; returns what moves it there.
+
+    Raises `BuildError`.
+    """
+    location = settings.import_map
+    if location is None:
+        return lambda: None
+    content = import_map(published, settings.import_map_bare, settings.prefix).encode()
+    staged = f"{location}.new"
     if os.path.exists(location) and not os.path.isfile(location):
         raise BuildError(location, "is not a regular file", "choose another name for the import map")
     try:
-        if _has(location, text):
+        if _has(location, content):
             return lambda: None
-        write_atomically(waiting, [text])
+        write_atomically(staged, [content])
     except OSError as error:
         raise BuildError(location, f"cannot be written: {error.strerror}", "check its folder") from error
-    return lambda: os.replace(waiting, location)
+    return lambda: os.replace(staged, location)
 
 
 def _is_script(logical_path: str) -> bool:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hashserve.builder.job import BuildJob
+from hashserve.builder.output.writer import Output
 from hashserve.builder.releases.errors import UnreachableError
 from hashserve.builder.releases.previous import Place, place_of
+from hashserve.builder.report import BuildReport
+from hashserve.builder.settings import BuildSettings
 from hashserve.errors import BuildError, ManifestError
 from hashserve.manifest.model import MANIFEST_NAME, Manifest
 
@@ -27,44 +29,41 @@ class EarlierManifests:
     place: Place | None
 
 
-def earlier_manifests_of(job: BuildJob) -> EarlierManifests:
-    """Load the manifests that there are. Raises `BuildError` where there is none that is required."""
-    in_force = _manifest_in_force(job)
-    previous, place = _previous(job)
+def earlier_manifests_of(output: Output, settings: BuildSettings, report: BuildReport) -> EarlierManifests:
+    """Load the earlier manifests. Raises `BuildError` if the settings require one that cannot be loaded."""
+    in_force = _manifest_in_force(output.location(MANIFEST_NAME), report)
+    previous, place = None, None
+    if settings.previous is not None:
+        place = place_of(settings.previous, settings.prefix)
+        previous = _previous(settings.previous, place, report, is_required=settings.require_previous)
     known = [manifest for manifest in (in_force, previous) if manifest is not None]
-    return EarlierManifests(in_force=in_force, known=known, place=place)
+    return EarlierManifests(in_force=in_force, known=known, place=place if previous else None)
 
 
-def _manifest_in_force(job: BuildJob) -> Manifest | None:
-    """Load the manifest that is in the output; a broken one is reported and built over."""
-    location = job.output.location(MANIFEST_NAME)
+def _manifest_in_force(location: str, report: BuildReport) -> Manifest | None:
+    """Load the manifest of the output; a broken one is reported and replaced."""
     try:
         return Manifest.load(location)
     except FileNotFoundError:
         return None
     except (OSError, ManifestError) as error:
-        job.find("broken-manifest", location, f"is not used: {error}; its releases are lost")
+        report.add("broken-manifest", location, f"is not used: {error}; its releases are lost")
         return None
 
 
-def _previous(job: BuildJob) -> tuple[Manifest | None, Place | None]:
-    """Load the manifest that ``previous`` names, and give its place; none is a warning, or a failure."""
-    where = job.settings.previous
-    if where is None:
-        return None, None
-    place = place_of(where, job.settings.prefix)
+def _previous(where: str, place: Place, report: BuildReport, *, is_required: bool) -> Manifest | None:
+    """Load the manifest of the previous release; one that cannot be loaded is a warning, or a failure."""
     try:
-        manifest = place.manifest()
+        return place.manifest()
     except (UnreachableError, ManifestError) as error:
-        if job.settings.require_previous:
+        if is_required:
             remedy = "check --previous, or build without --require-previous"
             raise BuildError(where, f"holds no previous release: {error}", remedy) from error
-        job.find("previous", where, f"is not brought over: {error}")
-        return None, None
-    return manifest, place
+        report.add("previous", where, f"is not brought over: {error}")
+        return None
 
 
-def check_place(job: BuildJob, place: Place | None) -> None:
+def check_place(place: Place | None, where: str) -> None:
     """Raise `BuildError` if files are missing because the previous release went away meanwhile."""
     if place is None:
         return
@@ -72,7 +71,7 @@ def check_place(job: BuildJob, place: Place | None) -> None:
         place.manifest()
     except (UnreachableError, ManifestError) as error:
         raise BuildError(
-            job.settings.previous or "",
+            where,
             f"went away while its files were brought over: {error}",
             "build again once it is back, or without --require-previous",
         ) from error

@@ -7,7 +7,7 @@ never gets its name.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -15,7 +15,7 @@ from hashserve.builder.output.writer import Output
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
 from hashserve.builder.releases.previous import Place
 from hashserve.builder.releases.verification import verified_chunks
-from hashserve.builder.report import BuildFinding
+from hashserve.builder.report import BuildFinding, Progress
 from hashserve.errors import BuildError
 from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.manifest.model import AssetRecord
@@ -30,7 +30,7 @@ def bring_over(
     records: Sequence[AssetRecord],
     output: Output,
     place: Place | None,
-    on_done: Callable[[], None] = lambda: None,
+    on_progress: Progress = lambda step, done, total: None,
 ) -> tuple[dict[str, AssetRecord], list[BuildFinding]]:
     """See to it that every file of ``records``, with its variants, is whole in the output.
 
@@ -40,12 +40,13 @@ def bring_over(
     findings: list[BuildFinding] = []
     whole: dict[str, AssetRecord] = {}
     with ThreadPoolExecutor(THREADS) as executor:
-        for outcome in executor.map(lambda record: _bring(record, output, place), records):
+        outcomes = executor.map(lambda record: _bring(record, output, place), records)
+        for done, outcome in enumerate(outcomes, 1):
             if isinstance(outcome, BuildFinding):
                 findings.append(outcome)
             else:
                 whole[outcome.path] = outcome
-            on_done()
+            on_progress("retain", done, len(records))
     return whole, findings
 
 

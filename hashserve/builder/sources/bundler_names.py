@@ -1,14 +1,17 @@
-"""What another tool fingerprinted already: it keeps its name, and is not hashed a second time.
+"""The files that another tool has fingerprinted: they keep their names.
 
-Invariant: a bundler's own manifest, or a pattern that the caller gave, says so; never the look of a name.
+Invariant: a bundler's own manifest or a pattern of the caller's says which they are, never the look of a
+name.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from hashserve.builder.report import BuildReport
+from hashserve.builder.sources.scanner import ScannedFile
 from hashserve.errors import SettingError
 from hashserve.fingerprint_patterns import without_fingerprint
 from hashserve.http.codings import coding_of_suffix
@@ -16,18 +19,18 @@ from hashserve.manifest.files import find_manifest
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.model import MANIFEST_NAME, Manifest
 
-__all__ = ["already_fingerprinted"]
+__all__ = ["already_fingerprinted", "check_unchanged"]
 
 
 def already_fingerprinted(
     roots: Sequence[str], paths: Sequence[str], patterns: Sequence[str], manifests: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Tell which of the source's ``paths`` keep their name, and each one's logical path.
+    """Return the logical path of each of the source's ``paths`` that keeps its name.
 
-    The logical path is the one that the tool's manifest states, else the name without its
-    fingerprint, else the name itself. ``manifests`` are those that are named, beside those that are
-    found in the ``roots``. Raises `ManifestError` for a tool's manifest that is broken, `SettingError` for
-    a named one that cannot be read or lists nothing of the source.
+    It is the logical path that the tool's manifest states, else the path without its fingerprint, else the
+    path itself. ``manifests`` are read in addition to those that are found in the ``roots``. Raises
+    `ManifestError` for a broken manifest, and `SettingError` for one of ``manifests`` that cannot be read or
+    lists no file of the source.
     """
     present = set(paths)
     kept: dict[str, str] = {}
@@ -41,9 +44,25 @@ def already_fingerprinted(
         kept.update(_listed(load_manifest(location, root=root), present))
     for location in manifests:
         kept.update(_named(location, roots, present))
-    for path in [path for path in kept if _is_named_as_variant(path, present)]:
-        del kept[path]  # that name belongs to the variant that the build makes or finds there
-    return _each_once(kept, present)
+    # The name of a variant belongs to the variant that the build makes or finds there.
+    kept = {path: name for path, name in kept.items() if not _is_named_as_variant(path, present)}
+    return _each_once(kept, present) if kept else kept
+
+
+def check_unchanged(
+    kept: Iterable[str], scanned: Mapping[str, ScannedFile], earlier: Sequence[Manifest], report: BuildReport
+) -> None:
+    """Report each of the ``kept`` files that had other content under its name in an ``earlier`` manifest."""
+    for path in kept:
+        file = scanned[path]
+        records = filter(None, (manifest.record(path) for manifest in earlier))
+        if any(record.sha256 not in (None, file.sha256) for record in records):
+            report.add(
+                "changed-fingerprinted",
+                file.file.location,
+                "has other content than an earlier release has under this name, and browsers keep the old "
+                "content; let the tool that names it give it a new name",
+            )
 
 
 def _listed(manifest: Manifest, present: Container[str]) -> dict[str, str]:
@@ -52,12 +71,12 @@ def _listed(manifest: Manifest, present: Container[str]) -> dict[str, str]:
 
 
 def _named(location: str, roots: Sequence[str], present: Container[str]) -> dict[str, str]:
-    """Read a manifest that was named: of the root that it lies in, else of the first that has its files."""
+    """Read a manifest for the root that it is in, else for the first root that has files of its list."""
     real = os.path.realpath(location)
     around = [root for root in roots if real.startswith(os.path.join(os.path.realpath(root), ""))]
     for root in around or roots:
         try:
-            # By its real place, so that one in the root is known to be there whatever links lead to both.
+            # Its real path, so that a manifest in the root is known to be there whatever links lead to both.
             manifest = load_manifest(real, root=os.path.realpath(root))
         except OSError as error:
             problem = f"cannot be read: {error.strerror}; name the manifest that the bundler wrote"
@@ -65,7 +84,7 @@ def _named(location: str, roots: Sequence[str], present: Container[str]) -> dict
         listed = _listed(manifest, present)
         if listed:
             return listed
-    problem = "lists no fingerprinted file that is in the source; does it belong to another folder?"
+    problem = "lists no fingerprinted file of the source; does it belong to another folder?"
     raise SettingError("bundler_manifests", location, problem)
 
 
@@ -75,7 +94,7 @@ def _is_named_as_variant(path: str, present: Container[str]) -> bool:
 
 
 def _each_once(kept: dict[str, str], present: set[str]) -> dict[str, str]:
-    """Leave a file its own name as logical path where that other one is taken."""
+    """Return the path itself as logical path where two files would have the same one."""
     taken = present - kept.keys()
     result = {}
     for path, logical_path in sorted(kept.items()):

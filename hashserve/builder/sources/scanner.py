@@ -1,14 +1,14 @@
-"""What each source file holds: its digest, its token, and what it refers to.
+"""What each source file holds: its size, its digest, its name if it stays as it is, and its references.
 
-Invariant: a source file is read once, and what was read is what is published: whoever reads it again
-proves by its digest that it has not changed since.
+Invariant: a build publishes the content that was scanned. A source file that is read again is proven by its
+digest not to have changed since.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -18,54 +18,36 @@ from hashserve.builder.naming.graph import Link
 from hashserve.builder.references.finder import finder_of
 from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.resolver import Internal, Missing, Resolver
-from hashserve.builder.references.rewrite import Frame
-from hashserve.builder.report import BuildFinding
-from hashserve.builder.sources.walk import SourceFile
+from hashserve.builder.report import BuildFinding, BuildReport, Progress
+from hashserve.builder.sources.patterns import Patterns, framed, merged
+from hashserve.builder.sources.tree import SourceFile, SourceTree
 from hashserve.digests import digest_of, digest_text
 from hashserve.errors import SourceError
 
 __all__ = [
     "LARGEST_READ",
     "JsReferences",
-    "Matched",
-    "Patterns",
     "ScannedFile",
     "Scanner",
     "is_left_alone",
+    "scan_tree",
     "source_chunks",
 ]
 
 JsReferences = Literal["rewrite", "import-map", "off"]
-"""Which references in scripts are rewritten: all, those no import map has a say in, or none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
-    """A reference that a framework's pattern finds, and the frame that it is spelt in.
-
-    ``is_new`` says that our own lexers would not find it, but it is one all the same.
-    """
-
-    reference: Reference
-    frame: Frame
-    is_new: bool
-
-
-Patterns = Callable[[str], Callable[[bytes, Sequence[Reference]], Sequence[Matched]] | None]
-"""Given a logical path, gives what a framework's patterns match there; None for nothing.
-
-That is called with the content and the references that our own lexers found in it.
-"""
+"""Which references in scripts are rewritten: all, those that no import map replaces, or none."""
 
 LARGEST_READ = 16 * 1024 * 1024
-"""In files larger than this, in bytes, no references are sought: their tree takes 20 times their size."""
+"""The largest file, in bytes, that is searched for references: its syntax tree takes 20 times its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedFile:
-    """A source file, read: its size in bytes, the base64 of its SHA-256, and its references.
+    """A source file as it was read: its size in bytes, the base64 of its SHA-256, and its references.
 
-    ``path`` is the name that follows from the content as it is, for a file without ``links``.
+    ``path`` is the path under which the file is published as it is: the logical path if another tool
+    fingerprinted it, else a fingerprinted path. A file with ``links`` gets another path once they are
+    rewritten.
     """
 
     file: SourceFile
@@ -73,7 +55,7 @@ class ScannedFile:
     sha256: str
     path: str
     links: Sequence[Link] = ()
-    findings: Sequence[BuildFinding] = field(default_factory=tuple)
+    findings: Sequence[BuildFinding] = ()
 
     @property
     def logical_path(self) -> str:
@@ -81,8 +63,48 @@ class ScannedFile:
         return self.file.logical_path
 
 
+def scan_tree(
+    tree: SourceTree,
+    scanner: Scanner,
+    report: BuildReport,
+    *,
+    on_scanned: Callable[[ScannedFile], None],
+    on_progress: Progress,
+) -> dict[str, ScannedFile]:
+    """Scan every file of a tree; returns them by logical path. Raises `SourceError`.
+
+    ``on_scanned`` is called with each file as soon as it is read.
+    """
+    scanned: dict[str, ScannedFile] = {}
+    for file in tree.files:
+        found = scanner.scan(file, is_kept=file.logical_path in tree.kept)
+        scanned[file.logical_path] = found
+        on_scanned(found)
+        report.source_bytes += found.size
+        report.rewritten_references += len(found.links)
+        report.findings.extend(found.findings)
+        on_progress("read", len(scanned), len(tree.files))
+    report.files = len(scanned)
+    _check_integrity(scanned, report)
+    return scanned
+
+
+def _check_integrity(scanned: Mapping[str, ScannedFile], report: BuildReport) -> None:
+    """Report each file of which a page states the digest, although its references are rewritten."""
+    for file in scanned.values():
+        for link in file.links:
+            target = scanned[link.internal.logical_path]
+            if link.reference.kind is ReferenceKind.HTML_PROVEN and target.links:
+                report.add(
+                    "integrity",
+                    file.file.location,
+                    f"states the integrity of {target.logical_path!r} as it is in the source, but the build "
+                    "rewrites references in that file, so that browsers reject it; remove the attribute",
+                )
+
+
 class Scanner:
-    """Reads source files; ``paths`` are all logical paths of the tree, ``prefix`` its URL path."""
+    """Reads source files; ``paths`` are all logical paths of the tree, ``prefix`` is its URL path."""
 
     def __init__(
         self,
@@ -100,50 +122,48 @@ class Scanner:
         self._patterns = patterns
         self._html = html
 
-    def scan(self, file: SourceFile, *, whole: bool = True) -> ScannedFile:
-        """Read one file, and unless it is to stay as it is (``whole`` False) find its references.
-
-        Raises `SourceError`.
-        """
-        find = finder_of(file.logical_path, html=self._html)
-        match = None if self._patterns is None else self._patterns(file.logical_path)
+    def scan(self, file: SourceFile, *, is_kept: bool = False) -> ScannedFile:
+        """Read a file and find its references; one that is kept as it is has none. Raises `SourceError`."""
+        path = file.logical_path
         try:
-            size = os.stat(file.location).st_size
-            if (find is None and match is None) or not whole:
+            if is_kept:
+                return replace(self._scan_opaque(file), path=path)
+            find = finder_of(path, html=self._html)
+            match = None if self._patterns is None else self._patterns(path)
+            if find is None and match is None:
                 return self._scan_opaque(file)
-            if size > LARGEST_READ:
+            if os.stat(file.location).st_size > LARGEST_READ:
                 return replace(self._scan_opaque(file), findings=(_too_large(file),))
             with open(file.location, "rb") as stream:
                 content = stream.read()
         except OSError as error:
             raise _unreadable(file, error) from error
-        references: Sequence[Reference]
-        references = [] if find is None else find(content)
+        references: Sequence[Reference] = [] if find is None else find(content)
         matched = [] if match is None else match(content, references)
-        references = _merged(references, [item.reference for item in matched if item.is_new])
-        links, findings = self._resolve(file, content, references)
         if matched:
-            links = _framed(links, matched)
+            references = merged(references, matched)
+        links, findings = self._resolve(file, content, references)
         return ScannedFile(
             file=file,
             size=len(content),
-            sha256=digest_of([content]),
-            path=self._naming.name(file.logical_path, (content,)),
-            links=links,
+            sha256=digest_of((content,)),
+            path=self._naming.name(path, (content,)),
+            links=framed(links, matched) if matched else links,
             findings=findings,
         )
 
     def _scan_opaque(self, file: SourceFile) -> ScannedFile:
+        """Read a file without looking for references, in one pass and little memory."""
         digest, size = sha256(), 0
 
-        def counted() -> Iterator[bytes]:
+        def measured() -> Iterator[bytes]:
             nonlocal size
             for chunk in read_chunks(file.location):
                 digest.update(chunk)
                 size += len(chunk)
                 yield chunk
 
-        path = self._naming.name(file.logical_path, counted())
+        path = self._naming.name(file.logical_path, measured())
         return ScannedFile(file=file, size=size, sha256=digest_text(digest.digest()), path=path)
 
     def _resolve(
@@ -162,44 +182,19 @@ class Scanner:
 
 
 def is_left_alone(reference: Reference, js_references: JsReferences) -> bool:
-    """Tell whether an import map has the say over a reference, or nobody is to touch scripts."""
+    """Whether a reference stays as it is: an import map replaces it, or scripts are not rewritten."""
     if js_references == "rewrite":
         return False
     if js_references == "off":
         return reference.kind.name.startswith("JS_")
-    # Over the URLs of a map that stands in a page, no map has a say.
+    # No import map replaces the URLs of an import map in a page.
     return reference.kind.is_specifier and reference.kind is not ReferenceKind.JS_IMPORT_MAP
 
 
-def _merged(references: Sequence[Reference], others: Sequence[Reference]) -> Sequence[Reference]:
-    """Add those of ``others`` that overlap none that is there."""
-    if not others:
-        return references
-    merged = list(references)
-    for other in others:
-        if not any(other.start < item.end and item.start < other.end for item in merged):
-            merged.append(other)
-    return sorted(merged, key=lambda reference: reference.start)
-
-
-def _framed(links: Sequence[Link], matched: Sequence[Matched]) -> list[Link]:
-    """Give each link its frame, unless that would reach into what stands before or behind it."""
-    frames = {(item.reference.start, item.reference.end): item.frame for item in matched}
-    ends = [0, *(link.reference.end for link in links)]
-    starts = [*(link.reference.start for link in links[1:]), None]
-    result: list[Link] = []
-    for link, end, start in zip(links, ends, starts, strict=False):
-        frame = frames.get((link.reference.start, link.reference.end))
-        before = result[-1].frame.end if result and result[-1].frame is not None else end
-        if frame is None or frame.start < before or (start is not None and frame.end > start):
-            result.append(link)
-        else:
-            result.append(replace(link, frame=frame))
-    return result
-
-
 def _too_large(file: SourceFile) -> BuildFinding:
-    message = f"is larger than {LARGEST_READ} bytes: references in it are not looked for"
+    message = (
+        f"is larger than {LARGEST_READ} bytes, so its references are not rewritten; split it if it has any"
+    )
     return BuildFinding(kind="large", path=file.location, message=message)
 
 
@@ -211,35 +206,30 @@ def _missing(file: SourceFile, content: bytes, reference: Reference, resolution:
         line=line,
         column=column,
         message=(
-            f"{reference.kind.value} names {reference.target!r}, but there is no {resolution.logical_path!r}"
+            f"{reference.kind.value} refers to {reference.target!r}, "
+            f"but the source has no file {resolution.logical_path!r}"
         ),
         quiet=reference.kind is ReferenceKind.SOURCE_MAP,
     )
 
 
 def source_chunks(scanned: ScannedFile) -> Iterator[bytes]:
-    """Read a source file again, and prove at its end that it still is what was scanned.
-
-    Raises `SourceError`.
-    """
+    """Read a source file again, and check at its end that it did not change. Raises `SourceError`."""
+    location = scanned.file.location
     digest = sha256()
     try:
-        for chunk in read_chunks(scanned.file.location):
+        for chunk in read_chunks(location):
             digest.update(chunk)
             yield chunk
     except OSError as error:
         raise _unreadable(scanned.file, error) from error
     if digest_text(digest.digest()) != scanned.sha256:
-        raise SourceError(
-            scanned.file.location, "changed during the build", "build again once it is complete"
-        )
+        raise SourceError(location, "changed during the build", "build again once nothing writes to it")
 
 
 def _unreadable(file: SourceFile, error: OSError) -> SourceError:
     if isinstance(error, FileNotFoundError):
-        return SourceError(
-            file.location, "vanished during the build", "build again once the tree is complete"
-        )
-    return SourceError(
-        file.location, f"cannot be read: {error.strerror}", "check its permissions, or ignore it"
-    )
+        problem, remedy = "disappeared during the build", "build again once nothing changes the source"
+        return SourceError(file.location, problem, remedy)
+    problem, remedy = f"cannot be read: {error.strerror}", "check its permissions, or ignore it"
+    return SourceError(file.location, problem, remedy)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from hashserve.builder.naming.fingerprinter import Naming
-from hashserve.builder.pipeline import Progress, build_files
-from hashserve.builder.report import BuildReport
+from hashserve.builder.pipeline import build_files
+from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.settings import BuildSettings
-from hashserve.builder.sources.walk import SourceFile
+from hashserve.builder.sources.tree import SourceFile
 from hashserve.django.build_settings import build_settings
 from hashserve.django.collection.bundler_names import bundler_names
 from hashserve.django.collection.collected_files import collected_files

@@ -17,7 +17,7 @@ from django.contrib.staticfiles.storage import HashedFilesMixin
 
 from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.rewrite import Frame
-from hashserve.builder.sources.scanner import Matched, Patterns
+from hashserve.builder.sources.patterns import Matched, Patterns
 
 __all__ = ["patterns_of"]
 

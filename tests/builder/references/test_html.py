@@ -210,7 +210,7 @@ def test_what_a_page_names_and_is_not_there_is_reported_with_line_and_column(sou
     put(source, "index.html", b"<p>\n<img src='gone.png'><iframe src=gone.html></iframe><img src='{{ x }}'>")
     [finding] = build(source, out, HTML).warnings
     assert str(finding) == (
-        f"{source}/index.html:2:11: an attribute names 'gone.png', but there is no 'gone.png'"
+        f"{source}/index.html:2:11: an attribute refers to 'gone.png', but the source has no file 'gone.png'"
     )
 
 

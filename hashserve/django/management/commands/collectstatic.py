@@ -12,8 +12,7 @@ from typing import Any
 from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management.base import CommandError
 
-from hashserve.builder.job import Progress
-from hashserve.builder.report import BuildReport
+from hashserve.builder.report import BuildReport, Progress
 from hashserve.cli.progress import progress
 from hashserve.cli.summary import summary
 from hashserve.django.storage import ManifestStaticFilesStorage

@@ -1,0 +1,41 @@
+"""Paths that are a file in one release and a folder in the next.
+
+Invariant: until the switch, such a path is what the release in force has there, and no manifest in force
+lists a file that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from hashserve.builder.output.writer import Output
+from hashserve.builder.releases.manifest_paths import folders_of, is_in, without
+from hashserve.builder.report import BuildReport
+from hashserve.manifest.model import Manifest
+
+__all__ = ["stage_type_changes"]
+
+
+def stage_type_changes(
+    paths: Collection[str],
+    kept: Collection[str],
+    in_force: Manifest | None,
+    output: Output,
+    report: BuildReport,
+) -> Manifest | None:
+    """Stage each path of the new release that was a file and is a folder now, or the reverse.
+
+    ``paths`` are the logical paths of the release, ``kept`` those of them that keep their names. If
+    fingerprinted files of the manifest ``in_force`` have to go before the new manifest is in force, returns
+    that manifest without them.
+    """
+    folders = [folder for folder in sorted(folders_of(paths)) if output.has_file(folder)]
+    changed = [*folders, *(path for path in kept if output.has_folder(path))]
+    for path in changed:
+        output.put_aside(path)
+    for folder in folders:
+        report.add("lost", folder, "is dropped: the new release has a folder of that name")
+    if in_force is None:
+        return None
+    gone = {file for file in in_force.files if any(is_in(file, path) for path in changed)}
+    return without(in_force, gone.__contains__) if gone else None
