@@ -17,6 +17,7 @@ from hashserve.builder.releases.manifest_paths import is_in, names_of
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError, ManifestError
 from hashserve.file_identity import identify_across_mounts
+from hashserve.file_tree import walk_folders
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
 from hashserve.manifest.model import MANIFEST_NAME, Manifest
 
@@ -117,15 +118,15 @@ class OutputFolder:
             self.memory.add_proof(path, proof_of(sha256, coding, identify_across_mounts(status)))
 
     def below(self, name: str) -> Iterator[str]:
-        """List what is at a name that is no folder, or below it: files, and links to whatever."""
+        """Yield the path of every file at ``name`` or below it; a link counts as a file."""
         location = self._start + name
         if os.path.islink(location) or not os.path.isdir(location):
             yield name
             return
-        for folder, folders, files in os.walk(location):
-            links = [item for item in folders if os.path.islink(os.path.join(folder, item))]
-            for item in (*links, *files):
-                yield os.path.relpath(os.path.join(folder, item), self.root).replace(os.sep, "/")
+        for folder, entries in walk_folders(location):
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield f"{name}/{folder}{entry.name}"
 
     def check_made(self, name: str) -> None:
         """Raise `BuildError` where something is at a name, or below it, that no build made."""

@@ -18,6 +18,7 @@ from hashserve.builder.output.writer import Output
 from hashserve.builder.releases.manifest_paths import names_of, unlisted_variants
 from hashserve.builder.releases.retention import check_retention, moment, old_releases, retained
 from hashserve.errors import BuildError, ManifestError
+from hashserve.file_tree import walk_folders
 from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.model import MANIFEST_NAME, Manifest, Release
@@ -102,14 +103,12 @@ def _lesser(manifest: Manifest, keep: int, keep_days: float) -> Manifest:
 
 
 def _sizes(output: Output) -> Iterator[tuple[str, int]]:
-    for folder, folders, names in os.walk(output.root):
-        if PRIVATE_FOLDER in folders:
-            folders.remove(PRIVATE_FOLDER)
-        for name in sorted(names):
-            location = os.path.join(folder, name)
-            if os.path.isfile(location) and not os.path.islink(location):
-                path = os.path.relpath(location, output.root).replace(os.sep, "/")
-                yield path, os.stat(location).st_size
+    """Yield the path and the size of every regular file, except those that builds keep to themselves."""
+    for folder, entries in walk_folders(output.root):
+        entries[:] = [entry for entry in entries if entry.name != PRIVATE_FOLDER]
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False):
+                yield folder + entry.name, entry.stat().st_size
 
 
 def _is_ours(output: Output, path: str) -> bool:
