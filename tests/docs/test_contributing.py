@@ -81,3 +81,12 @@ def test_a_commit_message_has_a_short_subject_and_a_body(message: str, problem: 
     done = subprocess.run([PROJECT / ".ci/commit-message", file], capture_output=True, text=True, check=False)
     assert problem in done.stderr
     assert (done.returncode == 0) is (problem == "")
+
+
+def test_the_changelog_has_a_section_for_the_version_of_the_package() -> None:
+    changelog = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version = re.search(r'^version = "(.+)"$', PYPROJECT, re.MULTILINE)
+    assert version is not None
+    sections = re.findall(r"^## \[(.+)\](?: - \d{4}-\d\d-\d\d)?$", changelog, re.MULTILINE)
+    assert sections[:2] == ["Unreleased", version[1]]
+    assert all(f"\n[{name}]: https://" in changelog for name in sections)

@@ -23,3 +23,12 @@ def test_every_promise_names_its_proof() -> None:
 def test_every_proof_is_a_test_that_is_there(path: str, name: str) -> None:
     tree = ast.parse((PROJECT / path).read_text(encoding="utf-8"))
     assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_contact_is_one_of_the_packages_metadata() -> None:
+    contacts = re.findall(r"<(https://\S+|[\w.+-]+@[\w.-]+)>", PAGE.partition("## ")[0])
+    urls = re.findall(
+        r'^\w+ = "(https://\S+)"$', (PROJECT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
+    )
+    assert contacts
+    assert set(contacts) <= set(urls)
