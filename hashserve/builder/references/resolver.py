@@ -1,8 +1,8 @@
-"""What a reference names: a file of this tree, nothing in it, or something elsewhere.
+"""The file that a reference names: one of this tree, none, or something elsewhere.
 
-Invariant: a URL is resolved as the browser does (URL Standard), from the URL that the file which holds
-it is served at, or from the base that a page states; what a name has to be escaped for is undone once,
-segment by segment. What a page refers to is never a page: those are led to, and keep their names.
+Invariant: a URL is resolved as browsers do (URL Standard): against the URL of the file that holds it, or the
+base that a page states. Percent-encoding is decoded once, segment by segment. A URL in a page that names
+another page is elsewhere, because pages keep their names.
 """
 
 from __future__ import annotations
@@ -21,67 +21,71 @@ __all__ = ["External", "Internal", "Missing", "Resolution", "Resolver"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Internal:
-    """A file of the tree: its logical path, and the query and fragment that follow it, as written."""
+    """A file of the tree.
+
+    * ``suffix``: the query and the fragment after its path, as written;
+    * ``directory``: the URL up to its last slash, as written.
+    """
 
     logical_path: str
     suffix: str = ""
     directory: str = ""
-    """The URL as written, up to the last slash."""
 
     def url(self, path: str) -> str:
-        """Give the URL, in the style it was written in, of the same file under the name of ``path``.
+        """Return the URL, in its style, with the last segment of ``path`` as its last segment.
 
-        A fingerprint changes the last segment alone; so does this.
+        A fingerprint changes no other segment.
         """
-        name = quote(posixpath.basename(path), safe=_UNESCAPED, errors="surrogateescape")
+        name = quote(posixpath.basename(path), safe=_UNENCODED, errors="surrogateescape")
         return f"{self.directory}{name}{self.suffix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """Nothing: the URL is one of this tree, and no file has this logical path."""
+    """No file: the URL is one of this tree, but no file has its logical path."""
 
     logical_path: str
 
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """Something elsewhere: another origin or path, a folder, a bare specifier, the file itself."""
+    """Something elsewhere: another origin, another path, a folder, a bare specifier, the file itself."""
 
 
 Resolution = Internal | Missing | External
 
-# A colon would make a scheme of the first segment; a quote or a parenthesis would need an escape.
-_UNESCAPED = "!$&*+,;=@"
+# A colon could turn the first segment into a scheme; a quote or a parenthesis would need an escape.
+_UNENCODED = "!$&*+,;=@"
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _ORIGIN = re.compile(r"((?:https?:)?//[^/?#]+)(.*)", re.DOTALL | re.IGNORECASE)
 _SUFFIX = re.compile(r"[?#]")
 # The parser of the URL Standard drops these first (section 4.4, steps 1 and 3).
-_AROUND = "".join(map(chr, range(0x21)))
-_WITHIN = re.compile(r"[\t\n\r]")
+_DROPPED_AROUND = "".join(map(chr, range(0x21)))
+_DROPPED_WITHIN = re.compile(r"[\t\n\r]")
 # Single-dot and double-dot path segments (section 4.4).
 _SINGLE_DOT = frozenset({".", "%2e"})
 _DOUBLE_DOT = frozenset({"..", ".%2e", "%2e.", "%2e%2e"})
 
-_NOWHERE = "\0"
-"""A segment that no URL has: what a prefix that is not known is made of."""
+_UNKNOWN_PREFIX = "\0"
+"""A segment that no URL has; it stands for a prefix that is not known."""
 
 
 class Resolver:
     """Resolves the references of one tree.
 
-    ``paths`` are its logical paths. ``prefix`` is where it is served: a path from slash to slash
-    (``/static/``), or a URL that ends in one; with None, only relative references are resolved.
+    ``paths`` are its logical paths. ``prefix`` is the path (``/static/``) or the URL that it is served under,
+    with a slash at the end; with None, only relative references are resolved.
     """
 
     def __init__(self, paths: Container[str], *, prefix: str | None = None) -> None:
         self._paths = paths
         self._origin, path = _split_origin(prefix or "")
-        self._base = [_NOWHERE] if prefix is None else [_decoded(item) for item in path.split("/") if item]
+        segments = [_decoded(segment) for segment in path.split("/") if segment]
+        self._base = [_UNKNOWN_PREFIX] if prefix is None else segments
 
     def resolve(self, reference: Reference, holder: str) -> Resolution:
-        """Resolve a reference that the file with the logical path ``holder`` holds."""
+        """Resolve a reference in the file with the logical path ``holder``."""
         written, suffix = _split_suffix(_clean(reference.target))
         origin, path = _split_origin(written)
         folder = self._folder(reference, holder)
@@ -98,7 +102,7 @@ class Resolver:
         return Internal(logical_path=logical_path, suffix=suffix, directory=written[: written.rfind("/") + 1])
 
     def _is_ours(self, origin: str) -> bool:
-        """Tell whether the tree is served there; of two origins, one may leave the scheme open."""
+        """Whether the tree is served at an origin; one of the two origins may lack its scheme."""
         if not origin or origin == self._origin:
             return True
         return (
@@ -108,7 +112,7 @@ class Resolver:
         )
 
     def _folder(self, reference: Reference, holder: str) -> list[str] | None:
-        """Give the segments that a relative URL starts from; None where they are on another site."""
+        """Return the segments of the folder that relative URLs start from, None if it is on another site."""
         folder = [*self._base, *holder.split("/")[:-1]]
         if not reference.base:
             return folder
@@ -119,7 +123,7 @@ class Resolver:
         return self._segments(path if _is_dots(last) else before + slash, folder, is_folder=True)
 
     def _segments(self, path: str, folder: list[str], *, is_folder: bool = False) -> list[str]:
-        """Give the segments of the URL's path, decoded and free of dots."""
+        """Return the decoded segments of a URL's path, without dot segments."""
         segments = [] if path.startswith("/") else [*folder]
         if is_folder:
             path = path.removesuffix("/")
@@ -134,14 +138,14 @@ class Resolver:
 
 
 def _split_suffix(url: str) -> tuple[str, str]:
-    """Part query and fragment from what is before them, in which a backslash is a slash."""
+    """Split a URL before its query and fragment; in the first part, backslashes become slashes."""
     match = _SUFFIX.search(url)
     end = len(url) if match is None else match.start()
     return url[:end].replace("\\", "/"), url[end:]
 
 
 def _split_origin(url: str) -> tuple[str, str]:
-    """Part ``https://host`` or ``//host`` from the path; any other scheme is all origin."""
+    """Split ``https://host`` or ``//host`` from the path; a URL of another scheme is all origin."""
     match = _ORIGIN.match(url)
     if match is not None:
         return match[1].lower(), match[2] or "/"
@@ -149,7 +153,7 @@ def _split_origin(url: str) -> tuple[str, str]:
 
 
 def _is_elsewhere(reference: Reference, path: str) -> bool:
-    """Tell of a path that names no file, or none that this tree could tell."""
+    """Whether a path names a folder, or cannot be resolved without the page or an import map."""
     last = path.rpartition("/")[2]
     if not last or _is_dots(last):
         return True
@@ -163,10 +167,10 @@ def _is_dots(segment: str) -> bool:
 
 
 def _clean(url: str) -> str:
-    return _WITHIN.sub("", url.strip(_AROUND))
+    return _DROPPED_WITHIN.sub("", url.strip(_DROPPED_AROUND))
 
 
 def _decoded(segment: str) -> str:
-    """Undo percent-encoding; a slash that is encoded separates nothing, and stays encoded."""
+    """Decode percent-encoding; an encoded slash separates no segments, so it stays encoded."""
     decoded = unquote_to_bytes(segment).decode("utf-8", "surrogateescape")
     return segment if "/" in decoded else decoded

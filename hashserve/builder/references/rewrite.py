@@ -1,7 +1,7 @@
-"""What a file holds once its references name other URLs.
+"""Rewriting: the content of a file with new URLs in its references.
 
-Invariant: only the bytes of the references change, and what stands there afterwards reads, in the
-language and the place it stands in, as exactly the new URL.
+Invariant: only the bytes of references change. In its language and its place, the new text means exactly the
+new URL.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["Frame", "rewrite"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """How the construct around a reference is to be spelt, where that is not left as it is.
+    """A new spelling of the construct around a reference.
 
-    ``content[start:end]`` becomes ``before``, the URL, ``after``; the URL stands in double quotes or
-    in a comment there.
+    ``content[start:end]`` becomes ``before``, the URL, ``after``. There the URL is in double quotes or in a
+    comment.
     """
 
     start: int
@@ -30,15 +30,15 @@ class Frame:
     after: bytes
 
 
-# What is no URL code point (URL Standard, section 4.3) a browser would percent-encode itself: so do
-# we, and need no escape for it. A quote, a parenthesis, an asterisk may stand in a URL: see _ESCAPED.
-_FOREIGN = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
+# Characters that are no URL code points (URL Standard, section 4.3). Browsers percent-encode them; here they
+# are, too, so that they need no escape. Apostrophes, parentheses and asterisks are URL code points.
+_NO_URL_CHARACTERS = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
 
-# Characters of a URL that would end the place they stand in. Neither language gives a backslash
-# before one of them another meaning; in a comment there are no escapes, so that `*/` is encoded.
+# Characters that would end the URL, by its delimiter. In CSS and JavaScript, a backslash makes them ordinary.
+# Comments have no escapes, so an asterisk is percent-encoded there.
 _ESCAPED = {"": re.compile(r"[()']"), "'": re.compile("'")}
 
-# In a srcset, commas around a URL are none of its own.
+# In a srcset, a comma at the start or the end of a URL would separate candidates.
 _END_COMMA = re.compile(r"\A,|,\Z")
 
 
@@ -47,11 +47,10 @@ def rewrite(
     replacements: Mapping[Reference, str] | Iterable[tuple[Reference, str]],
     frames: Mapping[Reference, Frame] | None = None,
 ) -> bytes:
-    """Put the new URL in the place of each reference, and in its frame if it has one.
+    """Return ``content`` with a new URL in each reference, and in its frame if it has one.
 
-    ``replacements`` are references of this very ``content``, in any order, with their new URL. One
-    whose URL is its target already keeps its bytes. Raises `ValueError` where two overlap or one is
-    outside of ``content``.
+    ``replacements`` are references of this ``content``, in any order, with their new URLs. A reference whose
+    target is its new URL keeps its bytes. Raises `ValueError` if two overlap, or one is outside of it.
     """
     pairs = replacements.items() if isinstance(replacements, Mapping) else replacements
     parts, position = [], 0
@@ -59,7 +58,7 @@ def rewrite(
         frame = frames.get(reference) if frames else None
         start, end = (reference.start, reference.end) if frame is None else (frame.start, frame.end)
         if not position <= start <= end <= len(content):
-            raise ValueError(f"{reference} overlaps another or is not of this content")
+            raise ValueError(f"{reference} overlaps another reference, or is not of this content")
         spelled = _spelled(reference, url) or content[reference.start : reference.end]
         parts.append(content[position:start])
         parts.append(spelled if frame is None else frame.before + _framed(reference, url) + frame.after)
@@ -68,7 +67,7 @@ def rewrite(
 
 
 def _spelled(reference: Reference, url: str) -> bytes:
-    """Spell a URL for the place that a reference stands in; empty where nothing changes."""
+    """Return a URL with the escapes that its place needs; empty if nothing changes."""
     if url == reference.target:
         return b""
     url = _encoded(reference, url)
@@ -82,12 +81,12 @@ def _spelled(reference: Reference, url: str) -> bytes:
 
 
 def _framed(reference: Reference, url: str) -> bytes:
-    """Spell a URL for a frame: nothing in it could end double quotes or a comment."""
+    """Return a URL for a frame: nothing in it can end double quotes or a comment."""
     return _encoded(reference, url).encode("ascii")
 
 
 def _encoded(reference: Reference, url: str) -> str:
-    url = _FOREIGN.sub(lambda match: quote(match[0], safe="", errors="replace"), url)
+    url = _NO_URL_CHARACTERS.sub(lambda match: quote(match[0], safe="", errors="replace"), url)
     if reference.kind is ReferenceKind.SOURCE_MAP:
         url = url.replace("*", "%2A").replace("'", "%27")
     return url
