@@ -1,5 +1,5 @@
-# Two commands are all a newcomer needs: `make demo` and `make test`.
-# Each makes what it needs of .venv and reuses it.
+# A newcomer needs two commands: `make demo` and `make test`. Each installs what it needs into .venv, once.
+# CONTRIBUTING.md describes the others.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -9,29 +9,30 @@ WORKERS ?= auto
 .PHONY: help demo test soak matrix lint format bench bench-quick clean
 
 help:
-	@echo "make demo          set up, build the example site and serve it (make demo PORT=8001)"
-	@echo "make test          set up, lint, type-check and run every test"
-	@echo "make soak          the proofs of docs/proof.md in their long form (over an hour)"
-	@echo "make bench         set up and run the benchmarks (half an hour; make bench-quick: 3 minutes)"
-	@echo "make matrix        run Django's part of them over every Python and Django that is here"
-	@echo "make lint          the linters and type checks alone"
-	@echo "make clean         remove everything that these made"
+	@echo "make demo          build the example site and serve it (make demo PORT=8001)"
+	@echo "make test          run the linters, the type checker and every test"
+	@echo "make lint          run the linters and the type checker"
+	@echo "make format        format the code, and write the tree of modules in CONTRIBUTING.md"
+	@echo "make soak          run the long form of the proofs in docs/proof.md (over an hour)"
+	@echo "make matrix        run Django's tests on every Python and Django of this machine"
+	@echo "make bench         run the benchmarks (half an hour; make bench-quick: 3 minutes)"
+	@echo "make clean         remove everything that these commands made"
 
 demo: .venv/ready-for-demo
 	@$(BIN)/python example_wsgi.py --port $(PORT)
 
 COMPILE_SERVERS = $(BIN)/python -m pip install --quiet --disable-pip-version-check --group servers-compiled \
-	2>/dev/null || echo "bjoern cannot be compiled here and takes no part."
+	2>/dev/null || echo "bjoern cannot be compiled here; its tests are skipped."
 
 test: lint
 	@.ci/system-packages
 	@$(COMPILE_SERVERS)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report
-	@echo "Branch coverage of the serve core (100 %, but for a race that a busy machine may not meet):"
+	@echo "Branch coverage of the serve core (100 %, except for a race that a busy machine may not meet):"
 	$(BIN)/coverage report --precision=2 --fail-under=99.5 --include='hashserve/serve/*,hashserve/http/*,hashserve/gateways/wsgi*.py,hashserve/manifest/model.py,hashserve/manifest/schema.py'
 
-# What docs/proof.md tells of; KILLS: how often a build is killed; SECONDS: how long each harness is fuzzed.
+# The tests of docs/proof.md. KILLS: how many builds are killed. SECONDS: how long each harness is fuzzed.
 KILLS ?= 400
 SECONDS ?= 60
 LONG = $(addprefix tests/integration/test_,$(addsuffix .py,\

@@ -52,6 +52,13 @@ def test_every_path_of_a_test_is_there(path: str) -> None:
     assert (PROJECT / path).exists()
 
 
+@pytest.mark.parametrize("file", ["Makefile", ".ci/matrix"])
+def test_every_test_that_a_command_runs_is_there(file: str) -> None:
+    paths = re.findall(r"\btests/[\w/]+\.py", (PROJECT / file).read_text(encoding="utf-8"))
+    assert paths
+    assert [path for path in paths if not (PROJECT / path).is_file()] == []
+
+
 def test_continuous_integration_runs_the_same_command_on_every_python() -> None:
     assert "run: .ci/run" in WORKFLOW
     assert (PROJECT / ".ci/run").read_text(encoding="utf-8").rstrip().endswith("make test")
