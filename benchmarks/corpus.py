@@ -23,7 +23,8 @@ from pathlib import Path
 import brotli
 
 from hashserve.digests import digest_of
-from hashserve.manifest.model import MANIFEST_NAME, AssetRecord, Manifest, format_row, release_id
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import AssetRecord, Manifest, format_row, release_id
 
 __all__ = [
     "FILM_SIZE",

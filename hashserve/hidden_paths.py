@@ -8,12 +8,9 @@ from __future__ import annotations
 import os
 
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.model import MANIFEST_NAME
+from hashserve.manifest.files import UNSERVED_MANIFESTS
 
-__all__ = ["MANIFEST_NAMES", "hidden_paths"]
-
-MANIFEST_NAMES = (MANIFEST_NAME, "cache_manifest.json", "mix-manifest.json")
-"""Names that build tools give their manifest."""
+__all__ = ["hidden_paths"]
 
 _SUFFIXES = ("", *(coding.suffix for coding in CODINGS.values()))
 
@@ -23,7 +20,7 @@ def hidden_paths(root: str, manifest_name: str | None = None) -> frozenset[str]:
 
     ``manifest_name`` is the path of a manifest in use, relative to ``root``; a link to it is hidden too.
     """
-    names = {*MANIFEST_NAMES}
+    names = {*UNSERVED_MANIFESTS}
     if manifest_name is not None:
         location = os.path.join(root, manifest_name)
         names.add(os.path.relpath(location, root))

@@ -38,7 +38,8 @@ from hashserve.builder.sources.patterns import Patterns
 from hashserve.builder.sources.scanner import ScannedFile, Scanner, scan_tree, source_chunks
 from hashserve.builder.sources.tree import SourceFile, SourceTree, check_names, source_files
 from hashserve.errors import BuildError, SettingError, SourceError
-from hashserve.manifest.model import Manifest, Unhashed
+from hashserve.manifest.model import Manifest
+from hashserve.manifest.schema import Unhashed
 
 __all__ = ["build", "build_files"]
 

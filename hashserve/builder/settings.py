@@ -16,7 +16,7 @@ from hashserve.builder.sources.scanner import JsReferences
 from hashserve.builder.sources.tree import DEFAULT_IGNORE
 from hashserve.errors import SettingError
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.model import unsafe_path
+from hashserve.manifest.schema import unsafe_path
 
 __all__ = ["BuildSettings"]
 

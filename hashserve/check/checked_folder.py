@@ -22,9 +22,9 @@ from hashserve.check.settings import CheckSettings
 from hashserve.errors import ManifestError
 from hashserve.fingerprint_patterns import fingerprint_of, without_fingerprint
 from hashserve.http.codings import CODINGS, coding_of_suffix
-from hashserve.manifest.files import find_manifest
+from hashserve.manifest.files import MANIFEST_NAME, find_manifest
 from hashserve.manifest.importers import load_manifest
-from hashserve.manifest.model import MANIFEST_NAME, AssetRecord, Manifest
+from hashserve.manifest.model import AssetRecord, Manifest
 
 __all__ = ["CheckedFolder", "CheckedManifest", "read_folder"]
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from hashserve.atomic_files import TEMPORARY_PREFIX
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER
 from hashserve.check.findings import CheckFinding, finding
-from hashserve.hidden_paths import MANIFEST_NAMES, hidden_paths
+from hashserve.hidden_paths import hidden_paths
 from hashserve.http.codings import CODINGS
+from hashserve.manifest.files import UNSERVED_MANIFESTS
 from hashserve.paths import is_servable
 
 __all__ = ["PublishedFile", "PublishedTree", "is_temporary", "read_published_tree"]
@@ -60,7 +61,7 @@ def read_published_tree(
 
 def _hidden(root: str, manifest_path: str | None, listed: Container[str]) -> frozenset[str]:
     suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
-    ordinary = {name + suffix for name in MANIFEST_NAMES if name in listed for suffix in suffixes}
+    ordinary = {name + suffix for name in UNSERVED_MANIFESTS if name in listed for suffix in suffixes}
     return (hidden_paths(root, manifest_path) - ordinary) | ({manifest_path} if manifest_path else set())
 
 

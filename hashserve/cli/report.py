@@ -9,7 +9,8 @@ import time
 from typing import Any
 
 from hashserve.cli.terminal import counted, human_bytes
-from hashserve.manifest.model import MANIFEST_NAME, Manifest
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
 
 __all__ = ["add_report"]
 

@@ -12,8 +12,8 @@ import stat
 
 from hashserve.errors import ManifestError
 from hashserve.file_identity import FileIdentity, identify
-from hashserve.manifest.files import find_manifest
-from hashserve.manifest.model import MANIFEST_NAME, Manifest
+from hashserve.manifest.files import MANIFEST_NAME, find_manifest
+from hashserve.manifest.model import Manifest
 from hashserve.serve.files import is_exhaustion
 
 __all__ = ["ManifestFollower"]

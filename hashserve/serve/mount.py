@@ -14,7 +14,7 @@ from typing import NamedTuple
 from hashserve.fingerprint_patterns import looks_fingerprinted, without_fingerprint
 from hashserve.hidden_paths import hidden_paths
 from hashserve.http.codings import IDENTITY
-from hashserve.manifest.model import MANIFEST_NAME
+from hashserve.manifest.files import MANIFEST_NAME
 from hashserve.paths import PUBLISHED_MANIFEST, is_servable, url_of
 from hashserve.serve.assets import Asset
 from hashserve.serve.bodies import BodyCache

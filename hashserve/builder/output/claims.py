@@ -13,7 +13,8 @@ from hashserve.builder.output.private_folder import PRIVATE_FOLDER
 from hashserve.builder.releases.manifest_paths import folders_of
 from hashserve.errors import SourceError
 from hashserve.http.codings import CODINGS, IDENTITY
-from hashserve.manifest.model import MANIFEST_NAME, AssetRecord
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import AssetRecord
 
 __all__ = ["claim", "claims_of", "is_free"]
 

@@ -19,7 +19,8 @@ from hashserve.errors import BuildError, ManifestError
 from hashserve.file_identity import identify_across_mounts
 from hashserve.file_tree import walk_folders
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
-from hashserve.manifest.model import MANIFEST_NAME, Manifest
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
 
 __all__ = ["OutputFolder"]
 

@@ -17,7 +17,8 @@ from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.fsync import sync
 from hashserve.builder.output.private_folder import PrivateFolder
 from hashserve.builder.output.write_errors import write_error
-from hashserve.manifest.model import MANIFEST_NAME, Manifest
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
 
 __all__ = ["Staged", "Transaction"]
 

@@ -14,7 +14,7 @@ from hashserve.builder.output.writer import Output
 from hashserve.builder.report import BuildReport
 from hashserve.builder.sources.scanner import ScannedFile, source_chunks
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.model import Unhashed
+from hashserve.manifest.schema import Unhashed
 
 __all__ = ["UnhashedFiles"]
 

@@ -15,7 +15,8 @@ from hashserve.builder.releases.previous import Place, place_of
 from hashserve.builder.report import BuildReport
 from hashserve.builder.settings import BuildSettings
 from hashserve.errors import BuildError, ManifestError
-from hashserve.manifest.model import MANIFEST_NAME, Manifest
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
 
 __all__ = ["EarlierManifests", "check_place", "earlier_manifests_of"]
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Container, Iterable
 
 from hashserve.builder.releases.retention import changed_paths
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.model import MANIFEST_NAME, Manifest, Release
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest, Release
 
 __all__ = ["folders_of", "is_in", "names_of", "unlisted_variants", "without"]
 

@@ -14,7 +14,8 @@ from typing import Protocol
 from hashserve.builder.releases.errors import UnreachableError
 from hashserve.errors import SettingError
 from hashserve.http.codings import CODINGS, IDENTITY
-from hashserve.manifest.model import MANIFEST_NAME, Manifest
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
 
 __all__ = ["Place", "PreviousFolder", "place_of"]
 

@@ -21,7 +21,8 @@ from hashserve.errors import BuildError, ManifestError
 from hashserve.file_tree import walk_folders
 from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.model import MANIFEST_NAME, Manifest, Release
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest, Release
 
 __all__ = ["PruneReport", "prune"]
 

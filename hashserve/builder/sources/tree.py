@@ -19,7 +19,8 @@ from hashserve.builder.output.writer import Output
 from hashserve.builder.report import BuildReport
 from hashserve.errors import SourceError
 from hashserve.file_tree import walk_folders
-from hashserve.manifest.model import MANIFEST_NAME, Unhashed, unsafe_path
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.schema import Unhashed, unsafe_path
 from hashserve.paths import is_servable
 
 __all__ = ["DEFAULT_IGNORE", "SourceFile", "SourceTree", "check_names", "source_files"]

@@ -8,7 +8,7 @@ from hashserve.check.checked_folder import CheckedFolder
 from hashserve.check.contents import PathContents
 from hashserve.check.findings import CheckFinding, finding
 from hashserve.http.codings import CODINGS, coding_of_suffix
-from hashserve.manifest.model import Unhashed
+from hashserve.manifest.schema import Unhashed
 
 __all__ = ["unhashed_file_findings"]
 

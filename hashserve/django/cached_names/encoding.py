@@ -25,7 +25,7 @@ from hashlib import sha256
 from typing import Any
 
 from hashserve.django.name_table import NameTable
-from hashserve.manifest.model import unsafe_path
+from hashserve.manifest.schema import unsafe_path
 
 __all__ = ["CHUNK_SIZE", "FORMAT", "EncodedTable", "Namespace", "Pointer", "Unusable"]
 

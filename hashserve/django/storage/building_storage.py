@@ -20,7 +20,8 @@ from django.core.management.base import CommandError
 from hashserve.atomic_files import TEMPORARY_PREFIX
 from hashserve.django.settings import load
 from hashserve.errors import HashserveError, ManifestError
-from hashserve.manifest.model import MANIFEST_NAME, Manifest
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
 
 if TYPE_CHECKING:
     from hashserve.builder.report import BuildReport
