@@ -1,8 +1,8 @@
-"""System checks: what ``manage.py check`` says of a project's settings.
+"""The system checks that ``manage.py check`` runs.
 
-Invariant: each message names the setting, its value and what to write instead. Importing this module
-registers the checks; the app does, and so do the middleware and the storages, for projects that
-have those and not the app.
+Invariant: each message names a setting, its value and what to write instead. Importing this module
+registers the checks. The app, the middleware and the storages import it, so a project has the checks with
+any of them.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 
 
 def check_settings(app_configs: Any, **options: Any) -> list[CheckMessage]:
-    """Say what is wrong with each key of ``HASHSERVE``, and with WhiteNoise's settings where they count."""
-    found = [_wrong(problem) for problem in problems()]
-    return found or [*_unfit_together(), *_set_twice()]
+    """Report wrong keys and values in ``HASHSERVE``, and in WhiteNoise's settings that have an effect."""
+    messages = [_wrong(problem) for problem in problems()]
+    return messages or [*_unfit_together(), *_set_twice()]
 
 
 def check_project(app_configs: Any, **options: Any) -> list[CheckMessage]:
-    """Say what of the rest of the project's settings stands in the way of serving its static files."""
+    """Report other settings of the project with which its static files are not served, or not well."""
     return [] if problems() else [*_middleware(), *_folders(), *_storage(), *_cached_names(), *_prefix()]
 
 
 def check_deployment(app_configs: Any, **options: Any) -> list[CheckMessage]:
-    """Say what has yet to be done before the project is served; tests and migrations need none of it."""
+    """Report what is missing in a deployment; tests and migrations do not need it."""
     return [] if problems() else [*_collection()]
 
 
@@ -59,7 +59,7 @@ def _unfit_together() -> Iterator[CheckMessage]:
     yield from _raised_by(load().headers_hook)
     try:
         from hashserve.django.build_settings import build_settings
-    except ImportError:  # a host that only serves needs nothing of the build
+    except ImportError:  # a host that only serves may lack the packages of the build
         return
     yield from _raised_by(build_settings)
 
@@ -80,8 +80,8 @@ def _raised_by(read: Callable[[], object]) -> Iterator[CheckMessage]:
 def _set_twice() -> Iterator[CheckMessage]:
     for name, other in twice_given():
         yield checks.Warning(
-            f'{NAME}["{name}"] is set, and so is {other}.',
-            hint=f"{other} counts for nothing: remove it.",
+            f'{NAME}["{name}"] and {other} are both set.',
+            hint=f"{other} has no effect. Remove it.",
             id="hashserve.W001",
         )
 
@@ -94,33 +94,34 @@ def _middleware() -> Iterator[CheckMessage]:
     ours = [place for place, name in enumerate(middleware) if is_a(name, MIDDLEWARE)]
     if not ours:
         yield checks.Warning(
-            f'MIDDLEWARE does not have "{MIDDLEWARE}": static files are not served.',
-            hint=f'Put it directly after "{SECURITY}", or leave the app out if a web server serves them.',
+            f'MIDDLEWARE does not contain "{MIDDLEWARE}", so static files are not served.',
+            hint=f'Add it directly after "{SECURITY}". If a web server serves the files, add '
+            '"hashserve.W002" to SILENCED_SYSTEM_CHECKS.',
             id="hashserve.W002",
         )
     elif middleware[: ours[0]] not in ([], [SECURITY]):
         above = [name for name in middleware[: ours[0]] if name != SECURITY]
         yield checks.Warning(
             f'In MIDDLEWARE, "{middleware[ours[0]]}" is not directly after "{SECURITY}".',
-            hint=f"Move these below it, or every static file goes through them: {', '.join(above)}.",
+            hint=f"Move these below it, so that static files do not pass through them: {', '.join(above)}.",
             id="hashserve.W003",
         )
     if any(is_a(name, WHITENOISE) for name in middleware):
         yield checks.Warning(
-            f'MIDDLEWARE still has "{WHITENOISE}".',
-            hint="Remove it: it lists all of STATIC_ROOT at each start, and serves what is left to it.",
+            f'MIDDLEWARE still contains "{WHITENOISE}".',
+            hint="Remove it. It lists all of STATIC_ROOT at each start, and serves what hashserve does not.",
             id="hashserve.W004",
         )
 
 
 def is_a(name: str, parent: str) -> bool:
-    """Whether the class of a dotted path is another, or made of it."""
+    """Whether a class is another one or a subclass of it; both are dotted paths."""
     if name == parent:
         return True
     try:
         found = import_string(name)
         return isinstance(found, type) and issubclass(found, import_string(parent))
-    except ImportError:  # Django has its own word on that
+    except ImportError:  # Django reports this itself
         return False
 
 
@@ -128,15 +129,14 @@ def _folders() -> Iterator[CheckMessage]:
     root = load().root
     if static_root() is None:
         yield checks.Warning(
-            f"STATIC_ROOT={django_settings.STATIC_ROOT!r}: names no folder, so collectstatic has nowhere "
-            "to write.",
-            hint='Set it, for instance to BASE_DIR / "staticfiles".',
+            f"STATIC_ROOT={django_settings.STATIC_ROOT!r}: collectstatic has no folder to write to.",
+            hint='Set it, for example to BASE_DIR / "staticfiles".',
             id="hashserve.W005",
         )
     if root is not None and not os.path.isdir(root):
         yield checks.Warning(
             f'{NAME}["ROOT"]={root!r}: there is no such folder.',
-            hint="Make it, or remove the key.",
+            hint="Create it, or remove the key.",
             id="hashserve.W007",
         )
 
@@ -146,7 +146,7 @@ def _collection() -> Iterator[CheckMessage]:
     if folder and not (django_settings.DEBUG or load().use_finders or os.path.isdir(folder)):
         yield checks.Warning(
             f"STATIC_ROOT={folder!r}: there is no such folder.",
-            hint="Run manage.py collectstatic; its files are served as soon as they are there.",
+            hint="Run manage.py collectstatic. A running server finds the files without a restart.",
             id="hashserve.W006",
         )
 
@@ -155,29 +155,29 @@ def _storage() -> Iterator[CheckMessage]:
     backend = storages.backends.get("staticfiles", {}).get("BACKEND", "")
     if not (django_settings.DEBUG or _is_ours(backend)):
         yield checks.Warning(
-            f'STORAGES["staticfiles"]["BACKEND"]={backend!r}: this storage makes no variants and keeps no '
-            "earlier release.",
+            f'STORAGES["staticfiles"]["BACKEND"]={backend!r}: this storage does not compress files, and '
+            "keeps no earlier release.",
             hint=f'Use "{STORAGE}".',
             id="hashserve.W008",
         )
 
 
 def _cached_names() -> Iterator[CheckMessage]:
-    """Say what of the cache would have the names of a release missed by some, or taken for another site's."""
+    """Report a cache in which processes miss names, or may find those of another site."""
     if not is_a(storages.backends.get("staticfiles", {}).get("BACKEND", ""), CACHED_STORAGE):
         return
     settings = load()
     if "SITE" not in given():
         yield checks.Warning(
-            f'{NAME} has no "SITE": names in the cache are kept under {settings.site!r}.',
-            hint="Set it to something that no other site in this cache has, such as its domain.",
+            f'{NAME} has no "SITE": the cache keeps the names of this site under {settings.site!r}.',
+            hint="Set it to a name that no other site in this cache uses, such as its domain.",
             id="hashserve.W010",
         )
     backend = django_settings.CACHES.get(settings.cache, {}).get("BACKEND", "")
     if is_a(backend, "django.core.cache.backends.dummy.DummyCache"):
         yield _of_cache(settings.cache, backend, "keeps nothing", Error, "hashserve.E004")
     elif is_a(backend, "django.core.cache.backends.locmem.LocMemCache"):
-        problem = "is seen by one process only"
+        problem = "serves one process only"
         yield _of_cache(settings.cache, backend, problem, checks.Warning, "hashserve.W011")
 
 
@@ -185,8 +185,9 @@ def _of_cache(
     alias: str, backend: str, problem: str, kind: Callable[..., CheckMessage], number: str
 ) -> CheckMessage:
     return kind(
-        f'CACHES[{alias!r}]["BACKEND"]={backend!r}: {problem}, and is to hold the names of static files.',
-        hint=f'Use one that all processes share, or name another cache in {NAME}["CACHE"].',
+        f'CACHES[{alias!r}]["BACKEND"]={backend!r}: this cache has to keep the names of static files, but it '
+        f"{problem}.",
+        hint=f'Use a cache that all processes share, or set {NAME}["CACHE"] to the alias of another one.',
         id=number,
     )
 
@@ -204,7 +205,7 @@ def _prefix() -> Iterator[CheckMessage]:
     if prefix != expected:
         yield checks.Warning(
             f'{NAME}["PREFIX"]={prefix!r}: templates refer to static files below {expected!r} (STATIC_URL).',
-            hint="Remove the key, unless something before this server changes the path.",
+            hint="Remove the key, unless a proxy in front of this server changes the path.",
             id="hashserve.W009",
         )
 

@@ -1,4 +1,4 @@
-"""What ``manage.py check`` says, and that it says nothing where nothing is wrong."""
+"""What ``manage.py check`` reports, and that it reports nothing about a correct project."""
 
 # Django has no types.
 # mypy: disable-error-code="import-untyped, misc"
@@ -27,15 +27,15 @@ configure()
 
 
 class Derived(HashServeMiddleware):
-    """A project's own, made of ours."""
+    """A subclass in a project."""
 
 
 DERIVED = f"{__name__}.Derived"
 OTHER = "django.middleware.common.CommonMiddleware"
 
 
-def said(tmp_path: Any, **settings: Any) -> dict[str, str]:
-    """Give the messages of a project that is right but for ``settings``, by their id."""
+def reported(tmp_path: Any, **settings: Any) -> dict[str, str]:
+    """Return the messages about a project that is correct except for ``settings``, by their id."""
     right = {
         "DEBUG": False,
         "HASHSERVE": {},
@@ -48,12 +48,12 @@ def said(tmp_path: Any, **settings: Any) -> dict[str, str]:
     return {message.id: f"{message.msg} {message.hint or ''}" for message in messages}
 
 
-def test_of_a_project_that_is_right_nothing_is_said(tmp_path: Any) -> None:
-    assert said(tmp_path) == {}
-    assert said(tmp_path, MIDDLEWARE=[MIDDLEWARE]) == {}
-    assert said(tmp_path, MIDDLEWARE=[SECURITY, DERIVED, "tests.nowhere.Middleware"]) == {}
-    assert said(tmp_path, **in_cache(MEMCACHED, SITE="a.example")) == {}
-    assert said(tmp_path, DEBUG=True, STATIC_ROOT=f"{tmp_path}/later", STORAGES={}) == {}
+def test_nothing_is_reported_about_a_correct_project(tmp_path: Any) -> None:
+    assert reported(tmp_path) == {}
+    assert reported(tmp_path, MIDDLEWARE=[MIDDLEWARE]) == {}
+    assert reported(tmp_path, MIDDLEWARE=[SECURITY, DERIVED, "tests.nowhere.Middleware"]) == {}
+    assert reported(tmp_path, **in_cache(MEMCACHED, SITE="a.example")) == {}
+    assert reported(tmp_path, DEBUG=True, STATIC_ROOT=f"{tmp_path}/later", STORAGES={}) == {}
 
 
 PROBLEMS: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -65,7 +65,7 @@ PROBLEMS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("E003", {"HASHSERVE": {"REQUIRE_PREVIOUS": True}}, ['HASHSERVE["REQUIRE_PREVIOUS"]=True', "needs"]),
     ("E003", {"HASHSERVE": {"DIGEST": "md17"}}, ["HASHSERVE[\"DIGEST\"]='md17'", "is not a digest"]),
     ("E003", {"HASHSERVE": {"DIGEST_LENGTH": 3}}, ['HASHSERVE["DIGEST_LENGTH"]=3', "expected 8"]),
-    ("W001", {"HASHSERVE": {"MAX_AGE": 1}, "WHITENOISE_MAX_AGE": 2}, ["WHITENOISE_MAX_AGE", "remove it"]),
+    ("W001", {"HASHSERVE": {"MAX_AGE": 1}, "WHITENOISE_MAX_AGE": 2}, ["WHITENOISE_MAX_AGE", "Remove it"]),
     ("W002", {"MIDDLEWARE": [SECURITY]}, [MIDDLEWARE, f'directly after "{SECURITY}"']),
     ("W003", {"MIDDLEWARE": [SECURITY, OTHER, MIDDLEWARE]}, ["is not directly after", OTHER]),
     ("W003", {"MIDDLEWARE": [OTHER, DERIVED]}, [DERIVED, OTHER]),
@@ -113,16 +113,16 @@ PROBLEMS += [
 
 
 @pytest.mark.parametrize(("number", "settings", "parts"), PROBLEMS)
-def test_each_problem_is_told_with_its_setting_and_its_remedy(
+def test_each_problem_is_reported_with_its_setting_and_its_remedy(
     tmp_path: Any, number: str, settings: dict[str, Any], parts: list[str]
 ) -> None:
-    messages = said(tmp_path, **settings)
+    messages = reported(tmp_path, **settings)
     assert list(messages) == [f"hashserve.{number}"]
     for part in parts:
         assert part in messages[f"hashserve.{number}"]
 
 
-def test_collectstatic_says_what_is_wrong_with_settings_and_no_more() -> None:
+def test_collectstatic_reports_wrong_settings_and_nothing_else() -> None:
     with override_settings(HASHSERVE={"MAX_AGE": -1}):
         assert "hashserve.E001" in {message.id for message in run_checks(tags=[Tags.staticfiles])}
     with override_settings(HASHSERVE={}, STATIC_ROOT="/nowhere/at/all", DEBUG=False):
@@ -130,8 +130,8 @@ def test_collectstatic_says_what_is_wrong_with_settings_and_no_more() -> None:
         assert "hashserve.W006" not in {message.id for message in run_checks(tags=["hashserve"])}
 
 
-def test_that_nothing_is_collected_yet_is_said_of_a_deployment_only() -> None:
+def test_a_missing_collection_is_reported_for_deployments_only() -> None:
     with override_settings(HASHSERVE={}, STATIC_ROOT="/nowhere/at/all", DEBUG=False):
         for deployed in (False, True):
-            said = run_checks(tags=["hashserve"], include_deployment_checks=deployed)
-            assert ("hashserve.W006" in {message.id for message in said}) is deployed
+            reported = run_checks(tags=["hashserve"], include_deployment_checks=deployed)
+            assert ("hashserve.W006" in {message.id for message in reported}) is deployed

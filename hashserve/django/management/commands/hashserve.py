@@ -1,6 +1,6 @@
-"""``manage.py hashserve``: what there is to do with STATIC_ROOT once it is filled.
+"""``manage.py hashserve``: checks, prunes or reports on STATIC_ROOT, or publishes its names.
 
-Invariant: to check, prune and report are the commands of ``hashserve`` itself; only to publish is Django's.
+Invariant: ``check``, ``prune`` and ``report`` are the commands of ``hashserve`` itself.
 """
 
 from __future__ import annotations
@@ -25,27 +25,29 @@ PUBLISH = "publish"
 
 
 class Command(BaseCommand):
-    """Check, prune or report on STATIC_ROOT; ``hashserve check --help`` lists the options of one."""
+    """Check, prune or report on STATIC_ROOT, or publish its names in the cache."""
 
-    help = "Check, prune, publish the names of or report on the static files in STATIC_ROOT."
+    help = "Check, prune or report on the static files in STATIC_ROOT, or publish their names in the cache."
     requires_system_checks: ClassVar[list[str]] = [Tags.staticfiles]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Take the action, and leave its options to it."""
+        """Add the action; the options after it belong to the action."""
         parser.add_argument("action", choices=(*ACTIONS, PUBLISH), help="what to do")
-        parser.add_argument("options", nargs=argparse.REMAINDER, help="its options, as of hashserve itself")
+        parser.add_argument(
+            "options", nargs=argparse.REMAINDER, help="the action's options, see hashserve check --help"
+        )
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Have an action's ``--help`` be its own and not Django's."""
+        """Show the help of an action, and not Django's, for ``--help`` after it."""
         if len(argv) > 2 and argv[2] in ACTIONS and {"-h", "--help"} & set(argv[3:]):
             sys.exit(main([argv[2], "--help"]))
         super().run_from_argv(argv)
 
     def handle(self, *, action: str, options: list[str], **others: Any) -> None:
-        """Run the action; where it found faults, the process ends with its code. Raises `CommandError`."""
+        """Run the action, and exit with its code if that is not 0. Raises `CommandError`."""
         root = static_root()
         if root is None:
-            raise CommandError("STATIC_ROOT is not set: there is no folder to look at")
+            raise CommandError("STATIC_ROOT is not set. Set it to the folder that collectstatic fills")
         if action == PUBLISH:
             self._publish(root)
             return
@@ -56,8 +58,10 @@ class Command(BaseCommand):
     def _publish(self, root: str) -> None:
         storage = storages["staticfiles"]
         if not isinstance(storage, CachedStaticFilesStorage):
-            problem = f"{type(storage).__name__} keeps no names in a cache"
-            raise CommandError(f'STORAGES["staticfiles"]: {problem}; {CACHED_STORAGE} does')
+            raise CommandError(
+                f'STORAGES["staticfiles"]["BACKEND"]: {type(storage).__name__} keeps no names in a cache. '
+                f'Use "{CACHED_STORAGE}"'
+            )
         if not storage.hashed_files:
-            raise CommandError(f"{root}: there is no release; run manage.py collectstatic")
+            raise CommandError(f"{root}: there is no release. Run manage.py collectstatic")
         self.stdout.write(f"release {storage.publish()} is in force")
