@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from hashserve.atomic_files import TEMPORARY_PREFIX
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER
 from hashserve.check.findings import CheckFinding, finding
+from hashserve.file_tree import walk_folders
 from hashserve.hidden_paths import hidden_paths
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.files import UNSERVED_MANIFESTS
@@ -56,7 +57,7 @@ def read_published_tree(
 
     A file that is called like a manifest is an ordinary file if it is ``listed``.
     """
-    return _TreeReader(PublishedTree(root=root), _hidden(root, manifest_path, listed)).read()
+    return _TreeReader(root, _hidden(root, manifest_path, listed)).read()
 
 
 def _hidden(root: str, manifest_path: str | None, listed: Container[str]) -> frozenset[str]:
@@ -66,63 +67,68 @@ def _hidden(root: str, manifest_path: str | None, listed: Container[str]) -> fro
 
 
 class _TreeReader:
-    def __init__(self, tree: PublishedTree, hidden: frozenset[str]) -> None:
-        self.tree = tree
+    """One walk over a tree. It reports each entry that no server sends, and keeps the files."""
+
+    def __init__(self, root: str, hidden: frozenset[str]) -> None:
+        self.root = root
+        self.real_root = os.path.join(os.path.realpath(root), "")
         self.hidden = hidden
-        self.real_root = os.path.join(os.path.realpath(tree.root), "")
-        # A stack instead of recursion, because folders may nest deeper than Python can recurse.
-        self.pending: list[tuple[str, str, tuple[tuple[int, int], ...]]] = [(tree.root, "", ())]
+        self.tree = PublishedTree(root=root)
 
     def read(self) -> PublishedTree:
-        while self.pending:
-            self.read_folder(*self.pending.pop())
+        if self.is_closed(os.stat(self.root), "."):
+            return self.tree
+        walk = walk_folders(
+            self.root, follow_links=True, on_loop=self.report_loop, on_error=self.report_error
+        )
+        for folder, entries in walk:
+            entries[:] = [entry for entry in entries if self.is_folder_to_read(entry, folder + entry.name)]
         return self.tree
 
     def report(self, rule: str, path: str, message: str) -> None:
         self.tree.findings.append(finding(rule, path, message))
 
-    def read_folder(self, location: str, path: str, ancestors: tuple[tuple[int, int], ...]) -> None:
-        """Read a folder; ``path`` ends with a slash or is empty."""
-        try:
-            status = os.stat(location)
-            with os.scandir(location) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            self.report("file-unreadable", path or ".", f"the folder cannot be listed: {error.strerror}")
-            return
-        identity = (status.st_dev, status.st_ino)
-        if identity in ancestors:
-            self.report("not-a-file", path[:-1], "is a link to a folder that contains it")
-            return
-        if not status.st_mode & 0o111:
-            self.report("file-unreadable", path or ".", "no user has permission to enter the folder")
-            return
-        for entry in listed:
-            self.read_entry(entry, path + entry.name, (*ancestors, identity))
+    def report_loop(self, location: str) -> None:
+        self.report("not-a-file", self.path_of(location), "is a link to a folder that contains it")
 
-    def read_entry(self, entry: os.DirEntry[str], path: str, ancestors: tuple[tuple[int, int], ...]) -> None:
+    def report_error(self, error: OSError) -> None:
+        path = self.path_of(error.filename)
+        message = f"the folder cannot be listed: {error.strerror}"
+        self.report("file-unreadable", path if path == "." else f"{path}/", message)
+
+    def path_of(self, location: str) -> str:
+        return os.path.relpath(location, self.root).replace(os.sep, "/")
+
+    def is_folder_to_read(self, entry: os.DirEntry[str], path: str) -> bool:
+        """Keep or report an entry; return whether it is a folder whose entries are read, too."""
         if path == PRIVATE_FOLDER:
             self.read_private_folder(entry.path)
-            return
+            return False
         try:
             status = entry.stat()
         except OSError as error:
             self.report("not-a-file", path, f"leads nowhere: {error.strerror}")
-            return
+            return False
         is_folder = stat.S_ISDIR(status.st_mode)
         if path in self.hidden or not self.is_served(path, is_folder=is_folder):
-            return
+            return False
         if entry.is_symlink() and not self.is_inside(entry.path):
             self.report("link-outside", path, "is a link that leaves the folder")
-        elif is_folder:
-            self.pending.append((entry.path, f"{path}/", ancestors))
-        elif stat.S_ISREG(status.st_mode):
-            self.read_file(entry.path, path, status)
-        else:
-            self.report("not-a-file", path, "is not a regular file")
+            return False
+        if is_folder:
+            return not self.is_closed(status, f"{path}/")
+        self.read_file(entry.path, path, status)
+        return False
 
     def is_inside(self, location: str) -> bool:
         return os.path.join(os.path.realpath(location), "").startswith(self.real_root)
+
+    def is_closed(self, status: os.stat_result, path: str) -> bool:
+        """Whether nobody may enter a folder; report it if so."""
+        if status.st_mode & 0o111:
+            return False
+        self.report("file-unreadable", path, "no user has permission to enter the folder")
+        return True
 
     def is_served(self, path: str, *, is_folder: bool) -> bool:
         """Whether the server answers for a name; report it if not, unless the manifest is in it."""
@@ -135,12 +141,14 @@ class _TreeReader:
         return False
 
     def read_file(self, location: str, path: str, status: os.stat_result) -> None:
-        if not stat.S_IMODE(status.st_mode) & 0o444:
+        if not stat.S_ISREG(status.st_mode):
+            self.report("not-a-file", path, "is not a regular file")
+        elif not stat.S_IMODE(status.st_mode) & 0o444:
             self.report("file-unreadable", path, "no user has permission to read it")
-            return
-        self.tree.files[path] = PublishedFile(
-            path=path, location=location, size=status.st_size, modified=status.st_mtime_ns
-        )
+        else:
+            self.tree.files[path] = PublishedFile(
+                path=path, location=location, size=status.st_size, modified=status.st_mtime_ns
+            )
 
     def read_private_folder(self, location: str) -> None:
         """Report what a killed build left in the folder that is only the build's."""

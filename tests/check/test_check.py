@@ -266,7 +266,7 @@ def test_a_folder_that_cannot_be_listed_is_unreadable(out: Path, monkeypatch: py
 
     def refuse(path: str) -> Any:
         if path == os.fspath(out / "img"):
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
