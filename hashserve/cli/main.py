@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code. ``arguments`` are those of the process by default."""
     _open_streams()
     _show_any_name(sys.stdout, sys.stderr)
-    parsed = _parser().parse_args(arguments)
+    parsed = _parsed(arguments)
     try:
         with _terminable():
             code = int(parsed.run(parsed))
@@ -110,10 +110,35 @@ class _ShowVersion(argparse.Action):
         parser.exit()
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line that says what to write instead."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(MISUSED, f"hashserve: {message}; see: {self.prog} --help\n")
+
+    def reject(self, unknown: str) -> NoReturn:
+        """Report an argument that the command does not have, with an option that resembles it."""
+        from difflib import get_close_matches
+
+        similar = get_close_matches(unknown.partition("=")[0], self._option_string_actions, 1)
+        self.error(f"unknown argument {unknown}" + (f" (did you mean {similar[0]}?)" if similar else ""))
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parsed, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        parsed.parser.reject(unknown[0])
+    return parsed
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hashserve", description="Static files that never go stale.")
+    parser: argparse.ArgumentParser = _Parser(
+        prog="hashserve", description="Static files that never go stale."
+    )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (add_build, add_check, add_prune, add_report):
         add(commands)
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return parser

@@ -219,7 +219,7 @@ def test_json_stands_alone_on_standard_output_and_quiet_writes_nothing(source: P
         (["--previous", "s3://bucket"], "previous='s3://bucket'"),
         (["--cache", "source/cache"], "overlaps the source"),
         (["--cache", "out/cache"], "overlaps the output"),
-        (["--nonsense"], "unrecognized arguments"),
+        (["--nonsense"], "unknown argument --nonsense"),
     ],
 )
 def test_a_wrong_argument_is_named_and_nothing_is_built(

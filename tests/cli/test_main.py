@@ -132,3 +132,25 @@ def test_sigterm_ends_a_command_and_its_handler_is_restored(
     ran = Ran(capsys, "build", source, "--out", out)
     assert (ran.code, ran.err) == (143, "hashserve: terminated; the release in force is complete\n")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND; see: hashserve --help"),
+        (["build", "a"], "the following arguments are required: --out; see: hashserve build --help"),
+        (
+            ["build", "a", "--out", "b", "--preffix=/"],
+            "unknown argument --preffix=/ (did you mean --prefix?); see: hashserve build --help",
+        ),
+        (["report", "a", "b"], "unknown argument b; see: hashserve report --help"),
+        (["--nonsense", "report", "a"], "unknown argument --nonsense; see: hashserve report --help"),
+    ],
+)
+def test_wrong_arguments_are_an_error_of_one_line_that_says_what_to_write(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(arguments)
+    assert exited.value.code == 2
+    assert capsys.readouterr().err == f"hashserve: {message}\n"

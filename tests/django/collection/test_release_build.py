@@ -49,7 +49,9 @@ def test_a_reference_to_a_missing_file_is_logged_and_stays(
 ) -> None:
     put(site.source, "css/lost.css", b"a { background: url(gone.png) }")
     site.collect()
-    assert "css/lost.css:1:21: url() refers to 'gone.png'" in caplog.text.replace(str(site.source) + os.sep, "")
+    assert "css/lost.css:1:21: url() refers to 'gone.png'" in caplog.text.replace(
+        str(site.source) + os.sep, ""
+    )
     assert b"url(gone.png)" in (site.root / paths_of(site.root)["css/lost.css"]).read_bytes()
 
 
