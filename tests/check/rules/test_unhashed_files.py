@@ -1,0 +1,40 @@
+"""Rules about unhashed files."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from hashserve.builder import build
+from hashserve.check import Level, check
+from tests.support.building import put
+from tests.support.published_folder import DOT, checked, paths_of
+
+
+def test_a_source_file_that_a_variant_replaced_is_no_error(tmp_path: Path) -> None:
+    put(tmp_path / "source", "css/app.css", DOT * 30)
+    put(tmp_path / "source", "css/app.css.gz", gzip.compress(b"of another make" + DOT * 30))
+    build(tmp_path / "source", tmp_path / "out")
+    assert not [item for item in check(tmp_path / "out").findings if item.level is Level.ERROR]
+
+
+def test_an_unhashed_file_that_lacks_a_variant_is_reported(out: Path) -> None:
+    (out / "css/app.css.gz").unlink()
+    assert checked(out) == [("unhashed-variant-missing", "css/app.css.gz")]
+
+
+def test_an_unhashed_file_that_is_gone_is_missing(out: Path) -> None:
+    (out / "robots.txt").unlink()
+    assert checked(out) == [("unhashed-missing", "robots.txt")]
+
+
+def test_unhashed_files_are_not_missing_if_all_are_left_out(out: Path) -> None:
+    for path in paths_of(out):
+        for suffix in ("", ".br", ".gz", ".zst"):
+            (out / (path + suffix)).unlink(missing_ok=True)
+    assert "unhashed-missing" not in {rule for rule, _ in checked(out)}
+
+
+def test_an_unhashed_file_with_other_bytes_differs(out: Path) -> None:
+    put(out, "robots.txt", b"User-agent: b\n")
+    assert checked(out) == [("unhashed-differs", "robots.txt")]
