@@ -33,7 +33,7 @@ IN_TURN = tuple(build_once if each is build.run else each for each in ALL)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what is asked; gives the exit code."""
+    """Do what is asked and return the exit code."""
     name, *rest = arguments or ("run",)
     if name not in COMMANDS:
         return run(arguments)
@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def show_differences(arguments: Sequence[str]) -> int:
-    """Print what differs between two results; gives 1 if anything does."""
+    """Print what differs between two results and return 1 if anything does."""
     if len(arguments) != 2:
         return _usage("compare A B")
     first, second = (Result.load(Path(name)) for name in arguments)

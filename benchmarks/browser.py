@@ -172,7 +172,7 @@ class Wire:
 
 
 def visit(context: BrowserContext, site: Site) -> dict[str, float]:
-    """Open the page in a new tab, and wait until all of it is there; gives the values by metric."""
+    """Open the page in a new tab, and wait until all of it is there and return the values by metric."""
     site.log.write_text("", encoding="utf-8")
     wire, page = Wire(), context.new_page()
     try:
@@ -259,7 +259,7 @@ def conclude(report: Report) -> None:
 
 
 def visit_table(series: Series) -> str:
-    """Give what each visit cost."""
+    """Return what each visit cost."""
     rows = []
     for case in series.cases():
         for subject in SUBJECTS:

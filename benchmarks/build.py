@@ -81,7 +81,7 @@ class Builder:
 
 
 def hashserve(tree: SourceTree, out: Path, *options: str) -> Builder:
-    """Give the builder that this project is."""
+    """Return the builder that this project is."""
     command = [sys.executable, "-m", "hashserve", "build", str(tree.root), "--out", str(out), "--quiet"]
     return Builder(name=HASHSERVE, command=[*command, *options], folder=PROJECT, out=out)
 
@@ -135,7 +135,7 @@ def published_tree(out: Path, tree: SourceTree) -> PublishedTree:
 
 
 def _size(path: Path) -> int:
-    """Give the size of a file, 0 if there is none."""
+    """Return the size of a file, 0 if there is none."""
     return path.stat().st_size if path.exists() else 0
 
 
@@ -157,7 +157,7 @@ def check_is_current(out: Path, tree: SourceTree, path: str) -> None:
 
 
 def compare(report: Report, tree: SourceTree, folder: Path, turns: int) -> dict[str, PublishedTree]:
-    """Have all of them build the tree in every case, ``turns`` times; gives what the last cold ones made."""
+    """Let all subjects build the tree in every case, ``turns`` times, and return their last cold outputs."""
     builders = (
         hashserve(tree, folder / "built"),
         collector(PEER, WHITENOISE, tree, folder / "theirs"),
@@ -280,7 +280,7 @@ def conclude(report: Report) -> None:
 
 
 def cost_table(series: Series) -> str:
-    """Give times, memory, and how much less time than the peer's."""
+    """Return times, memory, and how much less time than the peer's."""
     rows = []
     for case in CASES:
         for subject in (HASHSERVE, CACHED, BROUGHT, STORAGE, PEER):
@@ -303,7 +303,7 @@ def cost_table(series: Series) -> str:
 
 
 def output_table(published: Mapping[str, PublishedTree]) -> str:
-    """Give the bytes by coding, and the number of files."""
+    """Return the bytes by coding, and the number of files."""
     rows = []
     for name, found in published.items():
         counts = (found.fingerprinted, found.files, found.size)
@@ -316,7 +316,7 @@ def output_table(published: Mapping[str, PublishedTree]) -> str:
 
 
 def growth_table(series: Series, sizes: Sequence[int]) -> str:
-    """Give the time a file adds, and how much more that is than in the smallest tree."""
+    """Return the time a file adds, and how much more that is than in the smallest tree."""
     rows = []
     for case in map(growth_case, (COLD, UNCHANGED, LEAF)):
         for size in sizes:

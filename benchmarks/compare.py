@@ -59,7 +59,7 @@ class Comparison:
 
 
 def comparisons(first: Result, second: Result) -> Iterator[Comparison]:
-    """Give every ratio that is in both results and is a positive number in both."""
+    """Return every ratio that is in both results and is a positive number in both."""
     for report in first.reports:
         other = second.report(report.name)
         if other is None:
@@ -82,7 +82,7 @@ def comparisons(first: Result, second: Result) -> Iterator[Comparison]:
 
 
 def _ratios(series: Series) -> Iterator[tuple[str, str, str, str]]:
-    """Give case, metric and both subjects: the others over hashserve, or over the first one there is."""
+    """Return case, metric and both subjects: the others over hashserve, or over the first one there is."""
     for case in series.cases():
         for metric in series.metrics(case):
             subjects = series.subjects(case, metric)
@@ -148,7 +148,7 @@ def _name(result: Result) -> str:
 
 
 def _differences_of_surroundings(first: Result, second: Result) -> Iterator[str]:
-    """Tell what else is not the same, which may be why."""
+    """Return what else is not the same, which may be why."""
     machines = [result.about["machine"]["description"] for result in (first, second)]
     if machines[0] != machines[1]:
         yield f"- Another machine: {machines[0]}; {machines[1]}"

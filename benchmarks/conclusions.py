@@ -25,7 +25,7 @@ CONCLUDE: Mapping[str, Callable[[Report], None]] = {
 
 
 def concluded(result: Result) -> Result:
-    """Give a result with conclusions of today. Raises `ResultError` where it has not what they take."""
+    """Return a result with conclusions of today. Raises `ResultError` where it has not what they take."""
     return replace(result, reports=[_concluded(report) for report in result.reports])
 
 

@@ -110,7 +110,7 @@ def compressed(identity: bytes) -> Content:
 
 @cache
 def compressible() -> dict[str, Content]:
-    """Give the admin's files up to 40 kB whose variants are smaller than they are."""
+    """Return the admin's files up to 40 kB whose variants are smaller than they are."""
     small = {path: body for path, body in admin_files().items() if 0 < len(body) <= _LARGEST}
     contents = {path: compressed(body) for path, body in small.items()}
     return {
@@ -145,7 +145,7 @@ def build_site(root: Path) -> Site:
 
 
 def build_many(root: Path, number: int) -> str:
-    """Make ``number`` fingerprinted files with two variants each; gives the path of the last one.
+    """Make ``number`` fingerprinted files with two variants each and return the path of the last one.
 
     The contents come round again in folders of other names. Equal files are hard links to one,
     which spares the disk; names, stats and manifest are as many as if they were copies.

@@ -63,5 +63,5 @@ def make_project(folder: Path, source: Path, out: Path, kit: Kit = WHITENOISE) -
 
 
 def collect_command() -> list[str]:
-    """Give the command to run in the project's folder."""
+    """Return the command to run in the project's folder."""
     return [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]

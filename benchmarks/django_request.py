@@ -83,7 +83,7 @@ def configure(site: Site) -> None:
 
 
 def asker(gateway: str, subject: str, environ: Mapping[str, Any]) -> Ask:
-    """Start a handler with one subject in it; gives what sends the request of ``environ`` to it."""
+    """Start a handler with one subject in it and return what sends the request of ``environ`` to it."""
     settings.MIDDLEWARE = [*SUBJECTS[subject], f"{page.__module__}.page"]
     if gateway == "wsgi":
         return _asker_by_wsgi(WSGIHandler(), environ)
@@ -156,7 +156,7 @@ def _scope(environ: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def work(site: dict[str, Any], process: int, turns: int, least_seconds: float) -> Any:
-    """Measure every case under both handlers in this process; gives the samples."""
+    """Measure every case under both handlers in this process and return the samples."""
     place = Site(**site)
     configure(place)
     # WhiteNoise's bodies are not made for an event loop; Django says so each time.
@@ -239,7 +239,7 @@ def conclude(report: Report) -> None:
 
 
 def cost_table(series: Series) -> str:
-    """Give each subject's cost in each case, and the ratios."""
+    """Return each subject's cost in each case, and the ratios."""
     rows = []
     for gateway in GATEWAYS:
         for case in CASES:

@@ -124,7 +124,7 @@ class Front:
         return None
 
     def command(self, folder: Path, root: Path, port: int) -> list[str]:
-        """Write the configuration into ``folder``; gives what serves ``root`` under ``/static/``."""
+        """Write the configuration into ``folder`` and return what serves ``root`` under ``/static/``."""
         (folder / "site").mkdir(parents=True)
         (folder / "site" / "static").symlink_to(root)
         configuration = folder / "configuration"
@@ -132,7 +132,7 @@ class Front:
         return [tool(self.tool) or self.tool, *self.options(configuration)]
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """Give what Caddy reads: one thread for Go's own work is one process's worth of it."""
+        """Return what Caddy reads: one thread for Go's own work is one process's worth of it."""
         return {"GOMAXPROCS": "1", "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
 
 

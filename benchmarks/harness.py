@@ -101,7 +101,7 @@ def summarize(groups: Iterable[Sequence[float]]) -> Summary:
 
 
 def _student(degrees: int) -> float:
-    """Give Student's t for 95 % (two-sided), by degrees of freedom."""
+    """Return Student's t for 95 % (two-sided), by degrees of freedom."""
     return _STUDENT[min(degrees, len(_STUDENT)) - 1]
 
 
@@ -166,7 +166,7 @@ class Series:
         return list(dict.fromkeys(metric for of, _, metric in self._values if of == case))
 
     def documents(self) -> list[dict[str, Any]]:
-        """Give every sample as JSON can hold it: process, turn and value under what they are of."""
+        """Return every sample as JSON can hold it: process, turn and value under what they are of."""
         return [
             {
                 "case": case,
@@ -216,7 +216,7 @@ def calibrate(drive: Drive, least_seconds: float) -> int:
 def timed_in_turns(
     drives: Mapping[str, Drive], *, turns: int, least_seconds: float, first: int = 0
 ) -> Iterator[tuple[int, str, float]]:
-    """Time each drive once a turn; gives turn, name, and the seconds that one loop took.
+    """Time each drive once a turn and return turn, name, and the seconds that one loop took.
 
     The seconds are the processor's (`CLOCK`). The order starts with drive number ``first``, so that
     over several processes each of them is the first. The collector stays on, as it does in servers.
@@ -236,20 +236,20 @@ def _time(drive: Drive, loops: int) -> float:
 
 
 def in_turns(names: Sequence[str], turns: int) -> Iterator[tuple[int, str]]:
-    """Give every name once a turn: A B C, A B C, ..."""
+    """Return every name once a turn: A B C, A B C, ..."""
     for turn in range(turns):
         for name in names:
             yield turn, name
 
 
 def rotated(items: Sequence[Item], first: int) -> list[Item]:
-    """Give the items from number ``first`` on, the ones before it last."""
+    """Return the items from number ``first`` on, the ones before it last."""
     start = first % len(items) if items else 0
     return [*items[start:], *items[:start]]
 
 
 def run_worker(module: str, arguments: Mapping[str, Any], *, under: Sequence[str] = ()) -> Any:
-    """Run ``python -m module --worker ...`` in a fresh interpreter; gives the JSON that it prints.
+    """Run ``python -m module --worker ...`` in a fresh interpreter and return the JSON that it prints.
 
     ``under`` is a command to run it under, such as ``strace``. Raises `WorkerError`.
     """

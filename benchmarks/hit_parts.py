@@ -96,7 +96,7 @@ def is_in(series: Series) -> bool:
 
 
 def table(series: Series) -> str:
-    """Give what each part takes."""
+    """Return what each part takes."""
     rows = [
         (name, quantity(series.summary(CASE, name, METRIC, minus=LOOP), " ns", per_unit=1e-9))
         for name in (*PARTS, WHOLE)

@@ -44,7 +44,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)+")
 
 
 def machine() -> dict[str, Any]:
-    """Tell what the figures depend on."""
+    """Return what the figures depend on."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     processor = _processor()
     return {
@@ -103,7 +103,7 @@ def _version_of_tool(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Give the commit, with a plus where the tree differs from it."""
+    """Return the commit, with a plus where the tree differs from it."""
     try:
         commit = _git("rev-parse", "HEAD")
         return f"{commit}+" if _git("status", "--porcelain", "hashserve") else commit

@@ -86,7 +86,7 @@ def run_and_report(run: Run, options: Options) -> None:
 
 
 def run_all(runs: Iterable[Run], options: Options) -> Path:
-    """Run benchmarks one after the other; gives where the JSON is, beside it are page and Markdown.
+    """Run benchmarks one after the other and return where the JSON is, beside it are page and Markdown.
 
     The result is written after each of them, so that one which fails loses nothing.
     """

@@ -40,7 +40,7 @@ def page_of(result: Result) -> str:
 
 
 def _section(report: Report) -> str:
-    """Give the pictures of a report first, its tables and its targets after them."""
+    """Return the pictures of a report first, its tables and its targets after them."""
     title = html.escape(TITLES.get(report.name, report.name))
     drawn = "".join(map(_figure, drawings(report)))
     _, _, told = report.markdown().partition("\n")
@@ -58,7 +58,7 @@ def _figure(drawing: Drawing) -> str:
 
 
 def _verdict(result: Result) -> str:
-    """Tell how many of the targets are met, and which are not."""
+    """Return how many of the targets are met, and which are not."""
     targets = [(report.name, target) for report in result.reports for target in report.targets]
     missed = [(name, target) for name, target in targets if not target.is_met]
     rows = "".join(

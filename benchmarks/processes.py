@@ -32,7 +32,7 @@ class StartError(Exception):
 
 
 def free_port() -> int:
-    """Give a port of the loopback interface that nobody listens at now."""
+    """Return a port of the loopback interface that nobody listens at now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -89,7 +89,7 @@ def started(
     *,
     port: int | None = None,
 ) -> Iterator[tuple[int, psutil.Process]]:
-    """Run what serves at a port, else a free one; gives it once something listens. Raises `StartError`."""
+    """Run a server on a port, or a free one, and yield it once it listens. Raises `StartError`."""
     port = port or free_port()
     with running(on_its_own_core(command_at(port)), environment) as process:
         _wait_for(port, process)
@@ -111,7 +111,7 @@ def _wait_for(port: int, process: psutil.Process) -> None:
 
 
 def processor_seconds(process: psutil.Process) -> float:
-    """Give the processor time, in seconds, of a process and all of its descendants until now."""
+    """Return the processor time, in seconds, of a process and all of its descendants until now."""
     return sum(map(_own_seconds, [process, *process.children(recursive=True)]))
 
 

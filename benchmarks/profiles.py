@@ -28,7 +28,7 @@ _PYTHON = re.compile(r"(lib)?python3[\d.]*(\.so.*)?")
 
 
 def shares(process: psutil.Process, work: Callable[[], object], distribution: str) -> dict[str, float] | None:
-    """Sample a process and its descendants while some work is done; gives the part of each owner.
+    """Sample a process and its descendants while some work is done and return the part of each owner.
 
     What is written in Python is Python's, whoever wrote it.
     """

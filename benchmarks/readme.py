@@ -44,7 +44,7 @@ class Figure:
     subjects: Mapping[str, str] | None = None
 
     def subject(self, column: str) -> str:
-        """Give the name that a column's subject has there."""
+        """Return the name that a column's subject has there."""
         return (self.subjects or {}).get(column, column)
 
     def cell(self, series: Series, column: str) -> str:
@@ -204,7 +204,7 @@ def updated(text: str, figures: str, name: str) -> str:
 
 
 def publish(result: Result, texts: Sequence[Path] = tuple(TEXTS)) -> Iterator[Path]:
-    """Keep the digest of a result and write its figures into the texts; gives what was written.
+    """Keep the digest of a result and write its figures into the texts and return what was written.
 
     Raises `ReadmeError`.
     """

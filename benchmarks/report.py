@@ -85,7 +85,7 @@ class Report:
     seconds: float = 0.0
 
     def document(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return everything as JSON can hold it."""
         return {
             "name": self.name,
             "seconds": round(self.seconds, 1),
@@ -112,7 +112,7 @@ class Report:
         )
 
     def markdown(self) -> str:
-        """Give everything that a person wants to know."""
+        """Return everything that a person wants to know."""
         parts = [f"## {self.name}"]
         for title, table in self.tables:
             parts += [f"### {title}", table]

@@ -215,7 +215,7 @@ def drive_nothing(application: WSGIApplication, template: WSGIEnvironment, loops
 
 
 def own(function: Drive) -> Drive:
-    """Give a copy whose bytecode is its own, so that no subject specialises another's call sites."""
+    """Return a copy whose bytecode is its own, so that no subject specialises another's call sites."""
     code = function.__code__.replace()
     return FunctionType(code, globals())
 
@@ -287,7 +287,7 @@ def _asking(case: Case, application: WSGIApplication, environ: WSGIEnvironment) 
 def answer_of(
     application: WSGIApplication, environ: WSGIEnvironment
 ) -> tuple[str, list[tuple[str, str]], bytes]:
-    """Send one request; gives status, fields and body."""
+    """Send one request and return status, fields and body."""
     exchange = Exchange()
     body = application(environ.copy(), exchange.start_response)
     content = b"".join(body)
@@ -300,7 +300,7 @@ def answer_of(
 
 
 def work(site: dict[str, Any], process: int, turns: int, least_seconds: float, cases: list[str]) -> Any:
-    """Measure every case in this process; gives samples, and what each subject answered."""
+    """Measure every case in this process and return samples, and what each subject answered."""
     place = Site(**site)
     samples, answers = [], {}
     for case in CASES:
@@ -317,7 +317,7 @@ def work(site: dict[str, Any], process: int, turns: int, least_seconds: float, c
 def measure(
     case: Case, site: Site, process: int, turns: int, least_seconds: float
 ) -> tuple[list[Sample], dict[str, str]]:
-    """Measure one case; gives samples, and the status that each subject answered."""
+    """Measure one case and return samples, and the status that each subject answered."""
     subjects = subjects_of(case, site)
     statuses = checked(case, subjects)
     drives = {name: _bound(case, name, *subject) for name, subject in subjects.items()}
@@ -331,7 +331,7 @@ def measure(
 
 
 def checked(case: Case, subjects: Mapping[str, tuple[WSGIApplication, WSGIEnvironment]]) -> dict[str, str]:
-    """Make sure that all give the same, twice; gives the statuses, of which a peer's may differ."""
+    """Make sure that all give the same, twice and return the statuses, of which a peer's may differ."""
     expected = answer_of(*subjects[CONSTANT])[2]
     statuses = {}
     for name, subject in subjects.items():
@@ -391,7 +391,7 @@ def conclude(report: Report) -> None:
 
 
 def cost_table(report: Report) -> str:
-    """Give each subject's cost in each case, a dash where it takes no part."""
+    """Return each subject's cost in each case, a dash where it takes no part."""
     subjects = (CONSTANT, HASHSERVE, *PEERS)
     rows = []
     for case in CASES:
@@ -407,7 +407,7 @@ def cost_table(report: Report) -> str:
 
 
 def ratio_table(series: Series) -> str:
-    """Give the ratios in each case."""
+    """Return the ratios in each case."""
     pairs = ((WHITENOISE, HASHSERVE), (SERVESTATIC, HASHSERVE), (HASHSERVE, CONSTANT))
     rows = []
     for case in CASES:
@@ -422,7 +422,7 @@ def ratio_table(series: Series) -> str:
 
 
 def added_cost(series: Series) -> tuple[Summary, Summary, Summary]:
-    """Give what hashserve and WhiteNoise add to a request that is not static, and the ratio."""
+    """Return what hashserve and WhiteNoise add to a request that is not static, and the ratio."""
     case = CASES[-1].name
     return (
         series.summary(case, HASHSERVE, METRIC, minus=CONSTANT),

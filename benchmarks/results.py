@@ -39,11 +39,11 @@ class Result:
     is_quick: bool = False
 
     def report(self, name: str) -> Report | None:
-        """Give the report of a benchmark, None where it did not run."""
+        """Return the report of a benchmark, None where it did not run."""
         return next((report for report in self.reports if report.name == name), None)
 
     def document(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return everything as JSON can hold it."""
         return {
             "schema": SCHEMA,
             "created": self.created,
@@ -74,7 +74,7 @@ class Result:
             raise ResultError(f"{path} is not a result of `python -m benchmarks`: {error!r}") from error
 
     def file_name(self, name: str) -> str:
-        """Give a name of when it was made: ``NAME-20300102T030405Z.json``."""
+        """Return a name of when it was made: ``NAME-20300102T030405Z.json``."""
         return f"{name}-{datetime.fromisoformat(self.created):%Y%m%dT%H%M%SZ}.json"
 
     def heading(self) -> str:
@@ -92,7 +92,7 @@ class Result:
         )
 
     def markdown(self) -> str:
-        """Give everything that a person wants to know."""
+        """Return everything that a person wants to know."""
         return "\n".join(["# Benchmarks\n", self.heading() + "\n", *(of.markdown() for of in self.reports)])
 
 

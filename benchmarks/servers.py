@@ -292,7 +292,7 @@ def conclude(report: Report) -> None:
 
 
 def load_table(series: Series, engines: Sequence[str], load: str) -> str:
-    """Give what each server makes of one load, with each subject."""
+    """Return what each server makes of one load, with each subject."""
     rows = []
     for engine in engines:
         case = case_of(engine, load)
@@ -320,7 +320,7 @@ def load_table(series: Series, engines: Sequence[str], load: str) -> str:
 def share_table(
     series: Series, profiled: Mapping[str, Mapping[str, float]], added_seconds: float | None
 ) -> str:
-    """Give the parts of each server's time, and what of Python's is more than the constant application's."""
+    """Return the parts of each server's time, and hashserve's part of Python's."""
     rows = []
     for engine, found in profiled.items():
         seconds = series.summary(case_of(engine, MIX), HASHSERVE, TIME).median
@@ -374,7 +374,7 @@ def targets(series: Series, engines: Sequence[str]) -> list[Target]:
 
 
 def _best(series: Series, cases: Mapping[str, str]) -> tuple[str, Summary] | None:
-    """Give the server on which hashserve's rate is most of nginx's, and how much of it."""
+    """Return the server on which hashserve's rate is most of nginx's, and how much of it."""
     ratios = {
         engine: series.ratio(case, HASHSERVE, NGINX.name, RATE)
         for engine, case in cases.items()

@@ -97,7 +97,7 @@ def _small_file(own: int, index: int) -> tuple[str, str]:
 
 
 def change(tree: SourceTree, path: str, number: int) -> None:
-    """Give a stylesheet content that no build before number ``number`` has seen."""
+    """Return a stylesheet content that no build before number ``number`` has seen."""
     with (tree.root / path).open("a", encoding="utf-8") as stream:
         stream.write(f"\n.changed-{number} {{ color: red }}\n")
 

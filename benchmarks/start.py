@@ -98,7 +98,7 @@ def environ_of(path: str) -> dict[str, Any]:
 
 
 def work(subject: str, root: str, path: str, *, mark: bool = False) -> Any:
-    """Start once, in this process; gives seconds and bytes by metric."""
+    """Start once, in this process and return seconds and bytes by metric."""
     make = maker(subject)
     environ = environ_of(path)
     gc.collect()
@@ -131,7 +131,7 @@ def work(subject: str, root: str, path: str, *, mark: bool = False) -> Any:
 
 
 def first_answer(application: WSGIApplication, environ: dict[str, Any]) -> str:
-    """Send a request, consume the body; gives the status."""
+    """Send a request, consume the body and return the status."""
     statuses = []
 
     def start_response(status: str, headers: object, exc_info: object = None) -> Callable[[bytes], object]:
@@ -148,7 +148,7 @@ def first_answer(application: WSGIApplication, environ: dict[str, Any]) -> str:
 
 
 def preforked(work: Callable[[], object]) -> int:
-    """Fork workers that do some work and wait; gives the PSS of all and this process, 0 if unknown."""
+    """Fork workers that do some work and wait and return the PSS of all and this process, 0 if unknown."""
     if "pss" not in memory() or not hasattr(os, "fork"):
         return 0
     ready, release = os.pipe(), os.pipe()
@@ -253,7 +253,7 @@ def run(options: Options) -> Report:
 
 
 def turns_of(options: Options) -> Mapping[int, int]:
-    """Give the sizes of the trees, and how often each is started from."""
+    """Return the sizes of the trees, and how often each is started from."""
     if options.quick:
         return dict.fromkeys((100, 300), options.processes or 1)
     return {size: options.processes or turns * (3 if options.full else 1) for size, turns in _TURNS.items()}
@@ -296,7 +296,7 @@ def conclude(report: Report) -> None:
 
 
 def import_table(series: Series) -> str:
-    """Give what the imports cost."""
+    """Return what the imports cost."""
     rows = [
         (
             subject,
@@ -309,7 +309,7 @@ def import_table(series: Series) -> str:
 
 
 def start_table(series: Series, sizes: Sequence[int]) -> str:
-    """Give times, memory and their ratios."""
+    """Return times, memory and their ratios."""
     rows = []
     for size in sizes:
         for subject in SUBJECTS:
@@ -332,7 +332,7 @@ def _megabytes(summary: Summary) -> str:
 
 
 def call_table(traces: dict[str, dict[str, Any]]) -> str:
-    """Give the counts of system calls."""
+    """Return the counts of system calls."""
     rows = [
         (case_of(int(size)), subject, *(f"{calls[kind]:,}" for kind in _KINDS))
         for size, counts in traces.items()

@@ -57,7 +57,7 @@ def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 
 
 def maker(subject: str) -> Maker:
-    """Import a subject; gives what makes it."""
+    """Import a subject and return what makes it."""
     return _MAKERS[subject]()
 
 
@@ -109,7 +109,7 @@ def _django() -> Maker:
 
 
 def _constant() -> Maker:
-    """Give the same bytes and fields as hashserve for each file, from a dictionary."""
+    """Return the same bytes and fields as hashserve for each file, from a dictionary."""
     from hashserve import HashServe
 
     def make(application: WSGIApplication, root: str) -> WSGIApplication:

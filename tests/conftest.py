@@ -1,4 +1,4 @@
-"""Fixtures that every test may use, and the list of what was skipped for want of a real part."""
+"""Fixtures for every test, and the list of tests that were skipped because a program is missing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.support.trees import BuiltTree, build_tree
 
 __all__ = ["require_tool"]
 
-# A shell starts what runs in the background with SIGINT ignored, and that would be handed on to the
-# commands whose end by SIGINT is tested.
+# A shell starts background jobs with SIGINT ignored. Commands of the tests would inherit that, and the
+# tests of an interrupt would fail.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

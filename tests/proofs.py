@@ -38,13 +38,13 @@ Row = Iterable[object]
 
 
 def table(*rows: Row) -> str:
-    """Write rows, the head first, as a table in Markdown."""
+    """Return rows, the head first, as a table in Markdown."""
     head, *rest = [f"| {' | '.join(map(str, row))} |" for row in rows]
     return "\n".join([head, re.sub(r"[^|]+", " --- ", head), *rest]) + "\n"
 
 
 def counted(number: int) -> str:
-    """Write a number with commas."""
+    """Return a number with commas."""
     return f"{number:,}"
 
 
@@ -52,7 +52,7 @@ def counted(number: int) -> str:
 
 
 def by_row_group() -> str:
-    """How many rows of each group come back from each server as the application answers them."""
+    """Return how many rows of each group each server returns as the application does."""
     groups = [*dict.fromkeys(exchange.group for exchange in EXCHANGES)]
     rows = []
     for engine in MATRIX:
@@ -67,7 +67,7 @@ def _passed(server: str, group: str) -> tuple[int, int]:
 
 
 def is_left_alone(server: str, exchange: Exchange) -> bool:
-    """Whether a server passes an exchange on as it is, and keeps the connection if it keeps any."""
+    """Return whether a server changes nothing in an exchange, and keeps a persistent connection."""
     is_kept = server in PERSISTENT and is_persistent(exchange)
     return expected_outcome(server, exchange) == ("" if is_kept else CLOSES)
 
@@ -82,7 +82,7 @@ def _checks(server: str) -> Iterator[str]:
 
 
 def oracle(log: str) -> str | None:
-    """Every difference from nginx by name, who is right, why, and how often it was met."""
+    """Every difference from nginx by name: who is right, why, and how often it occurred."""
     found = re.findall(r"oracle: (\{.*\})", log)
     if not found:
         return None
@@ -107,7 +107,7 @@ HOSTILE = re.compile(
 
 
 def hostile(log: str) -> str | None:
-    """Hostile requests, their answers, and the memory of the process meanwhile."""
+    """Hostile requests, their responses, and the memory of the process."""
     rows = [
         [
             how,
@@ -129,7 +129,7 @@ CACHE = re.compile(r"caches: (.+?): (\d+) answers, (\d+) hits; (\{.*?\}); (\{.*?
 
 
 def caches(log: str) -> str | None:
-    """Answers of each cache over three releases, and what it did otherwise than the origin would."""
+    """Responses of each cache over three releases, and where they differ from the origin's."""
     rows = [
         [
             name,
@@ -184,7 +184,7 @@ def kills(log: str) -> str | None:
 
 
 def fuzz(log: str) -> str | None:
-    """Executions of each harness, what it holds, and whether the last run broke it."""
+    """Executions of each harness, what must hold, and whether the last run broke it."""
     runs = {
         name: (counted(int(executions)), "yes" if "BROKE" in rest else "no")
         for name, executions, rest in re.findall(r"^(\w+): (\d+) executions,(.*)", log, re.MULTILINE)
@@ -204,7 +204,7 @@ def _first_line(docstring: str | None) -> str:
 
 @cache
 def names_of_tests() -> frozenset[str]:
-    """Give the name of every test that there is."""
+    """Return the names of all tests."""
     found: set[str] = set()
     for path in (PROJECT / "tests").rglob("test_*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -213,14 +213,14 @@ def names_of_tests() -> frozenset[str]:
 
 
 def tables_of(log: str) -> dict[str, str]:
-    """Give each table that can be written, by its name; that of the servers always."""
+    """Return each table that the log has figures for, by its name, and always that of the servers."""
     makers = (oracle, hostile, caches, deploys, kills, fuzz)
     made = {make.__name__: make(log) for make in makers}
     return {"servers": by_row_group(), **{name: text for name, text in made.items() if text is not None}}
 
 
 def with_tables(page: str, tables: Mapping[str, str]) -> str:
-    """Put tables into the page, each between the marks with its name."""
+    """Return the page with these tables, each between the marks with its name."""
     for name, text in tables.items():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
         before, _, rest = page.partition(begin)

@@ -44,7 +44,7 @@ print(json.dumps({"body": body.decode(), "loaded": sorted(set(sys.modules) - bef
 
 
 def loaded_for(root: str, path: str) -> set[str]:
-    """Give the modules that a process has loaded by itself once it has sent the ten bytes at ``path``."""
+    """Return the modules that a process has loaded by itself once it has sent the ten bytes at ``path``."""
     done = subprocess.run(
         [sys.executable, "-c", START, root, path], check=True, capture_output=True, text=True, timeout=60
     )

@@ -42,7 +42,7 @@ WAITRESS = next(engine for engine in ENGINES if engine.name == "waitress")
 
 @pytest.fixture(scope="module")
 def mix(tmp_path_factory: pytest.TempPathFactory) -> Mix:
-    """The files that are asked for."""
+    """The requested files."""
     try:
         return build_mix(tmp_path_factory.mktemp("mix") / "static")
     except TreeUnavailableError as error:

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its commands exist, and its tree is that of the modules."""
+"""CONTRIBUTING.md: its commands exist, and its tree lists the modules."""
 
 from __future__ import annotations
 

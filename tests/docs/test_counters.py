@@ -1,4 +1,4 @@
-"""The page about counters: every block runs as it is written, and its tables are those of the code."""
+"""The page about counters: every block runs, and its tables match the code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REQUESTS = 40
 
 
 def table(*heads: str) -> list[str]:
-    """Give what is written as code in the first column of the table with these heads."""
+    """Return the code in the first column of the table with these heads."""
     head = re.escape(f"| {' | '.join(heads)} |")
     found = re.search(rf"^{head}\n\|[- |]+\|\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
     assert found is not None
@@ -111,7 +111,7 @@ def test_each_worker_of_gunicorn_has_an_address_of_its_own(built: BuiltTree, tmp
 
 
 def counts_at(first: int) -> list[float]:
-    """Give what each worker counted that listens at one of four ports."""
+    """Return the count of each worker that listens on one of four ports."""
     found = []
     for port in range(first, first + 4):
         try:

@@ -1,4 +1,4 @@
-"""The pages about Django: every block runs as it is written, and the tables are those of the code."""
+"""The pages about Django: every block runs, and the tables match the code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(project: Path, settings: str, script: str = SCRIPT) -> str:
-    """Run a script in a project whose settings end with ``settings``; gives what it printed."""
+    """Run a script in a project whose settings end with ``settings``, and return its output."""
     (project / "site_settings.py").write_text(DJANGO_SETTINGS + settings, encoding="utf-8")
     environment = {
         **os.environ,
@@ -127,7 +127,7 @@ def test_the_wsgi_example_is_what_whitenoise_takes(project: Path, monkeypatch: p
 
 
 def first_column(page: str) -> list[str]:
-    """Give the code in the first column of a page's tables, in their order."""
+    """Return the code in the first column of a page's tables, in order."""
     text = (PROJECT / page).read_text(encoding="utf-8")
     return re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""The page about HTTP: each test that it names is there, and it leaves out no status and no field."""
+"""The page about HTTP: each test that it names exists, and it lists every status and field."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ UNKNOWN = "/static/css/styles.0123456789ab.css"
 
 
 def cells(line: str) -> list[str]:
-    """Give the cells of a row of a table."""
+    """Return the cells of a row of a table."""
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def rows(head: str) -> list[list[str]]:
-    """Give the rows of each table whose head starts so, cell by cell."""
+    """Return the cells of each row of the tables whose head starts with ``head``."""
     tables = re.findall(
         rf"^\| {re.escape(head)} \|.*\n\| ---.*\n((?:\|.*\n)+)", PAGE + "\n", flags=re.MULTILINE
     )
@@ -97,11 +97,11 @@ ASKED: list[tuple[str, int, dict[str, Any]]] = [
     ("{styles}", 412, {"if_match": '"nope"'}),
     ("{styles}", 416, {"range": "bytes=99999-"}),
 ]
-"""Requests for whatever has fields of its own, and the status of each."""
+"""Requests whose responses together have every field, and their statuses."""
 
 
 def answers(tree: BuiltTree, **settings: Any) -> list[Reply]:
-    """Ask for all of it; gives the answers, and the one that a broken machine would have given."""
+    """Send all requests, and return their responses and that of a failing machine."""
     put(tree.root, "live.txt", b"live")
     put(tree.root, "folder/index.html", b"<p>")
     application = HashServe(
@@ -130,7 +130,7 @@ def test_each_status_has_the_lifetime_that_the_page_gives_it(built: BuiltTree) -
 
 
 def listed(start: str) -> set[str]:
-    """Give the field names that the page lists in the paragraph with this start."""
+    """Return the field names in the paragraph of the page with this start."""
     (paragraph,) = re.findall(rf"^{re.escape(start)}([^.]+)\.", PAGE, flags=re.MULTILINE)
     return {re.sub(r"\(.*\)", "", name).strip().lower() for name in paragraph.split(",")}
 

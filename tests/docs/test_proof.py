@@ -1,4 +1,4 @@
-"""The page of proofs: its tests are there, its tables have every row, and `make soak` runs all of it."""
+"""The page of proofs: its tests exist, its tables have every row, and `make soak` runs all of them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_what_a_long_run_prints_becomes_the_tables() -> None:
 
 
 def test_make_soak_runs_whatever_has_a_long_form_and_fuzzes_last() -> None:
-    # Not as a part of the make that may run this test.
+    # Not as a part of a `make` that runs this test.
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
     }

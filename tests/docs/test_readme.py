@@ -1,4 +1,4 @@
-"""Every code block of the README and of the pages about building runs as it is written."""
+"""Every code block of the README and of the page about building runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def every_block() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with ``assets/`` in it, and a bundler's ``dist/``, as the pages suppose: the current one."""
+    """The current folder, with ``assets/`` and a bundler's ``dist/``, as the pages assume."""
     (tmp_path / "assets/css").mkdir(parents=True)
     (tmp_path / "assets/img").mkdir()
     (tmp_path / "assets/css/app.css").write_bytes(CSS)
@@ -64,7 +64,7 @@ def run(command: list[str]) -> str:
 
 @contextmanager
 def live_site(site: Path) -> Iterator[str]:
-    """Serve the first release of the site, on a free port, as its operator would."""
+    """Serve the first release of the site on a free port."""
     build_into = site / "live"
     run([sys.executable, "-m", "hashserve", "build", "assets", "--out", str(build_into)])
     application = HashServe(lambda environ, start_response: [], root=build_into, publish_manifest=True)
@@ -78,7 +78,7 @@ def live_site(site: Path) -> Iterator[str]:
 
 class QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name there
-        """Keep the test's output free of requests."""
+        """Do not print requests."""
 
 
 def build() -> None:

@@ -1,4 +1,4 @@
-"""SECURITY.md: each test that it names is there, and each promise names one."""
+"""SECURITY.md: each test that it names exists, and each promise names one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page about servers: each command line starts what it says, and the table is that of the tests."""
+"""The page about servers: each command line serves a file, and the table matches the tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COMMAND = re.compile(
 
 
 def commands() -> list[str]:
-    """Give every command line of the page's blocks."""
+    """Return every command line in the blocks of the page."""
     blocks = re.findall(r"^```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     found = (
         command + '"' * (command.count('"') % 2) for block in blocks for command in COMMAND.findall(block)
@@ -45,7 +45,7 @@ def site() -> Iterator[tuple[Path, BuiltTree]]:
 
 
 def missing_from(command: str) -> str | None:
-    """Tell which server of a command is not here, if it is not."""
+    """Return which server of a command is missing; None if it is installed."""
     for engine in MATRIX:
         if engine.distribution and engine.distribution in command:
             return engine.missing()

@@ -1,1 +1,1 @@
-"""Hostile input: a fortress with secrets beside it, harnesses for each parser, and the seeds they found."""
+"""Hostile input: a root with secrets around it, a harness for each parser, and the seeds that they found."""

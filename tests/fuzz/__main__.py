@@ -1,8 +1,7 @@
-"""``python -m tests.fuzz NAME SECONDS``: fuzz a harness with atheris, and keep the seeds that count.
+"""``python -m tests.fuzz NAME SECONDS``: fuzz a harness with atheris, and keep the useful seeds.
 
-NAME may be ``all``. An input that breaks something stays in ``.cache/fuzz/NAME``, and the command
-fails. What is kept in ``tests/fuzz/seeds`` is the smallest set of inputs that reaches all that was
-reached.
+NAME may be ``all``. The command fails if an input breaks something, and keeps it in ``.cache/fuzz/NAME``.
+``tests/fuzz/seeds`` gets the smallest set of inputs with the same coverage.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MOST_KEPT = 150
 
 
 def main(arguments: list[str]) -> int:
-    """Fuzz one harness or all, for so many seconds each."""
+    """Fuzz one harness or all, for a number of seconds each."""
     if len(arguments) != 2 or not arguments[1].isdigit() or arguments[0] not in {*HARNESSES, "all"}:
         print(f"usage: python -m tests.fuzz {{{','.join(HARNESSES)},all}} SECONDS", file=sys.stderr)
         return 2
@@ -34,7 +33,7 @@ def main(arguments: list[str]) -> int:
 
 
 def fuzz(name: str, seconds: int) -> int:
-    """Fuzz one harness; gives the exit status, 0 where nothing broke."""
+    """Fuzz one harness, and return the exit status: 0 if nothing broke."""
     folder = Path(".cache/fuzz") / name
     corpus, merged = folder / "corpus", folder / "merged"
     for each in (corpus, merged):
@@ -56,19 +55,19 @@ def fuzz(name: str, seconds: int) -> int:
 
 
 def atheris(name: str, *options: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
-    """Run atheris, which ends its process when it ends, in one of its own."""
+    """Run atheris in its own process, which it ends."""
     command = [sys.executable, "-m", "tests.fuzz.target", name, f"-max_len={LONGEST}", *options]
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
 
 def fill(corpus: Path, seeds: Iterable[bytes]) -> None:
-    """Write seeds as files named by their digest, as libFuzzer has them."""
+    """Write seeds as files named by their digest, as libFuzzer does."""
     for seed in seeds:
         (corpus / sha256(seed).hexdigest()[:16]).write_bytes(seed)
 
 
 def keep(name: str, corpus: Path, merged: Path) -> int:
-    """Keep the seeds there were, and the smallest set that reaches what all of them reach; gives how many."""
+    """Keep the old seeds and the smallest set with the same coverage, and return their number."""
     known = read_seeds(name) if (SEEDS / f"{name}.txt").exists() else []
     for path in merged.iterdir():
         path.unlink()

@@ -1,4 +1,4 @@
-"""Seeds: inputs that reach somewhere, kept as text; and inputs near them, the same on every run."""
+"""Seeds: inputs with new coverage, kept as text, and inputs near them, the same on every run."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__ = ["SEEDS", "near", "read_seeds", "write_seeds"]
 
 SEEDS = Path(__file__).parent / "seeds"
 LONGEST = 2000
-"""How long a seed may be that is kept, in bytes."""
+"""The longest seed that is kept, in bytes."""
 
 
 def read_seeds(name: str) -> list[bytes]:
-    """Read the seeds of a harness: one a line, as the inside of a bytes literal."""
+    """Read the seeds of a harness: one a line, as the text of a bytes literal without its quotes."""
     lines = (SEEDS / f"{name}.txt").read_text(encoding="ascii").splitlines()
     return [ast.literal_eval(f'b"{line}"') for line in lines]
 
 
 def write_seeds(name: str, seeds: Iterable[bytes]) -> int:
-    """Write the seeds of a harness, the shortest first; gives how many."""
+    """Write the seeds of a harness, the shortest first, and return their number."""
     kept = sorted({seed for seed in seeds if len(seed) <= LONGEST}, key=lambda seed: (len(seed), seed))
     SEEDS.mkdir(exist_ok=True)
     text = "".join(f"{_literal(seed)}\n" for seed in kept)
@@ -36,7 +36,7 @@ def _literal(seed: bytes) -> str:
 
 
 def near(seeds: Sequence[bytes], count: int, seed: int = 0) -> Iterator[bytes]:
-    """Give ``count`` inputs: the seeds themselves, then what small changes make of them."""
+    """Return ``count`` inputs: the seeds, then seeds with small changes."""
     chance = random.Random(seed)
     yield from seeds[:count]
     for _ in range(count - len(seeds)):
@@ -47,7 +47,7 @@ def near(seeds: Sequence[bytes], count: int, seed: int = 0) -> Iterator[bytes]:
 
 
 def _change(made: bytearray, seeds: Sequence[bytes], chance: random.Random) -> None:
-    """Cut, double, overwrite, or splice in a piece of another seed, anywhere."""
+    """Cut, double or overwrite bytes, or insert a piece of another seed, at a random place."""
     start = chance.randint(0, len(made))
     end = min(len(made), start + chance.choice((0, 1, 1, 2, 8, 64)))
     other = chance.choice(seeds)

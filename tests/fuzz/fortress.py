@@ -1,7 +1,7 @@
-"""A root with secrets beside and within it, and what must hold of every answer about it.
+"""A root with secrets around and within it, and what must hold for every response.
 
-Invariant: `check` knows every byte that is public; whatever is sent and is not made of those, or of what
-the application says, has leaked.
+Invariant: `check` knows every public byte. Any other byte in a response, unless the application sent it, is a
+leak.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["SECRET", "SITES", "Environ", "Exchange", "Fortress", "Site", "ask", 
 SECRET = b"SECRET-THAT-NO-CLIENT-MAY-SEE"
 INDEX = b"<!doctype html><title>index</title>"
 PUBLIC = frozenset({TEN, STYLES, POEM, INDEX, b""})
-"""Every content that a URL may give."""
+"""Every public content."""
 
 STATUSES = frozenset({200, 204, 206, 302, 304, 404, 405, 412, 416})
 
@@ -37,7 +37,7 @@ Headers = list[tuple[str, str]]
 
 
 def build_fortress(folder: str) -> BuiltTree:
-    """Make ``folder/root``, with secrets beside it, hidden in it, and behind links that leave it."""
+    """Make ``folder/root``, with secrets next to it, hidden in it, and behind links that leave it."""
     tree = BuiltTree(os.path.join(folder, "root"))
     tree.add("ten.txt", TEN)
     tree.add("css/styles.css", STYLES, variants=True)
@@ -62,7 +62,7 @@ def build_fortress(folder: str) -> BuiltTree:
 
 
 def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer what is not static, 404 where the path says so."""
+    """Answer requests that are not static; 404 if the path says so."""
     status = "404 Not Found" if environ["PATH_INFO"].endswith("unknown") else "200 OK"
     headers = [("Content-Length", str(len(APPLICATION_BODY)))]
     start_response(status, headers)
@@ -81,12 +81,12 @@ SITES: tuple[dict[str, Any], ...] = (
     },
     {"prefix": "/", "index_file": True, "on_unknown": "pass", "spa_fallback": "index.html", "body_budget": 0},
 )
-"""Settings that between them reach every way to answer."""
+"""Settings that together reach every kind of response."""
 
 
 @dataclass
 class Site:
-    """An application that serves the fortress, and the prefix that it does it under."""
+    """An application that serves the fortress, and its prefix."""
 
     application: Callable[..., Iterable[bytes]]
     prefix: str
@@ -94,7 +94,7 @@ class Site:
 
 @dataclass
 class Fortress:
-    """The fortress in ``folder``, served with each of `SITES`; memories are small, to fill up soon."""
+    """The fortress in ``folder``, served with each of `SITES`; caches are small, so they fill up soon."""
 
     folder: str
     tree: BuiltTree = field(init=False)
@@ -110,7 +110,7 @@ class Fortress:
 
     @property
     def paths(self) -> list[str]:
-        """Give the paths below the root that are there, served or not."""
+        """Return all paths below the root, served or not."""
         served = [path for names in self.tree.names.items() for path in names]
         odd = [
             "index.html",
@@ -127,7 +127,7 @@ class Fortress:
 
 @dataclass
 class Exchange:
-    """What was asked, and what came back."""
+    """A request and its response."""
 
     method: str
     status: int
@@ -135,17 +135,17 @@ class Exchange:
     body: bytes
 
     def first(self, name: str) -> str | None:
-        """Give the value of a field, None where it is not there."""
+        """Return the value of a field; None without one."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     @property
     def is_the_applications(self) -> bool:
-        """Whether the application answered: it has no tags, and its body is known."""
+        """Return whether the application answered: it sends no entity-tags, and its body is known."""
         length = str(len(APPLICATION_BODY))
         return self.first("etag") is None and self.first("content-length") == length
 
     def check(self) -> None:
-        """Make sure that the answer is one that may be given, and says nothing that is not public."""
+        """Check that a response is allowed, and contains only public bytes."""
         check_fields(self.headers)
         assert SECRET not in self.body
         if self.is_the_applications:
@@ -182,7 +182,7 @@ _VALUE = re.compile(r"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x
 
 
 def check_fields(headers: Headers) -> None:
-    """Each field is one, and says one thing (RFC 9110 sections 5.1 and 5.5)."""
+    """Check that each field is valid and occurs once (RFC 9110 sections 5.1 and 5.5)."""
     assert len({name.lower() for name, _ in headers}) == len(headers), headers
     for name, value in headers:
         assert _NAME.fullmatch(name), name
@@ -198,20 +198,20 @@ def decoded(body: bytes, coding: str | None) -> bytes:
 
 @cache
 def encoded(content: bytes, coding: str | None) -> bytes:
-    """Give the representation of a content, as `tests.support.trees` makes it."""
+    """Return a representation of a content, as `tests.support.trees` makes it."""
     if coding == "br":
         return bytes(brotli.compress(content))
     return gzip.compress(content, 9, mtime=0) if coding == "gzip" else content
 
 
 def parts_of(body: bytes, content_type: str, content_range: str | None) -> list[tuple[str, bytes]]:
-    """Give each part of a 206: its Content-Range and its bytes."""
+    """Return each part of a 206: its Content-Range and its bytes."""
     if content_range is not None:
         return [(content_range, body)]
     head = f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: binary\r\n\r\n".encode("latin-1")
     message = BytesParser().parsebytes(head + body)
     boundary = b"--" + str(message.get_boundary()).encode("latin-1")
-    # The parser makes text of what it parses, so the parts are cut out here.
+    # The parser returns text, so the bytes of the parts are cut out here.
     pieces = body.split(b"\r\n" + boundary)
     assert pieces[0] == b""
     assert pieces[-1] == b"--\r\n"
@@ -225,7 +225,7 @@ def _part(piece: bytes) -> tuple[str, bytes]:
 
 
 def is_part(part: tuple[str, bytes], content: bytes) -> bool:
-    """Whether a part is what its Content-Range says of ``content``."""
+    """Return whether a part has the bytes of ``content`` that its Content-Range states."""
     match = re.fullmatch(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)", part[0])
     assert match is not None, part[0]
     first, last, size = map(int, match.groups())
@@ -243,14 +243,14 @@ _SERVER: Environ = {
 
 
 def environ_of(method: str, path: str, query: str = "", fields: Iterable[tuple[str, str]] = ()) -> Environ:
-    """Make an environ with what hashserve reads of one; all of it native strings, ``path`` decoded."""
+    """Return an environ with the keys that hashserve reads, as native strings; ``path`` is decoded."""
     environ = {**_SERVER, "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
     environ.update((f"HTTP_{name.upper().replace('-', '_')}", value) for name, value in fields)
     return environ
 
 
 def ask(site: Callable[..., Iterable[bytes]], environ: Environ) -> Exchange:
-    """Ask an application, with no validator between: a million of these take a minute."""
+    """Send a request to an application without a validator: a million take a minute."""
     started: list[tuple[str, Headers]] = []
     body = site(environ, lambda *arguments: started.append(arguments[:2]))
     try:

@@ -1,7 +1,7 @@
-"""One harness for each parser of what others wrote, and for the middleware as a whole.
+"""One harness for each parser of foreign input, and for the middleware as a whole.
 
-Invariant: a harness takes any bytes, and raises if anything that must hold for all input does not. It
-depends on nothing but these bytes, so what was found once is found again.
+Invariant: a harness takes any bytes, and raises if something does not hold that must hold for all input. It
+depends only on these bytes, so every fault can be repeated.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Harness = Callable[[bytes], None]
 
 
 def text_of(data: bytes) -> str:
-    """Give bytes as a server gives a field's value: a native string."""
+    """Return bytes as a native string, as servers pass the value of a field."""
     return data.decode("latin-1")
 
 
@@ -146,7 +146,7 @@ def manifest(data: bytes) -> None:
 
 
 def check_written_again(loaded: Manifest) -> None:
-    """What was loaded is the same when it is written and loaded again."""
+    """Check that a manifest is the same after it was written and loaded again."""
     check_manifest(loaded)
     again = Manifest.loads(loaded.dumps())
     assert again.dumps() == loaded.dumps()
@@ -157,13 +157,13 @@ def check_written_again(loaded: Manifest) -> None:
 
 
 def check_manifest(loaded: Manifest) -> None:
-    """Nothing in a manifest leaves the root."""
+    """Check that a manifest names nothing outside of the root."""
     for names in (loaded.paths, loaded.paths.values(), loaded.files):
         check_paths(names)
 
 
 def check_paths(names: Iterable[str]) -> None:
-    """Each of them is relative, and below the root."""
+    """Check that each path is relative, and below the root."""
     for name in names:
         assert name == "" or not name.startswith("/"), name
         assert ".." not in name.split("/"), name
@@ -184,7 +184,7 @@ IMPORTED = (
 
 @cache
 def folder() -> str:
-    """Give a folder of this process's own."""
+    """Return a folder for this process alone."""
     made = tempfile.mkdtemp(prefix="hashserve-fuzz-")
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     os.mkdir(os.path.join(made, ".vite"))
@@ -204,7 +204,7 @@ def importers(data: bytes) -> None:
             json.dumps(str(error))
             continue
         check_manifest(loaded)
-        # Our own form has no place for a name that another file without a fingerprint stands for.
+        # Our format cannot hold a name that stands for another file without a fingerprint.
         if all(path == name or path in loaded.files for name, path in loaded.paths.items()):
             assert Manifest.loads(loaded.dumps()).paths == loaded.paths
 
@@ -224,18 +224,18 @@ LETTERS = {
     "h": "Access-Control-Request-Headers",
     "a": "Accept",
 }
-"""What a line of a fuzzed request starts with, for each field that is read."""
+"""The letter that starts a line of a fuzzed request, for each field that is read."""
 
 
 @cache
 def fortress() -> Fortress:
-    """Give the fortress of this process."""
+    """Return the fortress of this process."""
     return Fortress(os.path.join(folder(), "fortress"))
 
 
 @cache
 def django_sites() -> tuple[Site, ...]:
-    """Give the fortress as Django's middleware serves it."""
+    """Return the fortress as Django's middleware serves it."""
     from tests.support.django_client import django_application
 
     root = fortress().tree.root
@@ -246,7 +246,7 @@ def django_sites() -> tuple[Site, ...]:
 
 
 def exchange(sites: tuple[Site, ...], data: bytes) -> Exchange:
-    """Ask one of the sites: a byte for which, then lines: method, path, query, and fields by letter."""
+    """Send a request: a byte chooses the site; then lines of method, path, query, and fields by letter."""
     number, lines = (data[0] if data else 0), text_of(data[1:]).split("\n")
     method, path, search = (*lines[:3], "", "", "")[:3]
     fields = [(LETTERS[line[0]], line[1:]) for line in lines[3:] if line[:1] in LETTERS]
@@ -263,7 +263,7 @@ def django(data: bytes) -> None:
     """A whole request to Django's middleware, under WSGI and ASGI."""
     reply = exchange(django_sites(), data)
     if reply.status == 400:
-        # Django's own, before any middleware is asked: a path that is not UTF-8.
+        # Django refuses a path that is not UTF-8 before any middleware.
         with suppress(UnicodeDecodeError):
             data.decode()
             raise AssertionError(reply)

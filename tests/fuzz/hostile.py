@@ -1,6 +1,6 @@
-"""Requests that mean no good, by the million: word lists of others, every way to write ``../``, and noise.
+"""Hostile requests by the million: word lists, every spelling of ``../``, and noise.
 
-Invariant: the same seed gives the same requests, on every machine that has the same word lists.
+Invariant: the same seed gives the same requests, on every machine with the same word lists.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TARGETS = ("secret.txt", "etc/passwd", "app/settings.py", "root-beside/secret.tx
 
 
 def overlong(character: str) -> Iterator[str]:
-    """Write a character as UTF-8 of two to four bytes, which is invalid, percent-encoded."""
+    """Return a character as overlong UTF-8 of two to four bytes, percent-encoded."""
     code = ord(character)
     yield f"%{0xC0 | code >> 6:02x}%{0x80 | code & 0x3F:02x}"
     yield f"%e0%{0x80 | code >> 6:02x}%{0x80 | code & 0x3F:02x}"
@@ -31,7 +31,7 @@ def overlong(character: str) -> Iterator[str]:
 
 
 def spellings(character: str) -> list[str]:
-    """Give the ways in which some server, somewhere, has taken something for a character."""
+    """Return the spellings that some server has accepted for a character."""
     code = f"{ord(character):02x}"
     once = f"%{code}"
     wide = {"/": ("%u2215", "%uff0f", "∕"), "\\": ("%u2216", "%uff3c"), ".": ("%u002e", "%uff0e", "．")}
@@ -39,7 +39,7 @@ def spellings(character: str) -> list[str]:
 
 
 def traversals() -> list[str]:
-    """Give every combination of a way to write two dots, one to write a slash, a depth and a target."""
+    """Return every combination of spellings of two dots and a slash, depths and targets."""
     dots = [spelling * 2 for spelling in spellings(".")]
     dots += [".%2e", "%2e.", "..%00", ".%00.", "....", "..;", ".%0a.", ". ."]
     slashes = [*spellings("/"), *spellings("\\"), "//", "/./", "%00/"]
@@ -50,7 +50,7 @@ def traversals() -> list[str]:
 
 
 def word_lists() -> list[str]:
-    """Read wfuzz's lists, if they are here; what stands for a file is each of ours."""
+    """Read wfuzz's word lists, if installed; our files replace their placeholder."""
     words = {
         word
         for pattern in LISTS
@@ -66,25 +66,25 @@ def word_lists() -> list[str]:
 
 
 def listed() -> list[str]:
-    """Give all paths, as they would stand behind a prefix in a request line."""
+    """Return all paths, as they follow a prefix in a request line."""
     return [*word_lists(), *traversals()]
 
 
 def native(path: str) -> str:
-    """Give text as a server gives the bytes of a path."""
+    """Return text as a server passes the bytes of a path."""
     return path.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def readings(path: str) -> list[str]:
-    """Give what servers make of a path: as it is, decoded once, and decoded twice."""
+    """Return a path as servers pass it: unchanged, decoded once, and decoded twice."""
     once = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
     return [native(path), once.decode("latin-1"), unquote_to_bytes(once).decode("latin-1")]
 
 
 def hostile_environs(known: Sequence[str], count: int, seed: int = 0) -> Iterator[Environ]:
-    """Give ``count`` requests: each of the lists' paths in every reading, then variations without end.
+    """Return ``count`` requests: each path of the lists in every decoding, then random variations.
 
-    ``known`` are paths below the prefix that are worth asking for.
+    ``known`` are existing paths below the prefix.
     """
     chance = random.Random(seed)
     paths = listed()
@@ -103,7 +103,7 @@ STARTS = ("/static/", "/static/css/", "/static", "/")
 
 
 def _listed(paths: Sequence[str], chance: random.Random) -> Iterator[str]:
-    """Give each path of the lists, in each reading, behind each start; then all of them again."""
+    """Return each path of the lists, in each decoding, after each start, without end."""
     every = list(itertools.product(range(len(paths)), range(3), STARTS))
     chance.shuffle(every)
     for path, reading, start in itertools.cycle(every):

@@ -1,4 +1,4 @@
-"""hashserve behind a real server, its log in a file, and raw bytes sent to whatever listens."""
+"""hashserve under a real server, with its log in a file, and a client that sends raw bytes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ServedRoot(Service):
         (folder / "served.py").write_text(text, encoding="utf-8")
 
     def command(self, executable: str) -> list[str]:
-        """Give the command that starts it."""
+        """Return the command that starts it."""
         variables = {"PYTHONPATH": str(self.folder), **self._variables}
         worker = ("--worker-class=gthread", "--threads=4", "--workers=1", "--keep-alive=60")
         log = (f"--log-file={self.log}", "--capture-output", "--log-level=warning")
@@ -63,29 +63,29 @@ class ServedRoot(Service):
         ]
 
     def is_answering(self) -> bool:
-        """Whether it does."""
+        """Return whether it answers."""
         return self.process() > 0
 
     def process(self) -> int:
-        """Give the id of the process that answers."""
+        """Return the id of the process that answers."""
         with Wire(self.port) as wire:
             return int(wire.ask(b"GET /process HTTP/1.1\r\nHost: x\r\n\r\n").body)
 
     def stop(self) -> None:
-        """End it, and with it the process that it started."""
+        """End it and the process that it started."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(TIMEOUT)
         super().stop()
 
     def told(self) -> list[str]:
-        """Give the lines of its log."""
+        """Return the lines of its log."""
         return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 @dataclass(frozen=True)
 class Raw:
-    """An answer as it came: its status, its fields by name in lower case, its body."""
+    """A response as received: its status, its fields by name in lower case, its body."""
 
     status: int
     fields: Mapping[str, str]
@@ -93,7 +93,7 @@ class Raw:
 
 
 class Wire:
-    """A connection on which requests are written as bytes; made anew where the server closed it."""
+    """A connection for requests as bytes; opened again if the server closed it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -115,7 +115,7 @@ class Wire:
             self._socket, self._rest = None, b""
 
     def ask(self, request: bytes) -> Raw:
-        """Send a request and take its answer."""
+        """Send a request and return its response."""
         was_open = self._socket is not None
         try:
             answer = self._exchange(request)
@@ -182,7 +182,7 @@ class Wire:
 
 
 def get(path: str, **fields: str) -> bytes:
-    """Write a GET; field names with underscores."""
+    """Return a GET; field names have underscores for hyphens."""
     lines = [f"GET {path} HTTP/1.1", "Host: localhost"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -13,8 +13,8 @@ with atheris.instrument_imports(include=["hashserve"]):
     from tests.fuzz.harnesses import HARNESSES
 
 name = sys.argv.pop(1)
-# Where it merges seeds, libFuzzer calls its program anew, by way of a shell.
+# To merge seeds, libFuzzer starts its program again by a shell.
 sys.argv[0] = f"{shlex.quote(sys.executable)} -m tests.fuzz.target {name}"
-HARNESSES[name](b"")  # what is imported late is instrumented now
+HARNESSES[name](b"")  # late imports are instrumented now
 atheris.Setup(sys.argv, HARNESSES[name])
 atheris.Fuzz()

@@ -11,7 +11,7 @@ from tests.fuzz.corpus import near, read_seeds
 from tests.fuzz.harnesses import HARNESSES
 
 INPUTS = dict.fromkeys(HARNESSES, 3000) | {"importers": 500, "django": 400}
-"""How many inputs; files and Django take a millisecond each."""
+"""The number of inputs; files and Django take a millisecond each."""
 
 
 @pytest.mark.parametrize("name", HARNESSES)

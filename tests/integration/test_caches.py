@@ -144,7 +144,7 @@ UNLOCKED = "part sent although If-Range names another representation"
 
 
 def faults(question: Question, answer: Raw, truth: Truth) -> Iterator[str]:
-    """Tell what is not as it is from the origin."""
+    """Return what is not as it is from the origin."""
     if answer.status == 404:
         yield from faults_of_miss(question, answer)
     elif question.kind == "unknown":
@@ -246,7 +246,7 @@ def is_due(question: Question, found: Representation) -> bool:
 
 
 def spans(question: Question, size: int) -> list[tuple[int, int]]:
-    """Give first and last position of each range that is there."""
+    """Return first and last position of each range that is there."""
     asked = []
     for part in (question.range or "").removeprefix("bytes=").split(",") if question.range else ():
         first, _, last = part.strip().partition("-")
@@ -271,7 +271,7 @@ def faults_of_parts(question: Question, answer: Raw, found: Representation, trut
 
 
 def of_before(question: Question, truth: Truth, fault: str) -> str:
-    """Give the name that a fault has where it is about what may be revalidated."""
+    """Return the name that a fault has where it is about what may be revalidated."""
     return OF_BEFORE if question.kind == "living" or question.path in truth.early else fault
 
 
@@ -281,7 +281,7 @@ def slice_of(content_range: str) -> tuple[int, int]:
 
 
 def parts_of(answer: Raw) -> list[tuple[str, bytes]]:
-    """Give Content-Range and content of each part."""
+    """Return Content-Range and content of each part."""
     if "content-range" in answer.fields:
         return [(answer.fields["content-range"], answer.body)]
     boundary = answer.fields.get("content-type", "").partition("boundary=")[2].strip('"').encode()

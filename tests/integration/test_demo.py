@@ -75,7 +75,7 @@ class Demo:
             connection.close()
 
     def asset(self, name: str) -> str:
-        """Give the fingerprinted URL path of an asset that the page names."""
+        """Return the fingerprinted URL path of an asset that the page names."""
         stem, extension = map(re.escape, os.path.splitext(name))
         page = self.get("/").body.decode()
         match = re.search(rf'"(/static/{stem}\.[0-9a-f]{{12}}{extension})"', page)
@@ -84,7 +84,7 @@ class Demo:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Give the environment of a server that builds into ``folder``."""
+    """Return the environment of a server that builds into ``folder``."""
     inherited = {name: value for name, value in os.environ.items() if name != "PORT"}
     return {**inherited, "HASHSERVE_DEMO_DIR": str(folder), "PYTHONWARNINGS": "error"}
 
@@ -135,7 +135,7 @@ def _printed_url(fresh: Queue[str | None], lines: list[str], printed: str) -> st
 
 
 def example(*arguments: str) -> list[str]:
-    """Give the command that starts the example."""
+    """Return the command that starts the example."""
     return [sys.executable, "example_wsgi.py", *arguments]
 
 
@@ -257,14 +257,14 @@ class Visit:
     complaints: list[str]
 
     def rows(self) -> dict[str, dict[str, str]]:
-        """Give what the table says of each asset, by URL path."""
+        """Return what the table says of each asset, by URL path."""
         found: list[dict[str, str]] = self.page.evaluate(
             "[...document.querySelectorAll('#rows tr')].map(row => ({...row.dataset}))"
         )
         return {urlsplit(row["url"]).path: row for row in found}
 
     def loaded(self) -> set[str]:
-        """Give the URL path of every asset that the browser says it has loaded for the page."""
+        """Return the URL path of every asset that the browser says it has loaded for the page."""
         urls: list[str] = self.page.evaluate(
             "performance.getEntriesByType('resource').filter(entry => entry.initiatorType !== 'fetch')"
             ".map(entry => entry.name)"
@@ -414,7 +414,7 @@ def test_the_port_may_come_from_the_environment(demo: Demo, folder: Path) -> Non
 
 
 def example_without(package: str) -> list[str]:
-    """Give the command that starts the example as if a package were not installed."""
+    """Return the command that starts the example as if a package were not installed."""
     hide = f"import runpy, sys; sys.modules[{package!r}] = None; "
     start = "runpy.run_module('example_wsgi', {}, '__main__')"
     return [sys.executable, "-c", hide + start, "--port", "0"]

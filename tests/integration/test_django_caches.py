@@ -151,7 +151,7 @@ def memcached() -> Iterator[Memcached]:
 
 
 def of_server(name: str, address: str, **more: Any) -> dict[str, Any]:
-    """Give Django's setting for a cache in the memory of a server."""
+    """Return Django's setting for a cache in the memory of a server."""
     if name == "pylibmc":
         require_pylibmc()
     location = f"redis://{address}" if name == "redis" else address
@@ -169,7 +169,7 @@ def require_pylibmc() -> None:
 
 
 def server_for(name: str, *options: str) -> Service:
-    """Give a server of its own for a test that is rough with it; it is not started yet."""
+    """Return a server of its own for a test that is rough with it; it is not started yet."""
     return Redis(*options) if name == "redis" else Memcached(*options)
 
 
@@ -213,13 +213,13 @@ class in_force(override_settings):  # noqa: N801  # a context manager
 
 
 def names_of(release: str, count: int = 20) -> dict[str, str]:
-    """Give names of a release, each with a fingerprint that no other release has."""
+    """Return names of a release, each with a fingerprint that no other release has."""
     names = (f"css/style{number}" for number in range(count))
     return {f"{name}.css": f"{name}.{_digest(release, name).hex()[:12]}.css" for name in names}
 
 
 def integrity_of(release: str, count: int = 20) -> dict[str, str]:
-    """Give the integrity of each name of a release."""
+    """Return the integrity of each name of a release."""
     return {name: integrity(digest_text(_digest(release, name))) for name in names_of(release, count)}
 
 
@@ -258,7 +258,7 @@ def apart(action: Callable[[], None], *, is_told: bool = True) -> None:
 
 
 def reader(clock: Clock | None = None, **options: Any) -> FollowedNames:
-    """Give what a web process has that has just started."""
+    """Return what a web process has that has just started."""
     return FollowedNames("default", site=SITE, interval=5.0, clock=clock or Clock(), **options)
 
 

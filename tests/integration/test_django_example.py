@@ -127,7 +127,7 @@ def test_the_admin_works_and_loads_only_what_is_immutable(
 
 
 def logical(project: Project, visit: Visit) -> set[str]:
-    """Give the logical paths of what a visit loaded."""
+    """Return the logical paths of what a visit loaded."""
     names = {path: logical_path for logical_path, path in project.manifest().paths.items()}
     return {names[path] for path in visit.assets()}
 
@@ -260,7 +260,7 @@ def test_the_code_of_the_readme_is_that_of_the_project() -> None:
 
 
 def commands() -> list[str]:
-    """Give the lines of the README that are to be typed."""
+    """Return the lines of the README that are to be typed."""
     blocks = re.findall(r"^```console\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
@@ -290,7 +290,7 @@ def is_server(line: str) -> bool:
 
 
 def typed(project: Project) -> dict[str, str]:
-    """Give the environment of somebody who types: this Python first, and nothing from any index."""
+    """Return the environment of somebody who types: this Python first, and nothing from any index."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**project.variables, "PATH": path, "PIP_NO_INDEX": "1"}
 

@@ -33,7 +33,7 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Fortress:
 
 
 def resident(process: int) -> float:
-    """Give the memory that a process holds, in MB."""
+    """Return the memory that a process holds, in MB."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     except OSError:
@@ -80,7 +80,7 @@ def test_no_hostile_request_gets_anything_that_is_not_public(
 
 
 def requests(fortress: Fortress, count: int) -> Iterator[bytes]:
-    """Give requests as bytes: the paths of the lists in the request line, and broken fields."""
+    """Return requests as bytes: the paths of the lists in the request line, and broken fields."""
     chance = random.Random(0)
     paths = listed()
     for _ in range(count):
@@ -137,7 +137,7 @@ def test_no_hostile_request_over_a_socket_gets_anything_that_is_not_public(
 
 
 def answer_or_none(wire: Wire, request: bytes) -> Raw | None:
-    """Give the answer, None where the server closes the connection on what it cannot read."""
+    """Return the answer, None where the server closes the connection on what it cannot read."""
     try:
         return wire.ask(request)
     except (EOFError, ConnectionError):

@@ -163,7 +163,7 @@ class Question:
     fields: tuple[tuple[str, str], ...]
 
     def value(self, name: str) -> str | None:
-        """Give the value of a field, None where it is not sent."""
+        """Return the value of a field, None where it is not sent."""
         return dict(self.fields).get(name)
 
     def bytes_for(self, two: Two, whose: str) -> bytes:
@@ -328,7 +328,7 @@ def has_odd_path(question: Question) -> bool:
 
 
 def accepts(question: Question, coding: str) -> int:
-    """Give the qvalue of a coding in thousandths, by the letter of section 12.5.3."""
+    """Return the qvalue of a coding in thousandths, by the letter of section 12.5.3."""
     qvalues: dict[str, int] = {}
     for member in (question.value("Accept-Encoding") or "").lower().split(","):
         name, _, weight = (part.strip() for part in member.partition(";"))

@@ -360,7 +360,7 @@ def test_an_old_page_loads_its_own_modules_after_a_new_release_was_built_over_it
 
 @contextmanager
 def django_site(out: Path, folder: Path) -> Iterator[str]:
-    """Run Django's admin under gunicorn with threads; gives its URL."""
+    """Run Django's admin under gunicorn with threads and return its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     with listener, (folder / "log").open("wb") as log:
         command = [

@@ -93,7 +93,7 @@ def asked(files: Iterable[Path]) -> Mapping[Path, Told]:
 
 
 def read_files(built: Built) -> Iterator[tuple[Path, Path, str, str]]:
-    """Give each file that the build looked for references in: where it was, is, and its two names."""
+    """Return each file that the build looked for references in: where it was, is, and its two names."""
     for logical_path, name in built.manifest.paths.items():
         before = built.source / logical_path
         if name.endswith(LANGUAGES) and name != logical_path and before.is_file():
@@ -101,7 +101,7 @@ def read_files(built: Built) -> Iterator[tuple[Path, Path, str, str]]:
 
 
 def pairs(built: Built) -> list[Pair]:
-    """Give every reference of a tree, and check by the way that nothing else has changed."""
+    """Return every reference of a tree, and check by the way that nothing else has changed."""
     files = list(read_files(built))
     told = asked([path for before, after, *_ in files for path in (before, after)])
     found = []

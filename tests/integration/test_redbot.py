@@ -110,13 +110,13 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 
 def tool(name: str) -> str:
-    """Give the path of a command that lies beside this Python's own."""
+    """Return the path of a command that lies beside this Python's own."""
     path = Path(sys.executable).parent / name
     return str(path) if path.exists() else missing(f"{name} is not installed")
 
 
 def path_of(root: Path, path: str) -> str:
-    """Give the URL path that an entry of the tables means."""
+    """Return the URL path that an entry of the tables means."""
     paths = Manifest.load(root / "staticfiles.json").paths
     return PREFIX + re.sub(r"{(.+)}", lambda found: paths[found[1]], path)
 
@@ -139,7 +139,7 @@ def test_redbot_finds_nothing_that_is_not_explained(server: ServedRoot, root: Pa
 
 
 def flattened(messages: list[dict[str, object]]) -> list[tuple[str, str]]:
-    """Give level and summary of each note, and of the notes below it."""
+    """Return level and summary of each note, and of the notes below it."""
     found = []
     for message in messages:
         found.append((str(message["level"]), str(message["summary"])))
@@ -169,7 +169,7 @@ def received(port: int, request: bytes) -> bytes:
 
 
 def unexplained(kind: str, notes: list[tuple[str, str]]) -> set[str]:
-    """Give the notes on a kind of URL that nobody has explained."""
+    """Return the notes on a kind of URL that nobody has explained."""
     explained = {note for note, (_, kinds) in EXPLAINED.items() if not kinds or kind in kinds}
     return {note for level, note in notes if level not in GOOD} - explained
 

@@ -79,7 +79,7 @@ class Faulty:
             self._control.unlink()
 
     def told(self) -> list[str]:
-        """Give what the log has of hashserve."""
+        """Return what the log has of hashserve."""
         return [line for line in self.server.told() if re.match("cannot|a new manifest|the manifest", line)]
 
     def close(self) -> None:

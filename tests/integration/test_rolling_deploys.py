@@ -188,7 +188,7 @@ def restart(processes: Sequence[Process]) -> None:
 
 
 def contents(root: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Give what each URL of the release last built has."""
+    """Return what each URL of the release last built has."""
     return {PREFIX + path: (root / path).read_bytes() for path in manifest.paths.values()}
 
 

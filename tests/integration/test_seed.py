@@ -70,7 +70,7 @@ def project(collected: Project, tmp_path: Path) -> Project:
 
 
 def files_of(root: Path) -> dict[str, bytes]:
-    """Give the content of every file that the manifest in a folder names, by its URL's path."""
+    """Return the content of every file that the manifest in a folder names, by its URL's path."""
     files = Manifest.load(root / "staticfiles.json").files
     return {PREFIX + path: (root / path).read_bytes() for path in files}
 
@@ -92,7 +92,7 @@ OURS = "hashserve.django.storage.ManifestStaticFilesStorage"
 
 
 def collected_by(project: Project, name: str, backend: str) -> dict[str, object]:
-    """Collect with another storage into a folder called ``name``; gives the manifest as Django has it."""
+    """Collect with another storage into a folder called ``name`` and return the manifest as Django has it."""
     settings = f'from teahouse.settings import *\nSTORAGES["staticfiles"] = {{"BACKEND": {backend!r}}}\n'
     (project.folder / f"{name}.py").write_text(settings, encoding="utf-8")
     root = project.folder.parent / name
@@ -135,7 +135,7 @@ CACHES: dict[str, Callable[[], Service]] = {"redis": Redis, "memcached": Memcach
 
 @contextmanager
 def cache_server(kind: str) -> Iterator[str]:
-    """Run a cache; gives the URL that the project takes."""
+    """Run a cache and return the URL that the project takes."""
     with running(CACHES[kind]()) as service:
         yield f"{kind}://{service.address}"
 
@@ -265,7 +265,7 @@ def seconds_until_expiry(reply: Reply) -> float:
 
 @contextmanager
 def nginx(project: Project) -> Iterator[str]:
-    """Serve the collected folder as the document's nginx does; gives the URL and tells by whom."""
+    """Serve the collected folder as the document's nginx does and return the URL and tells by whom."""
     with running(NginxFiles(project.folder.parent / "nginx", project.static_root)) as proxy:
         yield proxy.url
 
@@ -343,7 +343,7 @@ def memcached_pages(project: Project) -> Iterator[Project]:
 
 
 def eventually(get: Callable[[], str], holds: Callable[[str], bool]) -> str:
-    """Get it again until it holds; gives the one for which it does."""
+    """Get it again until it holds and return the one for which it does."""
     got = [get()]
     while not holds(got[-1]):
         assert len(got) < 1000, "it never came to hold"
@@ -535,12 +535,12 @@ class Audience:
 
 
 def references(text: str) -> set[str]:
-    """Give the fingerprinted references of a style sheet or a module."""
+    """Return the fingerprinted references of a style sheet or a module."""
     return set(re.findall(r'["(\s]([\w./-]+\.[0-9a-f]{12}\.\w+)["\')]', text))
 
 
 def resolved(url: str, reference: str) -> str:
-    """Give the path that a relative reference in the file at ``url`` leads to."""
+    """Return the path that a relative reference in the file at ``url`` leads to."""
     return urlsplit(urljoin(f"http://host{url}", reference)).path
 
 

@@ -63,7 +63,7 @@ def server(running: Running) -> Server:
 
 
 def outcome_of(connection: Connection, request: bytes, exchange: Exchange, expected: Reply) -> str:
-    """Ask, then ask for something else on the same connection; gives what was not as expected."""
+    """Ask, then ask for something else on the same connection and return what was not as expected."""
     try:
         connection.sock.sendall(request)
         answer = connection.receive(has_body=exchange.method != "HEAD")
@@ -78,7 +78,7 @@ def joined(*parts: str) -> str:
 
 
 def what_comes_next(connection: Connection) -> str:
-    """Tell what becomes of a request on a connection that had an answer."""
+    """Return what becomes of a request on a connection that had an answer."""
     try:
         connection.sock.sendall(b"GET /static/ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = connection.receive()
@@ -119,7 +119,7 @@ def test_answers_are_dated_by_the_server(server: Server) -> None:
 
 
 def kept(server: Server, connection: Connection, answer: Answer) -> Connection:
-    """Give the connection, or another one if the server ends it."""
+    """Return the connection, or another one if the server ends it."""
     assert connection.rest == b""
     if server.name in PERSISTENT and answer.fields.get("connection", "").lower() != "close":
         return connection
@@ -179,7 +179,7 @@ PIPELINED = (
 
 
 def answered_in_order(running: Running) -> int:
-    """Send several requests at once; gives how many are answered rightly, one after the other."""
+    """Send several requests at once and return how many are answered rightly, one after the other."""
     rows = [next(row for row in EXCHANGES if row.name == name) for name in PIPELINED]
     with running.server.connect() as connection:
         connection.sock.sendall(b"".join(map(running.oracle.request, rows)))
@@ -252,7 +252,7 @@ def test_a_file_that_is_deleted_and_replaced_while_it_is_sent_is_sent_whole(serv
 
 
 def cut_short(server: Server) -> BaseException:
-    """Cut a file short while it is sent, and ask for more behind it; gives how it ends."""
+    """Cut a file short while it is sent, and ask for more behind it and return how it ends."""
     path = put(server.tree.root, "cut.bin", LARGE)
     with server.connect() as connection:
         connection.sock.settimeout(PATIENCE if server.name in WAITS else 10.0)

@@ -1,4 +1,4 @@
-"""What tests share: sites, clients, servers and browsers. It holds no tests."""
+"""Shared code of the tests: sites, clients, servers and browsers. It contains no tests."""
 
 from pathlib import Path
 

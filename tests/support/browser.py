@@ -1,7 +1,7 @@
 """Real pages in a real browser: headless Chromium, and a site under a real server.
 
-Invariant: nothing that goes wrong in a page is overlooked: every failed request, every error on its
-console and every exception in it or its workers is kept until the test asks.
+Invariant: no fault of a page is lost: every failed request, every error on its console and every exception in
+it or its workers is kept until the test looks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["PATIENCE", "PREFIX", "QUIET", "Site", "Visit", "launch", "serve"]
 PREFIX = "/static/"
 
 PATIENCE = 90_000
-"""Milliseconds that anything in a page may take: the machine may be slow, and busy."""
+"""The timeout of everything in a page, in milliseconds; the machine may be slow and busy."""
 
 QUIET = (
     "--no-sandbox",
@@ -42,7 +42,7 @@ QUIET = (
 
 ARGUMENTS = (
     *QUIET,
-    # WebGL by software alone, on any machine.
+    # WebGL in software, which works on any machine.
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 )
@@ -50,7 +50,7 @@ ARGUMENTS = (
 
 @contextmanager
 def launch() -> Iterator[Browser]:
-    """Run Chromium; the test is skipped, or fails, where it or playwright is not there."""
+    """Run Chromium; skip or fail the test if Chromium or playwright is missing."""
     executable = require_tool("chromium")
     try:
         from playwright.sync_api import sync_playwright
@@ -66,18 +66,18 @@ def launch() -> Iterator[Browser]:
 
 @dataclass(kw_only=True)
 class Visit:
-    """One page with a cache of its own, what it loaded, and what went wrong in it."""
+    """One page with its own cache, what it loaded, and its faults."""
 
     page: Page
     loaded: list[Response] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def wait(self, expression: str) -> Any:
-        """Wait until the expression is true in the page; gives its value."""
+        """Wait until an expression is true in the page, and return its value."""
         return self.page.wait_for_function(expression, timeout=PATIENCE).json_value()
 
     def assets(self) -> dict[str, str]:
-        """Give the Cache-Control of each logical or fingerprinted path that was loaded."""
+        """Return the Cache-Control of each logical or fingerprinted path that was loaded."""
         return {
             unquote(urlsplit(response.url).path).removeprefix(PREFIX): response.headers["cache-control"]
             for response in self.loaded
@@ -85,7 +85,7 @@ class Visit:
         }
 
     def assert_clean(self, files: Collection[str], *, unhashed: Collection[str] = ()) -> None:
-        """Assert that nothing failed, and all that was loaded is immutable but for ``unhashed``."""
+        """Assert that nothing failed, and that everything except ``unhashed`` is immutable."""
         assert self.problems == []
         assets = self.assets()
         assert assets, "the page loaded nothing of the tree"
@@ -95,9 +95,9 @@ class Visit:
     @classmethod
     @contextmanager
     def to(cls, browser: Browser, url: str) -> Iterator[Visit]:
-        """Open a page and wait until it and what it names has loaded.
+        """Open a page and wait until it and its files have loaded.
 
-        Where HASHSERVE_PICTURES names a folder, a picture of the page at the end is put there.
+        If HASHSERVE_PICTURES names a folder, a picture of the page is saved there at the end.
         """
         with browser.new_context() as context:
             page = context.new_page()
@@ -132,7 +132,7 @@ Body = str | Callable[[HashServe], str]
 
 
 class Site:
-    """An application of a few pages behind `HashServe`; a page is told the latter, to name its assets."""
+    """An application of a few pages behind `HashServe`, which each page uses to name its assets."""
 
     def __init__(self, out: Path, pages: Mapping[str, Body]) -> None:
         self.static = HashServe(self.application, root=out, prefix=PREFIX, autorefresh=True)
@@ -151,7 +151,7 @@ class Site:
 
 @contextmanager
 def serve(site: Site) -> Iterator[str]:
-    """Serve a site with waitress on a free port; gives its URL, without the last slash."""
+    """Serve a site with waitress on a free port, and yield its URL without the last slash."""
     from waitress import wasyncore
     from waitress.server import create_server
 
@@ -162,7 +162,7 @@ def serve(site: Site) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        # In the server's own thread; without channels its loop comes to its end.
+        # In the server's own thread. Without channels, its loop ends.
         server.trigger.pull_trigger(lambda: wasyncore.close_all(channels))
         thread.join()
         server.task_dispatcher.shutdown()

@@ -1,4 +1,4 @@
-"""What the tests of the build share: making sources, looking into outputs, running the command."""
+"""Shared code of the tests of the build: make sources, read outputs, run the command."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def put(folder: Path, path: str, content: bytes) -> Path:
-    """Write a file of a source; gives where it is."""
+    """Write a source file and return its location."""
     location = folder / path
     location.parent.mkdir(parents=True, exist_ok=True)
     location.write_bytes(content)
@@ -46,7 +46,7 @@ TEXT = b"text that can be compressed, and is long enough for it\n" * 20
 
 
 def put_site(folder: Path) -> Path:
-    """Write a source of a style sheet, what it refers to, and a file that has to keep its name."""
+    """Write a source: a style sheet, the file that it refers to, and a file that keeps its name."""
     put(folder, "css/app.css", CSS)
     put(folder, "img/dot.svg", DOT)
     put(folder, "robots.txt", b"User-agent: *\n")
@@ -54,7 +54,7 @@ def put_site(folder: Path) -> Path:
 
 
 def put_texts(folder: Path) -> Path:
-    """Write a source of a style sheet, what it refers to, and a text."""
+    """Write a source: a style sheet, the file that it refers to, and a text."""
     put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
     put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     put(folder, "a.txt", TEXT)
@@ -67,7 +67,7 @@ def manifest_of(out: Path) -> Manifest:
 
 
 def snapshot(out: Path) -> dict[str, tuple[int, int]]:
-    """Tell inode and time of every file, the private ones too: what changes when it is written."""
+    """Return inode and time of every file, private ones too. A write changes one of them."""
     return {
         str(path.relative_to(out)): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in out.rglob("*")
@@ -76,7 +76,7 @@ def snapshot(out: Path) -> dict[str, tuple[int, int]]:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Give the content of every published file."""
+    """Return the content of every published file."""
     return {
         str(path.relative_to(out)): path.read_bytes()
         for path in out.rglob("*")
@@ -85,7 +85,7 @@ def contents(out: Path) -> dict[str, bytes]:
 
 
 def temporaries(out: Path) -> list[str]:
-    """List what is there of files in the making."""
+    """List the temporary files."""
     return [
         str(path.relative_to(out))
         for path in out.rglob("*")
@@ -94,7 +94,7 @@ def temporaries(out: Path) -> list[str]:
 
 
 def wrong_files(out: Path) -> list[str]:
-    """List what an output's manifest names and the disk does not hold, byte by byte."""
+    """List the files of a manifest that are missing or have other bytes."""
     manifest = manifest_of(out)
     wrong = []
     for path in manifest.files:
@@ -114,7 +114,7 @@ def wrong_files(out: Path) -> list[str]:
 
 
 def command(*arguments: str | os.PathLike[str]) -> list[str]:
-    """Give the command line of ``hashserve`` with these arguments."""
+    """Return the command line of ``hashserve`` with these arguments."""
     return [sys.executable, "-m", "hashserve", *(os.fspath(argument) for argument in arguments)]
 
 
@@ -134,7 +134,7 @@ def run(
 
 @contextmanager
 def few_frames(number: int = 150) -> Iterator[None]:
-    """Have Python recurse by so many calls only: less than a deep tree would take."""
+    """Limit Python's recursion to fewer calls than a deep tree has levels."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack(0)) + number)
     try:

@@ -1,7 +1,7 @@
-"""A WSGI client that hides nothing: what goes in and what comes out, to the byte.
+"""A WSGI client that shows every byte of request and response.
 
-Every call runs through `wsgiref.validate` and WebTest's lint, so that the whole suite checks
-conformance to PEP 3333 by the way.
+Every call runs through `wsgiref.validate` and WebTest's lint, so that the whole suite also checks conformance
+to PEP 3333.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What an application answered: the status code, the fields in order, and the whole body."""
+    """A response: the status code, the fields in order, and the whole body."""
 
     status: int
     headers: Headers
@@ -35,7 +35,7 @@ class Reply:
         return bool(self.all(name))
 
     def all(self, name: str) -> list[str]:
-        """Give every value of a field."""
+        """Return every value of a field."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
@@ -43,7 +43,7 @@ APPLICATION_BODY = b"the application's own"
 
 
 def wrapped_application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer every request, 200, for tests that ask whether it reached the application."""
+    """Answer every request with 200, so that a test sees that it reached the application."""
     headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(APPLICATION_BODY)))]
     start_response("200 OK", headers)
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else APPLICATION_BODY]
@@ -60,10 +60,10 @@ def request(
     script_name: str = "",
     **fields: str,
 ) -> Reply:
-    """Send one request. ``path`` is text (its UTF-8 is sent); ``fields`` are header fields by name.
+    """Send one request and return the response.
 
-    What is in ``environ`` goes into the request's as it is.
-    Field names are written with underscores: ``if_none_match='"x"'``.
+    ``path`` is text, sent as UTF-8. ``environ`` is added to the environ of the request. ``fields`` are
+    header fields, with underscores in their names: ``if_none_match='"x"'``.
     """
     given: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -79,11 +79,11 @@ def request(
 
     def start_response(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
         started.append((status, list(headers)))
-        headers.append(("X-Added-By-The-Server", "1"))  # what is handed over must be the server's own
+        headers.append(("X-Added-By-The-Server", "1"))  # the iterable must be the server's own
         return written.append
 
     with warnings.catch_warnings():
-        # Both warn of any method they do not know; the tests send such on purpose.
+        # Both warn about unknown methods, which tests send on purpose.
         warnings.filterwarnings("ignore", category=lint.WSGIWarning)
         warnings.filterwarnings("ignore", category=validate.WSGIWarning)
         body = validate.validator(lint.middleware(application))(given, start_response)

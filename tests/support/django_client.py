@@ -1,4 +1,4 @@
-"""Django's handlers around the middleware, which `tests.support.client.request` asks in one way."""
+"""Django's handlers around the middleware, as WSGI applications for `tests.support.client.request`."""
 
 # Django has no types.
 # mypy: disable-error-code="import-untyped, misc, untyped-decorator, no-any-return"
@@ -46,7 +46,7 @@ def application(get_response: Any) -> Any:
 
 
 def project(**settings: Any) -> Any:
-    """Give the settings of a project whose static files the middleware serves, to be entered."""
+    """Return a context with the settings of a project whose static files the middleware serves."""
     configure()
     ours = {
         "MIDDLEWARE": [MIDDLEWARE, f"{__name__}.application"],
@@ -65,7 +65,7 @@ def django_application(gateway: str, **settings: Any) -> Application:
 
 
 def over_asgi(application: Any) -> Application:
-    """Drive an ASGI application as a server does, and give its responses as a WSGI application's."""
+    """Wrap an ASGI application as a WSGI application that drives it as a server does."""
 
     def ask(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         status, headers, body = asyncio.run(_exchange(application, _scope(environ)))
@@ -76,7 +76,7 @@ def over_asgi(application: Any) -> Application:
 
 
 def _scope(environ: dict[str, Any]) -> dict[str, Any]:
-    """Say of a request what a server says of it by ASGI, which decodes the path as UTF-8."""
+    """Return the ASGI scope of a request; servers decode its path as UTF-8."""
     path = (environ["SCRIPT_NAME"] + environ["PATH_INFO"]).encode("latin-1")
     fields = {name[5:]: value for name, value in environ.items() if name.startswith("HTTP_")}
     return {
@@ -99,7 +99,7 @@ def _scope(environ: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _exchange(application: Any, scope: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Send one request and take its response; asserts that the messages come in the order of the standard."""
+    """Send one request and return its response; assert that the messages are in the order of ASGI."""
     received = iter([{"type": "http.request", "body": b"", "more_body": False}])
     is_over = asyncio.Event()
     sent: list[dict[str, Any]] = []

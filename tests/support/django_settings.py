@@ -1,4 +1,4 @@
-"""Django, configured once for all tests of this process; tests override what they are about."""
+"""Django, configured once for all tests of this process; each test overrides the settings that it tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["configure"]
 
 
 def configure() -> None:
-    """Configure Django, unless that was done; its database is a file, which every thread can share."""
+    """Configure Django once, with a database in a file, which threads can share."""
     if settings.configured:
         return
     folder = tempfile.mkdtemp(prefix="hashserve-django-")

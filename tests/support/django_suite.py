@@ -1,6 +1,6 @@
-"""Django's own tests of its static files, with our storage in the place of its own.
+"""Django's own tests of its static files, with our storage instead of its own.
 
-Invariant: the tests are those of the very release of Django that is installed, and not one is edited.
+Invariant: the tests are unedited and belong to the installed release of Django.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ theirs.ManifestStaticFilesStorage = ours.ManifestStaticFilesStorage
 
 
 class SuiteUnavailableError(Exception):
-    """Tell that Django's source distribution is not in the cache and cannot be fetched, and why."""
+    """Django's source distribution is not in the cache and cannot be fetched; holds the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How many tests ran, the names of those that failed, and all that was written."""
+    """The number of tests, the names of those that failed, and the output."""
 
     ran: int
     failed: frozenset[str]
@@ -45,10 +45,10 @@ class Outcome:
 
 
 def run_staticfiles_tests() -> Outcome:
-    """Run them. Raises `SuiteUnavailableError`."""
+    """Run the tests. Raises `SuiteUnavailableError`."""
     tests = _source() / "tests"
     (tests / "test_swapped.py").write_text(_SETTINGS, encoding="utf-8")
-    # Only errors of our own are of interest here: Django's settings warn of what comes in later releases.
+    # Django's settings warn about later releases, which is not tested here.
     command = [sys.executable, "-W", "ignore", "runtests.py", "--settings", "test_swapped", "--parallel", "1"]
     done = subprocess.run(
         [*command, "staticfiles_tests"],
@@ -68,7 +68,7 @@ def run_staticfiles_tests() -> Outcome:
 
 
 def _source() -> Path:
-    """Give the folder of the source distribution, fetched once for each release."""
+    """Return the folder of the source distribution, fetched once for each release."""
     folder: Path = CACHE / str(django.get_version())
     if not folder.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)

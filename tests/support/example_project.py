@@ -1,7 +1,6 @@
 """The example in ``examples/django``, copied, changed, collected and served as its README says.
 
-Invariant: what the tests know of it, they know as anybody does who stands outside: from commands, from
-files and over HTTP.
+Invariant: tests see it from outside: by commands, files and HTTP.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ TIMEOUT = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A response as it came: nothing decoded, nothing followed."""
+    """A response as received: not decoded, redirects not followed."""
 
     url: str
     status: int
@@ -64,7 +63,7 @@ def fetch(url: str, **fields: str) -> Reply:
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     try:
         headers = {name.replace("_", "-"): value for name, value in fields.items()}
-        # What http.client would add by itself is part of what a cache keys its answers by.
+        # A cache's key contains the field that http.client would add by itself.
         connection.putrequest("GET", target, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
@@ -76,7 +75,7 @@ def fetch(url: str, **fields: str) -> Reply:
 
 
 def static_urls(page: str) -> set[str]:
-    """Give the paths under the static prefix that a page leads to, also by the values of an import map."""
+    """Return the paths under the static prefix that a page refers to, import maps included."""
     return set(re.findall(rf'"({PREFIX}[^"?#]+)"(?!:)', page))
 
 
@@ -85,20 +84,20 @@ def static_urls(page: str) -> set[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A copy of the example in ``folder``; ``environment`` is added to what it reads from there."""
+    """A copy of the example in ``folder``; ``environment`` is added to its environment."""
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def copied_to(cls, folder: Path, **environment: str) -> Project:
-        """Copy the example to ``folder/site``; its database and STATIC_ROOT are beside it."""
+        """Copy the example to ``folder/site``; its database and STATIC_ROOT are next to it."""
         shutil.copytree(EXAMPLE, folder / "site", ignore=_made_by_running)
         places = {"DATABASE": str(folder / "database"), "STATIC_ROOT": str(folder / "static")}
         return cls(folder=folder / "site", environment=places | environment)
 
     def copied_with_all(self, folder: Path) -> Project:
-        """Copy it to ``folder`` with its database and with what it has collected."""
+        """Copy it to ``folder``, with its database and collected files."""
         shutil.copytree(
             self.folder.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("log-*")
         )
@@ -106,23 +105,23 @@ class Project:
         return Project(folder=folder / "site", environment={**self.environment, **places})
 
     def having(self, **environment: str) -> Project:
-        """Give the same project in another environment."""
+        """Return the same project in another environment."""
         return replace(self, environment={**self.environment, **environment})
 
     @property
     def static_root(self) -> Path:
-        """Where it collects to."""
+        """Its STATIC_ROOT."""
         return Path(self.environment["STATIC_ROOT"])
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment that it runs in."""
+        """Its environment variables."""
         own = {"DEBUG", "STATIC_URL", "CACHE_URL", "STATICFILES", "DJANGO_SETTINGS_MODULE"}
         inherited = {name: value for name, value in os.environ.items() if name not in own}
         return {**inherited, "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
 
     def manage(self, *arguments: str, **environment: str) -> str:
-        """Run a command of manage.py; gives what it printed."""
+        """Run a command of manage.py and return what it printed."""
         ended = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=self.folder,
@@ -141,33 +140,33 @@ class Project:
         self.collect()
 
     def add_superuser(self) -> None:
-        """Add who may see the admin: admin, with the password secret."""
+        """Add the user "admin" with the password "secret"."""
         self.manage(
             *("createsuperuser", "--noinput", "--username=admin", "--email=admin@example.com"),
             DJANGO_SUPERUSER_PASSWORD="secret",
         )
 
     def collect(self) -> Manifest:
-        """Collect; gives the manifest then."""
+        """Collect, and return the new manifest."""
         self.manage("collectstatic", "--noinput", "-v0")
         return self.manifest()
 
     def manifest(self) -> Manifest:
-        """Give the manifest in STATIC_ROOT."""
+        """Return the manifest in STATIC_ROOT."""
         return Manifest.load(self.static_root / "staticfiles.json")
 
     def url(self, logical_path: str) -> str:
-        """Give the path of the URL of a file in the release last collected."""
+        """Return the path of the URL of a file in the release last collected."""
         return PREFIX + self.manifest().paths[logical_path]
 
     # Its sources
 
     def source(self, logical_path: str) -> Path:
-        """Give where a static file of the shop comes from."""
+        """Return the source of a static file of the shop."""
         return self.folder / "shop" / "static" / logical_path
 
     def append(self, logical_path: str, text: str) -> None:
-        """Add some text at the end of a static file of the shop."""
+        """Append text to a static file of the shop."""
         with self.source(logical_path).open("a", encoding="utf-8") as file:
             file.write(text)
 
@@ -175,7 +174,7 @@ class Project:
 
     @contextmanager
     def gunicorn(self) -> Iterator[Server]:
-        """Serve it by gunicorn, with two workers of four threads."""
+        """Serve it with gunicorn: two workers of four threads."""
         with _listener() as listener:
             command = [
                 *(sys.executable, "-m", "gunicorn", "teahouse.wsgi", f"--bind=fd://{listener.fileno()}"),
@@ -186,7 +185,7 @@ class Project:
 
     @contextmanager
     def uvicorn(self) -> Iterator[Server]:
-        """Serve it by uvicorn."""
+        """Serve it with uvicorn."""
         with _listener() as listener:
             application = ("teahouse.asgi:application", f"--fd={listener.fileno()}", "--lifespan=off")
             command = [sys.executable, "-m", "uvicorn", *application]
@@ -195,9 +194,9 @@ class Project:
 
     @contextmanager
     def runserver(self) -> Iterator[Server]:
-        """Serve it by Django's own server, which leaves static files to the middleware."""
+        """Serve it with Django's own server, which leaves static files to the middleware."""
         port = free_port()
-        # It starts anew when Python files change, hashserve's too; tests are about other files.
+        # It restarts when a Python file changes, hashserve's too; tests change other files.
         options = ("--nostatic", "--noreload", f"127.0.0.1:{port}")
         command = [sys.executable, "manage.py", "runserver", *options]
         with self._running(command, port) as server:
@@ -225,14 +224,14 @@ class Project:
 
 
 def _made_by_running(folder: str, names: list[str]) -> set[str]:
-    """Give what is there only because somebody has tried the example out."""
+    """Return the names of files that only a run of the example makes."""
     made = {"__pycache__", *(("static", "teahouse.sqlite3") if Path(folder) == EXAMPLE else ())}
     return made & {*names}
 
 
 @contextmanager
 def _listener() -> Iterator[socket.socket]:
-    """Listen at a free port that stays taken however often the server behind it is started anew."""
+    """Listen on a free port, which stays taken when the server behind it restarts."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(200)
@@ -241,7 +240,7 @@ def _listener() -> Iterator[socket.socket]:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A server of the project that runs."""
+    """A running server of the project."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -249,12 +248,12 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Give host and port, a colon between."""
+        """Return host and port, a colon between."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
-        """Give its URL, without the last slash."""
+        """Return its URL, without the last slash."""
         return f"http://{self.address}"
 
     def get(self, path: str, **fields: str) -> Reply:
@@ -262,13 +261,13 @@ class Server:
         return fetch(self.url + path, **fields)
 
     def page(self, path: str = "/en/") -> str:
-        """Get a page, which must be there."""
+        """Get a page; fail if it does not exist."""
         reply = self.get(path)
         assert reply.status == 200, self.log.read_text()
         return reply.text
 
     def is_answering(self) -> bool:
-        """Whether it answers yet."""
+        """Return whether it answers."""
         if self.process.poll() is not None:
             pytest.fail(f"the server did not start: {self.log.read_text()}")
         try:
@@ -278,25 +277,25 @@ class Server:
         return True
 
     def workers(self) -> set[str]:
-        """Give the ids of the processes that it has made."""
+        """Return the ids of its child processes."""
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return set(listed.split())
 
     def reload(self) -> None:
-        """Have gunicorn change its workers for new ones; returns when the last old one has gone."""
+        """Make gunicorn replace its workers, and wait until the last old one has ended."""
         before = self.workers()
         self.process.send_signal(signal.SIGHUP)
         wait_until(lambda: not before & self.workers() and len(self.workers()) == len(before))
 
     def stop(self) -> None:
-        """Stop it and all that it has made."""
+        """Stop it and its children."""
         self.process.terminate()
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        # A reloader's child may outlive it.
+        # The child of a reloader may outlive it.
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:

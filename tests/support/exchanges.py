@@ -1,8 +1,8 @@
-"""What every server is asked over a socket, and what has to come back.
+"""Requests that every server gets over a socket, and their expected responses.
 
-Invariant: a row tells the status; everything else, each field and each byte of the body, is what the same
-application answers in process (`tests.serve.test_conformance` holds that against the RFCs). A server may add
-the fields of `SERVERS_OWN`; whatever else it makes of a row is an `Interference`, by name.
+Invariant: a row states the status; each field and each byte of the body must be those of the same application
+in process (`tests.serve.test_conformance` compares these with the RFCs). A server may add the fields of
+`SERVERS_OWN`; every other change is an `Interference`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from tests.support.wire import Answer, written
 __all__ = ["EXCHANGES", "SERVERS_OWN", "Exchange", "Oracle", "difference"]
 
 SERVERS_OWN = frozenset({"date", "server", "connection", "keep-alive"})
-"""Fields that are the server's (RFC 9110, sections 6.6.1, 10.2.4 and 7.6.1)."""
+"""Fields that the server sends (RFC 9110, sections 6.6.1, 10.2.4 and 7.6.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A request and the status of its answer.
+    """A request and the status of its response.
 
-    In target and field values ``{ten}``, ``{styles}`` and ``{large}`` stand for URL paths of fingerprinted
-    files, ``{etag}`` and ``{gzip}`` for entity-tags of the target's identity and gzip forms and ``{date}``
-    for its Last-Modified.
+    In the target and in field values, ``{ten}``, ``{styles}`` and ``{large}`` stand for URL paths of
+    fingerprinted files, ``{etag}`` and ``{gzip}`` for entity-tags of the target's identity and gzip
+    representations, and ``{date}`` for its Last-Modified.
     """
 
     group: str
@@ -293,7 +293,7 @@ EXCHANGES = (*_KINDS, *_METHODS, *_CODINGS, *_CONDITIONS, *_RANGES, *_PATHS, *_M
 
 
 class Oracle:
-    """The application in process, over the same tree: what it answers is what has to come back."""
+    """The application in process, over the same tree. Servers must return its responses."""
 
     def __init__(self, application: HashServe, tree: BuiltTree) -> None:
         self._application = application
@@ -304,11 +304,11 @@ class Oracle:
         }
 
     def target(self, exchange: Exchange) -> str:
-        """Give the request's target."""
+        """Return the request's target."""
         return exchange.target.format(**self._names)
 
     def fields(self, exchange: Exchange) -> dict[str, str]:
-        """Give the request's fields."""
+        """Return the request's fields."""
         if not any("{" in value for value in exchange.fields.values()):
             return dict(exchange.fields)
         path = self._path(exchange)
@@ -331,7 +331,7 @@ class Oracle:
         )
 
     def answer(self, exchange: Exchange) -> Reply:
-        """Give the right answer."""
+        """Return the expected response."""
         fields = self.fields(exchange).items()
         named = {name.lower().replace("-", "_"): value for name, value in fields if name != "Content-Length"}
         return self._ask(self._path(exchange), method=exchange.method, **named)
@@ -354,7 +354,7 @@ CONTENTS = {
 
 
 def difference(expected: Reply, answer: Answer) -> str:
-    """Tell what is not the same: nothing, another status, whose the body is, or fields."""
+    """Return what differs: an empty text, another status, the origin of the body, or fields."""
     if answer.status != expected.status:
         return str(answer.status)
     if answer.body != expected.body:

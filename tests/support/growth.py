@@ -13,7 +13,7 @@ from collections.abc import Callable
 __all__ = ["FACTOR", "assert_linear", "growth"]
 
 FACTOR = 8
-"""How much larger the larger input is: linear work grows 8 times, quadratic work 64 times."""
+"""The factor between the two sizes: linear work grows 8 times, quadratic work 64 times."""
 
 _BOUND = 28
 _LEAST_SECONDS = 0.003

@@ -1,7 +1,7 @@
-"""Files whose every content is known, changed while threads ask for them, and a judge of the answers.
+"""Files with known versions, which change while threads request them, and a check of the responses.
 
-Invariant: a content tells of itself which version it is, and an answer is held against the versions that were
-there while it was asked for: no other counts, and no two halves.
+Invariant: each content contains its version number. A response must be one whole version that existed during
+the request.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ THREADS = 16 if SOAK else 4
 ROUNDS = 200 if SOAK else 20
 ACCEPTED = (None, "identity", "gzip", "br", "gzip, br")
 BROKEN_OFF = "broken off"
-"""What becomes of an answer whose body fails while it is sent: the server ends the connection."""
+"""The outcome of a body that fails while it is sent: the server closes the connection."""
 
 MOST_LAG = 100
-"""How many versions a thread may be behind where it may."""
+"""How many versions a thread may lag behind, if it may."""
 
 _PART = re.compile(rb"\r\n--[^\r\n]+\r\n(?:[^\r\n]+\r\n)*Content-Range: bytes (\d+)-(\d+)/(\d+)\r\n\r\n")
 
 
 def version(number: int) -> bytes:
-    """Give a content that tells in each of its six-byte cells which it is, of a length that varies."""
+    """Return the content of a version: cells of six bytes with its number, of a length that varies."""
     return b"%06d" % number * (1 + number * 7919 % 1200)
 
 
 @lru_cache(maxsize=256)
 def coded(number: int) -> dict[str, bytes]:
-    """Give the content of a version by content coding, as `tests.support.trees.BuiltTree` compresses it."""
+    """Return the content of a version by content coding, as `tests.support.trees.BuiltTree` compresses it."""
     content = version(number)
     return {
         "identity": content,
@@ -72,7 +72,7 @@ def coded(number: int) -> dict[str, bytes]:
 
 @lru_cache(maxsize=256)
 def tagged(number: int, has_variants: bool) -> dict[str, tuple[str, bytes]]:
-    """Give coding and bytes of the representations of a version by entity-tag."""
+    """Return coding and bytes of the representations of a version by entity-tag."""
     forms = coded(number) if has_variants else {"identity": version(number)}
     digest = digest_of([version(number)])
     return {str(entity_tag(digest, coding, len(body))): (coding, body) for coding, body in forms.items()}
@@ -80,11 +80,11 @@ def tagged(number: int, has_variants: bool) -> dict[str, tuple[str, bytes]]:
 
 @dataclass
 class History:
-    """What was published, in order; whoever changes it says so before and after.
+    """The versions that were published, in order; changes are recorded before and after.
 
-    ``has_variants`` tells whether there are gzip and brotli forms. ``may_tear`` is for a file that is
-    written in place: whoever looks in the midst of that sees what is there. ``may_lag`` is for manifests
-    that are not looked for each time, or not always there: the last one that was seen is in force.
+    ``has_variants``: there are gzip and brotli variants. ``may_tear``: the file is written in place, so a
+    reader may see a part of it. ``may_lag``: a manifest is not looked up for each request, or is
+    sometimes missing; then the last one stays in force.
     """
 
     has_variants: bool = False
@@ -95,17 +95,17 @@ class History:
 
     @contextmanager
     def changing(self, number: int) -> Iterator[None]:
-        """Change to another version inside. One thread may."""
+        """Change to another version inside the context. Only one thread may do this."""
         self.begun.append(number)
         yield
         self.done = len(self.begun) - 1
 
     def since(self, first: int) -> list[int]:
-        """Give the versions that may have been seen since ``first`` was ``done``."""
+        """Return the versions that a reader may have seen since ``first`` was ``done``."""
         return self.begun[-MOST_LAG:] if self.may_lag else self.begun[first:]
 
     def representations(self, numbers: Iterable[int]) -> dict[str, tuple[str, bytes]]:
-        """Give coding and bytes of versions by entity-tag."""
+        """Return coding and bytes of versions by entity-tag."""
         found: dict[str, tuple[str, bytes]] = {}
         for number in set(numbers):
             found.update(tagged(number, self.has_variants))
@@ -114,10 +114,10 @@ class History:
 
 @dataclass
 class Visitor:
-    """One client: asks in every way there is, and judges what comes back.
+    """A client that sends requests of every kind and checks the responses.
 
-    ``url`` gives the path to ask for. While something changes, ``allowed`` is what may come besides
-    whole versions; while nothing does, the version in force has to come.
+    ``url`` returns the path to request. While something changes, the response may also be one of
+    ``allowed``; otherwise it must be the version in force.
     """
 
     application: HashServe
@@ -129,7 +129,7 @@ class Visitor:
     tags: list[str] = field(default_factory=lambda: ['"none"'])
 
     def ask(self) -> None:
-        """Ask once. Raises `AssertionError` where the answer is none that there may be."""
+        """Send one request. Raises `AssertionError` for a response that is not allowed."""
         first = self.history.done
         fields, method = self._fields(), self.random.choice(["GET", "GET", "GET", "HEAD"])
         try:
@@ -170,7 +170,7 @@ class Visitor:
         known = self.history.representations(candidates)
         if reply.status == 412:
             assert reply["Cache-Control"] == "no-store"
-            # With variants there are several tags, and the one of the form that is selected has to match.
+            # With variants there are several tags; that of the selected representation must match.
             assert len(candidates) > 1 or self.history.has_variants or fields["if_match"] not in known
             return
         if reply.status == 416:
@@ -204,11 +204,11 @@ class Visitor:
             assert reply.body == expected
 
     def _is_torn(self, candidates: list[int]) -> bool:
-        """Whether what is no whole version may come."""
+        """Return whether a response may be something else than a whole version."""
         return self.history.may_tear and len(candidates) > 1
 
     def _check_parts(self, reply: Reply, method: str, body: bytes) -> bytes:
-        """Check that a 206 names parts of a version; gives what its body has to be."""
+        """Check that a 206 names parts of a version, and return the expected body."""
         assert method == "GET"
         if reply.all("Content-Range"):
             match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply["Content-Range"])
@@ -226,7 +226,7 @@ class Visitor:
 
 
 def check_clean(reply: Reply) -> None:
-    """Hold a 404 or 503 against the law: no cache stores it, and its length is right."""
+    """Check a 404 or 503: no cache stores it, and its length is correct."""
     assert reply["Cache-Control"] == "no-store"
     assert reply.body in (b"", f"{reply.status} {_PHRASES[reply.status]}\n".encode())
     assert int(reply["Content-Length"]) == len(f"{reply.status} {_PHRASES[reply.status]}\n")
@@ -236,7 +236,7 @@ _PHRASES = {404: "Not Found", 503: "Service Unavailable"}
 
 
 def check_torn(reply: Reply, method: str, last: int) -> None:
-    """Hold what was seen in the midst of writing against the law: length and tag of just these bytes."""
+    """Check a response that was read during a write: its length and tag are those of its bytes."""
     if method == "HEAD" or reply.status != 200:
         return
     assert int(reply["Content-Length"]) == len(reply.body)
@@ -246,9 +246,9 @@ def check_torn(reply: Reply, method: str, last: int) -> None:
 
 
 def together(asks: Iterable[Callable[[], object]], change: Callable[[int], object]) -> None:
-    """Call each of ``asks`` over and over, in a thread of its own, while ``change`` counts to ``ROUNDS``.
+    """Call each of ``asks`` repeatedly, each in one thread, while ``change`` counts to ``ROUNDS``.
 
-    On a busy machine that may be over before a thread has begun: each asks once more after it.
+    On a busy machine this may end before a thread has started, so each is called once more afterwards.
     """
     stop, errors = threading.Event(), list[BaseException]()
 
@@ -285,11 +285,10 @@ def hammer(
     allowed: Iterable[str] = (),
     versions: Sequence[int] = range(1, ROUNDS + 1),
 ) -> Counter[str]:
-    """Have visitors ask while ``change`` brings one of ``versions`` after the other.
+    """Let visitors send requests while ``change`` publishes ``versions`` in turn.
 
-    Gives how often they were answered how; ``allowed`` is what may come beside them while they change.
-
-    Once it is quiet, the last version has to come, however it is asked for: in every way at least once.
+    Returns the number of responses of each kind; ``allowed`` are further responses during changes. After
+    the last change, every kind of request must get the last version, each kind at least once.
     """
     visitors = [
         Visitor(application, history, url, frozenset(allowed), random.Random(number))
@@ -300,7 +299,7 @@ def hammer(
         number = versions[count - 1]
         with history.changing(number):
             change(number)
-        # Now and then long enough for files to be remembered.
+        # Sometimes long enough for files to be remembered.
         time.sleep(0.03 if count % 7 == 0 else 0)
 
     together([visitor.ask for visitor in visitors], step)
@@ -318,6 +317,6 @@ def hammer(
 
 
 def tell(answers: Counter[str]) -> None:
-    """Print how many answers there were, and which."""
+    """Print the number of responses of each kind."""
     counts = ", ".join(f"{count} x {outcome}" for outcome, count in sorted(answers.items()))
     print(f"{sum(answers.values())} answers: {counts}")

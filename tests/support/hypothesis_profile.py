@@ -1,4 +1,4 @@
-"""How the property tests run: quick, the same on every run under CI, and at no machine's mercy."""
+"""The settings of property tests: quick, without deadlines, and the same on every run under CI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)
 
 
 def texts_of(*pieces: str, most: int = 12) -> st.SearchStrategy[str]:
-    """Make texts out of ``pieces``, and now and then of something else: near a grammar, not in it."""
+    """Return a strategy for texts of ``pieces`` and sometimes others: close to a grammar, not within it."""
     strays = st.characters(exclude_categories=(), max_codepoint=0x2FF)
     piece = st.one_of(*[st.sampled_from(pieces)] * 7, strays)
     return st.lists(piece, max_size=most).map("".join)

@@ -1,7 +1,7 @@
-"""What servers make of an exchange before or after hashserve sees it: by name, with the reason.
+"""What servers change in a request or a response, with the reason.
 
-Invariant: a server that does something else than it is told here, or has stopped doing it, fails
-`tests.integration.test_server_matrix`; ``docs/servers.md`` has the same table.
+Invariant: a server that changes anything else, or no longer changes this, fails
+`tests.integration.test_server_matrix`. ``docs/servers.md`` has the same table.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ PERSISTENT = (
 """Servers that keep a connection for the next request."""
 
 NO_DATE = ("pyuwsgi", "bjoern")
-"""Servers that send no Date, against section 6.6.1: a cache in front dates what it gets."""
+"""Servers that send no Date, against section 6.6.1; a cache in front adds it."""
 
 NOT_IN_ORDER = ("bjoern",)
-"""Servers that lose requests which do not wait for the answer before (RFC 9112, section 9.3.2)."""
+"""Servers that lose pipelined requests (RFC 9112, section 9.3.2)."""
 
 WAITS = ("waitress", "mod_wsgi")
-"""Servers that keep a connection, and the client waiting, where a file ends early while it is sent."""
+"""Servers that keep the connection open if a file ends early while it is sent, so the client waits."""
 
 STOPS = ("fastpysgi",)
-"""Servers whose process ends where a body fails, as one does whose file ends early."""
+"""Servers whose process ends if a body fails, for example because its file ends early."""
 
 CLOSES = "then closes"
 NO_ANSWER = "no answer"
@@ -58,7 +58,10 @@ NO_NEXT = "no answer to the next request"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interference:
-    """What some servers do with some rows, told as `tests.support.exchanges.difference` tells it."""
+    """What some servers change in some rows.
+
+    ``outcome`` is a text of `tests.support.exchanges.difference`.
+    """
 
     servers: tuple[str, ...]
     rows: tuple[str, ...]
@@ -67,7 +70,7 @@ class Interference:
 
 
 def names_where(**wanted: object) -> tuple[str, ...]:
-    """Give the names of the rows that have these attributes."""
+    """Return the names of the rows that have these attributes."""
     return tuple(
         row.name for row in EXCHANGES if all(getattr(row, name) == value for name, value in wanted.items())
     )
@@ -228,7 +231,7 @@ INTERFERENCES = (
 
 
 def expected_outcome(server: str, exchange: Exchange) -> str:
-    """Give what a server has to make of an exchange: nothing, but for what is told here."""
+    """Return the expected difference of an exchange on a server: empty, or that of an interference."""
     told = [each.outcome for each in INTERFERENCES if server in each.servers and exchange.name in each.rows]
     told = [*dict.fromkeys(told)]
     assert len(told) < 2, f"{server} interferes with {exchange.name} in two ways"
@@ -239,13 +242,13 @@ def expected_outcome(server: str, exchange: Exchange) -> str:
 
 
 def is_persistent(exchange: Exchange) -> bool:
-    """Whether the connection is to be kept after an exchange (RFC 9112, section 9.3)."""
+    """Return whether the connection must be kept after an exchange (RFC 9112, section 9.3)."""
     option = exchange.fields.get("Connection")
     return option == "keep-alive" if exchange.version == "1.0" else option != "close"
 
 
 def table() -> str:
-    """Write what interferes as a table in Markdown."""
+    """Return the interferences as a table in Markdown."""
     lines = ["| server | request | what comes back | why |", "| --- | --- | --- | --- |"]
     for each in INTERFERENCES:
         rows = "; ".join(_code(row) for row in sorted(each.rows)[:4]) + (
@@ -263,7 +266,7 @@ BEGIN, END = "<!-- interferences: begin -->\n", "<!-- interferences: end -->"
 
 
 def with_table(page: str) -> str:
-    """Put the table into the page."""
+    """Return the page with the current table."""
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}{table()}{END}{rest.partition(END)[2]}"
 

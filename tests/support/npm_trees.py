@@ -1,6 +1,7 @@
 """Real trees from npm, for tests and benchmarks: pinned, checked, fetched once, never committed.
 
-Invariant: a tree that is there is whole and is what was pinned. It is unpacked aside and renamed.
+Invariant: a tree in the cache is complete and is the pinned one. It is unpacked in a temporary folder and
+renamed.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ CACHE = Path(__file__).resolve().parents[2] / ".cache" / "npm-trees"
 
 
 class TreeUnavailableError(Exception):
-    """Tell that a tree is not in the cache and cannot be fetched, and why."""
+    """A tree is not in the cache and cannot be fetched; holds the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """One release of a package, and the SHA-512 of its tarball as the registry states it."""
+    """One release of a package, and the SHA-512 of its tarball from the registry."""
 
     name: str
     version: str
@@ -34,7 +35,7 @@ class Package:
 
     @property
     def folder(self) -> Path:
-        """Where its tree is once it is fetched."""
+        """The folder of its tree after the fetch."""
         return CACHE / f"{self.name.replace('/', '+')}-{self.version}"
 
 
@@ -82,7 +83,7 @@ PACKAGES = {
 
 
 def tree(name: str) -> Path:
-    """Give the folder of a package, fetched if need be; raises `TreeUnavailableError`."""
+    """Return the folder of a package, fetched if it is missing. Raises `TreeUnavailableError`."""
     package = PACKAGES[name]
     if not package.folder.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -124,5 +125,5 @@ def _publish(folder: Path, destination: Path) -> None:
     try:
         os.rename(folder, destination)
     except OSError:
-        if not destination.is_dir():  # else another process was faster, with the same bytes
+        if not destination.is_dir():  # otherwise another process was faster, with the same bytes
             raise

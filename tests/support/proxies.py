@@ -1,8 +1,10 @@
-"""Caching proxies, balancers and static servers as they are, on free ports in front of an origin.
+"""Real caching proxies, balancers and static servers, on free ports in front of an origin.
 
-Invariant: nothing of the machine's own configuration is read or written; each server has a folder of its
-own, keeps nothing outside of it, and is gone with the test, its workers too. What a cache or a balancer
-is told is what ``docs/caches.md`` recommends, with a test's addresses and folders in it.
+Invariant: no server reads or writes the machine's own configuration. Each has its own folder, stores nothing
+outside of it, and ends with the test, its workers too.
+
+The configurations of caches and balancers are those of ``docs/caches.md``, with the addresses and folders of
+a test.
 """
 
 from __future__ import annotations
@@ -36,11 +38,11 @@ __all__ = [
 
 PAGE = Path(__file__).parents[2] / "docs" / "caches.md"
 ORIGIN = "127.0.0.1:8000"
-"""What stands in the page for the address of an origin."""
+"""The address of the origin in the page."""
 
 
 def snippets() -> dict[str, str]:
-    """Give the configurations that the page recommends, by the title of their section."""
+    """Return the configurations of the page by the title of their section."""
     sections = re.split(r"^##+ ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     blocks = {
         section.partition("\n")[0]: re.findall(
@@ -52,7 +54,7 @@ def snippets() -> dict[str, str]:
 
 
 def recommended(title: str, changes: Mapping[str, str]) -> str:
-    """Give what the page recommends under a title, with other addresses and folders; each must be in it."""
+    """Return the configuration under a title, with other addresses and folders; each must occur in it."""
     text = snippets()[title]
     for written, actual in changes.items():
         assert written in text, f"{written!r} is not in what {PAGE.name} recommends for {title}"
@@ -61,7 +63,7 @@ def recommended(title: str, changes: Mapping[str, str]) -> str:
 
 
 class Proxy(Service):
-    """A server over HTTP with a ``folder`` of its own; ``location`` below it is made when it starts."""
+    """An HTTP server with its own ``folder``; ``location`` below it is made when it starts."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         super().__init__(*options)
@@ -69,7 +71,7 @@ class Proxy(Service):
 
     @property
     def url(self) -> str:
-        """Give its URL, without the last slash."""
+        """Return its URL, without the last slash."""
         return f"http://{self.address}"
 
     def command(self, executable: str) -> list[str]:
@@ -81,21 +83,21 @@ class Proxy(Service):
 
     @abstractmethod
     def configuration(self) -> str:
-        """Give what it reads when it starts."""
+        """Return its configuration."""
 
     @abstractmethod
     def command_with(self, executable: str, configuration: Path) -> list[str]:
-        """Give the command that starts it, in the foreground, with a configuration."""
+        """Return the command that starts it, in the foreground, with a configuration."""
 
     def is_answering(self) -> bool:
-        """Whether it answers HTTP; what it answers is the origin's affair."""
+        """Return whether it answers HTTP, with any response."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT) as connection:
             connection.sendall(b"HEAD /is-it-there HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             return connection.recv(16).startswith(b"HTTP/1.1 ")
 
 
 class Cache(Proxy):
-    """A cache before the origin at ``host:port``, told what the page says under ``title``."""
+    """A cache in front of the origin at ``host:port``, configured as under ``title`` of the page."""
 
     title: str
 
@@ -105,13 +107,13 @@ class Cache(Proxy):
 
     @abstractmethod
     def is_hit(self, fields: Mapping[str, str]) -> bool:
-        """Whether an answer came from what the cache has; its fields are named in lower case."""
+        """Return whether a response came from the cache; the names of its fields are in lower case."""
 
 
 class Balancer(Proxy):
-    """A balancer before several origins, each as ``host:port``, told what the page says under ``title``.
+    """A balancer in front of several origins (``host:port``), configured as under ``title`` of the page.
 
-    Unless it ``asks_on``, it does not ask another origin for what one of them does not know.
+    With ``asks_on``, it tries another origin after a 404.
     """
 
     title: str
@@ -122,7 +124,7 @@ class Balancer(Proxy):
         self.asks_on = asks_on
 
     def _changes(self) -> dict[str, str]:
-        """Give this test's origins for those of the page."""
+        """Return the origins of this test, by those of the page."""
         return {f"127.0.0.1:800{number}": origin for number, origin in enumerate(self.origins, 1)}
 
 
@@ -153,15 +155,15 @@ class NginxProcess(Proxy):
     tool = "nginx"
 
     def configuration(self) -> str:
-        """Give its configuration file."""
+        """Return its configuration file."""
         return NGINX.format(folder=self.folder, sites=self.sites())
 
     @abstractmethod
     def sites(self) -> str:
-        """Give what stands in the block ``http`` besides."""
+        """Return more directives of the block ``http``."""
 
     def command_with(self, executable: str, configuration: Path) -> list[str]:
-        """Give the command that starts it."""
+        """Return the command that starts it."""
         return [executable, "-p", str(self.folder), "-e", "stderr", "-c", str(configuration), *self.options]
 
 
@@ -169,46 +171,46 @@ class Nginx(NginxProcess):
     """nginx with one server that a test writes."""
 
     def sites(self) -> str:
-        """Give the server."""
+        """Return the server."""
         return f"{self.http()}\nserver {{ listen {self.address};\n{self.server()} }}"
 
     def http(self) -> str:
-        """Give what stands in the block ``http``."""
+        """Return the directives of the block ``http``."""
         return ""
 
     @abstractmethod
     def server(self) -> str:
-        """Give what stands in the block ``server``."""
+        """Return the directives of the block ``server``."""
 
 
 class NginxCache(NginxProcess, Cache):
-    """nginx with ``proxy_cache``; X-Cache-Status tells what it did."""
+    """nginx with ``proxy_cache``; X-Cache-Status says what it did."""
 
     title = "nginx"
 
     def sites(self) -> str:
-        """Give the cache and its server."""
+        """Return the cache and its server."""
         places = {"listen 80;": f"listen {self.address};", "/var/cache/nginx": str(self.folder)}
         return recommended(self.title, {**places, ORIGIN: self.origin})
 
     def is_hit(self, fields: Mapping[str, str]) -> bool:
-        """Whether it had it."""
+        """Return whether the response came from the cache."""
         return fields.get("x-cache-status") == "HIT"
 
 
 class NginxBalancer(NginxProcess, Balancer):
-    """nginx that asks its origins in turn."""
+    """nginx that uses its origins in turn."""
 
     title = "Balancing with nginx"
 
     def sites(self) -> str:
-        """Give the origins and the server."""
+        """Return the origins and the server."""
         changes = {"listen 80;": f"listen {self.address};", **self._changes()}
         return recommended(self.title, changes if self.asks_on else {**changes, " http_404": ""})
 
 
 class NginxFiles(Nginx):
-    """nginx alone, which serves ``static_root`` under ``/static/``, expiring after 30 days: seed's nginx."""
+    """nginx that serves ``static_root`` under ``/static/`` by itself, expiring after 30 days."""
 
     def __init__(self, folder: Path, static_root: Path) -> None:
         super().__init__(folder)
@@ -226,10 +228,10 @@ class NginxFiles(Nginx):
 
 
 class Varnish(Cache):
-    """Varnish, which tells HIT or MISS in X-Cache-Status.
+    """Varnish, with HIT or MISS in X-Cache-Status.
 
-    As it comes it asks the origin for gzip only and decodes it for who wants none; with the options
-    ``-p http_gzip_support=off`` it passes Accept-Encoding on, and keeps what Vary says.
+    With its defaults, it requests only gzip from the origin, and decodes it for clients without gzip.
+    With ``-p http_gzip_support=off``, it forwards Accept-Encoding and obeys Vary.
     """
 
     tool = "varnishd"
@@ -239,11 +241,11 @@ class Varnish(Cache):
         super().__init__(folder, origin, ("-s", "malloc,128m", *options))
 
     def configuration(self) -> str:
-        """Give its VCL."""
+        """Return its VCL."""
         return recommended(self.title, {'"8000"': f'"{self.origin.partition(":")[2]}"'})
 
     def command_with(self, executable: str, configuration: Path) -> list[str]:
-        """Give the command that starts it; its jail needs root, and a test has none to lose."""
+        """Return the command that starts it, without the jail, which needs root."""
         place = ("-a", self.address, "-n", os.fspath(self.folder / "work"))
         return [executable, "-F", "-j", "none", "-f", str(configuration), *place, *self.options]
 
@@ -269,21 +271,21 @@ visible_hostname squid
 
 
 class Squid(Cache):
-    """Squid as an accelerator, which keeps things in memory and tells HIT or MISS in X-Cache."""
+    """Squid as an accelerator with a cache in memory, and HIT or MISS in X-Cache."""
 
     tool = "squid"
     title = "Squid"
 
     def configuration(self) -> str:
-        """Give its configuration file."""
+        """Return its configuration file."""
         port = self.origin.partition(":")[2]
         changes = {"http_port 80 ": f"http_port {self.address} ", "parent 8000 ": f"parent {port} "}
-        # Started by root it becomes somebody else, who may write only where everybody may.
+        # Started by root, it changes to a user who can write only where everybody can.
         self.folder.chmod(0o777)
         return SQUID.format(folder=self.folder, recommended=recommended(self.title, changes))
 
     def command_with(self, executable: str, configuration: Path) -> list[str]:
-        """Give the command that starts it, in one process."""
+        """Return the command that starts it, in one process."""
         return [executable, "-N", "-f", str(configuration), *self.options]
 
     def is_hit(self, fields: Mapping[str, str]) -> bool:
@@ -307,17 +309,17 @@ class HAProxyProcess(Proxy):
     tool = "haproxy"
 
     def command_with(self, executable: str, configuration: Path) -> list[str]:
-        """Give the command that starts it."""
+        """Return the command that starts it."""
         return [executable, "-db", "-q", "-f", str(configuration), *self.options]
 
 
 class HAProxyCache(HAProxyProcess, Cache):
-    """HAProxy with its cache in memory; X-Cache-Status tells of hits."""
+    """HAProxy with its cache in memory; X-Cache-Status marks hits."""
 
     title = "HAProxy"
 
     def configuration(self) -> str:
-        """Give its configuration file."""
+        """Return its configuration file."""
         changes = {"bind :80": f"bind {self.address}", ORIGIN: self.origin}
         return HAPROXY.format(recommended=recommended(self.title, changes))
 
@@ -327,12 +329,12 @@ class HAProxyCache(HAProxyProcess, Cache):
 
 
 class HAProxyBalancer(HAProxyProcess, Balancer):
-    """HAProxy that asks its origins in turn."""
+    """HAProxy that uses its origins in turn."""
 
     title = "Balancing with HAProxy"
 
     def configuration(self) -> str:
-        """Give its configuration file."""
+        """Return its configuration file."""
         changes = {"bind :80": f"bind {self.address}", **self._changes()}
         changes = changes if self.asks_on else {**changes, " 404\n": "\n"}
         return HAPROXY.format(recommended=recommended(self.title, changes))
@@ -371,13 +373,13 @@ ip_allow:
 
 
 class TrafficServer(Cache):
-    """Apache Traffic Server as a reverse proxy; its field Via tells what it did, in letters."""
+    """Apache Traffic Server as a reverse proxy; letters in its field Via say what it did."""
 
     tool = "traffic_server"
     title = "Apache Traffic Server"
 
     def configuration(self) -> str:
-        """Write its files; gives the one that names its folders."""
+        """Write its files and return the one that names its folders."""
         changes = {"http://www.example.com/": "/", ORIGIN: self.origin}
         parts = re.split(r"^# (\S+)\n", recommended(self.title, changes), flags=re.MULTILINE)
         files = dict(zip(parts[1::2], parts[2::2], strict=True))
@@ -388,10 +390,10 @@ class TrafficServer(Cache):
         return RUNROOT.format(folder=self.folder)
 
     def command_with(self, executable: str, configuration: Path) -> list[str]:
-        """Give the command that starts it."""
+        """Return the command that starts it."""
         shutil.copy(configuration, self.folder / "runroot.yaml")
         return [executable, f"--run-root={self.folder}", *self.options]
 
     def is_hit(self, fields: Mapping[str, str]) -> bool:
-        """Whether it had it: ``cH`` is a fresh hit, ``cR`` one in memory."""
+        """Return whether the response came from the cache: ``cH`` is a fresh hit, ``cR`` one in memory."""
         return re.search(r"\[c[HR]", fields.get("via", "")) is not None

@@ -1,4 +1,4 @@
-"""The real trees that the build is tested with, and their builds: each made once in a process."""
+"""Real trees for tests of the build, and their builds; each is made once in a process."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ IGNORED: Mapping[str, Sequence[str]] = {
     "three": ("src",),
     "monaco": ("dev", "esm", "min-maps"),
 }
-"""What nobody would publish, by tree."""
+"""Files that nobody would publish, by tree."""
 
 ALREADY_HASHED: Mapping[str, Sequence[str]] = {"webpack": ("js/*", "css/*", "*.png")}
-"""What keeps its name because we say so: webpack's ``manifest.json`` is too common a name to be sure of."""
+"""Files that keep their names by a setting: webpack's ``manifest.json`` is not recognised by its name."""
 
 WITNESSES = ("acorn@8.15.0", "acorn-walk@8.3.4", "css-tree@3.1.0")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """A real tree and what the build made of it."""
+    """A real tree and its build."""
 
     source: Path
     out: Path
@@ -48,7 +48,7 @@ class Built:
 
 
 def settings(name: str, **others: Any) -> BuildSettings:
-    """Give what a tree is built with: gzip alone, compressed once for all runs."""
+    """Return the settings of a build: gzip only, compressed once for all runs."""
     ignored = (*DEFAULT_IGNORE, *IGNORED.get(name, ()))
     kept = ALREADY_HASHED.get(name, ())
     cache = str(VARIANTS)
@@ -56,7 +56,7 @@ def settings(name: str, **others: Any) -> BuildSettings:
 
 
 def real_tree(name: str) -> Path:
-    """Give the folder of a package; the test is skipped, or fails, where it cannot be had."""
+    """Return the folder of a package; skip or fail the test if it is not available."""
     try:
         return npm_trees.tree(name)
     except npm_trees.TreeUnavailableError as error:
@@ -88,7 +88,7 @@ SOURCES = {
     "src/style.css": "body { background: url(./logo.png) }",
     "src/lazy.css": "body { color: rgb(1, 2, 3) }",
 }
-"""An application with what bundlers make chunks of."""
+"""An application that bundlers split into chunks."""
 
 VITE = """
 export default {
@@ -131,7 +131,7 @@ def noise(width: int) -> bytes:
 
 
 def _bundled(config: str, text: str, modules: str, script: str, *arguments: str) -> Path:
-    """Have a bundler make its output of the application."""
+    """Bundle the application."""
     folder, node = _scratch() / "application", require_tool("node")
     (folder / "src").mkdir(parents=True)
     for name, source in {**SOURCES, config: text}.items():
@@ -147,7 +147,7 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _scratch() -> Path:
-    """Make a folder that lives as long as this process."""
+    """Make a folder that exists as long as this process."""
     _KEPT.append(tempfile.TemporaryDirectory(prefix="real-trees-", ignore_cleanup_errors=True))
     return Path(_KEPT[-1].name)
 
@@ -164,18 +164,18 @@ TREES: Mapping[str, Callable[[], Path]] = {
     "htmx": lambda: real_tree("htmx.org") / "dist",
     "alpine": lambda: real_tree("alpinejs") / "dist",
 }
-"""The folder of each tree as it is to be built."""
+"""The source folder of each tree."""
 
 
 @functools.cache
 def source_of(name: str) -> Path:
-    """Give the folder of a tree, made if need be."""
+    """Return the source folder of a tree, made if it is missing."""
     return TREES[name]()
 
 
 @functools.cache
 def build_real(name: str) -> Built:
-    """Build a tree; everyone who asks gets the same build, and changes nothing in it."""
+    """Build a tree once. All tests share the build, so none may change it."""
     source, out = source_of(name), _scratch() / "out"
     report = build(source, out, settings(name))
     return Built(source=source, out=out, report=report, manifest=Manifest.load(out / "staticfiles.json"))
@@ -183,7 +183,7 @@ def build_real(name: str) -> Built:
 
 @functools.cache
 def witness_modules() -> Path:
-    """Install acorn and css-tree once, and give their folder."""
+    """Install acorn and css-tree once, and return their folder."""
     target = CACHE / "-".join(pin.replace("@", "-") for pin in WITNESSES)
     if not target.is_dir():
         install(target, WITNESSES, require_tool("npm"))

@@ -1,7 +1,7 @@
-"""A small site whose releases are built into one folder one after another, and what each URL must give.
+"""A small site whose releases are built into one folder in turn, and the expected response of each URL.
 
-Invariant: what is true is what the build left on disk and proved by its digests, never what a server says;
-the origin is asked only for the entity-tags that it gives to each of these contents.
+Invariant: expected bytes come from the files of the build, checked by their digests, never from a server.
+Only entity-tags come from the origin.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ SOURCES = {
     "fonts/text.woff2": FONT,
     "film/tea.mp4": FILM,
 }
-"""Text of which variants are made, small and larger, what has none, and what is too large for memory."""
+"""A small and a larger text with variants, a file without, and one that is too large for memory."""
 
 CHANGING = ("css/base.css", "js/store.js", "img/logo.svg")
-"""What changes with each release, and with it whatever refers to it."""
+"""The files that change with each release, and so do the files that refer to them."""
 
 
 def get(path: str, *, method: str = "GET", **fields: str | None) -> bytes:
-    """Write a request; fields have underscores for hyphens, and those that are None are left out."""
+    """Return a request; field names have underscores for hyphens, and fields that are None are left out."""
     lines = [f"{method} {path} HTTP/1.1", "Host: www.example.com"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items() if value is not None]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
@@ -58,7 +58,7 @@ class Releases:
             put(self._source, path, content)
 
     def change(self) -> None:
-        """Change the sources for the next release; the first one is what they are."""
+        """Change the sources for the next release."""
         self.number += 1
         for path in CHANGING if self.number else ():
             note = f"<!-- {self.number} -->" if path.endswith("svg") else f"/* {self.number} */"
@@ -66,7 +66,7 @@ class Releases:
                 source.write(f"{note}\n".encode())
 
     def build(self, out: Path | None = None, *, previous: Path | None = None) -> Manifest:
-        """Build what the sources are now, into another folder than ``root`` if it is given."""
+        """Build the current sources into ``root`` or another folder."""
         out = self.root if out is None else out
         brought = ("--previous", previous) if previous else ()
         done = run(
@@ -77,14 +77,14 @@ class Releases:
         return Manifest.load(out / "staticfiles.json")
 
     def foreseen(self) -> set[str]:
-        """Give the URL paths that the next deploy will bring: a build elsewhere has the same."""
+        """Return the URL paths of the next deploy, from a build elsewhere."""
         manifest = self.build(self._folder / f"foreseen-{self.number}")
         return {PREFIX + path for path in manifest.files if not (self.root / path).exists()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Representation:
-    """What one URL path gave in one coding, in one release or more; ``sha256`` is that of the content."""
+    """A response of one URL path in one coding, in one release or more; ``sha256`` is of the content."""
 
     path: str
     sha256: str
@@ -97,8 +97,8 @@ class Representation:
 class Truth:
     """Every representation of every URL path so far, by path and entity-tag.
 
-    ``lasting`` are the fingerprinted paths, ``living`` the others; ``early`` are those that somebody may
-    have asked for while they were deployed.
+    ``lasting`` are the fingerprinted paths, ``living`` the others; ``early`` are those that a client may
+    have requested during their deploy.
     """
 
     root: Path
@@ -108,7 +108,7 @@ class Truth:
     early: set[str] = field(default_factory=set)
 
     def note(self, port: int) -> None:
-        """Read what the folder holds now, and ask the origin at a port for the tags."""
+        """Read the files of the folder, and get their tags from the origin at a port."""
         manifest = Manifest.load(self.root / "staticfiles.json")
         with Wire(port) as wire:
             for path in [*manifest.files, *manifest.paths]:
@@ -131,21 +131,21 @@ class Truth:
             self.by_tag.setdefault(found.path, {})[found.etag] = found
 
     def tags(self, path: str) -> list[str]:
-        """Give every entity-tag that a path has had."""
+        """Return every entity-tag that a path has had."""
         return sorted(self.by_tag[path])
 
     def has_variants(self, path: str) -> bool:
-        """Whether a path has had more than one coding."""
+        """Return whether a path has had more than one coding."""
         return len({known.coding for known in self.by_tag[path].values()}) > 1
 
     def in_coding(self, known: Representation, coding: str) -> Representation | None:
-        """Give the same content of the same path in another coding."""
+        """Return the same content of the same path in another coding."""
         others = self.by_tag[known.path].values()
         found = (other for other in others if (other.sha256, other.coding) == (known.sha256, coding))
         return next(found, None)
 
     def representation(self, path: str, answer: Raw) -> Representation | None:
-        """Give what an answer claims to be a representation, or a part, of."""
+        """Return the representation that a response, or a part, claims to be."""
         etag = answer.fields.get("etag", "")
         return self.by_tag[path].get(etag.removeprefix("W/"))
 

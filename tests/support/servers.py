@@ -1,7 +1,7 @@
-"""Every WSGI server that can be had here, started with a small tree behind it.
+"""Every WSGI server of this machine, started with a small tree.
 
-Invariant: how a server is started is written once: `benchmarks.engines` has the commands, and Apache is told
-what ``docs/servers.md`` recommends, with a test's addresses and folders in it.
+Invariant: each command to start a server is written once, in `benchmarks.engines`. Apache gets the
+configuration of ``docs/servers.md``, with the addresses and folders of a test.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NEEDED = (
     *(Path(next(iter(package.__path__))) for package in (hashserve, whitenoise)),
     *(Path(module.__file__ or "") for module in (brotli, _brotli)),
 )
-"""What hashserve imports while it serves."""
+"""The packages that hashserve imports while it serves."""
 
 LARGE = random.Random(0).randbytes(20 * 1024 * 1024)
 
@@ -54,7 +54,7 @@ application = HashServe(inner, {root!r}, "/static/")
 
 
 def inner(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Tell the process at one path, and the same everywhere else."""
+    """Answer one path with the id of the process, and all others alike."""
     body = str(os.getpid()).encode() if environ["PATH_INFO"] == "/process" else b"the application's own"
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
@@ -97,12 +97,12 @@ TraceEnable off
 
 
 def apache_module() -> Path | None:
-    """Find mod_wsgi; Debian names the file for the Python that it runs."""
+    """Find mod_wsgi; Debian names the file after its Python version."""
     return next(iter(sorted(MODULES.glob("mod_wsgi.so-*"))), None)
 
 
 def recommended_for_apache(folder: Path) -> str:
-    """Give what the page recommends, with one process, in another folder and with Debian's Python."""
+    """Return the configuration of the page, with one process, another folder and Debian's Python."""
     (found,) = re.findall(
         r"^```apache\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -120,27 +120,27 @@ def recommended_for_apache(folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apache(Engine):
-    """Apache with mod_wsgi: ``site`` gives what it is told for a folder."""
+    """Apache with mod_wsgi; ``site`` returns the configuration for a folder."""
 
     distribution: str = ""
     command: Callable[[int, str], Sequence[str]] = lambda port, application: [application, str(port)]
     site: Callable[[Path], str]
 
     def missing(self) -> str | None:
-        """Tell why it cannot run here, None if it can."""
+        """Return why it cannot run here; None if it can."""
         if tool("apache2") is None or apache_module() is None:
             return "apache2 with mod_wsgi is not installed"
         return None
 
     def unfit(self) -> str | None:
-        """Tell why it cannot serve what the tests' Python imports, None if it can."""
+        """Return why it cannot import the packages of the tests' Python; None if it can."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         module = str(apache_module())
         return None if module.endswith(version) else f"{module} has another Python than {version}"
 
     def command_in(self, folder: Path, port: int) -> Sequence[str]:
-        """Write the configuration; gives what starts it."""
-        # It leaves root behind and may read no folder of root's: what it needs has to be in this one.
+        """Write the configuration, and return the command that starts it."""
+        # It drops root's rights and cannot read root's folders, so this folder must have all it needs.
         for path in NEEDED:
             (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
         user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
@@ -171,7 +171,7 @@ MATRIX: tuple[Engine, ...] = (
 
 @contextmanager
 def make_site() -> Iterator[tuple[Path, BuiltTree]]:
-    """Make a folder that everybody may read, with a tree in ``root`` and ``served:application``."""
+    """Make a folder that everybody can read, with a tree in ``root`` and ``served:application``."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -191,7 +191,7 @@ def make_site() -> Iterator[tuple[Path, BuiltTree]]:
 
 @contextmanager
 def serving(engine: Engine, folder: Path, tree: BuiltTree) -> Iterator[Server]:
-    """Run a server with ``served:application`` of a folder; it answers."""
+    """Run a server with ``served:application`` of a folder, and wait until it answers."""
     if reason := engine.missing():
         missing(reason)
     if isinstance(engine, Apache) and (reason := engine.unfit()):
@@ -209,7 +209,7 @@ def serving(engine: Engine, folder: Path, tree: BuiltTree) -> Iterator[Server]:
 
 
 def answers(server: Server) -> bool:
-    """Whether it does."""
+    """Return whether it answers."""
     try:
         return server.ask("/process").status == 200
     except (OSError, EOFError):

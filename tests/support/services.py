@@ -1,4 +1,4 @@
-"""Real servers that tests start on free ports, stop when they like, and start again at the same port."""
+"""Real servers that tests start on free ports, stop, and start again on the same port."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.waiting import wait_until
 __all__ = ["Memcached", "Redis", "Service", "black_hole", "free_port", "running"]
 
 TIMEOUT = 30.0
-"""How long, in seconds, a server may take to listen or to end."""
+"""The longest time, in seconds, that a server may take to listen or to end."""
 
 ATTEMPTS = 5
-"""How often another port is tried, if somebody else was quicker to take one."""
+"""How many ports are tried if another process takes one first."""
 
 
 def free_port() -> int:
-    """Give a port of the loopback interface that nobody listens at now."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 class Service(ABC):
-    """A server as a process of its own; ``options`` are added to its command."""
+    """A server in its own process; ``options`` are added to its command."""
 
     tool: str
 
@@ -43,19 +43,19 @@ class Service(ABC):
 
     @property
     def address(self) -> str:
-        """Give host and port, a colon between."""
+        """Return ``host:port``."""
         return f"127.0.0.1:{self.port}"
 
     @abstractmethod
     def command(self, executable: str) -> list[str]:
-        """Give the command that starts it at ``port``, in the foreground."""
+        """Return the command that starts it at ``port``, in the foreground."""
 
     @abstractmethod
     def is_answering(self) -> bool:
-        """Whether it answers; `OSError` counts for no."""
+        """Return whether it answers; `OSError` means no."""
 
     def start(self) -> None:
-        """Start it at a free port, or, if it ran before, where it was; return once it answers."""
+        """Start it on a free port, or on its earlier port, and wait until it answers."""
         executable = require_tool(self.tool)
         attempts = 1 if self.port else ATTEMPTS
         for _ in range(attempts):
@@ -69,14 +69,14 @@ class Service(ABC):
         pytest.fail(f"{self.tool} does not start")
 
     def stop(self) -> None:
-        """Kill it, so that it has no time to say goodbye; nothing if it does not run."""
+        """Kill it without time to clean up; do nothing if it does not run."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(TIMEOUT)
             self._process = None
 
     def restart(self) -> None:
-        """Start it anew, empty, where it was."""
+        """Start it again, empty, on the same port."""
         self.stop()
         self.start()
 
@@ -90,24 +90,24 @@ class Service(ABC):
             return False
 
     def ask(self, line: bytes) -> bytes:
-        """Send one line and give the start of the answer."""
+        """Send one line, and return the start of the answer."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT) as connection:
             connection.sendall(line + b"\r\n")
             return connection.recv(4096)
 
 
 class Redis(Service):
-    """redis-server, which keeps nothing on disk."""
+    """redis-server, without files on disk."""
 
     tool = "redis-server"
 
     def command(self, executable: str) -> list[str]:
-        """Give the command that starts it."""
+        """Return the command that starts it."""
         kept = ("--save", "", "--appendonly", "no", "--daemonize", "no")
         return [executable, "--bind", "127.0.0.1", "--port", str(self.port), *kept, *self.options]
 
     def is_answering(self) -> bool:
-        """Whether it answers a PING."""
+        """Return whether it answers a PING."""
         return self.ask(b"PING").startswith(b"+PONG")
 
 
@@ -117,12 +117,12 @@ class Memcached(Service):
     tool = "memcached"
 
     def command(self, executable: str) -> list[str]:
-        """Give the command that starts it; root must name a user."""
+        """Return the command that starts it; root must name a user."""
         place = ("-l", "127.0.0.1", "-p", str(self.port), "-U", "0", "-u", "nobody")
         return [executable, *place, *self.options]
 
     def is_answering(self) -> bool:
-        """Whether it tells its version."""
+        """Return whether it answers with its version."""
         return self.ask(b"version").startswith(b"VERSION")
 
 
@@ -131,7 +131,7 @@ S = TypeVar("S", bound=Service)
 
 @contextmanager
 def running(service: S) -> Iterator[S]:
-    """Run a server inside."""
+    """Run a server inside the context."""
     try:
         service.start()
         yield service
@@ -141,7 +141,7 @@ def running(service: S) -> Iterator[S]:
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """Give an address where connections are taken and never answered."""
+    """Yield an address that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)

@@ -1,4 +1,4 @@
-"""Small trees for tests, made by hand so that the serve side is tested without the build."""
+"""Small trees for tests, made without the build, so that its faults do not affect the serve side's tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BuiltTree:
     records: list[AssetRecord] = field(default_factory=list)
 
     def add(self, logical_path: str, content: bytes, *, variants: bool = False) -> str:
-        """Add an asset, under its unhashed name too; gives its fingerprinted path."""
+        """Add an asset, also under its unhashed name, and return its fingerprinted path."""
         stem, extension = os.path.splitext(logical_path)
         token = md5(content, usedforsecurity=False).hexdigest()[:12]
         path = f"{stem}.{token}{extension}"
@@ -50,7 +50,7 @@ class BuiltTree:
         return path
 
     def manifest(self) -> Manifest:
-        """Give the manifest of what was added so far."""
+        """Return the manifest of the assets so far."""
         codings = ("br", "gzip")
         return Manifest(
             paths=dict(self.names),
@@ -67,7 +67,7 @@ class BuiltTree:
 
 
 def put(root: str, path: str, content: bytes, *, age: float = 60.0) -> str:
-    """Write a file whose times lie ``age`` seconds in the past; gives where it is."""
+    """Write a file whose times are ``age`` seconds in the past, and return its location."""
     location = os.path.join(root, path)
     os.makedirs(os.path.dirname(location), exist_ok=True)
     with open(location, "wb") as stream:
@@ -88,7 +88,7 @@ def build_tree(root: str) -> BuiltTree:
 
 
 SOURCES = {"ten.txt": TEN, "css/styles.css": STYLES, "empty.txt": b"", "tëxt/é.txt": POEM}
-"""What every kind of root holds; the style sheet alone has variants."""
+"""The files of every kind of root; only the style sheet has variants."""
 
 _COLLECT = """
 import sys
@@ -113,20 +113,20 @@ class ServedTree:
 
     @property
     def is_fingerprinted(self) -> bool:
-        """Whether a manifest is there and the served paths are fingerprinted."""
+        """Whether there is a manifest, so that the served paths are fingerprinted."""
         return self.kind != "live"
 
     def url(self, logical_path: str) -> str:
-        """Give the URL path under which a logical path is served, as text."""
+        """Return the URL path of a logical path, as text."""
         return f"/static/{self.names[logical_path]}"
 
     def location(self, logical_path: str) -> str:
-        """Give where the bytes behind `url` are on disk."""
+        """Return the location of the file behind `url`."""
         return os.path.join(self.root, self.names[logical_path])
 
 
 def make_tree(kind: str, root: str) -> ServedTree:
-    """Make a root: ``built`` has our manifest, ``django`` Django's as Django writes it, ``live`` none."""
+    """Make a root: ``built`` has our manifest, ``django`` has Django's own, ``live`` has none."""
     if kind == "built":
         tree = BuiltTree(root)
         for path, content in SOURCES.items():
@@ -141,7 +141,7 @@ def make_tree(kind: str, root: str) -> ServedTree:
 
 
 def collect_as_django(root: str, paths: list[str]) -> dict[str, str]:
-    """Have Django fingerprint the files of a folder and write its manifest; gives what it wrote."""
+    """Let Django fingerprint the files of a folder and write its manifest, and return that."""
     subprocess.run([sys.executable, "-c", _COLLECT, root, *paths], check=True)
     with open(os.path.join(root, "staticfiles.json"), encoding="utf-8") as stream:
         names: dict[str, str] = json.load(stream)["paths"]
@@ -149,19 +149,19 @@ def collect_as_django(root: str, paths: list[str]) -> dict[str, str]:
 
 
 def put_variants(root: str, path: str, content: bytes, *, age: float = 60.0) -> None:
-    """Write the brotli and gzip variants of a file beside it."""
+    """Write the brotli and gzip variants of a file."""
     put(root, f"{path}.br", brotli.compress(content), age=age)
     put(root, f"{path}.gz", gzip.compress(content, 9, mtime=0), age=age)
 
 
 def copy_tree(tree: ServedTree, root: str) -> ServedTree:
-    """Copy a tree, times and all."""
+    """Copy a tree with its times."""
     shutil.copytree(tree.root, root)
     return ServedTree(tree.kind, root, tree.names)
 
 
 def wait_for_tick(root: str) -> None:
-    """Wait until the file system's clock has moved on, so that the next change has another time."""
+    """Wait until the clock of the file system ticks, so that the next change has another time."""
     probe = put(root, ".tick", b"")
     before = os.stat(probe).st_ctime_ns
     while os.stat(probe).st_ctime_ns == before:

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as bytes: what a client writes, and what comes back, nothing hidden and nothing put right.
+"""HTTP/1.1 as bytes: what a client sends and receives, with nothing hidden or corrected.
 
-Invariant: what is left over after an answer is kept, so that a test sees a body that is longer or shorter
-than its framing says.
+Invariant: bytes after a response are kept, so that a test sees a body that is longer or shorter than its
+framing says.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tests.support.trees import BuiltTree
 __all__ = ["Answer", "Connection", "Server", "is_ready", "written"]
 
 TIMEOUT = 60.0
-"""How long, in seconds, a server may take to answer."""
+"""The longest time, in seconds, that a server may take to answer."""
 
 
 def written(
     method: str, target: str, fields: Mapping[str, str], *, version: str = "1.1", body: bytes = b""
 ) -> bytes:
-    """Write a request, as it is; a Host field comes first."""
+    """Return the bytes of a request, with a Host field first."""
     lines = [f"{method} {target} HTTP/{version}", "Host: localhost"]
     lines += [f"{name}: {value}" for name, value in fields.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
@@ -32,7 +32,7 @@ def written(
 
 @dataclass
 class Answer:
-    """An answer as it came: its fields by name in lower case, those that stand twice with a comma."""
+    """A response as received; its fields by name in lower case, repeated ones joined by a comma."""
 
     status: int
     fields: dict[str, str]
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass
 class Connection:
-    """A client's connection; what is left over after an answer stays in ``rest``."""
+    """A connection of a client; bytes after a response stay in ``rest``."""
 
     sock: socket.socket
     rest: bytes = field(default=b"")
@@ -54,17 +54,17 @@ class Connection:
         self.sock.close()
 
     def send(self, path: str, *, method: str = "GET", version: str = "1.1", **fields: str) -> None:
-        """Send a request; field names with underscores."""
+        """Send a request; field names have underscores for hyphens."""
         named = {name.replace("_", "-"): value for name, value in fields.items()}
         self.sock.sendall(written(method, path, named, version=version))
 
     def ask(self, path: str, *, method: str = "GET", **options: Any) -> Answer:
-        """Send a request and take the answer."""
+        """Send a request and return the response."""
         self.send(path, method=method, **options)
         return self.receive(has_body=method != "HEAD")
 
     def receive(self, *, has_body: bool = True) -> Answer:
-        """Take one answer, after ``100 Continue`` or not. Raises `EOFError` where it does not end."""
+        """Read one response, after a ``100 Continue`` or not. Raises `EOFError` if it is incomplete."""
         head = self.until(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         version, status = first.split(" ")[:2]
@@ -92,14 +92,14 @@ class Connection:
         return b"".join(chunks)
 
     def until(self, end: bytes) -> bytes:
-        """Take what comes before ``end``, and that too."""
+        """Read up to ``end``, and that too."""
         while end not in self.rest:
             self.rest += self.more()
         found, _, self.rest = self.rest.partition(end)
         return found
 
     def take(self, length: int) -> bytes:
-        """Take so many bytes."""
+        """Read a number of bytes."""
         chunks, left = [self.rest], length - len(self.rest)
         while left > 0:
             chunks.append(self.more())
@@ -109,14 +109,14 @@ class Connection:
         return content[:length]
 
     def remainder(self) -> bytes:
-        """Take everything until the connection ends."""
+        """Read until the connection ends."""
         chunks, self.rest = [self.rest], b""
         while data := self.sock.recv(1 << 20):
             chunks.append(data)
         return b"".join(chunks)
 
     def more(self) -> bytes:
-        """Take what comes next. Raises `EOFError` where nothing does."""
+        """Read the next bytes. Raises `EOFError` if there are none."""
         data = self.sock.recv(1 << 20)
         if not data:
             raise EOFError
@@ -125,36 +125,36 @@ class Connection:
 
 @dataclass
 class Server:
-    """A server that runs: its name, its address and the tree that it serves under ``/static/``."""
+    """A running server: its name, its address and the tree that it serves under ``/static/``."""
 
     name: str
     address: tuple[str, int]
     tree: BuiltTree
 
     def connect(self) -> Connection:
-        """Connect to it."""
+        """Open a connection to it."""
         return Connection(socket.create_connection(self.address, timeout=TIMEOUT))
 
     def ask(self, path: str, **options: Any) -> Answer:
-        """Send one request on a connection of its own."""
+        """Send one request on a new connection."""
         with self.connect() as connection:
             return connection.ask(path, **options)
 
     def url(self, logical_path: str) -> str:
-        """Give the path of an asset's URL."""
+        """Return the path of an asset's URL."""
         return f"/static/{self.tree.names[logical_path]}"
 
     def process(self) -> int:
-        """Give the id of the process that answers, which the wrapped application tells."""
+        """Return the id of the process that answers, from the wrapped application."""
         return int(self.ask("/process").body)
 
     def open_descriptors(self) -> int:
-        """Count the open descriptors of the process that answers, one for the connection among them."""
+        """Count the open descriptors of the process that answers, including that of the connection."""
         return len(os.listdir(f"/proc/{self.process()}/fd"))
 
 
 def is_ready(server: Server, process: subprocess.Popen[bytes]) -> bool:
-    """Whether a server answers; that it has ended is an error."""
+    """Return whether a server answers; fail if it has ended."""
     assert process.poll() is None, "the server did not start"
     try:
         return server.ask("/").status == 200
