@@ -14,15 +14,15 @@ from functools import partial
 
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED
-from hashserve.builder.compression.variants import PublishedFile, Variants
+from hashserve.builder.compression.variants import Variants
 from hashserve.builder.naming.fingerprinter import Naming
-from hashserve.builder.output.claims import claims_of
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import OutputFolder, open_output
+from hashserve.builder.output.plan import PublishedFile, plan_output
 from hashserve.builder.publish.fingerprinted_files import write_fingerprinted_files
 from hashserve.builder.publish.import_map import check_bare, stage_import_map
 from hashserve.builder.publish.type_changes import stage_type_changes
 from hashserve.builder.publish.unhashed_files import UnhashedFiles
-from hashserve.builder.releases.earlier_manifests import EarlierManifests, earlier_manifests_of
+from hashserve.builder.releases.known_releases import KnownReleases, load_known_releases
 from hashserve.builder.releases.new_manifest import (
     NewRelease,
     RetainedReleases,
@@ -30,7 +30,7 @@ from hashserve.builder.releases.new_manifest import (
     new_release,
     retain_releases,
 )
-from hashserve.builder.releases.retention import moment
+from hashserve.builder.releases.retention import build_time
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.settings import BuildSettings
 from hashserve.builder.sources.bundler_names import already_fingerprinted, check_unchanged
@@ -38,6 +38,7 @@ from hashserve.builder.sources.patterns import Patterns
 from hashserve.builder.sources.scanner import ScannedFile, Scanner, scan_tree, source_chunks
 from hashserve.builder.sources.tree import SourceFile, SourceTree, check_names, source_files
 from hashserve.errors import BuildError, SettingError, SourceError
+from hashserve.manifest.files import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 from hashserve.manifest.schema import Unhashed
 
@@ -121,7 +122,7 @@ def _build(
         # Before the output is made or waited for: a build that cannot start leaves no trace.
         report = BuildReport()
         tree = find_sources(report)
-        with Output(target, report, wait=settings.wait, on_wait=on_wait) as output:
+        with open_output(target, report, wait_seconds=settings.wait, on_wait=on_wait) as output:
             if waits:
                 on_progress("wait", 1, 1)
                 report.findings.clear()  # the sources may have changed meanwhile
@@ -139,7 +140,7 @@ def _build(
 
 def _build_release(
     tree: SourceTree,
-    output: Output,
+    output: OutputFolder,
     settings: BuildSettings,
     report: BuildReport,
     on_progress: Progress,
@@ -147,11 +148,11 @@ def _build_release(
     patterns: Patterns | None,
 ) -> Manifest:
     """Go through the steps in order; returns the manifest of the new release."""
-    now = moment()
+    now = build_time()
     naming = naming or settings.fingerprinter
     paths = frozenset(file.logical_path for file in tree.files)
-    earlier = earlier_manifests_of(output, settings, report)
-    with _variants(output, settings, report, earlier) as variants:
+    known_releases = load_known_releases(output.location(MANIFEST_NAME), settings, report)
+    with _variants(output, settings, report, known_releases) as variants:
         check_names(tree.files, output, naming, report)
         check_bare(settings.import_map_bare, paths)
         scanned = scan_tree(
@@ -169,22 +170,22 @@ def _build_release(
             on_progress=on_progress,
         )
         _fail_if_strict(tree.where, settings, report)
-        check_unchanged(tree.kept, scanned, earlier.known, report)
-        bridge = stage_type_changes(scanned, tree.kept, earlier.in_force, output, report)
+        check_unchanged(tree.kept, scanned, known_releases.manifests, report)
+        interim = stage_type_changes(scanned, tree.kept, known_releases.in_force, output, report)
         published = write_fingerprinted_files(scanned, naming, output, variants, on_progress)
         unhashed = UnhashedFiles(tree.unhashed, scanned, published)
         sizes = variants.make([*published.values(), *unhashed.of_other_content()], on_progress=on_progress)
-    claims = claims_of(published, unhashed.files, sizes)
+    plan = plan_output(published, unhashed.files, sizes)
     release = new_release(tree, published, sizes)
     retained = retain_releases(
-        release, earlier, claims, output, settings, report, now=now, on_progress=on_progress
+        release, known_releases, plan, output, settings, report, now=now, on_progress=on_progress
     )
-    manifest = make_manifest(tree, release, retained, earlier, settings, now=now)
-    unhashed.stage(output, sizes, claims, report)
+    manifest = make_manifest(tree, release, retained, known_releases, settings, now=now)
+    unhashed.stage(output, sizes, plan, report)
     _fail_if_strict(tree.where, settings, report)
     put_import_map = stage_import_map(published, settings)
-    output.publish(None if manifest == earlier.in_force else manifest, bridge=bridge)
-    output.memory.save(output.temporary_folder)
+    output.publish(None if manifest == known_releases.in_force else manifest, interim=interim)
+    output.save_state()
     # Last: an import map that is older than its release names files that are retained, but one that is newer
     # names files that no manifest lists.
     put_import_map()
@@ -193,15 +194,15 @@ def _build_release(
 
 
 def _variants(
-    output: Output, settings: BuildSettings, report: BuildReport, earlier: EarlierManifests
+    output: OutputFolder, settings: BuildSettings, report: BuildReport, known_releases: KnownReleases
 ) -> Variants:
     skipped = settings.skip_compress
     return Variants(
         output,
         report,
         settings.codings,
-        known=earlier.known,
-        place=earlier.place,
+        known=known_releases.manifests,
+        previous=known_releases.previous,
         cache=None if settings.cache is None else VariantCache(settings.cache),
         skipped=COMPRESSED if skipped is None else frozenset(skipped),
     )

@@ -1,60 +1,96 @@
-"""What is in the output: proven by its content, whatever it is called and however old."""
+"""The output folder: files whole, nothing twice, and links not followed."""
 
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
-import brotli
-import pytest
-
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import OutputFolder, open_output
+from hashserve.builder.report import BuildReport
 from hashserve.digests import digest_of
-from tests.support.building import put
+from tests.support.building import contents, put, snapshot
 
 A, B = b"a" * 100, b"b" * 100
 
 
-def put_one(output: Output, path: str, content: bytes) -> None:
+def put_one(output: OutputFolder, path: str, content: bytes) -> None:
     output.put(path, [content], digest_of([content]))
 
 
-def test_damage_is_seen_although_the_file_was_proven_before(tmp_path: Path) -> None:
-    with Output(str(tmp_path)) as output:
+def test_what_is_there_is_counted_and_not_touched(tmp_path: Path) -> None:
+    report = BuildReport()
+    with open_output(str(tmp_path), report) as output:
         put_one(output, "a", A)
-        output.memory.save(output.temporary_folder)
-    (tmp_path / "a").write_bytes(B)
-    with Output(str(tmp_path)) as output:
-        assert not output.holds("a", digest_of([A]))
-        assert output.holds("a", digest_of([B]))
-        assert output.digest("a", "br") is None
-        assert output.digest("gone") is None
-        assert output.size("gone") is None
-
-
-def test_a_damaged_variant_with_the_old_name_is_seen_beside_a_proven_file(tmp_path: Path) -> None:
-    with Output(str(tmp_path)) as output:
+        before = snapshot(tmp_path)
         put_one(output, "a", A)
-        output.put("a.br", [brotli.compress(A)], digest_of([A]), "br")
-        assert output.holds("a.br", digest_of([A]), "br")
-        (tmp_path / "a.br").write_bytes(brotli.compress(B))
-        assert not output.holds("a.br", digest_of([A]), "br")
+        output.stage("a", [A], digest_of([A]))
+        output.publish()
+    assert {path: before[path] for path in ("a",)} == {"a": snapshot(tmp_path)["a"]}
+    assert (report.written, report.reused) == (1, 2)
 
 
-def test_a_link_is_proven_anew_when_what_it_leads_to_changes(tmp_path: Path) -> None:
-    elsewhere = put(tmp_path / "elsewhere", "a", A)
+def test_a_variant_that_is_older_than_its_source_is_written_again(tmp_path: Path) -> None:
+    with open_output(str(tmp_path)) as output:
+        put_one(output, "a", A)
+        put_one(output, "a.br", B)
+        assert output.reuse("a.br", digest_of([B]), newer_than="a")
+        assert output.reuse("a.br", digest_of([B]), newer_than="gone")
+        os.utime(tmp_path / "a.br", (1, 1))
+        assert not output.reuse("a.br", digest_of([B]), newer_than="a")
+        output.stage("a.br", [B], digest_of([B]), newer_than="a")
+        output.publish()
+        assert output.reuse("a.br", digest_of([B]), newer_than="a")
+        output.stage("a", [B], digest_of([B]))
+        assert not output.reuse("a.br", digest_of([B]), newer_than="a")
+
+
+def test_a_variant_that_is_a_link_is_as_old_as_what_it_leads_to(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere", "b", B)
+    with open_output(str(tmp_path / "out")) as output:
+        put_one(output, "a", A)
+        (tmp_path / "out/a.br").symlink_to(tmp_path / "elsewhere/b")
+        assert output.reuse("a.br", digest_of([B]), newer_than="a") is False
+        os.utime(tmp_path / "out/a", (1, 1))
+        assert output.reuse("a.br", digest_of([B]), newer_than="a")
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere", "a", b"of somebody")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out/a").symlink_to(elsewhere)
-    with Output(str(tmp_path / "out")) as output:
-        assert output.has("a", digest_of([A]))
-        elsewhere.write_bytes(B)
-        assert not output.has("a", digest_of([A]))
+    (tmp_path / "out/a").symlink_to(tmp_path / "elsewhere/a")
+    with open_output(str(tmp_path / "out")) as output:
+        put_one(output, "a", A)
+    assert not (tmp_path / "out/a").is_symlink()
+    assert (tmp_path / "elsewhere/a").read_bytes() == b"of somebody"
 
 
-def test_names_have_a_length_that_the_file_system_or_else_a_rule_states(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    output = Output(str(tmp_path))
-    assert output.longest_name == os.pathconf(tmp_path, "PC_NAME_MAX")
-    monkeypatch.delattr(os, "pathconf")
-    assert output.longest_name == 255
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    with open_output(str(tmp_path)) as output:
+        put_one(output, "deep/er/a", A)
+        output.remove("deep/er/a")
+        assert not (tmp_path / "deep").exists()
+        put_one(output, "deep/er/a", A)
+    assert contents(tmp_path) == {"deep/er/a": A}
+
+
+def test_a_pipe_in_the_place_of_a_file_is_replaced_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out/a")
+    with open_output(str(tmp_path / "out")) as output:
+        put_one(output, "a", A)
+    assert (tmp_path / "out/a").is_file()
+    assert (tmp_path / "out/a").read_bytes() == A
+
+
+def test_threads_can_put_at_once(tmp_path: Path) -> None:
+    with open_output(str(tmp_path)) as output:
+        threads = [
+            threading.Thread(target=output.put, args=(f"deep/er/{number}", [b"x"], ""))
+            for number in range(40)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(list((tmp_path / "deep/er").iterdir())) == 40

@@ -67,7 +67,7 @@ def test_the_build_after_that_writes_nothing(tmp_path: Path, out: Path, first: s
 @TURNS
 def test_a_lost_memory_changes_nothing(tmp_path: Path, out: Path, first: str, second: str) -> None:
     build(source_with(tmp_path, "old", first), out)
-    (out / ".hashserve/memory.json").unlink()
+    (out / ".hashserve/state.json").unlink()
     build(source_with(tmp_path, "new", second), out)
     assert (out / second).read_bytes() == TEXT + second.encode()
 
@@ -95,7 +95,7 @@ def test_what_no_build_made_is_in_the_way_for_good(
     build(source_with(tmp_path, "old"), out)
     put(out, first, b"of somebody")
     before = snapshot(out)
-    with pytest.raises(BuildError, match="no build made it; move it elsewhere"):
+    with pytest.raises(BuildError, match="no build made it; move it out of the output"):
         build(source_with(tmp_path, "new", second), out)
     assert {path: snapshot(out).get(path) for path in before} == before
     assert not temporaries(out)
@@ -111,12 +111,12 @@ def test_a_link_is_nothing_that_a_build_made(tmp_path: Path, out: Path) -> None:
 
 def test_a_file_and_a_folder_of_one_name_in_two_sources_are_refused(tmp_path: Path, out: Path) -> None:
     sources = [source_with(tmp_path, "one", "thing"), source_with(tmp_path, "two", "thing/a.txt")]
-    with pytest.raises(SourceError, match="thing: is a file in the output, and a folder of others; rename"):
+    with pytest.raises(SourceError, match="thing: is a file and a folder in the output; rename"):
         build(sources, out)
 
 
 def test_a_folder_that_is_named_as_a_variant_is_refused(tmp_path: Path, out: Path) -> None:
-    with pytest.raises(SourceError, match=r"thing\.br: is a file in the output, and a folder"):
+    with pytest.raises(SourceError, match=r"thing\.br: is a file and a folder"):
         build(source_with(tmp_path, "one", "thing", "thing.br/a.txt"), out)
 
 

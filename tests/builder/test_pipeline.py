@@ -58,7 +58,7 @@ def test_an_unchanged_rebuild_writes_nothing(source: Path, out: Path) -> None:
 
 def test_a_lost_memory_of_what_was_proven_costs_nothing_but_time(source: Path, out: Path) -> None:
     build(source, out)
-    (out / ".hashserve/memory.json").write_text("{")
+    (out / ".hashserve/state.json").write_text("{")
     assert build(source, out).written == 0
 
 

@@ -22,7 +22,7 @@ from hashserve import BuildError, HashServe, Manifest, SettingError
 from hashserve.builder import BuildReport, BuildSettings, build
 from hashserve.builder.releases import previous_site
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
-from hashserve.builder.releases.previous import PreviousFolder, place_of
+from hashserve.builder.releases.previous import PreviousFolder, open_previous
 from hashserve.builder.releases.previous_site import PreviousSite
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS
@@ -253,7 +253,7 @@ def test_an_unreachable_previous_release_is_a_warning_or_a_failure_as_one_likes(
     where = where if where.startswith("http") else str(tmp_path / where)
     report = build(source, out, BuildSettings(previous=where, strict=True))
     assert [finding.kind for finding in report.warnings] == ["previous"]
-    with pytest.raises(BuildError, match="holds no previous release"):
+    with pytest.raises(BuildError, match="the previous release cannot be loaded"):
         build(source, tmp_path / "other", BuildSettings(previous=where, require_previous=True))
     assert not (tmp_path / "other/staticfiles.json").exists()
 
@@ -267,8 +267,8 @@ def test_a_url_that_names_no_place_is_a_setting_that_means_nothing(
 
 
 def test_a_scheme_may_be_in_any_case() -> None:
-    assert isinstance(place_of("HTTPS://example.com", "/static/"), PreviousSite)
-    assert isinstance(place_of("some/folder", "/static/"), PreviousFolder)
+    assert isinstance(open_previous("HTTPS://example.com", "/static/"), PreviousSite)
+    assert isinstance(open_previous("some/folder", "/static/"), PreviousFolder)
 
 
 # A site that lies
@@ -494,7 +494,7 @@ def test_a_manifest_that_is_none_is_reported_and_nothing_is_brought_over(
     change(source)
     with lying_site(first, "staticfiles.json", lambda liar, path: liar.say(200, content)) as url:
         report = build(source, out, BuildSettings(previous=url))
-        with pytest.raises(BuildError, match="holds no previous release"):
+        with pytest.raises(BuildError, match="the previous release cannot be loaded"):
             build(source, out, BuildSettings(previous=url, require_previous=True))
     assert [finding.kind for finding in report.warnings] == ["previous"]
     assert manifest_of(out).releases == ()
@@ -516,7 +516,7 @@ EVIL = b"evil content, with a digest that is right\n" * 10
         "a.txt",
         "css/app.css",
         "a.txt.br",
-        ".hashserve/memory.json",
+        ".hashserve/state.json",
         "css",
         "a.txt/deeper",
         "n" * 300,
@@ -543,7 +543,7 @@ def test_a_manifest_cannot_take_a_name_that_the_build_needs(
     assert EVIL not in contents(out).values()
     assert not wrong_files(out)
     assert manifest_of(out).paths == manifest_of(expected).paths
-    assert b"evil" not in (out / ".hashserve/memory.json").read_bytes()
+    assert b"evil" not in (out / ".hashserve/state.json").read_bytes()
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -619,7 +619,7 @@ def test_an_output_that_cannot_take_what_is_brought_over_fails_the_build(
     build(source, out)
     shutil.rmtree(out / "css")
     (out / "css").symlink_to("/dev/null")
-    with pytest.raises(BuildError, match="css: is where the new release has 'css', and no build made it"):
+    with pytest.raises(BuildError, match="css: is in the way of 'css' in the new release"):
         build(source, out, BuildSettings(previous=str(first)))
 
 
@@ -653,7 +653,7 @@ def test_a_site_that_goes_away_meanwhile_fails_a_build_that_requires_it_and_no_o
     with lying_site(first, "staticfiles.json", go_away) as url:
         settings = BuildSettings(previous=url, require_previous=is_required)
         if is_required:
-            with pytest.raises(BuildError, match="went away while its files were brought over"):
+            with pytest.raises(BuildError, match="the previous release became unreachable during the build"):
                 build(source, out, settings)
         else:
             assert [finding.kind for finding in build(source, out, settings).warnings] == ["lost"]

@@ -8,7 +8,7 @@ import pytest
 
 from hashserve import BuildError
 from hashserve.builder import build
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import open_output
 from tests.support.building import put, temporaries
 
 
@@ -28,7 +28,7 @@ def test_a_lock_that_the_file_system_lacks_is_not_taken_for_another_build(
     def flock(descriptor: int, operation: int) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr("hashserve.builder.output.private_folder.fcntl.flock", flock)
+    monkeypatch.setattr("hashserve.builder.output.lock.fcntl.flock", flock)
     with pytest.raises(BuildError, match="cannot be locked: No locks available"):
         build(source, out)
 
@@ -42,11 +42,11 @@ def test_an_output_that_is_a_file_is_named(source: Path, out: Path) -> None:
 
 def test_what_a_killed_build_left_is_swept(tmp_path: Path) -> None:
     put(tmp_path, ".hashserve/temporary/.hashserve-x", b"half")
-    with Output(str(tmp_path)):
+    with open_output(str(tmp_path)):
         assert not temporaries(tmp_path)
 
 
 def test_a_folder_that_a_killed_build_had_moved_away_is_swept_too(tmp_path: Path) -> None:
     put(tmp_path, ".hashserve/temporary/displaced-0/deep/x", b"of an old release")
-    with Output(str(tmp_path)):
+    with open_output(str(tmp_path)):
         assert not temporaries(tmp_path)

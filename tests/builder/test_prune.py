@@ -10,7 +10,7 @@ import pytest
 
 from hashserve import BuildError, SettingError
 from hashserve.builder import BuildSettings, build, prune
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import open_output
 from hashserve.check import check
 from tests.support.building import contents, manifest_of, put, snapshot, wrong_files
 
@@ -74,7 +74,7 @@ def test_a_dry_run_says_the_same_and_removes_nothing(out: Path) -> None:
 
 def test_a_dry_run_makes_nothing_and_needs_no_lock(out: Path) -> None:
     told = prune(out, keep=1, dry_run=True)
-    with Output(str(out)):
+    with open_output(str(out)):
         assert prune(out, keep=1, dry_run=True) == told
     shutil.rmtree(out / ".hashserve")
     before = snapshot(out)
@@ -120,7 +120,7 @@ def test_what_no_build_made_stays(out: Path) -> None:
 
 
 def test_what_a_build_made_is_known_by_its_content_where_the_memory_is_lost(out: Path) -> None:
-    (out / ".hashserve/memory.json").unlink()
+    (out / ".hashserve/state.json").unlink()
     put(out, "favicon.ico", b"by hand")
     put(out, f"long.{'0123456789abcdef' * 4}.png", b"of a longer digest")
     report = prune(out, keep=1)

@@ -7,12 +7,13 @@ import pytest
 from hashserve import SettingError
 from hashserve.builder.releases.retention import (
     OldRelease,
+    build_time,
     changed_paths,
     check_retention,
-    moment,
+    manifest_without,
     old_releases,
-    release_of,
-    retained,
+    release_entry,
+    retain,
 )
 from hashserve.manifest.model import AssetRecord, Manifest, Release
 
@@ -46,18 +47,18 @@ def test_a_release_stays_by_its_number_or_by_when_it_was_replaced(
     candidates = [
         old(name, replaced_days_ago=days) for name, days in (("a", 0), ("b", 5), ("c", 10), ("d", 90))
     ]
-    kept = retained(candidates, release="new", keep=keep, keep_days=keep_days, now=NOW)
+    kept = retain(candidates, release="new", keep=keep, keep_days=keep_days, now=NOW)
     assert [release.id for release in kept] == expected
 
 
 def test_a_release_counts_once_and_never_beside_itself() -> None:
     candidates = [old(name, replaced_days_ago=0) for name in ("a", "new", "a", "b")]
-    kept = retained(candidates, release="new", keep=3, keep_days=0, now=NOW)
+    kept = retain(candidates, release="new", keep=3, keep_days=0, now=NOW)
     assert [release.id for release in kept] == ["a", "b"]
 
 
 def test_a_clock_that_went_back_keeps_rather_than_drops() -> None:
-    kept = retained([old("a", replaced_days_ago=-5)], release="new", keep=1, keep_days=1, now=NOW)
+    kept = retain([old("a", replaced_days_ago=-5)], release="new", keep=1, keep_days=1, now=NOW)
     assert [release.id for release in kept] == ["a"]
 
 
@@ -99,14 +100,14 @@ def test_a_path_that_is_not_served_any_more_is_left_out_of_its_release() -> None
     paths = {"a": "a.1", "b": "b.1", "plain": "plain"}
     records = {path: AssetRecord(path=path) for path in ("a.1", "b.1")}
     release = OldRelease(id="x", created=1, replaced=2, paths=paths, records=records)
-    assert release_of(release, {}, {"a.1"}).changed == {"a": "a.1", "plain": "plain"}
+    assert release_entry(release, {}, {"a.1"}).changed == {"a": "a.1", "plain": "plain"}
 
 
 def test_the_clock_can_be_set_for_builds_that_are_to_be_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
-    assert moment() == NOW
+    assert build_time() == NOW
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
-    assert moment() != NOW
+    assert build_time() != NOW
 
 
 @pytest.mark.parametrize("given", ["yesterday", "-1", "1.5", "253402300800", "9" * 5000, "١"])
@@ -115,10 +116,30 @@ def test_a_clock_that_is_set_to_nonsense_is_a_setting_that_means_nothing(
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", given)
     with pytest.raises(SettingError, match="SOURCE_DATE_EPOCH"):
-        moment()
+        build_time()
 
 
 @pytest.mark.parametrize(("keep", "keep_days"), [(0, None), (-1, None), (None, -1.0), (None, float("nan"))])
 def test_numbers_that_mean_nothing_are_refused(keep: int | None, keep_days: float | None) -> None:
     with pytest.raises(SettingError, match="keep"):
         check_retention(keep, keep_days)
+
+
+ROW = "1 " + "A" * 43 + "="
+
+MANIFEST = Manifest(
+    paths={"a.txt": "a.1.txt", "b/c": "b/c.1", "plain": "plain"},
+    files={"a.1.txt": ROW, "a.0.txt": ROW, "b/c.1": ROW, "old.0": ROW},
+    release="new",
+    releases=(Release(id="old", created=1, changed={"a.txt": "a.0.txt", "old": "old.0", "b/c": None}),),
+)
+
+
+@pytest.mark.parametrize("gone", ["a.1.txt", "a.0.txt", "b/c.1", "old.0"])
+def test_a_manifest_without_a_file_lists_the_others_as_before_and_can_be_read(gone: str) -> None:
+    less = manifest_without(MANIFEST, lambda path: path == gone)
+    assert Manifest.loads(less.dumps()).files == less.files
+    assert less.files.keys() == MANIFEST.files.keys() - {gone}
+    assert less.paths == {name: path for name, path in MANIFEST.paths.items() if path != gone}
+    before, after = (item.paths_of(item.releases[0]) for item in (MANIFEST, less))
+    assert after == {name: path for name, path in before.items() if path != gone}

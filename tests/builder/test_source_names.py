@@ -10,7 +10,7 @@ import pytest
 
 from hashserve import HashServe, SourceError
 from hashserve.builder import build
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.files import OutputFiles
 from hashserve.check import check
 from hashserve.paths import is_servable
 from tests.support.building import TEXT, contents, manifest_of, put, put_texts, wrong_files
@@ -39,7 +39,7 @@ def test_names_that_differ_in_case_only_are_reported_and_published(source: Path,
 def test_names_that_differ_in_case_only_are_refused_where_one_would_be_lost(
     source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Output, "folds_case", True)
+    monkeypatch.setattr(OutputFiles, "folds_case", True)
     put(source, "A.txt", b"other")
     with pytest.raises(SourceError, match="cannot hold both"):
         build(source, out)

@@ -18,8 +18,9 @@ from hashserve.builder import BuildReport
 from hashserve.builder.compression import variants
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import compress, is_compressible, is_worth_keeping
-from hashserve.builder.compression.variants import PublishedFile, Variants
-from hashserve.builder.output.writer import Output
+from hashserve.builder.compression.variants import Variants
+from hashserve.builder.output.folder import OutputFolder, open_output
+from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.releases.previous import PreviousFolder
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS
@@ -29,17 +30,17 @@ TEXT = b"a text that is long enough to be worth compressing\n" * 20
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Iterator[Output]:
-    with Output(str(tmp_path / "out"), BuildReport()) as output:
+def output(tmp_path: Path) -> Iterator[OutputFolder]:
+    with open_output(str(tmp_path / "out"), BuildReport()) as output:
         yield output
 
 
-def publish(output: Output, path: str, content: bytes = TEXT) -> PublishedFile:
+def publish(output: OutputFolder, path: str, content: bytes = TEXT) -> PublishedFile:
     output.put(path, [content], digest_of([content]))
     return PublishedFile(path=path, size=len(content), sha256=digest_of([content]))
 
 
-def test_alike_files_are_compressed_once(output: Output) -> None:
+def test_alike_files_are_compressed_once(output: OutputFolder) -> None:
     report, done = BuildReport(), []
     files = [publish(output, path) for path in ("a.css", "b.txt", "c/d.js")]
     sizes = Variants(output, report, ("br", "gzip")).make(
@@ -49,45 +50,45 @@ def test_alike_files_are_compressed_once(output: Output) -> None:
     assert len(done) == len(sizes) == 1
     for file in files:
         for coding, size in sizes[file.sha256].items():
-            assert output.size(file.path + CODINGS[coding].suffix) == size
-            assert output.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
+            assert output.files.size(file.path + CODINGS[coding].suffix) == size
+            assert output.files.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
 
 
-def test_a_variant_beside_one_name_is_taken_for_another(output: Output) -> None:
+def test_a_variant_beside_one_name_is_taken_for_another(output: OutputFolder) -> None:
     first = publish(output, "a.css")
     Variants(output, BuildReport(), ("br",)).make([first])
     report = BuildReport()
     Variants(output, report, ("br",)).make([first, publish(output, "b.css")])
     assert report.compressed == 0
-    assert output.holds("b.css.br", first.sha256, "br")
+    assert output.files.holds("b.css.br", first.sha256, "br")
 
 
 @pytest.mark.parametrize(("path", "content"), [("a.png", TEXT), ("a.css", b""), ("a.bin", os.urandom(500))])
 def test_what_is_not_worth_it_is_left_out_and_a_leftover_of_it_removed(
-    output: Output, path: str, content: bytes
+    output: OutputFolder, path: str, content: bytes
 ) -> None:
     file = publish(output, path, content)
     put(Path(output.root), f"{path}.br", b"left over")
     assert Variants(output, BuildReport(), ("br",)).make([file]) == {file.sha256: {}}
     output.publish()
-    assert output.size(f"{path}.br") is None
+    assert output.files.size(f"{path}.br") is None
 
 
-def test_a_cache_knows_what_was_made_and_what_was_not_worth_it(output: Output, tmp_path: Path) -> None:
+def test_a_cache_knows_what_was_made_and_what_was_not_worth_it(output: OutputFolder, tmp_path: Path) -> None:
     cache = VariantCache(str(tmp_path / "cache"))
     made, noise = publish(output, "a.css"), publish(output, "noise.css", os.urandom(500))
     Variants(output, BuildReport(), ("br",), cache=cache).make([made, noise])
-    with Output(str(tmp_path / "other")) as other:
+    with open_output(str(tmp_path / "other")) as other:
         report = BuildReport()
         files = [publish(other, "a.css"), PublishedFile(path="noise.css", size=500, sha256=noise.sha256)]
         sizes = Variants(other, report, ("br",), cache=cache).make(files)
     assert report.compressed == 0
-    assert sizes[made.sha256]["br"] == output.size("a.css.br")
+    assert sizes[made.sha256]["br"] == output.files.size("a.css.br")
 
 
 @pytest.mark.parametrize("damage", [b"", b"damaged", None])
 def test_a_damaged_entry_of_the_cache_counts_as_absent_and_is_written_again(
-    output: Output, tmp_path: Path, damage: bytes | None
+    output: OutputFolder, tmp_path: Path, damage: bytes | None
 ) -> None:
     cache, file = VariantCache(str(tmp_path / "cache")), publish(output, "a.css")
     cache.keep(file.sha256, "br", [brotli.compress(b"other content")])
@@ -98,7 +99,7 @@ def test_a_damaged_entry_of_the_cache_counts_as_absent_and_is_written_again(
     assert cache.find(file.sha256, "br") is not None
 
 
-def test_a_cache_without_room_costs_time_alone(output: Output, tmp_path: Path) -> None:
+def test_a_cache_without_room_costs_time_alone(output: OutputFolder, tmp_path: Path) -> None:
     cache, file = VariantCache(str(tmp_path / "cache")), publish(output, "a.css")
     (tmp_path / "cache").rmdir()
     put(tmp_path, "cache", b"a file in its place")
@@ -110,14 +111,18 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         VariantCache(str(put(tmp_path, "cache", b"a file")))
 
 
-def test_large_variants_go_through_a_temporary_file(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_variants_go_through_a_temporary_file(
+    output: OutputFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(variants, "KEPT_IN_MEMORY", 10)
     file = publish(output, "a.css")
     Variants(output, BuildReport(), ("br",)).make([file])
-    assert output.holds("a.css.br", file.sha256, "br")
+    assert output.files.holds("a.css.br", file.sha256, "br")
 
 
-def test_more_files_than_wait_at_a_time_all_get_their_variants_and_are_counted_once(output: Output) -> None:
+def test_more_files_than_wait_at_a_time_all_get_their_variants_and_are_counted_once(
+    output: OutputFolder,
+) -> None:
     report, done = BuildReport(), []
     files = [publish(output, f"{number}.css", TEXT + b"%d" % number) for number in range(50)]
     sizes = Variants(output, report, ("gzip", "zstd"), threads=2).make(
@@ -128,10 +133,10 @@ def test_more_files_than_wait_at_a_time_all_get_their_variants_and_are_counted_o
     for file in files:
         assert list(sizes[file.sha256]) == ["gzip", "zstd"], "in this order, whichever was made first"
         for coding in sizes[file.sha256]:
-            assert output.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
+            assert output.files.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
 
 
-def test_what_is_there_is_counted_too_and_without_codings_everything_is_done(output: Output) -> None:
+def test_what_is_there_is_counted_too_and_without_codings_everything_is_done(output: OutputFolder) -> None:
     file, done = publish(output, "a.css"), []
     Variants(output, BuildReport(), ("br",)).make([file])
     report = BuildReport()
@@ -159,7 +164,7 @@ def known(paths: dict[str, str], rows: dict[str, str], codings: tuple[str, ...] 
     ],
 )
 def test_what_the_release_in_force_found_not_worth_it_is_not_tried_again(
-    output: Output, earlier: Manifest, compressed: int
+    output: OutputFolder, earlier: Manifest, compressed: int
 ) -> None:
     report = BuildReport()
     Variants(output, report, ("br", "gzip"), known=[earlier]).make([publish(output, "new.css")])
@@ -167,18 +172,18 @@ def test_what_the_release_in_force_found_not_worth_it_is_not_tried_again(
 
 
 def test_a_variant_is_taken_from_whichever_file_of_the_previous_release_has_it(
-    output: Output, tmp_path: Path
+    output: OutputFolder, tmp_path: Path
 ) -> None:
     coded = brotli.compress(TEXT)
     put(tmp_path / "previous", "b.1.css.br", coded)
     earlier = known({"a.png": "a.1.png"}, {"a.1.png": "0 0", "b.1.css": f"{len(coded)} 0", "c.1.png": "0 0"})
     report, file = BuildReport(), publish(output, "new.css")
     place = PreviousFolder(str(tmp_path / "previous"))
-    sizes = Variants(output, report, ("br",), known=[earlier], place=place).make([file])
+    sizes = Variants(output, report, ("br",), known=[earlier], previous=place).make([file])
     assert (report.compressed, sizes[file.sha256]) == (0, {"br": len(coded)})
 
 
-def test_a_failure_stops_the_other_threads(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_stops_the_other_threads(output: OutputFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     started = threading.Event()
     outcomes: list[str] = []
 
@@ -206,7 +211,7 @@ def test_a_failure_stops_the_other_threads(output: Output, monkeypatch: pytest.M
 # Beginning before it is due
 
 
-def test_what_was_begun_early_is_the_same_and_counted_once(output: Output) -> None:
+def test_what_was_begun_early_is_the_same_and_counted_once(output: OutputFolder) -> None:
     content = TEXT * 200
     file = publish(output, "a.css", content)
     report = BuildReport()
@@ -222,7 +227,7 @@ def test_what_was_begun_early_is_the_same_and_counted_once(output: Output) -> No
         assert decode(Path(output.location(f"a.css{suffix}")).read_bytes()) == content
 
 
-def test_what_fails_early_is_made_when_it_is_due(output: Output) -> None:
+def test_what_fails_early_is_made_when_it_is_due(output: OutputFolder) -> None:
     content = TEXT * 200
     file = publish(output, "a.css", content)
 
@@ -234,7 +239,7 @@ def test_what_fails_early_is_made_when_it_is_due(output: Output) -> None:
         assert made.make([file])[file.sha256]["br"] > 0
 
 
-def test_nothing_is_begun_that_is_there_already(output: Output) -> None:
+def test_nothing_is_begun_that_is_there_already(output: OutputFolder) -> None:
     content = TEXT * 200
     file = publish(output, "a.css", content)
     Variants(output, BuildReport(), ("br",)).make([file])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import open_output
 from hashserve.cli.main import main
 from tests.cli.running import TEXT, Ran
 from tests.support.building import command, contents, manifest_of, put, run
@@ -37,7 +37,7 @@ def test_a_bundlers_manifest_can_be_named(
 
 
 def test_the_option_wait_waits_for_another_build_and_says_so(source: Path, out: Path) -> None:
-    with Output(str(out)):
+    with open_output(str(out)):
         waiting = subprocess.Popen(
             command("build", "--wait=60", source, "--out", out), stderr=subprocess.PIPE, text=True
         )
@@ -52,12 +52,10 @@ def test_the_option_wait_waits_for_another_build_and_says_so(source: Path, out: 
 def test_a_build_that_has_waited_long_enough_says_so(
     source: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Output(str(out)):
+    with open_output(str(out)):
         ran = Ran(capsys, "build", source, "--out", out, "--wait", "0.2", "--quiet")
     assert ran.code == 1
-    assert ran.err.endswith(
-        "another build is writing to it still, after 0.2 s; wait until that one is done\n"
-    )
+    assert ran.err.endswith("another build is writing to it (waited 0.2 s); build again when it is done\n")
 
 
 def test_a_folder_after_the_option_wait_is_an_error_that_says_what_to_write(
@@ -185,7 +183,7 @@ def test_a_previous_release_is_retained_and_can_be_required(
     ]
     ran = Ran(capsys, "build", source, *arguments)
     assert ran.code == 1
-    assert "check --previous, or build without --require-previous" in ran.err
+    assert "check previous, or build without require_previous (--require-previous," in ran.err
 
 
 def test_json_stands_alone_on_standard_output_and_quiet_writes_nothing(source: Path, out: Path) -> None:

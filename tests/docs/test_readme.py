@@ -105,7 +105,7 @@ def test_the_build_command_builds(page: str, site: Path) -> None:
     with live_site(site) as url:
         for command in commands:
             local = command.replace("https://www.example.com/static/", f"{url}/static/")
-            assert "not brought over" not in run([sys.executable, "-m", *shlex.split(local)])
+            assert "previous release" not in run([sys.executable, "-m", *shlex.split(local)])
     assert (site / "static/staticfiles.json").is_file()
 
 

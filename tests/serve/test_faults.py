@@ -17,7 +17,7 @@ import pytest
 
 from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.builder import BuildSettings, build
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import open_output
 from hashserve.builder.sources import scanner
 from hashserve.builder.sources.tree import SourceFile
 from tests.support.building import (
@@ -185,11 +185,11 @@ def test_a_read_only_file_system_is_named(source: Path, tmp_path: Path) -> None:
 def test_two_builds_at_once_are_told_apart(source: Path, out: Path) -> None:
     build(source, out)
     before = snapshot(out)
-    with Output(str(out)):
+    with open_output(str(out)):
         told = run("build", source, "--out", out)
         pruned = run("prune", out)
     assert told.returncode == pruned.returncode == 1
-    assert told.stderr.endswith("another build is writing to it; wait until that one is done\n")
+    assert told.stderr.endswith("another build is writing to it; build again when it is done\n")
     assert snapshot(out) == before
 
 

@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from queue import SimpleQueue
@@ -22,30 +21,22 @@ from hashserve.builder.chunks import BLOCK_SIZE, read_chunks
 from hashserve.builder.compression.ahead import Ahead
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED, compress, is_compressible, is_worth_keeping
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import OutputFolder
+from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
-from hashserve.builder.releases.previous import Place
+from hashserve.builder.releases.previous import PreviousRelease
 from hashserve.builder.releases.verification import verified_chunks
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.model import Manifest, Row
 
-__all__ = ["PublishedFile", "Variants"]
+__all__ = ["Variants"]
 
 KEPT_IN_MEMORY = 8 * 1024 * 1024
 """The variants of contents over this many bytes go through a temporary file."""
 
 WAITING_JOBS = 8
 """How many jobs a thread has at hand, so that it need not wait for the one that gives them out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedFile:
-    """A file in the output: its path, its size in bytes, and its content's SHA-256 in base64."""
-
-    path: str
-    size: int
-    sha256: str
 
 
 class _Known:
@@ -140,12 +131,12 @@ class Variants:
 
     def __init__(
         self,
-        output: Output,
+        output: OutputFolder,
         report: BuildReport,
         codings: Sequence[str],
         *,
         known: Sequence[Manifest] = (),
-        place: Place | None = None,
+        previous: PreviousRelease | None = None,
         cache: VariantCache | None = None,
         threads: int | None = None,
         skipped: frozenset[str] = COMPRESSED,
@@ -155,7 +146,7 @@ class Variants:
         self._codings = codings
         self._skipped = skipped
         self._known = _Known(known, codings, skipped)
-        self._place = place
+        self._previous = previous
         self._cache = cache
         self._counting = threading.Lock()
         self._threads = threads or _cores()
@@ -189,7 +180,7 @@ class Variants:
             return True
         if self._cache is not None and self._cache.find(file.sha256, coding) is not None:
             return True
-        return self._output.size(file.path + CODINGS[coding].suffix) is not None
+        return self._output.files.size(file.path + CODINGS[coding].suffix) is not None
 
     def _compressed(self, chunks: Callable[[], Iterable[bytes]], size: int, coding: str) -> bytes:
         stream = io.BytesIO()
@@ -229,7 +220,7 @@ class Variants:
 
     def _size_there(self, alike: Sequence[PublishedFile], suffix: str) -> int:
         """Give the size of a variant that is there; one that came from a source may not be worth keeping."""
-        size = self._output.size(alike[0].path + suffix) or 0
+        size = self._output.files.size(alike[0].path + suffix) or 0
         if is_worth_keeping(alike[0].size, size):
             return size
         self._remove(alike, suffix)
@@ -305,11 +296,11 @@ class Variants:
     def _fetch(self, stream: IO[bytes], file: PublishedFile, coding: str) -> bool:
         """Take a variant from the previous release, if it has it whole."""
         found = self._known.find(file.sha256, coding)
-        if self._place is None or found is None:
+        if self._previous is None or found is None:
             return False
         path, coded_size = found
         try:
-            chunks = self._place.read(path, coding)
+            chunks = self._previous.read(path, coding)
             _copy(
                 verified_chunks(chunks, path, file.sha256, coding, size=file.size, coded_size=coded_size),
                 stream,
@@ -321,7 +312,7 @@ class Variants:
         return True
 
     def _is_proven(self, file: PublishedFile, coding: str) -> bool:
-        return self._output.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
+        return self._output.files.holds(file.path + CODINGS[coding].suffix, file.sha256, coding)
 
     def _is_hopeless(self, file: PublishedFile, coding: str) -> bool:
         if file.size == 0 or self._known.was_not_worth_it(file.sha256, coding):
@@ -330,7 +321,7 @@ class Variants:
 
     def _has(self, file: PublishedFile, coding: str) -> bool:
         path = file.path + CODINGS[coding].suffix
-        return self._output.has(path, file.sha256, coding, newer_than=file.path)
+        return self._output.reuse(path, file.sha256, coding, newer_than=file.path)
 
     def _remove(self, alike: Sequence[PublishedFile], suffix: str) -> None:
         for file in alike:

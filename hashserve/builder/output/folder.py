@@ -1,151 +1,196 @@
-"""What is in the output folder, which is looked at here and never changed.
+"""The output folder while a build writes to it.
 
-Invariant: a file is taken for what it is proven to hold, and never for what it is called; what no build
-made is told from what one made.
+Invariant: a file is written to a temporary name and renamed, and one that holds the right content already
+is not touched. What the release in force has stays as it is until the new release is published.
 """
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Container, Iterable, Iterator
 
-from hashserve.builder.chunks import read_chunks
-from hashserve.builder.output.memory import Memory, proof_of
-from hashserve.builder.output.private_folder import PRIVATE_FOLDER, PrivateFolder
-from hashserve.builder.releases.manifest_paths import is_in, names_of
-from hashserve.digests import digest_of
-from hashserve.errors import BuildError, ManifestError
-from hashserve.file_identity import identify_across_mounts
-from hashserve.file_tree import walk_folders
-from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.atomic_files import write_atomically
+from hashserve.builder.output.files import OutputFiles
+from hashserve.builder.output.private_folder import PrivateFolder
+from hashserve.builder.output.state import BuildState
+from hashserve.builder.output.transaction import Transaction
+from hashserve.builder.output.write_errors import write_error
+from hashserve.builder.report import BuildReport
+from hashserve.errors import BuildError
+from hashserve.http.codings import IDENTITY
 from hashserve.manifest.model import Manifest
 
-__all__ = ["OutputFolder"]
+__all__ = ["OutputFolder", "open_output"]
+
+
+@contextlib.contextmanager
+def open_output(
+    root: str,
+    report: BuildReport | None = None,
+    *,
+    wait_seconds: float = 0.0,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Iterator[OutputFolder]:
+    """Create the folder ``root`` where it is missing, and lock it against other builds.
+
+    Waits ``wait_seconds`` at most for another build, and calls ``on_wait`` again and again meanwhile.
+    Raises `BuildError` where the folder cannot be created, written to or locked. Files that are
+    written or reused are counted in ``report``.
+    """
+    private = PrivateFolder(os.path.abspath(root))
+    with private.locked(wait_seconds=wait_seconds, on_wait=on_wait) as lock:
+        yield OutputFolder(private, lock, report or BuildReport())
 
 
 class OutputFolder:
-    """The folder ``root``, and what builds remember of it in its ``private`` folder.
+    """A locked output folder. Several threads may write to it at once, to different paths.
 
-    ``asides`` has where each name waits that is not to be put in its place before all else is there.
-    `holds` and `prove` may be called from several threads, for different paths.
+    ``root`` is its absolute path. ``files`` answers questions about what is in it; ``state`` is what
+    builds note about it.
     """
 
-    def __init__(self, root: str, private: PrivateFolder) -> None:
-        self.root = root
-        self._private = private
-        self._start = os.path.join(root, "")
-        self.asides: dict[str, str] = {}
-
-    @functools.cached_property
-    def memory(self) -> Memory:
-        """What builds remember of the folder; it is read when first asked for."""
-        return Memory(self._private.memory_location)
+    def __init__(self, private: PrivateFolder, lock: int, report: BuildReport) -> None:
+        self.root = private.root
+        self.temporary_folder = private.temporary_folder
+        self.state = BuildState(private.state_location)
+        self._transaction = Transaction(private.root, private.temporary_folder, lock)
+        self.files = OutputFiles(private.root, self.state, self._transaction.location)
+        self._report = report
+        self._report_lock = threading.Lock()
+        self._created_folders: set[str] = set()
 
     def location(self, path: str) -> str:
-        """Give where ``path`` is on disk, or waits to be there."""
-        for name, aside in self.asides.items():
-            if is_in(path, name):
-                return aside + path[len(name) :]
-        return self._start + path
+        """Return where a path is on disk: its final location, or a temporary one until `publish`."""
+        return self._transaction.location(path)
 
-    def has_file(self, name: str) -> bool:
-        """Whether something is there that is no folder, whatever it is."""
-        location = self.location(name)
-        return os.path.lexists(location) and not os.path.isdir(location)
+    def reuse(self, path: str, sha256: str, coding: str = IDENTITY, *, newer_than: str | None = None) -> bool:
+        """Whether a file holds the right content already; it then counts as reused.
 
-    def has_folder(self, name: str) -> bool:
-        """Whether a folder is there."""
-        return os.path.isdir(self.location(name))
+        A file that is older than the one at ``newer_than`` is not reused: servers take a variant that
+        is older than its source for stale.
+        """
+        self.state.add_built(path)
+        status = self.files.verified_status(path, sha256, coding)
+        if status is None or (newer_than and self._is_older(status, newer_than)):
+            return False
+        with self._report_lock:
+            self._report.reused += 1
+        return True
 
-    def holds(self, path: str, sha256: str, coding: str = IDENTITY) -> bool:
-        """Whether the file at ``path`` is, or decodes to, the content with this digest."""
-        return self.held(path, sha256, coding) is not None
+    def put(
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        sha256: str,
+        coding: str = IDENTITY,
+        *,
+        newer_than: str | None = None,
+    ) -> None:
+        """Write a file at once, or `reuse` it: for a path that is made of the content's fingerprint.
 
-    def held(self, path: str, sha256: str, coding: str = IDENTITY) -> os.stat_result | None:
-        """Give the status of a file that `holds` this content, None where it does not."""
-        status = self._status(path)
-        if status is None:
-            return None
-        proof = proof_of(sha256, coding, identify_across_mounts(status))
-        if not self.memory.is_proven(path, proof) and self.digest(path, coding) != sha256:
-            return None
-        self.memory.add_proof(path, proof)
-        return status
+        Raises `BuildError`, and what ``chunks`` raises.
+        """
+        if not self.reuse(path, sha256, coding, newer_than=newer_than):
+            self.replace(path, chunks, sha256, coding)
 
-    def digest(self, path: str, coding: str = IDENTITY) -> str | None:
-        """Give the SHA-256 of what a file is or decodes to; None where it is not there or does not."""
+    def replace(self, path: str, chunks: Iterable[bytes], sha256: str, coding: str = IDENTITY) -> None:
+        """Write a file at once, as `put` does, where it is known that there is none to reuse."""
         location = self.location(path)
-        if not os.path.isfile(location):
-            return None  # reading from a FIFO would wait for ever
-        chunks = read_chunks(location)
-        try:
-            return digest_of(chunks if coding == IDENTITY else CODINGS[coding].decode(chunks))
-        except (OSError, DecodeError):
-            return None
+        self._write(location, location, chunks)
+        self._transaction.add_written(path)
+        self.files.add_verified(path, sha256, coding)
 
-    def _status(self, path: str) -> os.stat_result | None:
-        """Give the status of what is there; of a link, of what it leads to: that is what can change."""
-        try:
-            return os.stat(self.location(path))
-        except OSError:
-            return None
+    def stage(
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        sha256: str,
+        coding: str = IDENTITY,
+        *,
+        newer_than: str | None = None,
+    ) -> None:
+        """Write a file that `publish` renames to ``path``: for a path that the release in force may have too.
 
-    def size(self, path: str) -> int | None:
-        """Give the size of a file in bytes, None where there is none."""
-        try:
-            return os.stat(self.location(path)).st_size
-        except OSError:
-            return None
-
-    @property
-    def longest_name(self) -> int:
-        """How many bytes a file's name may have there."""
-        try:
-            return os.pathconf(self.root, "PC_NAME_MAX")
-        except (OSError, AttributeError, ValueError):
-            return 255
-
-    @property
-    def folds_case(self) -> bool:
-        """Whether names that differ in case only are one name there."""
-        return os.path.exists(os.path.join(self.root, PRIVATE_FOLDER.upper()))
-
-    def prove(self, path: str, sha256: str, coding: str) -> None:
-        """Remember that a file, which was just written, holds this content."""
-        status = self._status(path)
-        if status is not None:  # pragma: no branch  # it was just written
-            self.memory.add_proof(path, proof_of(sha256, coding, identify_across_mounts(status)))
-
-    def below(self, name: str) -> Iterator[str]:
-        """Yield the path of every file at ``name`` or below it; a link counts as a file."""
-        location = self._start + name
-        if os.path.islink(location) or not os.path.isdir(location):
-            yield name
+        A file is reused and errors are raised as in `put`. A variant must be staged after its source.
+        """
+        if self.reuse(path, sha256, coding, newer_than=newer_than):
             return
-        for folder, entries in walk_folders(location):
-            for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    yield f"{name}/{folder}{entry.name}"
+        staged = self._transaction.new_file(sha256, coding)
+        location = self.location(path)
+        if os.path.isdir(location):
+            self.files.check_built(path)
+            self._transaction.rename_after_manifest(path)
+        self._write(self._transaction.temporary_location(staged), location, chunks)
+        self._transaction.stage(path, staged)
 
-    def check_made(self, name: str) -> None:
-        """Raise `BuildError` where something is at a name, or below it, that no build made."""
-        for path in self.below(name):
-            if os.path.islink(self._start + path) or not self._is_ours(path):
-                raise BuildError(
-                    self._start + path,
-                    f"is where the new release has {name!r}, and no build made it",
-                    "move it elsewhere; the release in force is untouched",
-                )
+    def stage_removal(self, path: str) -> None:
+        """Let `publish` remove a file, if it is there."""
+        if self.files.has_file(path):
+            self._transaction.add_removal(path)
 
-    def _is_ours(self, path: str) -> bool:
-        return self.memory.is_made(path) or path in self._listed
+    def cancel_removals(self, paths: Container[str]) -> None:
+        """Let `publish` remove none of ``paths``."""
+        self._transaction.cancel_removals(paths)
 
-    @functools.cached_property
-    def _listed(self) -> frozenset[str]:
-        """What the manifest in force speaks for: of use where the memory is lost."""
+    def defer(self, path: str) -> None:
+        """Write everything at ``path``, or below it, to a temporary location until `publish`.
+
+        This is for a folder where the release in force has a file, or the reverse; `publish` moves that
+        away. Raises `BuildError` where no build made it.
+        """
+        self.files.check_built(path)
+        self._transaction.defer(path)
+
+    def publish(self, manifest: Manifest | None = None, *, interim: Manifest | None = None) -> None:
+        """Rename every staged file to its path, and then put the manifest in force. Raises `BuildError`.
+
+        ``interim`` is the manifest in force without the files that have to be moved away before.
+        """
+        self._transaction.perform(self.files, self.state, manifest, interim)
+
+    def remove(self, path: str) -> None:
+        """Remove a file at once, and the folders that are empty then. Raises `BuildError`."""
         try:
-            return names_of(Manifest.load(self._start + MANIFEST_NAME))
-        except (OSError, ManifestError):
-            return frozenset()
+            os.unlink(self.location(path))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise BuildError(
+                self.location(path), f"cannot be removed: {error.strerror}", "check its permissions"
+            ) from error
+        self.state.forget([path])
+        folder = os.path.dirname(path)
+        with contextlib.suppress(OSError):  # a folder that is not empty stays
+            while folder:
+                os.rmdir(self.location(folder))
+                self._created_folders.discard(self.location(folder))
+                folder = os.path.dirname(folder)
+
+    def save_state(self) -> None:
+        """Save the build state for the next build."""
+        self.state.save(self.temporary_folder)
+
+    def _is_older(self, status: os.stat_result, other: str) -> bool:
+        """Whether a file with this status is older than the one at ``other``, or than a staged one."""
+        if self._transaction.is_staged(other):
+            return True
+        try:
+            return status.st_mtime_ns < os.stat(self.location(other)).st_mtime_ns
+        except FileNotFoundError:
+            return False
+
+    def _write(self, destination: str, location: str, chunks: Iterable[bytes]) -> None:
+        try:
+            self._create_folder(os.path.dirname(location))
+            write_atomically(destination, chunks, temporary_directory=self.temporary_folder)
+        except OSError as error:
+            raise write_error(location, error) from error
+        with self._report_lock:
+            self._report.written += 1
+
+    def _create_folder(self, folder: str) -> None:
+        if folder not in self._created_folders:
+            os.makedirs(folder, exist_ok=True)
+            self._created_folders.add(folder)

@@ -1,31 +1,32 @@
-"""The change from the release in force to the next: what waits for it, and how it comes about.
+"""The change from the release in force to the new one: what is prepared for it, and the order of its steps.
 
-Invariant: names that the release in force has are given to new content last and all together, after
-everything that can fail, and after every byte is on the disk. No manifest in force ever lists a file
-that is not there, and nothing is moved out of the way that no build made.
+Invariant: no path of the release in force changes before every byte of the new one is on the disk. The
+manifest is written last. No manifest in force ever lists a file that is not there, and nothing is moved
+away that no build made.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 
 from hashserve.atomic_files import sync_directory
-from hashserve.builder.output.folder import OutputFolder
+from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.fsync import sync
-from hashserve.builder.output.private_folder import PrivateFolder
+from hashserve.builder.output.paths import is_at_or_below
+from hashserve.builder.output.state import BuildState
 from hashserve.builder.output.write_errors import write_error
 from hashserve.manifest.files import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
-__all__ = ["Staged", "Transaction"]
+__all__ = ["StagedFile", "Transaction"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
-    """A file that waits, under a name made of ``number``, for its path and for the others."""
+class StagedFile:
+    """A file with a temporary name, made of ``number``, until the release changes."""
 
     number: int
     sha256: str
@@ -33,120 +34,134 @@ class Staged:
 
 
 class Transaction:
-    """The next change of a folder, of which all parts wait in its ``private`` one."""
+    """The next change of the output ``root``. ``lock`` is a descriptor on its file system."""
 
-    def __init__(self, private: PrivateFolder) -> None:
-        self._private = private
-        self._unsynced: list[str] = []
-        self._staged: dict[str, Staged] = {}
-        self._stagings = count()
+    def __init__(self, root: str, temporary_folder: str, lock: int) -> None:
+        self._root = root
+        self._prefix = os.path.join(root, "")
+        self._temporary_folder = temporary_folder
+        self._lock = lock
+        self._numbers = count()
+        self._written: list[str] = []
+        self._staged: dict[str, StagedFile] = {}
+        self._after_manifest: set[str] = set()
         self._removals: list[str] = []
-        self._late: list[str] = []
+        self._deferred: dict[str, str] = {}
 
-    def has(self, path: str) -> bool:
-        """Whether a file waits to be put at ``path``."""
+    def location(self, path: str) -> str:
+        """Return where a path is on disk: its final location, or the temporary one if it is deferred."""
+        for deferred, temporary in self._deferred.items():
+            if is_at_or_below(path, deferred):
+                return temporary + path[len(deferred) :]
+        return self._prefix + path
+
+    def defer(self, path: str) -> None:
+        """Write everything at ``path`` or below it to a temporary location, which is renamed at the end."""
+        self._deferred[path] = self._temporary_location("deferred")
+
+    def new_file(self, sha256: str, coding: str) -> StagedFile:
+        """Return the description of a file to stage; its content must be written before `stage`."""
+        return StagedFile(number=next(self._numbers), sha256=sha256, coding=coding)
+
+    def temporary_location(self, file: StagedFile) -> str:
+        """Return where a staged file is on disk before it is renamed."""
+        return f"{self._temporary_folder}/staged-{file.number}"
+
+    def stage(self, path: str, file: StagedFile) -> None:
+        """Rename a file to ``path`` when the release changes."""
+        self._staged[path] = file
+
+    def rename_after_manifest(self, path: str) -> None:
+        """Rename the file that is staged for ``path`` last, since the release in force has a folder there."""
+        self._after_manifest.add(path)
+
+    def is_staged(self, path: str) -> bool:
+        """Whether a file is staged for ``path``."""
         return path in self._staged
 
-    def begin(self, sha256: str, coding: str) -> Staged:
-        """Give what tells of a file that is to wait; it does once it is written and `add`ed."""
-        return Staged(number=next(self._stagings), sha256=sha256, coding=coding)
-
-    def waiting(self, staged: Staged) -> str:
-        """Give where a staged file is on disk until then."""
-        return f"{self._private.temporary_folder}/staged-{staged.number}"
-
-    def add(self, path: str, staged: Staged) -> None:
-        """Have a file that was written to where it waits put at ``path``."""
-        self._staged[path] = staged
-
-    def add_late(self, path: str) -> None:
-        """Have a file put there last of all, since a folder of the release in force is in its place."""
-        self._late.append(path)
-
     def add_written(self, path: str) -> None:
-        """Have a file that is in its place already reach the disk before any name changes."""
-        self._unsynced.append(path)
+        """Sync a file that was written to its final location before any path changes."""
+        self._written.append(path)
 
     def add_removal(self, path: str) -> None:
-        """Have a file removed that is there."""
+        """Remove the file at ``path`` when the release changes."""
         self._removals.append(path)
 
-    def keep(self, paths: Container[str]) -> None:
-        """Have none of these removed after all: they are names that the release has."""
+    def cancel_removals(self, paths: Container[str]) -> None:
+        """Remove none of ``paths``."""
         self._removals = [path for path in self._removals if path not in paths]
 
-    def perform(self, folder: OutputFolder, manifest: Manifest | None, bridge: Manifest | None) -> None:
-        """Give every staged file its name in ``folder``, and then the manifest its own. Raises `BuildError`.
+    def perform(
+        self, files: OutputFiles, state: BuildState, manifest: Manifest | None, interim: Manifest | None
+    ) -> None:
+        """Rename every staged file to its path, and the new manifest last. Raises `BuildError`.
 
-        Whatever can fail for want of room or of a disk that works has failed before the first name changes.
-        ``bridge`` is the manifest in force without what has to go before the new one can be: no manifest
-        ever lists what is not there. Unhashed files in whose place there is a folder of the release
-        before come last of all: until then, that is whole.
+        Everything that needs room on the disk is written before the first path changes. ``interim`` is
+        the manifest in force without the files that have to be moved away for the new release.
         """
-        waiting = os.path.join(self._private.temporary_folder, "manifest")
-        late = {path: self._staged.pop(path) for path in self._late}
+        new_manifest = os.path.join(self._temporary_folder, "manifest")
+        last = {path: file for path, file in self._staged.items() if path in self._after_manifest}
+        first = {path: file for path, file in self._staged.items() if path not in last}
         try:
             if manifest is not None:
-                manifest.write(waiting)
-            if bridge is not None:
-                bridge.write(f"{waiting}-between")
-            self._sync(folder, late)
-            if bridge is not None:
-                _put_in_force(folder, f"{waiting}-between")
-            self._make_way(folder)
-            # A source before its variants: an old variant is known for stale by its age, a new one is not.
-            self._rename(folder, self._staged)
+                manifest.write(new_manifest)
+            if interim is not None:
+                interim.write(f"{new_manifest}-interim")
+            self._sync_content()
+            if interim is not None:
+                self._put_in_force(f"{new_manifest}-interim")
+            self._rename_deferred(files, state)
+            # A source before its variants: servers take a variant that is older than its source for stale.
+            self._rename(first)
             for path in self._removals:
-                os.unlink(folder.location(path))
-            self._sync_names(folder, chain(self._staged, self._removals))
+                os.unlink(self.location(path))
+            self._sync_names(chain(first, self._removals))
             if manifest is not None:
-                _put_in_force(folder, waiting)
-            for path in late:
-                self._displace(folder, path)
-            self._rename(folder, late)
-            self._sync_names(folder, late)
+                self._put_in_force(new_manifest)
+            for path in last:
+                self._move_away(path, files, state)
+            self._rename(last)
+            self._sync_names(last)
         except OSError as error:
-            raise write_error(error.filename2 or error.filename or folder.root, error) from error
-        for path, staged in chain(self._staged.items(), late.items()):
-            folder.prove(path, staged.sha256, staged.coding)
-        self._staged, self._removals, self._late = {}, [], []
+            raise write_error(error.filename2 or error.filename or self._root, error) from error
+        for path, file in self._staged.items():
+            files.add_verified(path, file.sha256, file.coding)
+        self._staged, self._after_manifest, self._removals = {}, set(), []
 
-    def _rename(self, folder: OutputFolder, staged: Mapping[str, Staged]) -> None:
-        for path, item in staged.items():
-            os.replace(self.waiting(item), folder.location(path))
+    def _temporary_location(self, kind: str) -> str:
+        return f"{self._temporary_folder}/{kind}-{next(self._numbers)}"
 
-    def _make_way(self, folder: OutputFolder) -> None:
-        """Move what is in the way of asides away, and these in its place."""
-        asides, folder.asides = folder.asides, {}
-        for name, aside in asides.items():
-            self._displace(folder, name)
-            os.rename(aside, folder.location(name))
-        self._sync_names(folder, asides)
+    def _rename(self, staged: Mapping[str, StagedFile]) -> None:
+        for path, file in staged.items():
+            os.replace(self.temporary_location(file), self.location(path))
 
-    def _displace(self, folder: OutputFolder, name: str) -> None:
-        """Move a file or a folder to where it will be removed, in one step."""
-        paths = list(folder.below(name))
-        os.rename(folder.location(name), f"{self._private.temporary_folder}/displaced-{next(self._stagings)}")
-        folder.memory.forget(paths)
+    def _rename_deferred(self, files: OutputFiles, state: BuildState) -> None:
+        """Rename what is deferred to its path; move away what is there."""
+        deferred, self._deferred = self._deferred, {}
+        for path, temporary in deferred.items():
+            self._move_away(path, files, state)
+            os.rename(temporary, self.location(path))
+        self._sync_names(deferred)
 
-    def _sync(self, folder: OutputFolder, late: Mapping[str, Staged]) -> None:
-        """Have all that was written reach the disk, so that no manifest there names what is not."""
-        waiting = map(self.waiting, chain(self._staged.values(), late.values()))
-        written = chain(map(folder.location, self._unsynced), waiting)
-        folders = {os.path.dirname(path) for path in self._unsynced}
-        self._sync_all(folder, len(self._unsynced) + len(self._staged), written, folders)
-        self._unsynced = []
+    def _move_away(self, path: str, files: OutputFiles, state: BuildState) -> None:
+        """Move a file or a folder, in one step, to the temporary folder, which is emptied at the end."""
+        gone = list(files.at_or_below(path))
+        os.rename(self.location(path), self._temporary_location("displaced"))
+        state.forget(gone)
 
-    def _sync_names(self, folder: OutputFolder, paths: Iterable[str]) -> None:
-        folders = {os.path.dirname(path) for path in paths}
-        self._sync_all(folder, 0, (), folders)
+    def _sync_content(self) -> None:
+        """Sync every file that was written, so that no manifest on the disk lists one that is not there."""
+        files = chain(map(self.location, self._written), map(self.temporary_location, self._staged.values()))
+        folders = {os.path.dirname(path) for path in self._written}
+        self._sync(len(self._written) + len(self._staged), files, folders)
+        self._written = []
 
-    def _sync_all(
-        self, folder: OutputFolder, number: int, files: Iterable[str], folders: Collection[str]
-    ) -> None:
-        sync(self._private.lock, number + len(folders), files, map(folder.location, folders))
+    def _sync_names(self, paths: Iterable[str]) -> None:
+        self._sync(0, (), {os.path.dirname(path) for path in paths})
 
+    def _sync(self, count: int, files: Iterable[str], folders: set[str]) -> None:
+        sync(self._lock, count + len(folders), files, map(self.location, folders))
 
-def _put_in_force(folder: OutputFolder, manifest: str) -> None:
-    os.replace(manifest, folder.location(MANIFEST_NAME))
-    sync_directory(folder.root)
+    def _put_in_force(self, manifest: str) -> None:
+        os.replace(manifest, self.location(MANIFEST_NAME))
+        sync_directory(self._root)

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from hashserve.builder.chunks import read_chunks
-from hashserve.builder.compression.variants import PublishedFile, Variants
+from hashserve.builder.compression.variants import Variants
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.naming.graph import Component, NamedFile, RewriteSource, components, fingerprint
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import OutputFolder
+from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.report import Progress
 from hashserve.builder.sources.scanner import ScannedFile, source_chunks
 from hashserve.digests import digest_of
@@ -24,7 +25,7 @@ __all__ = ["write_fingerprinted_files"]
 def write_fingerprinted_files(
     scanned: Mapping[str, ScannedFile],
     naming: Naming,
-    output: Output,
+    output: OutputFolder,
     variants: Variants,
     on_progress: Progress,
 ) -> dict[str, PublishedFile]:
@@ -59,7 +60,7 @@ def _rewritten(
     return fingerprint(component, load, paths, naming)
 
 
-def _write_rewritten(item: NamedFile, output: Output, variants: Variants) -> PublishedFile:
+def _write_rewritten(item: NamedFile, output: OutputFolder, variants: Variants) -> PublishedFile:
     sha256 = digest_of((item.content,))
     output.put(item.path, (item.content,), sha256)
     file = PublishedFile(path=item.path, size=len(item.content), sha256=sha256)
@@ -67,6 +68,6 @@ def _write_rewritten(item: NamedFile, output: Output, variants: Variants) -> Pub
     return file
 
 
-def _write_as_it_is(file: ScannedFile, output: Output) -> PublishedFile:
+def _write_as_it_is(file: ScannedFile, output: OutputFolder) -> PublishedFile:
     output.put(file.path, source_chunks(file), file.sha256)
     return PublishedFile(path=file.path, size=file.size, sha256=file.sha256)

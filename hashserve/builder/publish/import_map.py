@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Container, Mapping
 
 from hashserve.atomic_files import write_atomically
-from hashserve.builder.compression.variants import PublishedFile
+from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.references.languages import language_of
 from hashserve.builder.settings import BuildSettings
 from hashserve.digests import integrity_of

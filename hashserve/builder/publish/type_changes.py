@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from hashserve.builder.output.writer import Output
-from hashserve.builder.releases.manifest_paths import folders_of, is_in, without
+from hashserve.builder.output.folder import OutputFolder
+from hashserve.builder.output.paths import folders_of, is_at_or_below
+from hashserve.builder.releases.retention import manifest_without
 from hashserve.builder.report import BuildReport
 from hashserve.manifest.model import Manifest
 
@@ -20,7 +21,7 @@ def stage_type_changes(
     paths: Collection[str],
     kept: Collection[str],
     in_force: Manifest | None,
-    output: Output,
+    output: OutputFolder,
     report: BuildReport,
 ) -> Manifest | None:
     """Stage each path of the new release that was a file and is a folder now, or the reverse.
@@ -29,13 +30,13 @@ def stage_type_changes(
     fingerprinted files of the manifest ``in_force`` have to go before the new manifest is in force, returns
     that manifest without them.
     """
-    folders = [folder for folder in sorted(folders_of(paths)) if output.has_file(folder)]
-    changed = [*folders, *(path for path in kept if output.has_folder(path))]
+    folders = [folder for folder in sorted(folders_of(paths)) if output.files.has_file(folder)]
+    changed = [*folders, *(path for path in kept if output.files.has_folder(path))]
     for path in changed:
-        output.put_aside(path)
+        output.defer(path)
     for folder in folders:
         report.add("lost", folder, "is dropped: the new release has a folder of that name")
     if in_force is None:
         return None
-    gone = {file for file in in_force.files if any(is_in(file, path) for path in changed)}
-    return without(in_force, gone.__contains__) if gone else None
+    gone = {file for file in in_force.files if any(is_at_or_below(file, path) for path in changed)}
+    return manifest_without(in_force, gone.__contains__) if gone else None

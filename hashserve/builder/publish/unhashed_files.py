@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hashserve.builder.chunks import read_chunks
-from hashserve.builder.compression.variants import PublishedFile
-from hashserve.builder.output.claims import claim
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import OutputFolder
+from hashserve.builder.output.plan import PublishedFile, content_key
 from hashserve.builder.report import BuildReport
 from hashserve.builder.sources.scanner import ScannedFile, source_chunks
 from hashserve.http.codings import CODINGS
@@ -55,28 +54,28 @@ class UnhashedFiles:
 
     def stage(
         self,
-        output: Output,
+        output: OutputFolder,
         sizes: Mapping[str, Mapping[str, int]],
-        claims: Mapping[str, str],
+        plan: Mapping[str, str],
         report: BuildReport,
     ) -> None:
         """Stage every file and its variants, or their removal.
 
-        ``sizes`` are those of the variants that are worth keeping, by SHA-256 and coding; ``claims`` says
+        ``sizes`` are those of the variants that are worth keeping, by SHA-256 and coding; ``plan`` says
         what each path of the output holds.
         """
         if self._unhashed == "none":
-            self._stage_removals(output, claims)
+            self._stage_removals(output, plan)
         for path, file in self.files.items():
             # A source file with the name of a variant that the build makes has only its fingerprinted path.
-            if claims[path] == claim(file.sha256):
+            if plan[path] == content_key(file.sha256):
                 output.stage(path, self._chunks(path, file, output), file.sha256)
             if self._unhashed == "rewritten" or path not in self._precompressed:
-                self._stage_variants(file, sizes.get(file.sha256, {}), output, claims)
-        output.keep(claims)
+                self._stage_variants(file, sizes.get(file.sha256, {}), output, plan)
+        output.cancel_removals(plan)
         self._check_named_as_variants(output, report)
 
-    def _chunks(self, path: str, file: PublishedFile, output: Output) -> Iterator[bytes]:
+    def _chunks(self, path: str, file: PublishedFile, output: OutputFolder) -> Iterator[bytes]:
         """Read the content of an unhashed file: from its fingerprinted twin, or from the source."""
         twin = self._published[path]
         if file.sha256 == twin.sha256:
@@ -84,7 +83,7 @@ class UnhashedFiles:
         return source_chunks(self._scanned[path])
 
     def _stage_variants(
-        self, file: PublishedFile, sizes: Mapping[str, int], output: Output, claims: Mapping[str, str]
+        self, file: PublishedFile, sizes: Mapping[str, int], output: OutputFolder, plan: Mapping[str, str]
     ) -> None:
         """Stage the variants of an unhashed file, and the removal of those that it no longer has."""
         twin = self._published[file.path]
@@ -95,24 +94,24 @@ class UnhashedFiles:
                 content = read_chunks(output.location(twin.path + suffix))
                 output.stage(file.path + suffix, content, file.sha256, coding, newer_than=file.path)
         for other in CODINGS.values():
-            if other.name not in sizes and file.path + other.suffix not in claims:
+            if other.name not in sizes and file.path + other.suffix not in plan:
                 output.stage_removal(file.path + other.suffix)
 
-    def _stage_removals(self, output: Output, claims: Mapping[str, str]) -> None:
+    def _stage_removals(self, output: OutputFolder, plan: Mapping[str, str]) -> None:
         """Stage the removal of each own name of a fingerprinted file, and of its variants."""
         suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
         own_names = [path for path, file in self._published.items() if file.path != path]
         for name in (path + suffix for path in own_names for suffix in suffixes):
-            if name not in claims:
+            if name not in plan:
                 output.stage_removal(name)
 
-    def _check_named_as_variants(self, output: Output, report: BuildReport) -> None:
+    def _check_named_as_variants(self, output: OutputFolder, report: BuildReport) -> None:
         """Report each source file that has the name of a variant of another, and is none."""
         for path, (source_path, coding) in self._named_as_variants.items():
             if path not in self.files:
                 continue
             source = self._published[source_path]
-            if output.digest(self._published[path].path, coding) != source.sha256:
+            if output.files.digest(self._published[path].path, coding) != source.sha256:
                 report.add(
                     "variant-name",
                     self._scanned[path].file.location,

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hashserve.builder.compression.variants import PublishedFile
-from hashserve.builder.output.claims import is_free
-from hashserve.builder.output.writer import Output
-from hashserve.builder.releases.earlier_manifests import EarlierManifests, check_place
-from hashserve.builder.releases.manifest_paths import folders_of
-from hashserve.builder.releases.retention import OldRelease, old_releases, release_of, retained
-from hashserve.builder.releases.retrieval import bring_over
+from hashserve.builder.output.folder import OutputFolder
+from hashserve.builder.output.paths import folders_of
+from hashserve.builder.output.plan import PublishedFile, conflicting_path
+from hashserve.builder.releases.known_releases import KnownReleases, check_reachable
+from hashserve.builder.releases.restore import restore
+from hashserve.builder.releases.retention import OldRelease, old_releases, release_entry, retain
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.settings import BuildSettings
 from hashserve.builder.sources.tree import SourceTree
@@ -63,67 +62,73 @@ def new_release(
 
 def retain_releases(
     release: NewRelease,
-    earlier: EarlierManifests,
-    claims: Mapping[str, str],
-    output: Output,
+    known: KnownReleases,
+    plan: Mapping[str, str],
+    output: OutputFolder,
     settings: BuildSettings,
     report: BuildReport,
     *,
     now: int,
     on_progress: Progress,
 ) -> RetainedReleases:
-    """Choose the older releases that stay served, and bring over their files that the output does not have.
+    """Choose the old releases that stay served, and restore their files that the output does not have.
 
-    ``claims`` says what each path of the output will hold. A file that cannot be retained is reported.
+    ``plan`` has the content of each path that the new release has. A file that is lost is reported.
     """
-    candidates = [old for manifest in earlier.known for old in old_releases(manifest, now)]
-    if len(earlier.known) > 1:
+    candidates = [old for manifest in known.manifests for old in old_releases(manifest, now)]
+    if len(known.manifests) > 1:
         candidates.sort(key=lambda old: -old.created)
-    old_ones = retained(
+    retained = retain(
         candidates, release=release.id, keep=settings.keep, keep_days=settings.keep_days, now=now
     )
-    needed = _needed(old_ones, release, claims, report)
-    whole, findings = bring_over(list(needed.values()), output, earlier.place, on_progress)
-    report.findings.extend(findings)
-    if findings and settings.require_previous:
-        check_place(earlier.place, settings.previous or "")
-    served = {**release.records, **whole}
-    releases = tuple(release_of(old, release.paths, served) for old in old_ones)
-    return RetainedReleases(releases=releases, records=whole)
+    needed, release_ids = _needed_files(retained, release, plan, report)
+    complete, lost = restore(list(needed.values()), output, known.previous, on_progress)
+    for path, reason in lost:
+        report.add("lost", path, f"dropped from release {release_ids[path]}: {reason}")
+    if lost and settings.require_previous:
+        check_reachable(known.previous, settings.previous or "")
+    served = {**release.records, **complete}
+    releases = tuple(release_entry(old, release.paths, served) for old in retained)
+    return RetainedReleases(releases=releases, records=complete)
 
 
-def _needed(
-    old_ones: list[OldRelease], release: NewRelease, claims: Mapping[str, str], report: BuildReport
-) -> dict[str, AssetRecord]:
-    """List the files of old releases that the new one does not have, and report those that it displaces."""
+def _needed_files(
+    retained: list[OldRelease], release: NewRelease, plan: Mapping[str, str], report: BuildReport
+) -> tuple[dict[str, AssetRecord], dict[str, str]]:
+    """Return the files of old releases that the new one does not have, each with the id of its release.
+
+    A file whose path the new release needs is reported.
+    """
     needed: dict[str, AssetRecord] = {}
-    folders = folders_of(claims)
+    release_ids: dict[str, str] = {}
+    folders = folders_of(plan)
     reported = {finding.path for finding in report.findings if finding.kind == "lost"}
-    for old in old_ones:
+    for old in retained:
         for path in old.records:
-            if path in release.records or path in needed or path in reported:
+            if path in release.records or path in release_ids or path in reported:
                 continue
-            record = old.records[path]
-            if is_free(record, claims, folders):
-                needed[path] = record
+            release_ids[path] = old.id
+            conflict = conflicting_path(old.records[path], plan, folders)
+            if conflict is None:
+                needed[path] = old.records[path]
             else:
-                reported.add(path)
-                report.add("lost", path, "of a retained release is not served any more: its name is taken")
-    return needed
+                message = f"dropped from release {old.id}, because the new release has {conflict!r}"
+                report.add("lost", path, message)
+    return needed, release_ids
 
 
 def make_manifest(
     tree: SourceTree,
     release: NewRelease,
     retained_releases: RetainedReleases,
-    earlier: EarlierManifests,
+    known: KnownReleases,
     settings: BuildSettings,
     *,
     now: int,
 ) -> Manifest:
     """Return the manifest of the new release and of those that are retained."""
     records = {**release.records, **retained_releases.records}
-    dates = (item.created for item in earlier.known if item.release == release.id)
+    dates = (item.created for item in known.manifests if item.release == release.id)
     return Manifest(
         paths=release.paths,
         files={path: format_row(record, settings.codings) for path, record in sorted(records.items())},

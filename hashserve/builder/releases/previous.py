@@ -17,15 +17,15 @@ from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.manifest.files import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
-__all__ = ["Place", "PreviousFolder", "place_of"]
+__all__ = ["PreviousFolder", "PreviousRelease", "open_previous"]
 
 BLOCK_BYTES = 256 * 1024
 
 _SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
-class Place(Protocol):
-    """A place that a release was published to: a folder, a live site, or a store."""
+class PreviousRelease(Protocol):
+    """A release that was published before: in a folder, on a live site, or in a store."""
 
     def manifest(self) -> Manifest:
         """Load the manifest. Raises `UnreachableError` or `ManifestError`."""
@@ -34,7 +34,7 @@ class Place(Protocol):
         """Read one representation of a fingerprinted file. Raises `UnreachableError`."""
 
 
-def place_of(where: str, prefix: str) -> Place:
+def open_previous(where: str, prefix: str) -> PreviousRelease:
     """Return the previous release at a folder or a URL; ``prefix`` is added to a URL without a path.
 
     Raises `SettingError` where it is neither.

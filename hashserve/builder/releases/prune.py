@@ -1,35 +1,38 @@
-"""Pruning: removing what no retained release refers to.
+"""Pruning: removing the files that no retained release refers to.
 
-Invariant: nothing is removed that the manifest in force lists, and nothing that a build did not make.
-The manifest that lists less is in force before the first file goes.
+Invariant: no file is removed that the manifest in force lists, or that no build made. The manifest without
+the dropped releases is in force before the first file is removed.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.naming.fingerprinter import Fingerprinter
-from hashserve.builder.output.private_folder import PRIVATE_FOLDER
-from hashserve.builder.output.writer import Output
-from hashserve.builder.releases.manifest_paths import names_of, unlisted_variants
-from hashserve.builder.releases.retention import check_retention, moment, old_releases, retained
+from hashserve.builder.output.folder import open_output
+from hashserve.builder.output.paths import referenced_paths, unlisted_variants
+from hashserve.builder.output.private_folder import PRIVATE_FOLDER, PrivateFolder
+from hashserve.builder.output.state import BuildState
+from hashserve.builder.releases.retention import build_time, check_retention, old_releases, retain
 from hashserve.errors import BuildError, ManifestError
 from hashserve.file_tree import walk_folders
 from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.files import MANIFEST_NAME
-from hashserve.manifest.model import Manifest, Release
+from hashserve.manifest.model import Manifest
 
 __all__ = ["PruneReport", "prune"]
+
+_MD5_DIGITS = 32
+"""The longest fingerprint that a build makes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneReport:
-    """What was removed, or would be: release ids, and files with their sizes in bytes."""
+    """What was removed, or would be: ids of releases, and files with their sizes in bytes."""
 
     releases: list[str] = field(default_factory=list)
     files: Mapping[str, int] = field(default_factory=dict)
@@ -37,7 +40,7 @@ class PruneReport:
 
     @property
     def freed_bytes(self) -> int:
-        """How many bytes the files have together."""
+        """Return the size of all files together."""
         return sum(self.files.values())
 
 
@@ -48,81 +51,88 @@ def prune(
     keep_days: float | None = None,
     dry_run: bool = False,
 ) -> PruneReport:
-    """Remove from the folder ``out`` what no retained release refers to.
+    """Remove from the folder ``out`` the files that no retained release refers to.
 
-    With ``keep`` or ``keep_days``, releases that these would not retain are dropped first (what is
-    not given retains nothing by itself). With ``dry_run``, nothing changes. Raises `BuildError`
-    where there is no usable manifest (without one, nothing tells what is needed), and `SettingError`.
+    With ``keep`` or ``keep_days``, first drop the releases that neither of them retains; the one that
+    is None retains nothing. With ``dry_run``, change nothing. Raises `SettingError`, and `BuildError`
+    where there is no usable manifest, because nothing else says which files are needed.
     """
-    root = os.fspath(out)
+    root = os.path.abspath(out)
     if not os.path.isdir(root):
-        raise BuildError(root, "is not a folder", "name the folder that hashserve build wrote")
+        raise BuildError(os.fspath(out), "is not a folder", "name the folder that hashserve build wrote")
     check_retention(keep, keep_days)
-    # A dry run makes nothing, not even a lock: it tells of this moment alone.
-    with nullcontext(Output(root)) if dry_run else Output(root) as output:
-        manifest = _manifest(output)
-        lesser = (
-            manifest if keep is None and keep_days is None else _lesser(manifest, keep or 1, keep_days or 0)
-        )
-        needed = names_of(lesser) - unlisted_variants(lesser)
-        removable = {
-            path: size for path, size in _sizes(output) if path not in needed and _is_ours(output, path)
-        }
-        dropped = {release.id for release in manifest.releases} - {release.id for release in lesser.releases}
-        if not dry_run:
-            if dropped:
-                output.publish(lesser)
-            for path in removable:
-                output.remove(path)
-            output.memory.keep_recalled()
-            output.memory.save(output.temporary_folder)
-    return PruneReport(releases=sorted(dropped), files=removable, dry_run=dry_run)
+    if dry_run:  # without the lock, because a dry run creates nothing
+        state = BuildState(PrivateFolder(root).state_location)
+        return replace(_decide(root, state, keep, keep_days)[0], dry_run=True)
+    with open_output(root) as output:
+        report, manifest = _decide(root, output.state, keep, keep_days)
+        if report.releases:
+            output.publish(manifest)
+        for path in report.files:
+            output.remove(path)
+        output.state.keep_loaded()
+        output.save_state()
+    return report
 
 
-def _manifest(output: Output) -> Manifest:
-    location = output.location(MANIFEST_NAME)
+def _decide(
+    root: str, state: BuildState, keep: int | None, keep_days: float | None
+) -> tuple[PruneReport, Manifest]:
+    """Return what to remove, and the manifest without the releases to drop."""
+    manifest = _manifest_in_force(root)
+    if keep is None and keep_days is None:
+        smaller = manifest
+    else:
+        smaller = _with_retained_releases(manifest, keep or 1, keep_days or 0)
+    needed = referenced_paths(smaller) - unlisted_variants(smaller)
+    files = {path: size for path, size in _sizes(root) if path not in needed and _is_built(root, path, state)}
+    dropped = {release.id for release in manifest.releases} - {release.id for release in smaller.releases}
+    return PruneReport(releases=sorted(dropped), files=files), smaller
+
+
+def _manifest_in_force(root: str) -> Manifest:
+    location = os.path.join(root, MANIFEST_NAME)
     try:
         return Manifest.load(location)
     except OSError as error:
         raise BuildError(
-            location, f"cannot be read: {error.strerror}", "build first: nothing was removed"
+            location, f"cannot be read: {error.strerror}", "nothing was removed; build first"
         ) from error
     except ManifestError as error:
-        raise BuildError(location, f"is broken: {error}", "build first: nothing was removed") from error
+        raise BuildError(location, f"is broken: {error}", "nothing was removed; build first") from error
 
 
-def _lesser(manifest: Manifest, keep: int, keep_days: float) -> Manifest:
-    """Give the manifest without the releases that are not to be retained, and their files."""
-    now = moment()
-    candidates = old_releases(manifest, now)
-    kept = retained(candidates, release=manifest.release, keep=keep, keep_days=keep_days, now=now)
-    ids = {old.id for old in kept}
-    releases: list[Release] = [release for release in manifest.releases if release.id in ids]
-    needed = {*manifest.paths.values(), *(path for old in kept for path in old.paths.values())}
-    files = {path: row for path, row in manifest.files.items() if path in needed}
-    return manifest._replace(releases=tuple(releases), files=files)
+def _with_retained_releases(manifest: Manifest, keep: int, keep_days: float) -> Manifest:
+    """Return the manifest with only those old releases, and their files, that are retained."""
+    now = build_time()
+    retained = retain(
+        old_releases(manifest, now), release=manifest.release, keep=keep, keep_days=keep_days, now=now
+    )
+    ids = {old.id for old in retained}
+    needed = {*manifest.paths.values(), *(path for old in retained for path in old.paths.values())}
+    return manifest._replace(
+        releases=tuple(release for release in manifest.releases if release.id in ids),
+        files={path: row for path, row in manifest.files.items() if path in needed},
+    )
 
 
-def _sizes(output: Output) -> Iterator[tuple[str, int]]:
-    """Yield the path and the size of every regular file, except those that builds keep to themselves."""
-    for folder, entries in walk_folders(output.root):
+def _sizes(root: str) -> Iterator[tuple[str, int]]:
+    """Yield the path and the size of every regular file outside the private folder."""
+    for folder, entries in walk_folders(root):
         entries[:] = [entry for entry in entries if entry.name != PRIVATE_FOLDER]
         for entry in entries:
             if entry.is_file(follow_symlinks=False):
                 yield folder + entry.name, entry.stat().st_size
 
 
-def _is_ours(output: Output, path: str) -> bool:
-    """Whether a build made a file: it is remembered, or all memory is lost and its name is its content's."""
-    if output.memory.is_made(path) or not output.memory.is_empty:
-        return output.memory.is_made(path)
+def _is_built(root: str, path: str, state: BuildState) -> bool:
+    """Whether a build made a file: by the state or, where that is lost, by the fingerprint in the path."""
+    if not state.is_empty:
+        return state.is_built(path)
     for coding in CODINGS.values():
         path = path.removesuffix(coding.suffix)
-    token = fingerprint_of(path)
-    if token is None or len(token) > _MD5_DIGITS or not os.path.isfile(output.location(path)):
+    fingerprint, location = fingerprint_of(path), os.path.join(root, path)
+    if fingerprint is None or len(fingerprint) > _MD5_DIGITS or not os.path.isfile(location):
         return False
-    fingerprinter = Fingerprinter(length=len(token))
-    return fingerprinter.token_of_chunks(read_chunks(output.location(path))) == token
-
-
-_MD5_DIGITS = 32
+    fingerprinter = Fingerprinter(length=len(fingerprint))
+    return fingerprinter.token_of_chunks(read_chunks(location)) == fingerprint

@@ -1,14 +1,14 @@
-"""Retention: which old releases stay served beside the new one, and with which files.
+"""Retention: which old releases stay served next to the new one, and with which files.
 
-Invariant: an asset lives as long as a retained release refers to it; an unchanged file keeps its name,
-and so never expires by its age.
+Invariant: a file is served as long as a retained release refers to it. An unchanged file keeps its path,
+so its age never matters.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,38 +19,39 @@ __all__ = [
     "DEFAULT_KEEP",
     "DEFAULT_KEEP_DAYS",
     "OldRelease",
+    "build_time",
     "changed_paths",
     "check_retention",
-    "moment",
+    "manifest_without",
     "old_releases",
-    "release_of",
-    "retained",
+    "release_entry",
+    "retain",
 ]
 
 DEFAULT_KEEP = 3
 DEFAULT_KEEP_DAYS = 30
 
-_DAY = 86_400
+_DAY_SECONDS = 86_400
 
-_YEAR_10000 = 253_402_300_800
+_YEAR_10000_SECONDS = 253_402_300_800
 
 
-def moment() -> int:
-    """Give the time by which releases are dated, in seconds since the epoch.
+def build_time() -> int:
+    """Return the time that a new release is dated with, in seconds since the epoch.
 
-    ``SOURCE_DATE_EPOCH`` in the environment takes the clock's place, for builds that are to be
-    reproducible. Raises `SettingError` where it is no such time.
+    The environment variable ``SOURCE_DATE_EPOCH`` replaces the clock, for reproducible builds. Raises
+    `SettingError` where it is not a time.
     """
     given = os.environ.get("SOURCE_DATE_EPOCH")
     if not given:
         return int(time.time())
-    if not (given.isascii() and given.isdigit() and int(given[:15]) < _YEAR_10000):
+    if not (given.isascii() and given.isdigit() and int(given[:15]) < _YEAR_10000_SECONDS):
         raise SettingError("SOURCE_DATE_EPOCH", given, "must be whole seconds since 1970")
     return int(given)
 
 
 def check_retention(keep: int | None, keep_days: float | None) -> None:
-    """Raise `SettingError` for numbers that cannot mean anything; None is not given."""
+    """Raise `SettingError` for a number out of range; None is not checked."""
     if keep is not None and keep < 1:
         raise SettingError("keep", keep, "must be 1 or more: the release in force counts")
     if keep_days is not None and not keep_days >= 0:
@@ -59,7 +60,7 @@ def check_retention(keep: int | None, keep_days: float | None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldRelease:
-    """A release that was in force once: its paths, its files, and until when.
+    """A release that is not the newest: its paths by logical path, and the records of its files.
 
     ``created`` and ``replaced`` are in seconds since the epoch.
     """
@@ -72,68 +73,69 @@ class OldRelease:
 
 
 def old_releases(manifest: Manifest, now: int) -> list[OldRelease]:
-    """List the releases of a manifest as the old ones of the next, newest first."""
-    found = [_old(manifest, manifest.release, manifest.created, now, manifest.paths)]
+    """Return every release of a manifest, newest first, as if a new one replaced the first ``now``."""
+    found = [_old_release(manifest, manifest.release, manifest.created, now, manifest.paths)]
     for release in manifest.releases:
-        found.append(
-            _old(manifest, release.id, release.created, found[-1].created, manifest.paths_of(release))
-        )
+        paths = manifest.paths_of(release)
+        found.append(_old_release(manifest, release.id, release.created, found[-1].created, paths))
     return found
 
 
-def _old(manifest: Manifest, name: str, created: int, replaced: int, paths: Mapping[str, str]) -> OldRelease:
+def _old_release(
+    manifest: Manifest, release_id: str, created: int, replaced: int, paths: Mapping[str, str]
+) -> OldRelease:
     records = _Records(manifest, paths)
-    return OldRelease(id=name, created=created, replaced=replaced, paths=paths, records=records)
+    return OldRelease(id=release_id, created=created, replaced=replaced, paths=paths, records=records)
 
 
 class _Records(Mapping[str, AssetRecord]):
-    """The records of a release's files, each made when it is asked for: few are, and one takes 400 bytes."""
+    """The records of a release's files, by path. Each takes 400 bytes, so it is made on demand."""
 
     def __init__(self, manifest: Manifest, paths: Mapping[str, str]) -> None:
         self._manifest = manifest
         self._paths = paths
 
     @cached_property
-    def _own(self) -> dict[str, None]:
+    def _own_paths(self) -> dict[str, None]:
         return dict.fromkeys(path for path in self._paths.values() if path in self._manifest.files)
 
     def __getitem__(self, path: str) -> AssetRecord:
-        record = self._manifest.record(path) if path in self._own else None
+        record = self._manifest.record(path) if path in self._own_paths else None
         if record is None:
             raise KeyError(path)
         return record
 
     def __contains__(self, path: object) -> bool:
-        return path in self._own
+        return path in self._own_paths
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._own)
+        return iter(self._own_paths)
 
     def __len__(self) -> int:
-        return len(self._own)
+        return len(self._own_paths)
 
 
-def retained(
+def retain(
     candidates: Sequence[OldRelease], *, release: str, keep: int, keep_days: float, now: int
 ) -> list[OldRelease]:
-    """Choose which old releases stay beside the one called ``release``, newest first.
+    """Return the old releases that stay served next to the one with the id ``release``, newest first.
 
-    Those among the last ``keep`` releases, the new one counted, and those that were replaced less
-    than ``keep_days`` ago: what counts is when the last page of a release was handed out.
+    These are the last ``keep`` releases, of which the new one is the first, and those that were
+    replaced less than ``keep_days`` ago: until then, pages of a release were handed out.
     """
-    kept: list[OldRelease] = []
+    retained: list[OldRelease] = []
     seen = {release}
     for candidate in candidates:
         if candidate.id in seen:
             continue
         seen.add(candidate.id)
-        if len(kept) + 1 < keep or now - candidate.replaced < keep_days * _DAY:
-            kept.append(candidate)
-    return kept
+        if len(retained) + 1 < keep or now - candidate.replaced < keep_days * _DAY_SECONDS:
+            retained.append(candidate)
+    return retained
 
 
 def changed_paths(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str | None]:
-    """Give what of ``old`` differs from ``new``, with None for what only ``new`` has."""
+    """Return the entries of ``old`` that differ from ``new``, and None for those that only ``new`` has."""
     changed: dict[str, str | None] = {
         logical: path for logical, path in old.items() if new.get(logical) != path
     }
@@ -141,10 +143,31 @@ def changed_paths(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, s
     return changed
 
 
-def release_of(old: OldRelease, new_paths: Mapping[str, str], served: Container[str]) -> Release:
-    """Write an old release for the manifest of a new one, without the paths that are not ``served``.
+def release_entry(old: OldRelease, new_paths: Mapping[str, str], served: Container[str]) -> Release:
+    """Return an old release as the new manifest lists it, without the paths that are not ``served``.
 
-    A path that never was fingerprinted (it has no record) needs no file to be served.
+    A path without a fingerprint has no record, and needs no file to be served.
     """
     paths = {name: path for name, path in old.paths.items() if path in served or path not in old.records}
     return Release(id=old.id, created=old.created, changed=changed_paths(paths, new_paths))
+
+
+def manifest_without(manifest: Manifest, is_gone: Callable[[str], bool]) -> Manifest:
+    """Return a manifest without the fingerprinted files that are gone, in every release."""
+    gone = {path for path in manifest.files if is_gone(path)}
+    paths = {logical: path for logical, path in manifest.paths.items() if path not in gone}
+    return manifest._replace(
+        paths=paths,
+        files={path: row for path, row in manifest.files.items() if path not in gone},
+        releases=tuple(
+            _release_without(release, manifest.paths_of(release), paths, gone)
+            for release in manifest.releases
+        ),
+    )
+
+
+def _release_without(
+    release: Release, old: Mapping[str, str], new: Mapping[str, str], gone: Container[str]
+) -> Release:
+    left = {logical: path for logical, path in old.items() if path not in gone}
+    return release._replace(changed=changed_paths(left, new))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 
 from hashserve.builder.naming.fingerprinter import Naming
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.report import BuildReport
 from hashserve.errors import SourceError
 from hashserve.file_tree import walk_folders
@@ -172,12 +172,14 @@ def _any_of(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
     return re.compile("|".join(map(translate, patterns)) or "(?!)").match
 
 
-def check_names(files: Sequence[SourceFile], output: Output, naming: Naming, report: BuildReport) -> None:
+def check_names(
+    files: Sequence[SourceFile], output: OutputFolder, naming: Naming, report: BuildReport
+) -> None:
     """Report names that servers or other systems refuse.
 
     Raises `SourceError` for a name that no manifest or this output cannot hold.
     """
-    longest = output.longest_name - naming.growth - _LONGEST_SUFFIX
+    longest = output.files.longest_name - naming.growth - _LONGEST_SUFFIX
     folded: dict[str, SourceFile] = {}
     for file in files:
         path = file.logical_path
@@ -192,8 +194,8 @@ def check_names(files: Sequence[SourceFile], output: Output, naming: Naming, rep
             _report_folded(file, other, output, report)
 
 
-def _report_folded(file: SourceFile, other: SourceFile, output: Output, report: BuildReport) -> None:
+def _report_folded(file: SourceFile, other: SourceFile, output: OutputFolder, report: BuildReport) -> None:
     problem = f"differs from {other.location} only in case or in Unicode form"
-    if output.folds_case:
+    if output.files.folds_case:
         raise SourceError(file.location, f"{problem}, and {output.root} cannot hold both", "rename it")
     report.add("case", file.location, f"{problem}, and many systems cannot hold both; rename one")

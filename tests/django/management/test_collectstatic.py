@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError
 from django.test import override_settings
 
-from hashserve.builder.output.writer import Output
+from hashserve.builder.output.folder import open_output
 from tests.support.building import manifest_of, put, snapshot, wrong_files
 from tests.support.collected_site import SOURCE, CollectedSite, paths_of
 
@@ -89,10 +89,10 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_command(site: Collec
 def test_one_collection_waits_for_another(site: CollectedSite) -> None:
     site.collect()
     no_wait = override_settings(HASHSERVE={"WAIT": 0})
-    with Output(str(site.root)), no_wait, pytest.raises(CommandError, match="another build is writing"):
+    with open_output(str(site.root)), no_wait, pytest.raises(CommandError, match="another build is writing"):
         site.collect()
     with ThreadPoolExecutor() as threads:
-        with Output(str(site.root)):
+        with open_output(str(site.root)):
             waiting = threads.submit(site.collect)
             assert wait([waiting], 0.5).not_done
         waiting.result(60)

@@ -1,0 +1,135 @@
+"""The files that are in the output: which there are, and which content they hold.
+
+Invariant: a file counts for what was verified in it, never for its name. Nothing here changes a file.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+
+from hashserve.builder.chunks import read_chunks
+from hashserve.builder.output.paths import referenced_paths
+from hashserve.builder.output.private_folder import PRIVATE_FOLDER
+from hashserve.builder.output.state import BuildState, stamp_of
+from hashserve.digests import digest_of
+from hashserve.errors import BuildError, ManifestError
+from hashserve.file_identity import identify_across_mounts
+from hashserve.file_tree import walk_folders
+from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
+
+__all__ = ["OutputFiles"]
+
+
+class OutputFiles:
+    """The files of the output ``root``, each of which is at ``location`` of its path.
+
+    What was verified is noted in ``state``. Several threads may use it at once, for different paths.
+    """
+
+    def __init__(self, root: str, state: BuildState, location: Callable[[str], str]) -> None:
+        self._root = root
+        self._state = state
+        self._location = location
+
+    def has_file(self, path: str) -> bool:
+        """Whether anything but a folder is there."""
+        location = self._location(path)
+        return os.path.lexists(location) and not os.path.isdir(location)
+
+    def has_folder(self, path: str) -> bool:
+        """Whether a folder is there."""
+        return os.path.isdir(self._location(path))
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a file in bytes, None where there is none."""
+        status = self._status(path)
+        return None if status is None else status.st_size
+
+    def holds(self, path: str, sha256: str, coding: str = IDENTITY) -> bool:
+        """Whether the file at ``path`` is, or decodes to, the content with this digest."""
+        return self.verified_status(path, sha256, coding) is not None
+
+    def verified_status(self, path: str, sha256: str, coding: str = IDENTITY) -> os.stat_result | None:
+        """Return the status of a file that `holds` this content, None where it does not."""
+        status = self._status(path)
+        if status is None:
+            return None
+        stamp = stamp_of(sha256, coding, identify_across_mounts(status))
+        if not self._state.is_verified(path, stamp) and self.digest(path, coding) != sha256:
+            return None
+        self._state.add_verified(path, stamp)
+        return status
+
+    def add_verified(self, path: str, sha256: str, coding: str) -> None:
+        """Note that the file at ``path``, which was just written, holds this content."""
+        status = self._status(path)
+        if status is not None:  # pragma: no branch  # it was just written
+            self._state.add_verified(path, stamp_of(sha256, coding, identify_across_mounts(status)))
+
+    def digest(self, path: str, coding: str = IDENTITY) -> str | None:
+        """Return the SHA-256 of a file, decoded; None where there is no file or it cannot be decoded."""
+        location = self._location(path)
+        if not os.path.isfile(location):
+            return None  # to read from a FIFO may wait for ever
+        chunks = read_chunks(location)
+        try:
+            return digest_of(chunks if coding == IDENTITY else CODINGS[coding].decode(chunks))
+        except (OSError, DecodeError):
+            return None
+
+    def _status(self, path: str) -> os.stat_result | None:
+        """Return the status of a file. For a symlink, it is that of the target, whose content matters."""
+        try:
+            return os.stat(self._location(path))
+        except OSError:
+            return None
+
+    @property
+    def longest_name(self) -> int:
+        """Return how many bytes the name of a file may have."""
+        try:
+            return os.pathconf(self._root, "PC_NAME_MAX")
+        except (OSError, AttributeError, ValueError):
+            return 255
+
+    @property
+    def folds_case(self) -> bool:
+        """Whether two names that differ only in case are one name on this file system."""
+        return os.path.exists(os.path.join(self._root, PRIVATE_FOLDER.upper()))
+
+    def at_or_below(self, path: str) -> Iterator[str]:
+        """List the files at a path or, where it is a folder, below it. A symlink counts as a file."""
+        location = os.path.join(self._root, path)
+        if os.path.islink(location) or not os.path.isdir(location):
+            yield path
+            return
+        for folder, entries in walk_folders(location):
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield f"{path}/{folder}{entry.name}"
+
+    def check_built(self, path: str) -> None:
+        """Raise `BuildError` where a file at a path, or below it, was not made by a build."""
+        for found in self.at_or_below(path):
+            location = os.path.join(self._root, found)
+            if os.path.islink(location) or not self._is_built(found):
+                raise BuildError(
+                    location,
+                    f"is in the way of {path!r} in the new release, and no build made it",
+                    "move it out of the output; the release in force is untouched",
+                )
+
+    def _is_built(self, path: str) -> bool:
+        return self._state.is_built(path) or path in self._referenced
+
+    @functools.cached_property
+    def _referenced(self) -> frozenset[str]:
+        """Return the paths of the manifest in force, for an output whose build state is lost."""
+        try:
+            return referenced_paths(Manifest.load(os.path.join(self._root, MANIFEST_NAME)))
+        except (OSError, ManifestError):
+            return frozenset()

@@ -1,0 +1,61 @@
+"""Paths in an output: those that a manifest refers to, and the folders that they lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hashserve.http.codings import CODINGS
+from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
+
+__all__ = ["folders_of", "is_at_or_below", "referenced_paths", "unlisted_variants"]
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """Return every folder that one of the paths lies in, at any depth."""
+    folders: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
+
+
+def is_at_or_below(path: str, other: str) -> bool:
+    """Whether a path is another, or lies in the folder of that name."""
+    return path == other or path.startswith(f"{other}/")
+
+
+def referenced_paths(manifest: Manifest) -> frozenset[str]:
+    """Return every path that a release in the manifest refers to, with the variants that it may have."""
+    paths = {*manifest.files, *_listed_paths(manifest)}
+    suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
+    return frozenset({MANIFEST_NAME, *(path + suffix for path in paths for suffix in suffixes)})
+
+
+def unlisted_variants(manifest: Manifest) -> frozenset[str]:
+    """Return the paths of variants that no server sends, because the row of their file does not list them.
+
+    Builds with other codings made them. Left out are the variants of a file without a row, and of a
+    path that is an unhashed file too.
+    """
+    unhashed = {*manifest.paths, *(path for release in manifest.releases for path in release.changed)}
+    records = filter(None, (manifest.record(path) for path in manifest.files if path not in unhashed))
+    unlisted = {
+        record.path + coding.suffix
+        for record in records
+        if record.sha256 is not None
+        for coding in CODINGS.values()
+        if coding.name not in record.variants
+    }
+    return frozenset(unlisted - _listed_paths(manifest))
+
+
+def _listed_paths(manifest: Manifest) -> set[str]:
+    """Return the logical and the fingerprinted paths of every release."""
+    paths = {*manifest.paths, *manifest.paths.values()}
+    for release in manifest.releases:
+        paths_of_release = manifest.paths_of(release)
+        paths.update(paths_of_release, paths_of_release.values())
+    return paths

@@ -1,0 +1,101 @@
+"""The build state: which files of an output were made by builds, and which content was verified in them.
+
+Invariant: the state only saves time. A build with a state that is lost, damaged or of another folder has
+the same outcome.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import sha256 as sha256_hash
+
+from hashserve.atomic_files import write_atomically
+
+__all__ = ["BuildState", "Stamp", "stamp_of"]
+
+Stamp = str
+"""A digest of a content's SHA-256, its coding, and the identity of the file that holds it."""
+
+_STAMP_BYTES = 18
+"""In base64, 24 characters. The stamps of 20,000 files take 13 MB; as plain text they would take 22 MB."""
+
+
+def stamp_of(sha256: str, coding: str, file_identity: Iterable[int]) -> Stamp:
+    """Return the stamp of a file with this identity that is, or decodes to, a content."""
+    text = f"{sha256} {coding} {' '.join(map(str, file_identity))}"
+    return b64encode(sha256_hash(text.encode()).digest()[:_STAMP_BYTES]).decode("ascii")
+
+
+class BuildState:
+    """The state that was saved at ``location``; an empty one where there is none.
+
+    A path is in one of three collections: stamps that were loaded and not used yet, stamps that this
+    build has verified, and paths of built files without a stamp.
+    """
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._loaded: dict[str, Stamp] = {}
+        self._verified: dict[str, Stamp] = {}
+        self._built: set[str] = set()
+        self._is_changed = False
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            self._load()
+
+    def _load(self) -> None:
+        with open(self._location, encoding="utf-8") as stream:
+            document = json.load(stream)
+        built, loaded = set(document["built"]), dict(document["verified"])
+        if not all(isinstance(text, str) for text in (*built, *loaded.values())):
+            raise TypeError(self._location)
+        self._built, self._loaded = built, loaded
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known: no build was here, or its state is lost."""
+        return not (self._built or self._loaded or self._verified)
+
+    def is_built(self, path: str) -> bool:
+        """Whether a build made the file at ``path``; pruning may remove it."""
+        return path in self._verified or path in self._loaded or path in self._built
+
+    def add_built(self, path: str) -> None:
+        """Note that a build made the file at ``path``."""
+        if not self.is_built(path):
+            self._built.add(path)
+            self._is_changed = True
+
+    def is_verified(self, path: str, stamp: Stamp) -> bool:
+        """Whether the file at ``path`` was verified with this very stamp."""
+        return stamp in (self._verified.get(path), self._loaded.get(path))
+
+    def add_verified(self, path: str, stamp: Stamp) -> None:
+        """Note what was verified in the file at ``path``."""
+        if self._loaded.pop(path, self._verified.get(path)) != stamp:
+            self._is_changed = True
+        self._verified[path] = stamp
+        self._built.discard(path)
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Remove files that are gone."""
+        self._is_changed = True
+        for path in paths:
+            self._built.discard(path)
+            self._loaded.pop(path, None)
+            self._verified.pop(path, None)
+
+    def keep_loaded(self) -> None:
+        """Keep the stamps that were loaded and not used; otherwise `save` drops them."""
+        self._verified = {**self._loaded, **self._verified}
+        self._loaded = {}
+
+    def save(self, temporary_folder: str) -> None:
+        """Write the state, if it has changed. A full disk is no error: the next build verifies more."""
+        if self._is_changed or self._loaded:
+            document = {"built": [*self._built, *self._loaded], "verified": self._verified}
+            with contextlib.suppress(OSError):
+                content = json.dumps(document).encode()
+                write_atomically(self._location, [content], temporary_directory=temporary_folder)

@@ -1,0 +1,91 @@
+"""The releases that a build knows before it starts: those in the output, and those of the previous release.
+
+Invariant: a build never depends on an old release, unless the settings require it. A manifest that cannot
+be loaded is reported, and the build goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hashserve.builder.releases.errors import UnreachableError
+from hashserve.builder.releases.previous import PreviousRelease, open_previous
+from hashserve.builder.report import BuildReport
+from hashserve.builder.settings import BuildSettings
+from hashserve.errors import BuildError, ManifestError
+from hashserve.manifest.model import Manifest
+
+__all__ = ["KnownReleases", "check_reachable", "load_known_releases"]
+
+_OR_NOT_REQUIRED = 'or build without require_previous (--require-previous, HASHSERVE["REQUIRE_PREVIOUS"])'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownReleases:
+    """The known ``manifests``; one of them may be ``in_force``, and one that of the ``previous`` release."""
+
+    in_force: Manifest | None
+    manifests: Sequence[Manifest]
+    previous: PreviousRelease | None
+
+
+def load_known_releases(
+    manifest_location: str, settings: BuildSettings, report: BuildReport
+) -> KnownReleases:
+    """Load the manifest of the output, at ``manifest_location``, and that of the previous release.
+
+    Raises `BuildError` where the settings require the previous release and it cannot be loaded.
+    """
+    in_force = _manifest_in_force(manifest_location, report)
+    manifest, previous = None, None
+    if settings.previous is not None:
+        previous = open_previous(settings.previous, settings.prefix)
+        manifest = _previous_manifest(settings.previous, previous, report, settings.require_previous)
+    return KnownReleases(
+        in_force=in_force,
+        manifests=[item for item in (in_force, manifest) if item is not None],
+        previous=None if manifest is None else previous,
+    )
+
+
+def check_reachable(previous: PreviousRelease | None, where: str) -> None:
+    """Raise `BuildError` where the previous release cannot be loaded any more."""
+    if previous is None:
+        return
+    try:
+        previous.manifest()
+    except (UnreachableError, ManifestError) as error:
+        raise BuildError(
+            where,
+            f"the previous release became unreachable during the build: {error}",
+            f"build again when it is back, {_OR_NOT_REQUIRED}",
+        ) from error
+
+
+def _manifest_in_force(location: str, report: BuildReport) -> Manifest | None:
+    """Load the manifest of the output; a broken one is reported, and the build replaces it."""
+    try:
+        return Manifest.load(location)
+    except FileNotFoundError:
+        return None
+    except (OSError, ManifestError) as error:
+        report.add("broken-manifest", location, f"cannot be used, so its releases are dropped: {error}")
+        return None
+
+
+def _previous_manifest(
+    where: str, previous: PreviousRelease, report: BuildReport, is_required: bool
+) -> Manifest | None:
+    """Load the manifest of the previous release; one that cannot be loaded is reported, or an error."""
+    try:
+        return previous.manifest()
+    except (UnreachableError, ManifestError) as error:
+        if is_required:
+            raise BuildError(
+                where,
+                f"the previous release cannot be loaded: {error}",
+                f"check previous, {_OR_NOT_REQUIRED}",
+            ) from error
+        report.add("previous", where, f"the previous release is not used: {error}")
+        return None

@@ -1,0 +1,60 @@
+"""The files in the output: verified by their content, whatever their names and their age."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import brotli
+import pytest
+
+from hashserve.builder.output.folder import OutputFolder, open_output
+from hashserve.digests import digest_of
+from tests.support.building import put
+
+A, B = b"a" * 100, b"b" * 100
+
+
+def put_one(output: OutputFolder, path: str, content: bytes) -> None:
+    output.put(path, [content], digest_of([content]))
+
+
+def test_damage_is_seen_although_the_file_was_verified_before(tmp_path: Path) -> None:
+    with open_output(str(tmp_path)) as output:
+        put_one(output, "a", A)
+        output.save_state()
+    (tmp_path / "a").write_bytes(B)
+    with open_output(str(tmp_path)) as output:
+        assert not output.files.holds("a", digest_of([A]))
+        assert output.files.holds("a", digest_of([B]))
+        assert output.files.digest("a", "br") is None
+        assert output.files.digest("gone") is None
+        assert output.files.size("gone") is None
+
+
+def test_a_damaged_variant_with_the_old_name_is_seen_beside_a_verified_file(tmp_path: Path) -> None:
+    with open_output(str(tmp_path)) as output:
+        put_one(output, "a", A)
+        output.put("a.br", [brotli.compress(A)], digest_of([A]), "br")
+        assert output.files.holds("a.br", digest_of([A]), "br")
+        (tmp_path / "a.br").write_bytes(brotli.compress(B))
+        assert not output.files.holds("a.br", digest_of([A]), "br")
+
+
+def test_a_link_is_verified_again_when_what_it_leads_to_changes(tmp_path: Path) -> None:
+    elsewhere = put(tmp_path / "elsewhere", "a", A)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a").symlink_to(elsewhere)
+    with open_output(str(tmp_path / "out")) as output:
+        assert output.reuse("a", digest_of([A]))
+        elsewhere.write_bytes(B)
+        assert not output.reuse("a", digest_of([A]))
+
+
+def test_names_have_a_length_that_the_file_system_or_else_a_rule_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_output(str(tmp_path)) as output:
+        assert output.files.longest_name == os.pathconf(tmp_path, "PC_NAME_MAX")
+        monkeypatch.delattr(os, "pathconf")
+        assert output.files.longest_name == 255
