@@ -44,7 +44,7 @@ def find_manifest(root: str | os.PathLike[str]) -> str | None:
     """
     top = os.fspath(root)
     for name in (MANIFEST_NAME, VITE_MANIFEST, PHOENIX_MANIFEST, PROPSHAFT_MANIFEST):
-        candidate = os.path.join(top, *name.split("/"))
+        candidate = os.path.join(top, name)
         if os.path.isfile(candidate):
             return candidate
     sprockets = [os.path.join(top, name) for name in _names_in(top) if _is_of_sprockets(name)]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,9 +61,17 @@ def test_the_unserved_manifests_are_the_known_names_that_do_not_start_with_a_dot
     assert list(UNSERVED_MANIFESTS) == [name for name in NAMES if not name.startswith(".")]
 
 
-def test_reading_anything_but_a_regular_file_is_an_os_error_at_once(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(OSError, match="not a regular file"):
-        read_file(str(tmp_path / "fifo"))
-    with pytest.raises(IsADirectoryError):
-        read_file(str(tmp_path))
+def test_a_file_is_read_byte_by_byte(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a\r\n\xff\x1a")
+    assert read_file(str(tmp_path / "a")) == b"a\r\n\xff\x1a"
+
+
+@pytest.mark.parametrize(("make", "number"), [(os.mkfifo, errno.EINVAL), (os.mkdir, errno.EISDIR)])
+def test_reading_anything_but_a_regular_file_is_an_os_error_at_once(
+    tmp_path: Path, make: Callable[[str], None], number: int
+) -> None:
+    path = str(tmp_path / "made")
+    make(path)
+    with pytest.raises(OSError, match="not a regular file") as caught:
+        read_file(path)
+    assert (caught.value.errno, caught.value.filename) == (number, path)

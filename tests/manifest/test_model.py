@@ -156,6 +156,16 @@ def test_a_record_states_what_its_row_states(path: str, expected: AssetRecord | 
     assert Manifest.loads(TEXT).record(path) == expected
 
 
+def test_a_record_without_a_row_states_its_media_type() -> None:
+    manifest = Manifest(paths={}, files={"a": None}, media_types={"a": "text/css"})
+    assert manifest.record("a") == AssetRecord(path="a", media_type="text/css")
+
+
+def test_a_row_with_too_few_columns_is_an_error_and_no_record() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        Manifest(paths={}, files={"a": f"1 {DIGEST} 2"}, codings=("br", "gzip")).record("a")
+
+
 def test_a_row_lists_the_size_of_each_coding_or_0() -> None:
     record = AssetRecord(path="a", size=10, sha256=DIGEST, variants={"gzip": 5})
     assert format_row(record, ("br", "gzip")) == f"10 {DIGEST} 0 5"
@@ -272,6 +282,13 @@ def test_an_error_names_the_file_that_was_loaded(tmp_path: Path) -> None:
         Manifest.load(path)
     assert caught.value.path == str(path)
     assert str(caught.value).startswith(f"{path}: line 1, column 2: ")
+    path.write_bytes(b"{}")
+    with pytest.raises(ManifestError) as caught:
+        Manifest.load(path)
+    assert caught.value.path == str(path)
+    with pytest.raises(ManifestError) as caught:
+        Manifest.loads("{}")
+    assert caught.value.path == "<manifest>"
 
 
 # Writing
@@ -287,6 +304,15 @@ def test_writing_replaces_the_manifest_and_leaves_nothing_else(tmp_path: Path) -
     FULL.write(os.fspath(path))
     assert Manifest.load(path) == FULL
     assert names_in(tmp_path) == [MANIFEST_NAME]
+
+
+def test_a_written_manifest_reaches_the_disk_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(stat.S_ISDIR(os.fstat(number).st_mode)))
+    FULL.write(tmp_path / MANIFEST_NAME)
+    assert synced == [False, True], "first the file, then its folder"
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
