@@ -16,13 +16,13 @@ Table = list[list[str]]
 
 _SERVERS = {
     ("Mix", "requests/s"): "requests/s: mix",
-    ("Mix", "rate over nginx's"): "over nginx's",
     ("Mix", "CPU for 1,000"): "CPU for 1,000: mix",
-    ("One file", "CPU for 1,000"): "one file",
-    ("One file, a connection each", "CPU for 1,000"): "a connection each",
     ("5 MB", "CPU for 1,000"): "5 MB",
 }
 """The columns of the one table about servers, by the table and the column that they come from."""
+
+_LOADS = ("Mix", "One file", "One file, a connection each", "5 MB")
+"""The tables that it replaces."""
 
 _LEFT_OUT: Mapping[str, Callable[[str], bool]] = {
     "Ratios: without the driver's loop, and with it": lambda head: head.endswith(", with"),
@@ -62,11 +62,11 @@ def _parsed(table: str) -> Table:
 
 
 def _joined(tables: Mapping[str, Table]) -> Iterator[tuple[str, Table]]:
-    sources = {title for title, _ in _SERVERS}
-    if sources <= tables.keys():
+    has_loads = set(_LOADS) <= tables.keys()
+    if has_loads:
         yield "Requests per second, and processor time for 1,000 requests", _about_servers(tables)
     for title, table in tables.items():
-        if not (sources <= tables.keys() and title in sources):
+        if not (has_loads and title in _LOADS):
             is_left_out = _LEFT_OUT.get(title, lambda head: False)
             yield title, _without(table, is_left_out)
 
