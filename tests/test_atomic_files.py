@@ -195,7 +195,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file(path: Path) -> None:
 def test_the_file_reaches_the_disk_before_its_name_and_its_name_before_the_return(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A stand-in, since nothing short of pulling the plug shows an fsync.
+    # A stand-in, because only a power failure shows what an fsync does.
     events = []
     real_fsync, real_replace = os.fsync, os.replace
 
@@ -219,7 +219,7 @@ def test_the_file_reaches_the_disk_before_its_name_and_its_name_before_the_retur
 def test_a_file_that_a_killed_writer_left_is_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # In a container every writer has the same number, and counts from the same start.
+    # In containers, all writers have the same process id and the same first number.
     left = [tmp_path / f"{TEMPORARY_PREFIX}{os.getpid()}-{number}" for number in range(3)]
     for location in left:
         location.write_bytes(b"half")
@@ -259,7 +259,7 @@ def test_a_process_and_its_fork_that_write_at_once_do_not_mix_their_files(tmp_pa
 def test_the_rest_of_a_chunk_is_written_after_a_short_write(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A stand-in, since a real system takes less than all only of more than 2 GB.
+    # A stand-in, because Linux writes less than it is given only above 2 GB.
     real_write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, chunk: real_write(descriptor, chunk[:7]))
     write_atomically(str(path), [b"0123456789" * 5, b"", b"end"])
@@ -269,4 +269,4 @@ def test_the_rest_of_a_chunk_is_written_after_a_short_write(
 def test_a_folder_that_cannot_be_synced_is_not_an_error(tmp_path: Path) -> None:
     sync_directory(str(tmp_path))
     sync_directory(str(tmp_path / "none"))
-    sync_directory("/proc")  # no file system that syncs
+    sync_directory("/proc")  # a file system that cannot sync

@@ -33,5 +33,5 @@ def test_a_digest_does_not_depend_on_the_chunks(chunks: list[bytes]) -> None:
 
 
 def test_integrity_names_the_algorithm() -> None:
-    # The example of the Subresource Integrity recommendation's kind: what browsers compare with.
+    # The form of the examples in Subresource Integrity, which browsers compare.
     assert integrity_of(digest_of([b"abc"])) == "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="

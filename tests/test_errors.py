@@ -23,7 +23,7 @@ from hashserve.errors import (
 )
 
 ERRORS = [
-    # error, its text, its data, what else it is
+    # error, its text, its data, its other base
     (
         SettingError("max_age", -1, "must not be negative"),
         "max_age=-1: must not be negative",
@@ -118,7 +118,7 @@ def exceptions_named_in(path: Path) -> list[str]:
         node.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
-        # A BaseException of our own is an interruption (SIGTERM), and no error.
+        # Our own BaseException is an interruption (SIGTERM), not an error.
         and any(re.search(r"Error$|(?<!Base)Exception$", ast.unparse(base)) for base in node.bases)
     ]
 

@@ -1,4 +1,4 @@
-"""Prometheus: what it reads is what was counted, in the form and under the names that it expects."""
+"""Prometheus reads the counts, with the names and in the form that it expects."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_the_counts_of_djangos_middleware_can_be_read(built: BuiltTree) -> None:
 
 
 def test_a_missing_prometheus_client_is_an_error_that_says_what_to_install(tmp_path: Path) -> None:
-    # A process where the client cannot be found, as where the extra was not asked for.
+    # A process that cannot import the client, as without the extra.
     code = "import sys; sys.modules['prometheus_client'] = None; import hashserve.prometheus"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False

@@ -59,7 +59,7 @@ def test_a_name_of_the_package_is_that_of_the_module_that_defines_it(name: str) 
 
 
 def test_build_is_a_function_and_the_module_of_that_name(tmp_path: Path) -> None:
-    """Whichever of the two a program asks for first, the other works too."""
+    """Both work, in any order of the imports."""
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "app.css").write_text("a { color: red }")
     code = (

@@ -1,4 +1,4 @@
-"""What a process loads until it has sent its first file: little, since each deploy starts many of them."""
+"""The modules that a process loads to send its first file: few, because each deploy starts many processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.trees import TEN, BuiltTree, put
 
-# Each takes a bare interpreter 1 to 15 ms and up to 3 MB, and no first answer needs it.
+# Each costs a bare interpreter 1 to 15 ms and up to 3 MB, and the first response does not need it.
 HEAVY = {
     "asyncio",
     "calendar",
@@ -29,7 +29,7 @@ HEAVY = {
     "whitenoise",
 }
 
-# What is taken for granted; what these load in turn differs from one Python to the next.
+# These are loaded before the count, because what they load in turn differs between Python versions.
 START = """
 import hashlib, http, importlib.util, json, logging, sys, threading, typing, urllib.parse, wsgiref.headers
 before = set(sys.modules)
@@ -44,7 +44,7 @@ print(json.dumps({"body": body.decode(), "loaded": sorted(set(sys.modules) - bef
 
 
 def loaded_for(root: str, path: str) -> set[str]:
-    """Return the modules that a process has loaded by itself once it has sent the ten bytes at ``path``."""
+    """Return the modules that a process loads until it has sent the ten bytes at ``path``."""
     done = subprocess.run(
         [sys.executable, "-c", START, root, path], check=True, capture_output=True, text=True, timeout=60
     )

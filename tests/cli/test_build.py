@@ -231,7 +231,7 @@ def test_a_wrong_argument_is_named_and_nothing_is_built(
     monkeypatch.chdir(source.parent)
     try:
         code = main(["build", "source", "--out", "out", *arguments])
-    except SystemExit as error:  # as argparse has it
+    except SystemExit as error:  # raised by argparse
         assert error.code == 2  # noqa: PT017
         code = 2
     assert code == 2

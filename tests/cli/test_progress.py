@@ -27,7 +27,7 @@ def test_only_a_terminal_shows_a_progress_bar(source: Path, out: Path) -> None:
     try:
         while piece := os.read(leader, 4096):
             shown += piece
-    except OSError:  # Linux tells so that the other side is closed
+    except OSError:  # on Linux: the other side is closed
         pass
     os.close(leader)
     written, _ = process.communicate()

@@ -1,4 +1,4 @@
-"""The example manifest that the tests of the manifest share, and what they ask of any manifest."""
+"""The manifest that the tests share as an example, and checks of any manifest."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.manifest.examples import DIGEST, FULL, ROW, TEXT, assert_usable, docu
 from tests.support.hypothesis_profile import ANY_TEXT, QUICK
 
 OUTER_DAMAGE: list[tuple[object, str]] = [
-    # what stands in the file, location
+    # the document, location
     ([], "top level"),
     ("1.1", "top level"),
     (None, "top level"),
@@ -117,7 +117,7 @@ def row_damage() -> Iterator[tuple[dict[str, Any], str]]:
         f"1_0 {DIGEST} 0 0",
         f"1e3 {DIGEST} 0 0",
         f"01 {DIGEST} 0 0",
-        f"1 {DIGEST} 00 0",  # no size, and not 0 either
+        f"1 {DIGEST} 00 0",  # neither a size nor 0
         f"NaN {DIGEST} 0 0",
         f"\u0661 {DIGEST} 0 0",
         f"{'9' * 19} {DIGEST} 0 0",
@@ -225,7 +225,7 @@ def test_a_manifest_that_is_cut_off_anywhere_is_an_error() -> None:
     encoded = TEXT.encode()
     for length in range(len(encoded) - 1):
         error_of(encoded[:length])
-    assert Manifest.loads(encoded[:-1]) == FULL  # nothing but the line's end is missing
+    assert Manifest.loads(encoded[:-1]) == FULL  # only the end of the line is missing
 
 
 @QUICK
