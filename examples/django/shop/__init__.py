@@ -1,1 +1,1 @@
-"""The shop: its teas, its pages, and all that they look like."""
+"""The shop: its teas, its pages and their static files."""

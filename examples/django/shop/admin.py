@@ -1,4 +1,4 @@
-"""The shop, as its keepers see it."""
+"""The shop in Django's admin."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
@@ -12,9 +12,9 @@ admin.site.index_title = _("What there is")
 
 @admin.register(Tea)
 class TeaAdmin(admin.ModelAdmin):
-    """Teas, with the slug made of the name as it is typed."""
+    """Teas; the slug follows from the name."""
 
     list_display = ("name", "colour", "origin", "cents")
     list_filter = ("colour",)
     search_fields = ("name", "origin")
-    prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012  # as Django has it
+    prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012  # as in Django's documentation

@@ -1,4 +1,4 @@
-"""What the shop sells."""
+"""The teas that the shop sells."""
 
 from django.db import models
 from django.urls import reverse
@@ -10,7 +10,7 @@ class Tea(models.Model):
     """A tea, in tins of one size."""
 
     class Colour(models.TextChoices):
-        """What the cup looks like; each has a picture of its tin."""
+        """The colour in the cup; each has a picture of a tin."""
 
         GREEN = "green", _("green")
         WHITE = "white", _("white")
@@ -29,7 +29,7 @@ class Tea(models.Model):
     minutes = models.PositiveIntegerField(_("minutes to steep"))
 
     class Meta:
-        """In the order of the list, and of the pages."""
+        """The order of teas, and their name in the admin."""
 
         ordering = ("name",)
         verbose_name = _("tea")
@@ -39,12 +39,12 @@ class Tea(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """Give the page of this tea in the language in force."""
+        """Return the URL of this tea's page in the current language."""
         return reverse("tea", args=[self.slug])
 
     @property
     def summary(self) -> str:
-        """The summary in the language in force."""
+        """The summary in the current language."""
         return self.summary_de if get_language() == "de" else self.summary_en
 
     @property

@@ -1,4 +1,4 @@
-"""The pages of the shop."""
+"""The URLs of the shop's pages."""
 
 from django.urls import path
 

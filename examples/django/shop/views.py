@@ -18,13 +18,13 @@ def front(request: HttpRequest) -> HttpResponse:
 
 
 def tea(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show one tea, and how it is made."""
+    """Show one tea, and how to make it."""
     return render(request, "shop/tea.html", {"tea": get_object_or_404(Tea, slug=slug)})
 
 
 @never_cache
 def visit(request: HttpRequest) -> HttpResponse:
-    """Announce a visit; who does so copies the letters of the captcha."""
+    """Show the form that announces a visit, with a captcha."""
     expected = request.session.pop("captcha", None) if request.method == "POST" else None
     is_right = expected is not None and request.POST.get("letters", "").strip().upper() == expected
     return render(request, "shop/visit.html", {"is_right": is_right, "is_sent": request.method == "POST"})
@@ -32,7 +32,7 @@ def visit(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def captcha(request: HttpRequest) -> HttpResponse:
-    """Draw five letters, other ones each time."""
+    """Draw five random letters."""
     letters = "".join(secrets.choice(LETTERS) for _ in range(5))
     request.session["captcha"] = letters
     context = {"letters": [(22 + 34 * place, letter) for place, letter in enumerate(letters)]}
@@ -40,5 +40,5 @@ def captcha(request: HttpRequest) -> HttpResponse:
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Lead to the icon where a page names none, as the admin's do."""
+    """Redirect to the icon; pages of the admin name none."""
     return redirect(static("shop/images/leaf.svg"))

@@ -1,1 +1,1 @@
-"""A shop for tea: a small Django project whose static files hashserve names, keeps and serves."""
+"""A tea shop: a small Django project with hashserve."""

@@ -1,4 +1,4 @@
-"""The project for ASGI servers: ``uvicorn teahouse.asgi:application``."""
+"""The application for ASGI servers: ``uvicorn teahouse.asgi:application``."""
 
 import os
 

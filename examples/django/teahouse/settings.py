@@ -1,4 +1,4 @@
-"""The settings. What differs from one place to another comes from the environment; README.md lists it."""
+"""The settings. README.md lists the environment variables that change them."""
 
 import os
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = os.environ.get("DEBUG") == "1"
-SECRET_KEY = os.environ.get("SECRET_KEY", "no secret at all: set SECRET_KEY where it matters")
+SECRET_KEY = os.environ.get("SECRET_KEY", "not secret: set SECRET_KEY in production")
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost 127.0.0.1").split()
 
 INSTALLED_APPS = [
@@ -74,8 +74,8 @@ USE_TZ = True
 STATIC_URL = os.environ.get("STATIC_URL", "static/")
 STATIC_ROOT = os.environ.get("STATIC_ROOT", str(BASE_DIR / "static"))
 
-# "Manifest": the names are in STATIC_ROOT. "Cached": they are in the cache, and a process that only
-# renders pages needs no STATIC_ROOT.
+# "Manifest" keeps the fingerprinted names in STATIC_ROOT. "Cached" keeps them in the cache, so a process that
+# only renders pages needs no STATIC_ROOT.
 STATICFILES = os.environ.get("STATICFILES", "Manifest")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -83,18 +83,18 @@ STORAGES = {
 }
 
 HASHSERVE = {
-    # `import { price } from "money"`, by way of the import map.
+    # For `import { price } from "money"` in shop.js.
     "IMPORT_MAP_BARE": {"money": "shop/js/money.js"},
     "EXPIRES": os.environ.get("EXPIRES") == "1",
 }
 
-# The fonts of the shop are those of django-unfold; without it, there are the system's.
+# The fonts come from django-unfold. Without it, pages use the system's fonts.
 _unfold = find_spec("unfold")
 if _unfold is not None and _unfold.origin is not None:
     STATICFILES_DIRS = [("fonts/inter", str(Path(_unfold.origin).parent / "static/unfold/fonts/inter"))]
 
 
-# The cache: of pages, and with "Cached" of names
+# The cache of pages, and with "Cached" also of names
 
 _BACKENDS = {
     "locmem": "django.core.cache.backends.locmem.LocMemCache",
@@ -111,7 +111,7 @@ CACHES = {
 }
 CACHE_MIDDLEWARE_SECONDS = int(os.environ.get("PAGE_CACHE_SECONDS", "0" if DEBUG else "600"))
 
-# Pages that were rendered with the names of one release are not given out once there is another.
+# A page that names the files of an old release is not served from the cache after a deploy.
 from hashserve.django.page_cache import ByRelease  # noqa: E402
 
 CACHE_MIDDLEWARE_KEY_PREFIX = ByRelease("teahouse")

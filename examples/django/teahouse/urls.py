@@ -1,4 +1,4 @@
-"""The admin, the language switch and the captcha have one URL; every page has one in each language."""
+"""The URLs of the project. Only the pages of the shop have one for each language."""
 
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin

@@ -1,4 +1,4 @@
-"""The project for WSGI servers: ``gunicorn teahouse.wsgi``."""
+"""The application for WSGI servers: ``gunicorn teahouse.wsgi``."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The teas that the shop starts with."""
+"""The first teas of the shop."""
 
 from django.db import migrations
 
@@ -44,13 +44,13 @@ FIELDS = ("name", "slug", "colour", "origin", "summary_en", "summary_de", "cents
 
 
 def fill(apps, schema_editor):
-    """Put the teas in."""
+    """Insert the teas."""
     tea = apps.get_model("shop", "Tea")
     tea.objects.bulk_create(tea(**dict(zip(FIELDS, row, strict=True))) for row in TEAS)
 
 
 class Migration(migrations.Migration):
-    """Fills the table; the way back leaves it as it is."""
+    """Fills the table; undoing it changes nothing."""
 
     dependencies = (("shop", "0001_initial"),)
     operations = (migrations.RunPython(fill, migrations.RunPython.noop),)

@@ -1,4 +1,4 @@
-// The basket: how many tins of which tea, kept in this browser.
+// The basket: the number of tins of each tea, stored in this browser.
 import { read, write } from "./store.js";
 
 const tins = read("basket", {});

@@ -1,4 +1,4 @@
-// What every page does: prices in the reader's way of writing, and the basket.
+// For every page: prices, the basket, and the timer on request.
 import { price } from "money";
 import { basket } from "./basket.js";
 

@@ -1,4 +1,4 @@
-// What is kept between visits; where nothing may be, it lasts as long as the page.
+// Values that last between visits; if the browser stores nothing, they last as long as the page.
 export function read(name, otherwise) {
   try {
     return JSON.parse(localStorage.getItem(name)) ?? otherwise;
@@ -11,6 +11,6 @@ export function write(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // A full or forbidden store is no reason to stop shopping.
+    // The store may be full or forbidden.
   }
 }

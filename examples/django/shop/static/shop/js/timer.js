@@ -1,4 +1,4 @@
-// A timer for the pot; loaded when somebody wants one.
+// The timer for the pot, loaded on request.
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
 export function steep(place, minutes) {
