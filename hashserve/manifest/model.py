@@ -14,23 +14,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hashserve.atomic_files import write_atomically
-from hashserve.manifest.files import MANIFEST_NAME, read_file
+from hashserve.manifest.files import read_file
 from hashserve.manifest.json_text import parse_json
-from hashserve.manifest.schema import FORMAT, Unhashed, check_document, unsafe_path
+from hashserve.manifest.schema import FORMAT, Unhashed, check_document
 
-__all__ = [
-    "FORMAT",
-    "MANIFEST_NAME",
-    "AssetRecord",
-    "Manifest",
-    "Release",
-    "Row",
-    "Unhashed",
-    "format_row",
-    "parse_json",
-    "release_id",
-    "unsafe_path",
-]
+__all__ = ["AssetRecord", "Manifest", "Release", "Row", "format_row", "release_id"]
 
 Row = str
 """The facts of one file, separated by spaces: size, SHA-256 in base64, the size of each variant."""

@@ -104,7 +104,7 @@ def _maps_to_strings(value: object) -> TypeGuard[dict[str, str]]:
 
 
 class _ManifestCheck:
-    """Checks one document; each method checks one part and returns it with its type."""
+    """Checks one document. Each method checks one part; some return that part with its type."""
 
     def __init__(self, source: str) -> None:
         self.source = source
