@@ -14,6 +14,7 @@ from functools import partial
 
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED
+from hashserve.builder.compression.earlier_variants import EarlierVariants
 from hashserve.builder.compression.variants import Variants
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.output.folder import OutputFolder, open_output
@@ -196,15 +197,19 @@ def _build_release(
 def _variants(
     output: OutputFolder, settings: BuildSettings, report: BuildReport, known_releases: KnownReleases
 ) -> Variants:
-    skipped = settings.skip_compress
+    skipped = COMPRESSED if settings.skip_compress is None else frozenset(settings.skip_compress)
     return Variants(
         output,
         report,
         settings.codings,
-        known=known_releases.manifests,
-        previous=known_releases.previous,
-        cache=None if settings.cache is None else VariantCache(settings.cache),
-        skipped=COMPRESSED if skipped is None else frozenset(skipped),
+        EarlierVariants(
+            known_releases.manifests,
+            settings.codings,
+            previous=known_releases.previous,
+            cache=None if settings.cache is None else VariantCache(settings.cache),
+            skipped=skipped,
+        ),
+        skipped=skipped,
     )
 
 

@@ -1,6 +1,6 @@
-"""The compression cache: variants by the digest of their content, shared between builds.
+"""The cache of variants: a folder of them by the digest of their content, which builds share.
 
-Invariant: an entry is proven by decoding before it is used; a damaged one counts as absent.
+Invariant: an entry is used only if it decodes to its content; a damaged one counts as absent.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ __all__ = ["VariantCache"]
 
 
 class VariantCache:
-    """A folder of variants; safe to share between builds at once, and to delete at any time."""
+    """The cache in ``folder``; several builds may use it at once, and it may be deleted at any time."""
 
     def __init__(self, folder: str) -> None:
         self._folder = os.path.abspath(folder)
         try:
             os.makedirs(self._folder, exist_ok=True)
         except OSError as error:
-            raise BuildError(
-                self._folder, f"cannot be made: {error.strerror}", "choose another --cache"
-            ) from error
+            remedy = "choose another folder for the cache"
+            raise BuildError(self._folder, f"cannot be made: {error.strerror}", remedy) from error
 
     def find(self, sha256: str, coding: str) -> str | None:
-        """Give where the variant is; None where it is not, or not whole."""
+        """Return the location of a variant; None if it is absent or damaged."""
         location = self._location(sha256, coding)
         try:
             return location if digest_of(CODINGS[coding].decode(read_chunks(location))) == sha256 else None
@@ -48,7 +47,7 @@ class VariantCache:
         self._write(self._location(sha256, coding), chunks)
 
     def keep_not_worth_it(self, sha256: str, coding: str) -> None:
-        """Keep in mind that a variant is not worth making."""
+        """Remember that a variant saved too little."""
         self._write(self._location(sha256, coding) + _NOT_WORTH_IT, ())
 
     def _write(self, location: str, chunks: Iterable[bytes]) -> None:
@@ -62,4 +61,4 @@ class VariantCache:
 
 
 _NOT_WORTH_IT = ".none"
-"""How the empty file is called that stands for a variant which saved too little."""
+"""The suffix of the empty file that stands for a variant which saved too little."""

@@ -10,6 +10,8 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from threading import Event
 from typing import IO
 
 import brotli
@@ -90,11 +92,18 @@ def is_worth_keeping(size: int, coded_size: int) -> bool:
     return saved >= LEAST_SAVED_BYTES and saved >= size * LEAST_SAVED_SHARE
 
 
-def compress(chunks: Iterable[bytes], size: int, coding: str, into: IO[bytes]) -> int:
-    """Write the coded form of a content of ``size`` bytes to ``into``; gives how many bytes."""
+def compress(
+    chunks: Iterable[bytes], size: int, coding: str, into: IO[bytes], stopped: Event | None = None
+) -> int:
+    """Write the coded form of a content of ``size`` bytes to ``into``; returns how many bytes.
+
+    Raises `CancelledError` at the next chunk once ``stopped`` is set.
+    """
     if coding not in COMPRESSORS:
         raise SettingError("codings", coding, f"must be among {', '.join(COMPRESSORS)}")
     coded_size = 0
     for coded in COMPRESSORS[coding](chunks, size):
+        if stopped is not None and stopped.is_set():
+            raise CancelledError
         coded_size += into.write(coded)
     return coded_size

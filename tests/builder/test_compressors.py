@@ -1,0 +1,78 @@
+"""Compression: what is compressed decodes to what it was, and what is worth keeping."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from threading import Event
+
+import brotli
+import pytest
+
+from hashserve import SettingError
+from hashserve.builder.compression.compressors import compress, is_compressible, is_worth_keeping
+from hashserve.http.codings import CODINGS
+
+TEXT = b"a text that is long enough to be worth compressing\n" * 20
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip", "zstd"])
+@pytest.mark.parametrize("content", [b"", b"x", TEXT, os.urandom(300_000)])
+def test_what_is_compressed_decodes_to_what_it_was_and_is_the_same_each_time(
+    coding: str, content: bytes
+) -> None:
+    streams = io.BytesIO(), io.BytesIO()
+    sizes = [compress([content], len(content), coding, stream) for stream in streams]
+    coded = streams[0].getvalue()
+    assert coded == streams[1].getvalue()
+    assert sizes == [len(coded)] * 2
+    assert b"".join(CODINGS[coding].decode([coded])) == content
+
+
+def test_a_huge_content_is_compressed_at_a_quality_that_ends_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    best, fast = io.BytesIO(), io.BytesIO()
+    content = b"".join(b"%d %d\n" % (number, number * number) for number in range(5000))
+    compress([content], len(content), "br", best)
+    monkeypatch.setattr("hashserve.builder.compression.compressors.LARGEST_AT_BEST", 1000)
+    compress([content], len(content), "br", fast)
+    assert best.getvalue() != fast.getvalue()
+    assert brotli.decompress(fast.getvalue()) == content
+
+
+def test_a_coding_that_nobody_can_make_is_named() -> None:
+    with pytest.raises(SettingError, match="must be among br, gzip, zstd"):
+        compress([], 0, "lzma", io.BytesIO())
+
+
+@pytest.mark.parametrize(
+    ("size", "coded", "worth"),
+    [(1000, 936, True), (1000, 937, False), (10_000, 9500, True), (10_000, 9501, False), (64, 0, True)],
+)
+def test_a_variant_has_to_save_64_bytes_and_5_percent(size: int, coded: int, worth: bool) -> None:
+    assert is_worth_keeping(size, coded) is worth
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("a.css", True), ("a.PNG", False), ("a.woff2", False), ("a.svg", True), ("a", True), ("png", True)],
+)
+def test_types_that_are_compressed_already_are_known_by_their_extension(path: str, expected: bool) -> None:
+    assert is_compressible(path) is expected
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip", "zstd"])
+def test_compression_ends_at_the_next_chunk_once_it_is_stopped(coding: str) -> None:
+    stopped, read = Event(), list[int]()
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(100):
+            read.append(number)
+            if number == 2:
+                stopped.set()
+            yield TEXT
+
+    with pytest.raises(CancelledError):
+        compress(chunks(), 100 * len(TEXT), coding, io.BytesIO(), stopped)
+    assert read == [0, 1, 2]
