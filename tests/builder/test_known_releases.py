@@ -1,4 +1,4 @@
-"""What a release follows, where that is broken."""
+"""The releases that a build knows, where one of them is broken or out of reach."""
 
 from __future__ import annotations
 
@@ -6,13 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from hashserve import BuildError
 from hashserve.builder import BuildSettings, build
-from tests.support.building import put, wrong_files
+from tests.support.building import manifest_of, wrong_files
+from tests.support.previous_releases import (
+    Liar,
+    change,
+    free_port,
+    lying_site,
+    put_source,
+    running_site,
+)
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    return put(tmp_path / "source", "a.txt", b"a").parent
+    return put_source(tmp_path / "source")
+
+
+@pytest.fixture
+def first(source: Path, tmp_path: Path) -> Path:
+    """The output of the release before, in a folder of its own."""
+    out = tmp_path / "first"
+    build(source, out)
+    return out
 
 
 @pytest.fixture
@@ -26,3 +43,53 @@ def test_a_broken_manifest_is_reported_and_built_over(source: Path, out: Path) -
     report = build(source, out, BuildSettings(strict=True))
     assert [finding.kind for finding in report.warnings] == ["broken-manifest"]
     assert not wrong_files(out)
+
+
+@pytest.mark.parametrize("where", ["nowhere", "http://127.0.0.1:{port}/"])
+def test_an_unreachable_previous_release_is_a_warning_or_a_failure_as_one_likes(
+    source: Path, out: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_ATTEMPTS", 1)
+    where = where.format(port=free_port())
+    where = where if where.startswith("http") else str(tmp_path / where)
+    report = build(source, out, BuildSettings(previous=where, strict=True))
+    assert [finding.kind for finding in report.warnings] == ["previous"]
+    with pytest.raises(BuildError, match="the previous release cannot be loaded"):
+        build(source, tmp_path / "other", BuildSettings(previous=where, require_previous=True))
+    assert not (tmp_path / "other/staticfiles.json").exists()
+
+
+@pytest.mark.parametrize("is_required", [True, False])
+def test_a_site_that_goes_away_meanwhile_fails_a_build_that_requires_it_and_no_other(
+    source: Path, first: Path, out: Path, is_required: bool
+) -> None:
+    (first / manifest_of(first).paths["a.txt"]).write_bytes(b"damaged")
+    change(source)
+    asked: list[str] = []
+
+    def go_away(liar: Liar, path: str) -> None:
+        asked.append(path)
+        if len(asked) == 1:
+            liar.tell_truth(path)
+        else:
+            liar.say(503, b"")
+
+    with lying_site(first, "staticfiles.json", go_away) as url:
+        settings = BuildSettings(previous=url, require_previous=is_required)
+        if is_required:
+            with pytest.raises(BuildError, match="the previous release became unreachable during the build"):
+                build(source, out, settings)
+        else:
+            assert [finding.kind for finding in build(source, out, settings).warnings] == ["lost"]
+    assert (out / "staticfiles.json").exists() is not is_required
+    assert len(asked) == 1 + 3 * is_required
+
+
+def test_a_file_that_the_required_site_does_not_have_whole_is_reported_and_no_more(
+    source: Path, first: Path, out: Path
+) -> None:
+    (first / manifest_of(first).paths["a.txt"]).write_bytes(b"damaged")
+    change(source)
+    with running_site(first) as url:
+        report = build(source, out, BuildSettings(previous=url, require_previous=True))
+    assert [finding.kind for finding in report.warnings] == ["lost"]

@@ -1,4 +1,4 @@
-"""The private folder: locked for one build, and swept for the next."""
+"""The private folder: each build begins with an empty temporary folder."""
 
 from __future__ import annotations
 
@@ -20,17 +20,6 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
-
-
-def test_a_lock_that_the_file_system_lacks_is_not_taken_for_another_build(
-    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def flock(descriptor: int, operation: int) -> None:
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr("hashserve.builder.output.lock.fcntl.flock", flock)
-    with pytest.raises(BuildError, match="cannot be locked: No locks available"):
-        build(source, out)
 
 
 def test_an_output_that_is_a_file_is_named(source: Path, out: Path) -> None:

@@ -1,0 +1,225 @@
+"""A site as the previous release: one that runs, and one that lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hashserve import BuildError
+from hashserve.builder import BuildSettings, build
+from hashserve.builder.releases import previous_site
+from hashserve.builder.releases.errors import UnreachableError
+from hashserve.builder.releases.previous_site import PreviousSite
+from hashserve.digests import digest_of
+from tests.support.building import contents, manifest_of, temporaries, wrong_files
+from tests.support.previous_releases import (
+    LIES,
+    Lie,
+    assert_restored,
+    change,
+    free_port,
+    lost,
+    lying_site,
+    put_source,
+    running_site,
+    wrong,
+)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return put_source(tmp_path / "source")
+
+
+@pytest.fixture
+def first(source: Path, tmp_path: Path) -> Path:
+    """The output of the release before, in a folder of its own."""
+    out = tmp_path / "first"
+    build(source, out)
+    return out
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("path", ["", "/static", "/static/"])
+def test_a_running_site_gives_what_an_empty_disk_lacks(
+    source: Path, first: Path, out: Path, path: str
+) -> None:
+    change(source)
+    with running_site(first) as url:
+        report = build(source, out, BuildSettings(previous=url + path, require_previous=True))
+    assert report.warnings == []
+    assert report.compressed == 2
+    assert_restored(first, out)
+
+
+def test_unchanged_content_is_not_compressed_again_on_an_empty_disk(
+    source: Path, first: Path, out: Path
+) -> None:
+    with running_site(first) as url:
+        report = build(source, out, BuildSettings(previous=url))
+    assert report.compressed == 0
+    assert report.release == manifest_of(first).release
+    assert contents(out) == contents(first)  # the manifest with its date too
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashserve.builder.releases.limited_http.TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_ATTEMPTS", 2)
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_about_a_file_is_reported_and_left_out(source: Path, first: Path, out: Path, lie: Lie) -> None:
+    path = manifest_of(first).paths["a.txt"]
+    change(source)
+    with lying_site(first, path, lie) as url:
+        report = build(source, out, BuildSettings(previous=url))
+    assert lost(report) == [path]
+    assert not (out / path).exists()
+    assert path not in manifest_of(out).files
+    assert not wrong_files(out)
+    assert not temporaries(out)
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_about_a_variant_costs_the_variant_or_the_time_to_make_it(
+    source: Path, first: Path, out: Path, lie: Lie
+) -> None:
+    """The lie is about the bytes of a style sheet that did not change: only its variants are asked for."""
+    path = manifest_of(first).paths["css/app.css"]
+    change(source)
+    with lying_site(first, path, lie) as url:
+        report = build(source, out, BuildSettings(previous=url))
+    assert report.compressed == 4  # the changed file's variants, and those that nobody had
+    assert not wrong_files(out)
+    record = manifest_of(out).record(path)
+    assert record is not None
+    assert record.variants.keys() == {"br", "gzip"}
+
+
+def edited(first: Path, edit: Callable[[dict[str, object]], None]) -> None:
+    document = json.loads((first / "staticfiles.json").read_text())
+    edit(document)
+    (first / "staticfiles.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>",
+        b'{"paths"',
+        b"{}",
+        b"\xff\xfe",
+        b'{"paths": {"a": "../../etc/passwd"}, "version": "1.1"}',
+    ],
+)
+def test_a_manifest_that_is_none_is_reported_and_nothing_is_restored(
+    source: Path, first: Path, out: Path, content: bytes
+) -> None:
+    change(source)
+    with lying_site(first, "staticfiles.json", lambda liar, path: liar.say(200, content)) as url:
+        report = build(source, out, BuildSettings(previous=url))
+        with pytest.raises(BuildError, match="the previous release cannot be loaded"):
+            build(source, out, BuildSettings(previous=url, require_previous=True))
+    assert [finding.kind for finding in report.warnings] == ["previous"]
+    assert manifest_of(out).releases == ()
+
+
+def test_a_manifest_without_an_end_is_not_read_to_it(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_MANIFEST_BYTES", 100)
+    with lying_site(first, "", wrong) as url, pytest.raises(ValueError, match="is longer than 100 bytes"):
+        PreviousSite(url, "/static/").manifest()
+
+
+EVIL = b"evil content, with a digest that is right\n" * 10
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "staticfiles.json",
+        "a.txt",
+        "css/app.css",
+        "a.txt.br",
+        ".hashserve/state.json",
+        "css",
+        "a.txt/deeper",
+        "n" * 300,
+    ],
+)
+def test_a_manifest_cannot_take_a_name_that_the_build_needs(
+    source: Path, first: Path, out: Path, path: str
+) -> None:
+    row = f"{len(EVIL)} {digest_of([EVIL])} 0 0"
+
+    def add(document: dict[str, object]) -> None:
+        document["paths"]["evil.txt"] = path  # type: ignore[index]
+        document["hashserve"]["files"][path] = row  # type: ignore[index]
+
+    edited(first, add)
+    expected = out.with_name("expected")
+    change(source)
+    build(source, expected)
+    serve_evil: Lie = lambda liar, _: liar.say(200, EVIL)  # noqa: E731
+    lie_path = path if path != "staticfiles.json" else "never"
+    with lying_site(first, lie_path, serve_evil) as url:
+        report = build(source, out, BuildSettings(previous=url))
+    assert path in lost(report)
+    assert EVIL not in contents(out).values()
+    assert not wrong_files(out)
+    assert manifest_of(out).paths == manifest_of(expected).paths
+    assert b"evil" not in (out / ".hashserve/state.json").read_bytes()
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_site_that_stops_answering_is_not_asked_for_every_file(
+    first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_ATTEMPTS", 1)
+    site = PreviousSite(f"http://127.0.0.1:{free_port()}", "/static/")
+    for _ in range(3):
+        with pytest.raises(UnreachableError, match="refused"):
+            list(site.read("a.txt"))
+    with pytest.raises(UnreachableError, match="not requested, since 3 requests in a row had no answer"):
+        list(site.read("a.txt"))
+
+
+class Clock:
+    """A clock that only a test moves."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_site_gets_no_more_requests_once_they_have_taken_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_SITE_SECONDS", -1)
+    site = PreviousSite("http://127.0.0.1:1", "/static/")
+    with pytest.raises(UnreachableError, match="not requested: requests to this site have taken over -1 s"):
+        list(site.read("a.txt"))
+
+
+def test_requests_at_the_same_time_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(previous_site, "time", clock)
+    limits = previous_site._SiteLimits()
+    with limits.timed(), limits.timed():
+        clock.now += previous_site.MAX_SITE_SECONDS
+    limits.check_time()
+    clock.now += 1000
+    limits.check_time()
+    with limits.timed():
+        clock.now += 1
+        with pytest.raises(TimeoutError):
+            limits.check_time()

@@ -1,0 +1,274 @@
+"""A previous release for builds to restore files from: a site that runs, and one that lies.
+
+Invariant: a lying site tells the truth about every path but one.
+"""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+from hashserve import HashServe
+from hashserve.builder import BuildReport
+from hashserve.http.codings import CODINGS
+from tests.support.building import manifest_of, put, wrong_files
+from tests.support.client import request, wrapped_application
+
+__all__ = [
+    "LIES",
+    "TEXT",
+    "Liar",
+    "Lie",
+    "assert_restored",
+    "change",
+    "free_port",
+    "lost",
+    "lying_site",
+    "put_source",
+    "running_site",
+    "wrong",
+]
+
+TEXT = b"a text that is long enough to be worth compressing\n" * 20
+
+_SERVE = """
+import sys
+from waitress import serve
+from hashserve import HashServe
+
+def application(environ, start_response):
+    start_response("404 Not Found", [("Content-Type", "text/plain")])
+    return [b"not here"]
+
+serve(
+    HashServe(application, root=sys.argv[1], publish_manifest=True),
+    host="127.0.0.1", port=int(sys.argv[2]), _quiet=True,
+)
+"""
+
+
+def put_source(folder: Path) -> Path:
+    """Make a source with a reference, a text to change and a path that a URL has to quote."""
+    put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
+    put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    put(folder, "a.txt", TEXT)
+    put(folder, "zwölf boxkämpfer.txt", TEXT + b"12")
+    return folder
+
+
+def change(source: Path) -> None:
+    put(source, "a.txt", TEXT + b"changed")
+
+
+def lost(report: BuildReport) -> list[str]:
+    return [finding.path for finding in report.findings if finding.kind == "lost"]
+
+
+def assert_restored(first: Path, out: Path) -> None:
+    """Every URL of the old release is immutable in the new output, and byte-equal in every coding."""
+    old = manifest_of(first)
+    assert not wrong_files(out)
+    assert [release.id for release in manifest_of(out).releases] == [old.release]
+    servers = [HashServe(wrapped_application, root=root) for root in (first, out)]
+    for path in old.files:
+        for coding in ("identity", "br", "gzip"):
+            replies = [request(server, f"/static/{path}", accept_encoding=coding) for server in servers]
+            assert replies[0].status == 200
+            assert replies[1].headers == replies[0].headers
+            assert replies[1].body == replies[0].body
+            assert "immutable" in replies[1]["Cache-Control"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_site(out: Path) -> Iterator[str]:
+    """Serve an output by a real server in a process of its own; gives the URL of the site."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", _SERVE, out, str(port)])
+    try:
+        while True:
+            assert process.poll() is None
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+Lie = Callable[["Liar", str], None]
+
+
+class Liar(http.server.BaseHTTPRequestHandler):
+    """Serves ``root`` as it is, but for one path, which it lies about."""
+
+    root: Path
+    lie_path: str
+    lie: Lie
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = unquote(self.path).removeprefix("/static/")
+        if path == ".well-known/hashserve.json":
+            path = "staticfiles.json"
+        if path == type(self).lie_path:
+            type(self).lie(self, path)
+        else:
+            self.tell_truth(path)
+
+    def coded(self, path: str) -> tuple[str, bytes]:
+        coding = self.headers["Accept-Encoding"]
+        suffix = CODINGS[coding].suffix if coding in CODINGS else ""
+        if not suffix or not (self.root / (path + suffix)).exists():
+            return "identity", (self.root / path).read_bytes()
+        return coding, (self.root / (path + suffix)).read_bytes()
+
+    def tell_truth(self, path: str) -> None:
+        coding, body = self.coded(path)
+        self.say(200, body, coding=coding)
+
+    def say(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        coding: str = "identity",
+        length: int | None = None,
+        location: str = "",
+    ) -> None:
+        self.send_response(status)
+        if coding != "identity":
+            self.send_header("Content-Encoding", coding)
+        if location:
+            self.send_header("Location", location)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        pass
+
+
+@contextmanager
+def lying_site(root: Path, path: str, lie: Lie) -> Iterator[str]:
+    handler = type("ThisLiar", (Liar,), {"root": root, "lie_path": path, "lie": staticmethod(lie)})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def hang(liar: Liar, path: str) -> None:
+    liar.send_response(200)
+    liar.send_header("Content-Length", "100")
+    liar.end_headers()
+    liar.close_connection = True
+    time.sleep(0.6)
+
+
+def drip(liar: Liar, path: str) -> None:
+    liar.send_response(200)
+    liar.send_header("Content-Length", "100000")
+    liar.end_headers()
+    liar.close_connection = True
+    for _ in range(40):
+        try:
+            liar.wfile.write(b"x")
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
+def wrong(liar: Liar, path: str) -> None:
+    liar.say(200, bytes(len(liar.coded(path)[1])))
+
+
+def truncated(liar: Liar, path: str) -> None:
+    coding, body = liar.coded(path)
+    liar.say(200, body[:-1], coding=coding, length=len(body))
+
+
+def shorter(liar: Liar, path: str) -> None:
+    coding, body = liar.coded(path)
+    liar.say(200, body[:-1], coding=coding)
+
+
+def longer(liar: Liar, path: str) -> None:
+    coding, body = liar.coded(path)
+    liar.say(200, body + b"x", coding=coding)
+
+
+def wrong_coding(liar: Liar, path: str) -> None:
+    liar.say(200, b"x", coding="deflate")
+
+
+def redirect_elsewhere(liar: Liar, path: str) -> None:
+    liar.say(302, b"", location="/static/img/dot.svg")
+
+
+def redirect_in_a_circle(liar: Liar, path: str) -> None:
+    liar.say(302, b"", location=liar.path)
+
+
+def no_http(liar: Liar, path: str) -> None:
+    liar.wfile.write(b"this is no HTTP\r\n\r\n")
+    liar.close_connection = True
+
+
+def not_found(liar: Liar, path: str) -> None:
+    liar.say(404, b"")
+
+
+def server_error(liar: Liar, path: str) -> None:
+    liar.say(500, b"")
+
+
+def drip_head(liar: Liar, path: str) -> None:
+    liar.close_connection = True
+    for _ in range(40):
+        try:
+            liar.connection.sendall(b"H")
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
+LIES: list[Lie] = [
+    wrong,
+    truncated,
+    shorter,
+    longer,
+    wrong_coding,
+    redirect_elsewhere,
+    redirect_in_a_circle,
+    no_http,
+    not_found,
+    server_error,
+    hang,
+    drip,
+    drip_head,
+]
