@@ -35,7 +35,7 @@ from html.entities import html5
 from hashserve.builder.references.css import find_css_references
 from hashserve.builder.references.html_tokens import Tag, Text, tokens
 from hashserve.builder.references.javascript import find_javascript_references
-from hashserve.builder.references.reference import Reference, ReferenceKind, Within
+from hashserve.builder.references.reference import HtmlContext, Reference, ReferenceKind
 
 __all__ = ["LOADING_LINKS", "find_page_references"]
 
@@ -129,36 +129,37 @@ class _PageReferences:
 
     def references(self) -> Iterator[Reference]:
         for token in tokens(self.content):
-            for reference in self.of_tag(token) if isinstance(token, Tag) else self.of_text(token):
+            for reference in self.in_tag(token) if isinstance(token, Tag) else self.in_text(token):
                 if not _TEMPLATE_EXPRESSION.search(reference.target):
                     yield reference
 
     # Tags
 
-    def of_tag(self, tag: Tag) -> Iterator[Reference]:
+    def in_tag(self, tag: Tag) -> Iterator[Reference]:
         if not tag.attributes:
             return
-        kind = ReferenceKind.HTML_PROVEN if self.value(tag, "integrity") else ReferenceKind.HTML_ATTRIBUTE
-        for name in self.loading(tag):
-            yield from self.url(self.attribute(tag, name), kind)
+        has_integrity = bool(self.words(tag, "integrity"))
+        kind = ReferenceKind.HTML_WITH_INTEGRITY if has_integrity else ReferenceKind.HTML_ATTRIBUTE
+        for name in self.loaded_attributes(tag):
+            yield from self.in_url_attribute(self.attribute(tag, name), kind)
         srcset = "" if tag.is_foreign else _SRCSET_ATTRIBUTES.get(tag.name, "")
         if srcset in tag.attributes:
-            yield from self.srcset(self.attribute(tag, srcset))
+            yield from self.in_srcset(self.attribute(tag, srcset))
         for name in ("style", *(_SVG_STYLING if tag.is_foreign else ())):
             if name in tag.attributes:
-                yield from self.styles(self.attribute(tag, name), "attribute")
+                yield from self.in_style_sheet(self.attribute(tag, name), "attribute")
         if tag.name == "base" and not (tag.is_foreign or self.has_base) and "href" in tag.attributes:
             base = self.attribute(tag, "href").text
             self.base, self.has_base = _UNKNOWN_BASE if _TEMPLATE_EXPRESSION.search(base) else base, True
 
-    def loading(self, tag: Tag) -> Iterator[str]:
+    def loaded_attributes(self, tag: Tag) -> Iterator[str]:
         """Return the names of the attributes whose URL is loaded."""
         if tag.is_foreign:
             names: tuple[str, ...] = ("href", "xlink:href") if tag.name in _SVG_LOADING else ()
         elif tag.name == "link":
-            names = ("href",) if LOADING_LINKS & set(self.value(tag, "rel").split()) else ()
+            names = ("href",) if LOADING_LINKS & set(self.words(tag, "rel").split()) else ()
         elif tag.name == "input":
-            names = ("src",) if self.value(tag, "type") == "image" else ()
+            names = ("src",) if self.words(tag, "type") == "image" else ()
         else:
             names = _URL_ATTRIBUTES.get(tag.name, ())
         return (name for name in names if name in tag.attributes)
@@ -166,7 +167,7 @@ class _PageReferences:
     def attribute(self, tag: Tag, name: str) -> _Passage:
         return self.passage(*tag.attributes[name], in_attribute=True)
 
-    def value(self, tag: Tag, name: str) -> str:
+    def words(self, tag: Tag, name: str) -> str:
         """Return the value of an attribute as lower-case words; "" if the tag does not have it."""
         return self.attribute(tag, name).text.strip().lower() if name in tag.attributes else ""
 
@@ -188,18 +189,18 @@ class _PageReferences:
 
     # URLs
 
-    def url(self, passage: _Passage, kind: ReferenceKind) -> Iterator[Reference]:
+    def in_url_attribute(self, passage: _Passage, kind: ReferenceKind) -> Iterator[Reference]:
         start = len(passage.content) - len(passage.content.lstrip(_SPACES))
         end = len(passage.content.rstrip(_SPACES))
         yield from self.reference(passage, start, end, kind, "attribute")
 
-    def srcset(self, passage: _Passage) -> Iterator[Reference]:
+    def in_srcset(self, passage: _Passage) -> Iterator[Reference]:
         """Yield the URL of each candidate (HTML standard, section 4.8.4.2.2)."""
         for start, end in _candidates(passage.content):
             yield from self.reference(passage, start, end, ReferenceKind.HTML_SRCSET, "srcset")
 
     def reference(
-        self, passage: _Passage, start: int, end: int, kind: ReferenceKind, within: Within
+        self, passage: _Passage, start: int, end: int, kind: ReferenceKind, context: HtmlContext
     ) -> Iterator[Reference]:
         target = passage.content[start:end]
         if target and target[:5].lower() != b"data:":
@@ -209,41 +210,41 @@ class _PageReferences:
                 target=target.decode("utf-8", "replace"),
                 kind=kind,
                 delimiter="=",
-                within=within,
+                html_context=context,
                 base=self.base,
             )
 
     # Style sheets and scripts
 
-    def styles(self, passage: _Passage, within: Within) -> Iterator[Reference]:
-        return self.moved(find_css_references(passage.content), passage, within)
+    def in_style_sheet(self, passage: _Passage, context: HtmlContext) -> Iterator[Reference]:
+        return self.placed_in_page(find_css_references(passage.content), passage, context)
 
-    def moved(
-        self, references: list[Reference], passage: _Passage, within: Within = ""
+    def placed_in_page(
+        self, references: list[Reference], passage: _Passage, context: HtmlContext = ""
     ) -> Iterator[Reference]:
         for reference in references:
             start, end = passage.position(reference.start), passage.position(reference.end)
-            yield replace(reference, start=start, end=end, within=within, base=self.base)
+            yield replace(reference, start=start, end=end, html_context=context, base=self.base)
 
-    def of_text(self, text: Text) -> Iterator[Reference]:
-        within: Within = "attribute" if text.has_character_references else ""
+    def in_text(self, text: Text) -> Iterator[Reference]:
+        context: HtmlContext = "attribute" if text.has_character_references else ""
         if text.has_character_references:
             passage = self.passage(text.start, text.end, in_attribute=False)
         else:
             passage = _Passage(content=self.content[text.start : text.end], start=text.start)
         if text.tag.name == "style":
-            is_css = self.value(text.tag, "type") in ("", "text/css")
-            yield from self.styles(passage, within) if is_css else ()
+            is_css = self.words(text.tag, "type") in ("", "text/css")
+            yield from self.in_style_sheet(passage, context) if is_css else ()
         elif not {"src", "href", "xlink:href"} & text.tag.attributes.keys():
-            yield from self.script(text.tag, passage, within)
+            yield from self.in_script(text.tag, passage, context)
 
-    def script(self, tag: Tag, passage: _Passage, within: Within) -> Iterator[Reference]:
-        kind = self.value(tag, "type")
+    def in_script(self, tag: Tag, passage: _Passage, context: HtmlContext) -> Iterator[Reference]:
+        kind = self.words(tag, "type")
         if kind == "importmap":
-            yield from self.moved(list(_import_map(passage.content)), passage, within)
+            yield from self.placed_in_page(list(_import_map(passage.content)), passage, context)
         elif kind in ("", "module") or _JAVASCRIPT_TYPE.fullmatch(kind):
             found = find_javascript_references(passage.content, module=kind == "module")
-            yield from self.moved(found, passage, within)
+            yield from self.placed_in_page(found, passage, context)
 
 
 def _character(reference: re.Match[bytes], *, in_attribute: bool) -> bytes | None:

@@ -100,7 +100,7 @@ _IN_SCRIPT = re.compile(rb"<!--|-->|<(/?)script(?=[%b/>])" % _SPACE, re.IGNORECA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Open:
+class _OpenElement:
     """An open element of SVG or MathML, its root, and whether the tags in it are HTML."""
 
     tag: Tag
@@ -115,17 +115,17 @@ class _Tokenizer:
         self.content = content
         self.length = len(content)
         # Only elements of SVG and MathML. Of HTML, the number of open elements by name is enough.
-        self.open: list[_Open] = []
-        self.names: Counter[str] = Counter()
-        self.html_names: Counter[str] = Counter()
+        self.open: list[_OpenElement] = []
+        self.open_names: Counter[str] = Counter()
+        self.open_html_names: Counter[str] = Counter()
         self.found: list[Tag | Text] = []
 
     def tokens(self) -> list[Tag | Text]:
         position = 0
         while position < self.length:
-            start = self.before(b"<", position)
-            self.foreign_text(position, start, has_character_references=True)
-            position = self.markup(start)
+            start = self.find(b"<", position)
+            self.add_foreign_text(position, start, has_character_references=True)
+            position = self.consume_markup(start)
         return self.found
 
     @property
@@ -133,58 +133,58 @@ class _Tokenizer:
         """Whether a tag at this position is one of SVG or MathML."""
         return bool(self.open) and not self.open[-1].holds_html
 
-    def foreign_text(self, start: int, end: int, *, has_character_references: bool) -> None:
+    def add_foreign_text(self, start: int, end: int, *, has_character_references: bool) -> None:
         if end > start and self.open and self.open[-1].tag.name in ("style", "script"):
             tag = self.open[-1].tag
             self.found.append(
                 Text(tag=tag, start=start, end=end, has_character_references=has_character_references)
             )
 
-    def markup(self, start: int) -> int:
+    def consume_markup(self, start: int) -> int:
         following = self.content[start + 1 : start + 3]
         if following[:1] in _LETTERS and following:
-            return self.start_tag(start + 1)
+            return self.consume_start_tag(start + 1)
         if following[:1] == b"/" and following[1:] and following[1:] in _LETTERS:
-            return self.end_tag(start + 2)
+            return self.consume_end_tag(start + 2)
         if following[:1] not in (b"!", b"?", b"/"):
             return start + 1
         if self.is_foreign and self.content.startswith(_CDATA, start):
-            end = self.before(b"]]>", start)
-            self.foreign_text(start + len(_CDATA), end, has_character_references=False)
+            end = self.find(b"]]>", start)
+            self.add_foreign_text(start + len(_CDATA), end, has_character_references=False)
             return end + len(b"]]>")
         comment = _COMMENT.match(self.content, start)
-        return comment.end() if comment is not None else self.before(b">", start) + 1
+        return comment.end() if comment is not None else self.find(b">", start) + 1
 
-    def before(self, mark: bytes, start: int) -> int:
+    def find(self, mark: bytes, start: int) -> int:
         """Return the position of the next mark, or the end of the page if there is none."""
         position = self.content.find(mark, start)
         return self.length if position < 0 else position
 
     # Tags
 
-    def start_tag(self, start: int) -> int:
-        name, position = self.tag_name(start)
+    def consume_start_tag(self, start: int) -> int:
+        name, position = self.consume_tag_name(start)
         attributes: dict[str, tuple[int, int]] = {}
-        end, is_closed = self.attributes(position, attributes)
+        end, is_closed = self.consume_attributes(position, attributes)
         if end is None:
             return self.length
         if self.is_foreign and _ends_foreign(name, attributes):
-            self.leave_foreign()
+            self.leave_foreign_elements()
         is_foreign = self.is_foreign or name in _INTEGRATION_POINTS
         tag = Tag(name=name, attributes=attributes, is_foreign=is_foreign)
         self.found.append(tag)
         if not is_foreign:
-            self.html_names[name] += 1
-            return self.text(tag, end)
+            self.open_html_names[name] += 1
+            return self.consume_text(tag, end)
         if not is_closed:
             self.enter(tag)
         return end
 
-    def tag_name(self, start: int) -> tuple[str, int]:
+    def consume_tag_name(self, start: int) -> tuple[str, int]:
         end = _end(_TAG_NAME, self.content, start)
         return self.content[start:end].decode("utf-8", "replace").lower(), end
 
-    def attributes(self, start: int, found: dict[str, tuple[int, int]]) -> tuple[int | None, bool]:
+    def consume_attributes(self, start: int, found: dict[str, tuple[int, int]]) -> tuple[int | None, bool]:
         """Read attributes up to the end of the tag; of two with one name, the first counts.
 
         Return where the tag ends, None if it never ends, and whether it closes itself.
@@ -198,12 +198,12 @@ class _Tokenizer:
                 return position + 1, position > before and self.content[position - 1] == ord("/")
             name_end = _end(_ATTRIBUTE_NAME, self.content, position)
             name = self.content[position:name_end].decode("utf-8", "replace").lower()
-            value, position = self.value(name_end)
+            value, position = self.consume_value(name_end)
             if value is None:
                 return None, False
             found.setdefault(name, value)
 
-    def value(self, start: int) -> tuple[tuple[int, int] | None, int]:
+    def consume_value(self, start: int) -> tuple[tuple[int, int] | None, int]:
         """Read the value that may follow a name; return its start and end, and where to go on."""
         equals = _BEFORE_VALUE.match(self.content, start)
         if equals is None:
@@ -216,17 +216,17 @@ class _Tokenizer:
         end = _end(_UNQUOTED, self.content, position)
         return (position, end), end
 
-    def end_tag(self, start: int) -> int:
-        name, position = self.tag_name(start)
-        end, _ = self.attributes(position, {})
+    def consume_end_tag(self, start: int) -> int:
+        name, position = self.consume_tag_name(start)
+        end, _ = self.consume_attributes(position, {})
         if end is None:
             return self.length
-        if self.names[name]:
+        if self.open_names[name]:
             while self.leave() != name:
                 pass
-        elif self.html_names[name] or name in ("p", "br"):
-            self.html_names[name] -= 1
-            self.leave_foreign()
+        elif self.open_html_names[name] or name in ("p", "br"):
+            self.open_html_names[name] -= 1
+            self.leave_foreign_elements()
         return end
 
     # SVG and MathML
@@ -234,8 +234,8 @@ class _Tokenizer:
     def enter(self, tag: Tag) -> None:
         root = self.open[-1].root if self.is_foreign else tag.name
         holds_html = tag.name in _INTEGRATION_POINTS[root] or self.is_html_annotation(tag)
-        self.open.append(_Open(tag=tag, root=root, holds_html=holds_html))
-        self.names[tag.name] += 1
+        self.open.append(_OpenElement(tag=tag, root=root, holds_html=holds_html))
+        self.open_names[tag.name] += 1
 
     def is_html_annotation(self, tag: Tag) -> bool:
         start, end = tag.attributes.get("encoding", (0, 0))
@@ -243,27 +243,27 @@ class _Tokenizer:
 
     def leave(self) -> str:
         name = self.open.pop().tag.name
-        self.names[name] -= 1
+        self.open_names[name] -= 1
         return name
 
-    def leave_foreign(self) -> None:
+    def leave_foreign_elements(self) -> None:
         while self.is_foreign:
             self.leave()
 
     # Texts
 
-    def text(self, tag: Tag, start: int) -> int:
+    def consume_text(self, tag: Tag, start: int) -> int:
         """Skip the text of an element that holds no tags."""
         if tag.name == "plaintext":
             return self.length
         if tag.name != "script" and tag.name not in _RAW_TEXT:
             return start
-        end = self.script_end(start) if tag.name == "script" else self.raw_end(tag.name, start)
+        end = self.script_end(start) if tag.name == "script" else self.raw_text_end(tag.name, start)
         if tag.name == "style" or (tag.name == "script" and end < self.length):
             self.found.append(Text(tag=tag, start=start, end=end))
         return end
 
-    def raw_end(self, name: str, start: int) -> int:
+    def raw_text_end(self, name: str, start: int) -> int:
         match = _end_tag(name).search(self.content, start)
         return self.length if match is None else match.start()
 

@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Delimiter", "Reference", "ReferenceKind", "Within", "names_a_file"]
+__all__ = ["Delimiter", "HtmlContext", "Reference", "ReferenceKind", "names_a_file"]
 
 Delimiter = Literal["", "'", '"', "`", "/*", "//", "="]
 """What encloses the URL: nothing (``url(a.png)``), quotes, a comment, or an attribute's value."""
 
-Within = Literal["", "attribute", "srcset"]
-"""The HTML around the URL that has escapes of its own: none, an attribute (or SVG text), or a ``srcset``."""
+HtmlContext = Literal["", "attribute", "srcset"]
+"""The HTML around a URL that has its own escapes: none, an attribute (or text in SVG), or a ``srcset``."""
 
 
 class ReferenceKind(enum.Enum):
@@ -35,7 +35,7 @@ class ReferenceKind(enum.Enum):
     JS_IMPORT_SCRIPTS = "importScripts()"
     JS_IMPORT_MAP = "an import map"
     HTML_ATTRIBUTE = "an attribute"
-    HTML_PROVEN = "an attribute beside integrity"
+    HTML_WITH_INTEGRITY = "an attribute with integrity"
     HTML_SRCSET = "srcset"
     SOURCE_MAP = "sourceMappingURL"
     PATTERN = "a pattern of the project's own"
@@ -76,7 +76,7 @@ class Reference:
     target: str
     kind: ReferenceKind
     delimiter: Delimiter
-    within: Within = ""
+    html_context: HtmlContext = ""
     base: str | None = None
 
     def position(self, content: bytes) -> tuple[int, int]:

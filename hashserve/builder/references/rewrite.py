@@ -73,9 +73,9 @@ def _spelled(reference: Reference, url: str) -> bytes:
     url = _encoded(reference, url)
     if reference.kind is not ReferenceKind.SOURCE_MAP and reference.delimiter in _ESCAPED:
         url = _ESCAPED[reference.delimiter].sub(r"\\\g<0>", url)
-    if reference.within == "srcset":
+    if reference.html_context == "srcset":
         url = _END_COMMA.sub("%2C", url)
-    if reference.within:
+    if reference.html_context:
         url = url.replace("&", "&amp;").replace("'", "&#39;")
     return url.encode("ascii")
 

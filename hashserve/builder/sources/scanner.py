@@ -94,7 +94,7 @@ def _check_integrity(scanned: Mapping[str, ScannedFile], report: BuildReport) ->
     for file in scanned.values():
         for link in file.links:
             target = scanned[link.internal.logical_path]
-            if link.reference.kind is ReferenceKind.HTML_PROVEN and target.links:
+            if link.reference.kind is ReferenceKind.HTML_WITH_INTEGRITY and target.links:
                 report.add(
                     "integrity",
                     file.file.location,

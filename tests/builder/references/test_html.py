@@ -31,7 +31,7 @@ PAGES = [
     (b"<video src=a poster=b><source src=c><track src=d></video><audio src=e>",
      [f"an attribute {name}" for name in "abcde"]),
     (b"<script src=a.js></script><script src=b.js integrity=sha384-x></script>",
-     ["an attribute a.js", "an attribute beside integrity b.js"]),
+     ["an attribute a.js", "an attribute with integrity b.js"]),
     (b"<embed src=a><iframe src=b></iframe><frame src=c><object data=d><input type=IMAGE src=e>",
      [f"an attribute {name}" for name in "abcde"]),
     (b"<body background=a><table background=b><td background=c>", [f"an attribute {name}" for name in "abc"]),
@@ -163,7 +163,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def built(source: Path, out: Path, page: str = "index.html") -> str:
-    """Build with pages; gives what one is served as, under its own name."""
+    """Build with pages; return what a page is served as under its own name."""
     build(source, out, HTML)
     return (out / page).read_bytes().decode()
 
