@@ -13,15 +13,15 @@ from hashserve.django.responses import Store
 from hashserve.django.settings import NAME, load
 from hashserve.errors import SettingError
 from hashserve.http.messages import Headers
-from hashserve.serve.counted_service import CountingService
 from hashserve.serve.counters import Counters, Counts
 from hashserve.serve.policy import Policy
+from hashserve.serve.service import Service
 from hashserve.settings.serve import ServeSettings
 
 __all__ = ["counters", "new_counting_service"]
 
 _counters = Counters()
-_services: WeakSet[CountingService[Store]] = WeakSet()
+_services: WeakSet[Service[Store]] = WeakSet()
 
 
 def counters() -> Counts:
@@ -36,8 +36,8 @@ def counters() -> Counts:
 
 def new_counting_service(
     settings: ServeSettings, copier: Callable[[Headers], Callable[[], Store]], policy: Policy
-) -> CountingService[Store]:
+) -> Service[Store]:
     """Make a service whose counts are part of `counters`."""
-    service = CountingService(settings, copier, policy, counters=_counters)
+    service = Service(settings, copier, policy, counters=_counters)
     _services.add(service)
     return service

@@ -22,7 +22,7 @@ from hashserve.django.settings import load
 from hashserve.gateways.asgi_bodies import answer_aside
 from hashserve.http.messages import Request
 from hashserve.paths import native_string
-from hashserve.serve.site import Answer
+from hashserve.serve.answers import Answer
 
 __all__ = ["HashServeMiddleware"]
 
@@ -61,7 +61,7 @@ class HashServeMiddleware:
             path, mount = self._as_in_static_url(path, mount)
         if not service.lowest <= path < service.highest:
             return self.get_response(request)
-        recalled = service.recall(path, method_of(request), request.META)
+        recalled = service.memo.recall(path, method_of(request), request.META)
         if recalled is not None:
             response = StaticContent(*recalled)
             return _awaitable(response) if self._is_async else response
@@ -69,7 +69,7 @@ class HashServeMiddleware:
             if self._is_plainly_not_static(path):
                 return self.get_response(request)
             return self._respond_in_thread(request, request_of(request, path, mount))
-        recalled = service.recall_live(path, method_of(request), request.META)
+        recalled = service.memo.recall_live(path, method_of(request), request.META)
         if recalled is not None:
             return StaticContent(*recalled)
         answer = service.answer(request_of(request, path, mount))

@@ -18,7 +18,7 @@ from hashserve.gateways.asgi_bodies import AsyncSpansBody
 from hashserve.gateways.wsgi_bodies import SpansBody, watched_file
 from hashserve.http.messages import Headers
 from hashserve.serve.files import BLOCK_SIZE
-from hashserve.serve.site import Answer
+from hashserve.serve.answers import Answer
 
 __all__ = ["StaticContent", "StaticFile", "StaticStream", "Store", "copier", "response_of"]
 

@@ -14,6 +14,7 @@ from hashserve.django.finders import find_file
 from hashserve.django.responses import Store, copier
 from hashserve.django.settings import DjangoSettings
 from hashserve.serve.policy import policy_of
+from hashserve.serve.preload import preload
 from hashserve.serve.service import Service
 from hashserve.settings.serve import ServeSettings
 
@@ -38,7 +39,7 @@ def service_of(settings: DjangoSettings) -> Service[Store]:
     if settings.use_finders:
         site.add(os.sep, settings.prefix, locate=find_file, follows_manifest=False)
     if settings.preload:
-        site.preload()
+        preload(site)
     return service
 
 

@@ -17,7 +17,7 @@ from itertools import islice
 
 from hashserve.gateways.wsgi_bodies import SpansBody
 from hashserve.http.messages import Body, Request
-from hashserve.serve.site import Answer
+from hashserve.serve.answers import Answer
 
 __all__ = ["MOST_READERS", "AsyncSpansBody", "answer_aside"]
 

@@ -1,27 +1,29 @@
-"""WSGI: from an environ to a `Request`, from an `Answer` to ``start_response`` and a body.
+"""The WSGI gateway: `HashServe`, which wraps an application.
 
-Invariant: what is not static reaches the application untouched, for one dictionary lookup and one
-prefix test; a hit on a fingerprinted URL costs two lookups and no I/O.
+Invariant: a request that is not for a static file reaches the application unchanged, after two comparisons.
+A hit on a fingerprinted URL costs two lookups and no I/O.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
+from contextvars import ContextVar
+from functools import partial
+from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hashserve.errors import SettingError
-from hashserve.gateways.wsgi_bodies import body_of
+from hashserve.gateways.wsgi_bodies import STATUS_LINES, send
 from hashserve.gateways.wsgi_fallback import run_with_fallback
 from hashserve.http.messages import Headers, Request
 from hashserve.paths import mount_point_of
-from hashserve.serve.counted_service import CountingService
-from hashserve.serve.counters import Counts
+from hashserve.serve.asset_urls import AssetUrls
+from hashserve.serve.counters import Counters, Counts
+from hashserve.serve.preload import preload
 from hashserve.serve.service import Service
-from hashserve.serve.site import Answer
 from hashserve.settings import SignatureWithSettings, help_lines
 from hashserve.settings.serve import MountSettings, ServeSettings
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HashServe"]
 
-_STATUS_LINES = {int(status): f"{status.value} {status.phrase}" for status in HTTPStatus}
+_copier: Callable[[Headers], Callable[[], Headers]] = attrgetter("copy")
 
 
 class HashServe:
@@ -64,15 +66,20 @@ class HashServe:
     ) -> None:
         values = ServeSettings(**settings)
         self.application = application
-        self._mount_point: str | None = None  # not known before the first request
         self._lowest, self._highest = "", ""
-        self._counting = CountingService(values, _copier, on_aim=self._aim) if values.counters else None
-        self._service: Service[Headers] = self._counting or Service(values, _copier, on_aim=self._aim)
+        self._mount_point: ContextVar[str] = ContextVar("mount_point", default="")
+        self._is_mounted = False  # no request had a mount point yet
+        self._counters = Counters() if values.counters else None
+        self._service: Service[Headers] = Service(
+            values, _copier, on_aim=self._aim, counters=self._counters
+        )
+        self._memo = self._service.memo
         self._site = self._service.site
+        self._urls = AssetUrls(self._site)
         if root is not None:
             self.add_files(root, prefix, manifest=manifest)
         if values.preload:
-            self._site.preload()
+            preload(self._site)
 
     __signature__ = SignatureWithSettings(__init__, ServeSettings)
 
@@ -83,7 +90,7 @@ class HashServe:
         *,
         manifest: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Serve one more folder; where two have the same path, the one added last is served."""
+        """Serve one more folder; if two have the same path, the one that was added last is served."""
         mount = MountSettings(root=root, prefix=prefix, manifest=manifest)
         origin, path = ("", None) if mount.prefix is None else _split_prefix(mount.prefix)
         name = None if mount.manifest is None else os.fspath(mount.manifest)
@@ -93,51 +100,57 @@ class HashServe:
         self._lowest, self._highest = lowest, highest
 
     def url(self, logical_path: str, environ: WSGIEnvironment | None = None) -> str:
-        """Give the URL of a logical path, fingerprinted where the manifest lists it.
+        """Return the URL of a logical path, fingerprinted if the manifest lists it.
 
-        ``url("css/app.css")`` is ``/static/css/app.55e7cbb9ba48.css``. The path at which the
-        application is mounted (SCRIPT_NAME) comes first: that of the request's ``environ``, else of
-        the first request there was; or the setting ``url_base``, or the origin of a ``prefix`` that
-        is a whole URL. Raises `UnknownAssetError`.
+        ``url("css/app.css")`` is ``/static/css/app.55e7cbb9ba48.css``. The URL starts with the setting
+        ``url_base`` or the origin of a ``prefix`` that is a whole URL. Without these it starts with the path
+        that the application is mounted at (SCRIPT_NAME): that of ``environ``, or else that of the request
+        that is being answered. Where no request is being answered, pass ``environ`` or set ``url_base``.
+        Raises `UnknownAssetError`.
         """
-        mount_point = self._mount_point if environ is None else _mount_point(environ)
-        return self._site.url(logical_path, mount_point or "")
+        mount_point = self._mount_point.get() if environ is None else _mount_point(environ)
+        return self._urls.url(logical_path, mount_point)
 
     def integrity(self, logical_path: str) -> str:
-        """Give the ``integrity`` attribute of what `url` names: ``sha256-`` and the digest.
+        """Return the ``integrity`` attribute for what `url` names: ``sha256-`` and the digest.
 
         Raises `UnknownAssetError`.
         """
-        return self._site.integrity(logical_path)
+        return self._urls.integrity(logical_path)
 
     def counters(self) -> Counts:
-        """Give what this process answered up to now, as a dictionary of plain integers.
+        """Return what this process has answered, as a dictionary of plain integers.
 
-        `hashserve.serve.counters.Counts` says what is in it. Raises `SettingError` unless ``counters``
-        was set.
+        `hashserve.serve.counters.Counts` describes it. Raises `SettingError` unless the setting ``counters``
+        is on.
         """
-        if self._counting is None:
+        if self._counters is None:
             raise SettingError("counters", False, "nothing is counted; make it True")
-        return self._counting.counts()
+        return self._counters.counts([self._service.state()])
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer what is static, and hand everything else to the application as it came."""
+        """Answer a request for a static file, and pass any other to the application unchanged."""
         try:
             path = environ["PATH_INFO"]
         except KeyError:
             path = ""
-        # Two comparisons stand in for startswith(), which takes 52 ns where they take 25; and they
-        # come first, since most requests are the application's.
+        # This comes first, because most requests are the application's. Two comparisons take 25 ns, and
+        # startswith() takes 52.
         if not self._lowest <= path < self._highest:
-            if self._mount_point is None:
-                self._mount_point = _mount_point(environ)
+            try:
+                script_name = environ["SCRIPT_NAME"]
+            except KeyError:
+                script_name = ""
+            if script_name or self._is_mounted:
+                return self._pass_on(environ, start_response)
             return self.application(environ, start_response)
-        service = self._service
+        # Here follows what AnswerMemo.recall() does for GET, because a call takes 150 ns more. A test holds these
+        # names of fields against `hashserve.serve.memo.BYPASSING_FIELDS`.
+        memo = self._memo
         try:
-            entry = service.hot[path][environ.get("HTTP_ACCEPT_ENCODING")]
+            entry = memo.hot[path][environ.get("HTTP_ACCEPT_ENCODING")]
         except KeyError:
             entry = None
-        # What Service.recall() does, inline: a call of it takes 150 ns more.
         if (
             entry is None
             or environ["REQUEST_METHOD"] != "GET"
@@ -145,61 +158,49 @@ class HashServe:
             or "HTTP_IF_MATCH" in environ
             or "HTTP_IF_MODIFIED_SINCE" in environ
             or "HTTP_IF_UNMODIFIED_SINCE" in environ
-            or monotonic() >= service.due
+            or monotonic() >= memo.due
         ):
-            return self._answer(environ, start_response)
-        # Copies of the headers: servers and middleware above may add fields to the list they get. And a
-        # list for the body: granian and bjoern have a shorter way for lists alone.
-        copy_headers, body, etag, copy_not_modified_headers = entry
+            return self._answer(path, environ, start_response)
+        # The headers are a copy, because servers and middleware add fields to the list that they get. The body
+        # is a list, because granian and bjoern are faster with lists.
+        copy_headers, body, etag, copy_not_modified_headers, _ = entry
         if "HTTP_IF_NONE_MATCH" not in environ:
             start_response("200 OK", copy_headers())
             return [body]
         if environ["HTTP_IF_NONE_MATCH"] == etag:
             start_response("304 Not Modified", copy_not_modified_headers())
             return []
-        return self._answer(environ, start_response)
+        return self._answer(path, environ, start_response)
 
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer in full generality: everything that is not a plain hit."""
-        path, service = environ.get("PATH_INFO", ""), self._service
-        if not service.covers(path):
-            return self.application(environ, start_response)
-        if self._mount_point is None:
-            self._mount_point = _mount_point(environ)
-        method = environ["REQUEST_METHOD"]
-        recalled = service.recall(path, method, environ) if method == "HEAD" else None
-        if recalled is None:
-            recalled = service.recall_live(path, method, environ)
+    def _answer(self, path: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request that is not a plain hit: environ, request, answer, response."""
+        service, memo, method = self._service, self._memo, environ["REQUEST_METHOD"]
+        if not path.startswith(service.prefixes):
+            return self._pass_on(environ, start_response)
+        recalled = memo.recall(path, method, environ) or memo.recall_live(path, method, environ)
         if recalled is not None:
-            start_response(_STATUS_LINES[recalled[0]], recalled[1])
+            start_response(STATUS_LINES[recalled[0]], recalled[1])
             return [*recalled[2]]
         request = request_of(environ)
         answer = service.answer(request)
-        if answer is None:
-            return self._pass_on(request, environ, start_response)
-        return send(answer, environ, start_response)
+        if answer is not None:
+            return send(answer, environ, start_response)
+        if service.site.is_navigation(request):
+            fallback = partial(service.fallback, request)
+            return run_with_fallback(self._pass_on, environ, start_response, fallback)
+        return self._pass_on(environ, start_response)
 
-    def _pass_on(
-        self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        if not self._site.is_navigation(request):
-            return self.application(environ, start_response)
-        return run_with_fallback(
-            self.application,
-            environ,
-            start_response,
-            lambda: self._fallback(request, environ, start_response),
-        )
-
-    def _fallback(
-        self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes] | None:
-        answer = self._service.fallback(request)
-        return None if answer is None else send(answer, environ, start_response)
+    def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Pass a request to the application, during which `url` knows where that is mounted."""
+        if environ.get("SCRIPT_NAME") or self._is_mounted:
+            # From the first mounted request on, each request sets its own mount point, also an empty one.
+            self._is_mounted = True
+            self._mount_point.set(_mount_point(environ))
+        return self.application(environ, start_response)
 
 
 def request_of(environ: WSGIEnvironment) -> Request:
-    """Take from an environ what `Request` holds."""
+    """Make the `Request` that an environ describes."""
     get = environ.get
     return Request(
         method=environ["REQUEST_METHOD"],
@@ -220,29 +221,12 @@ def request_of(environ: WSGIEnvironment) -> Request:
     )
 
 
-def send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Start the response and give its body; the answer's descriptor is closed with the body."""
-    body = body_of(answer, environ)
-    try:
-        start_response(_STATUS_LINES[answer.response.status], list(answer.response.headers))
-    except BaseException:
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
-        raise
-    return body
-
-
-def _copier(headers: Headers) -> Callable[[], Headers]:
-    return headers.copy().copy
-
-
 def _mount_point(environ: WSGIEnvironment) -> str:
     return mount_point_of(environ.get("SCRIPT_NAME", ""))
 
 
 def _split_prefix(prefix: str) -> tuple[str, str]:
-    """Part the origin of a prefix that is a whole URL (Django's STATIC_URL on a CDN) from its path."""
+    """Split a prefix into origin and path; it is a whole URL for a CDN, as Django's STATIC_URL may be."""
     origin = ""
     if "://" in prefix or prefix.startswith("//"):
         parts = urlsplit(prefix)

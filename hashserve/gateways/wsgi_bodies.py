@@ -1,8 +1,8 @@
-"""WSGI response bodies: bytes in memory, and spans of an open file.
+"""WSGI responses: how an answer is sent, from memory or from an open file.
 
-Invariant: a descriptor is closed exactly once, also when the client leaves in the middle; a file that
-ends early, or is written to while it is being sent, ends the connection: never the framing of
-the next response on it, and never a body of two halves where that can be seen in time.
+Invariant: a descriptor is closed exactly once, also when the client leaves early. If a file ends early, or is
+written to while it is sent, the connection is broken off, so that the client notices: it never takes the next
+response for the rest of this body, nor two halves for one file.
 """
 
 from __future__ import annotations
@@ -10,35 +10,38 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Generator, Iterable, Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from hashserve.errors import TruncatedFileError
 from hashserve.file_identity import content_marks, identify
 from hashserve.http.messages import Body, FileSpan
 from hashserve.serve.files import BLOCK_SIZE, ChangedFileError
-from hashserve.serve.site import Answer
+from hashserve.serve.answers import Answer
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["SpansBody", "WatchedFile", "body_of", "watched_file"]
+__all__ = ["STATUS_LINES", "SpansBody", "WatchedFile", "send", "watched_file"]
+
+STATUS_LINES = {int(status): f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 _SEEKED_WRAPPERS = frozenset({"gunicorn.http.wsgi"})
 """Modules whose ``wsgi.file_wrapper`` starts at the file's offset and ends at Content-Length.
 
-uWSGI's starts at byte 0 whatever the offset, so no other is trusted with a part of a file.
+No other may send a part of a file: uWSGI's starts at byte 0, whatever the offset.
 """
 
 _DISTRUSTED_WRAPPERS = frozenset({"builtins"})
-"""Modules whose ``wsgi.file_wrapper`` gets no file at all.
+"""Modules whose ``wsgi.file_wrapper`` gets no file.
 
-bjoern's, a class without a module, keeps file and connection open for ever where a client resets the
-connection, and lets the client wait for ever where the file ends early.
+That of bjoern, a class of the module builtins, never closes file and connection after a client reset the
+connection, and lets the client wait without end for a file that ends early.
 """
 
 
 class SpansBody:
-    """Parts of a body, one after the other: bytes, and spans of the file open at ``descriptor``."""
+    """The parts of a body in order: bytes, and spans of the file that is open at ``descriptor``."""
 
     def __init__(self, descriptor: int, parts: Body, *, block_size: int = BLOCK_SIZE) -> None:
         self._descriptor: int | None = descriptor
@@ -48,14 +51,14 @@ class SpansBody:
         return self._chunks
 
     def close(self) -> None:
-        """Close the descriptor; servers call it once the body is sent or the client has left."""
+        """Close the descriptor; servers call this after the body was sent, or the client has left."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             self._chunks.close()
             os.close(descriptor)
 
     def __del__(self) -> None:
-        # Some servers do not call close() when a client leaves before the body was started.
+        # Some servers do not call close() if the client leaves before the body was started.
         self.close()
 
 
@@ -76,13 +79,13 @@ def _span_chunks(descriptor: int, span: FileSpan, block_size: int) -> Iterator[b
             raise TruncatedFileError(span.file.path, left)
         left -= len(chunk)
         if not left and _was_written_to(descriptor, span):
-            # The client must not take what it has for the whole of one file: the end is kept from it.
+            # Without the last chunk, the client does not take this for the whole of one file.
             raise ChangedFileError(span.file.path, "was written to while it was being sent")
         yield chunk
 
 
 def _was_written_to(descriptor: int, span: FileSpan) -> bool:
-    """Whether an open file has another size or modification time; not by a rename or an unlink."""
+    """Whether an open file was written to since it was opened; a rename or an unlink does not count."""
     status = os.fstat(descriptor)
     if span.file.file_identity is None:
         return status.st_size != span.file.size
@@ -90,11 +93,11 @@ def _was_written_to(descriptor: int, span: FileSpan) -> bool:
 
 
 class WatchedFile(io.FileIO):
-    """The file open at ``descriptor``, for a server that sends ``span`` of it by itself.
+    """The file that is open at ``descriptor``, for a server that sends ``span`` of it by itself.
 
-    Such a server does not notice that a file ends early: it goes on with the next response on the
-    connection, and the client takes that for the rest of the body. So closing it, the last that a
-    server does before it goes on, raises `TruncatedFileError` then.
+    Such a server does not notice that a file ends early. It goes on with the next response on the
+    connection, and the client takes that for the rest of the body. For this reason `close`, which servers
+    call before they go on, raises `TruncatedFileError` if the file is too short.
     """
 
     def __init__(self, descriptor: int, span: FileSpan) -> None:
@@ -113,19 +116,25 @@ class WatchedFile(io.FileIO):
             raise TruncatedFileError(self._span.file.path, missing)
 
 
-def body_of(answer: Answer, environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Make the body of an answer, by way of the server's ``wsgi.file_wrapper`` where that is right."""
+def send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Start the response and return its body, which closes the answer's descriptor."""
+    status, headers, parts = answer.response
     if answer.descriptor is None:
-        return [part for part in answer.response.body if isinstance(part, bytes)]
+        start_response(STATUS_LINES[status], list(headers))
+        return [part for part in parts if isinstance(part, bytes)]
     file = watched_file(answer, environ)
-    if file is not None:
-        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file, BLOCK_SIZE)
-        return wrapped
-    return SpansBody(answer.descriptor, answer.response.body)
+    # Until the server has the body, nobody but this function closes the descriptor.
+    body = file or SpansBody(answer.descriptor, parts)
+    try:
+        start_response(STATUS_LINES[status], list(headers))
+        return body if file is None else environ["wsgi.file_wrapper"](file, BLOCK_SIZE)  # type: ignore[no-any-return]
+    except BaseException:
+        body.close()
+        raise
 
 
 def watched_file(answer: Answer, environ: WSGIEnvironment) -> WatchedFile | None:
-    """Give the file of an answer if the server's ``wsgi.file_wrapper`` sends the right part of it."""
+    """Return the file of an answer, if the server's ``wsgi.file_wrapper`` sends the right part of it."""
     parts, wrapper = answer.response.body, environ.get("wsgi.file_wrapper")
     if answer.descriptor is None or wrapper is None or len(parts) != 1 or not isinstance(parts[0], FileSpan):
         return None

@@ -1,12 +1,15 @@
-"""An application asked first, and a fallback for what it does not know.
+"""The application's response, and an answer that replaces it if it is a 404.
 
-Invariant: only a 404 is replaced; every other response of the application passes as it came.
+Invariant: only a 404 is replaced. Any other response of the application passes unchanged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+
+from hashserve.gateways.wsgi_bodies import send
+from hashserve.serve.answers import Answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -15,10 +18,10 @@ __all__ = ["run_with_fallback"]
 
 
 class _Started:
-    """What an application gave to ``start_response``, held back until its status counts.
+    """The ``start_response`` for an application: it holds back the status until the first chunk is known.
 
-    Bytes given to the legacy ``write()`` are held back with a 404, and go before the rest of its
-    body; with any other status they go straight on.
+    If the status is 404, bytes for the legacy ``write()`` are held back too, and are sent before the body if
+    nothing replaces it. With any other status they are sent at once.
     """
 
     def __init__(self, start_response: StartResponse) -> None:
@@ -36,16 +39,16 @@ class _Started:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the application called it."""
+        """Whether the application has called this."""
         return self.arguments is not None or self._write is not None
 
     @property
     def is_not_found(self) -> bool:
-        """Whether the application said 404, and nothing of that has been passed on."""
+        """Whether the application said 404, and nothing of it was sent."""
         return self.arguments is not None and str(self.arguments[0]).startswith("404")
 
     def pass_on(self) -> None:
-        """Start the response as the application did, if it did; once."""
+        """Start the response with the application's arguments, unless this was done."""
         if self._write is None and self.arguments is not None:
             self._write = self._start_response(*self.arguments)
             self.arguments = None  # they may hold a traceback, and so this very object
@@ -60,7 +63,7 @@ class _Started:
 
 
 class _Replayed:
-    """A body of which a first part was taken already; closes the application's own."""
+    """A body whose first chunks were read already; closing it closes the application's body."""
 
     def __init__(self, first: list[bytes], rest: Iterator[bytes], body: Iterable[bytes]) -> None:
         self._first = first
@@ -79,14 +82,14 @@ def run_with_fallback(
     application: WSGIApplication,
     environ: WSGIEnvironment,
     start_response: StartResponse,
-    fallback: Callable[[], Iterable[bytes] | None],
+    fallback: Callable[[], Answer | None],
 ) -> Iterable[bytes]:
-    """Call the application; where it answers 404, give what ``fallback`` gives, unless that is None."""
+    """Call the application; if it answers 404, send the answer of ``fallback`` instead, if there is one."""
     started = _Started(start_response)
     body = application(environ, started)
     chunks: Iterator[bytes] | None = None
     first: list[bytes] = []
-    replacement: Iterable[bytes] | None = None
+    replacement: Answer | None = None
     try:
         if not started.has_begun:
             # An application may call start_response as late as at its first chunk (PEP 3333).
@@ -100,8 +103,9 @@ def run_with_fallback(
         _close(body)
         raise
     if replacement is not None:
+        response = send(replacement, environ, start_response)
         _close(body)
-        return replacement
+        return response
     if chunks is None and not started.written:
         return body
     return _Replayed([*started.written, *first], iter(body) if chunks is None else chunks, body)

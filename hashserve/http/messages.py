@@ -1,25 +1,35 @@
-"""What a request asks and what a response says, as values.
+"""Requests and responses, as values.
 
-Invariant: `Request` holds what HTTP says and no more; `Response` holds what is to be sent and does not
-send it. Header values and paths are strings of the code points 0 to 255, one per byte (WSGI's
-native strings).
+Invariant: a `Request` holds what the client sent, and a `Response` what is sent back; neither does I/O.
+Header values and paths are strings of the code points 0 to 255, one for each byte (WSGI's native strings).
 
-These are named tuples, not data classes: one of each is made for most requests, and a frozen data
-class of this size takes 4 us to make where a tuple takes 1.
+These are named tuples, not data classes, because most requests need one of each: a frozen data class of
+this size takes 4 us to make, a tuple takes 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["Body", "FileSpan", "Headers", "Request", "Response", "StoredFile"]
+__all__ = ["CONDITIONAL_FIELDS", "PRECONDITIONS", "Body", "FileSpan", "Headers", "Request", "Response", "StoredFile"]
 
 Headers = list[tuple[str, str]]
 
+PRECONDITIONS = ("if_match", "if_none_match", "if_modified_since", "if_unmodified_since")
+"""The fields of a `Request` with which the client's own copy may decide the response (RFC 9110 section 13)."""
+
+CONDITIONAL_FIELDS = ("range", *PRECONDITIONS)
+"""The fields of a `Request`, apart from Accept-Encoding, that may change the response to GET.
+
+This is their only list. The memo derives from it which requests it cannot answer, and a test holds the
+gateway that has a copy of this rule to it.
+"""
+
 
 class Request(NamedTuple):
-    """One request: its method, path, query string, and the few fields that matter here.
+    """One request: its method, path, query string, and the fields that matter here.
 
     ``path`` is relative to the application's mount point and starts with a slash; ``mount`` is
     that mount point (SCRIPT_NAME), empty at the root of a host.
@@ -44,17 +54,22 @@ class Request(NamedTuple):
     @property
     def has_preconditions(self) -> bool:
         """Whether the client's own copy may decide the response (RFC 9110 section 13)."""
-        return (
-            self.if_none_match is not None
-            or self.if_modified_since is not None
-            or self.if_match is not None
-            or self.if_unmodified_since is not None
-        )
+        return _preconditions(self) != _NO_PRECONDITIONS
 
     @property
     def is_plain_get(self) -> bool:
-        """Whether nothing but the path and Accept-Encoding decides the response."""
-        return self.method == "GET" and self.range is None and not self.has_preconditions
+        """Whether only the path and Accept-Encoding decide the response."""
+        return self.method == "GET" and _conditions(self) == _NO_CONDITIONS
+
+    def as_get(self) -> Request:
+        """Return the GET that a HEAD asks about: HEAD has no ranges (RFC 9110 section 14.2)."""
+        return self._replace(method="GET", range=None) if self.method == "HEAD" else self
+
+
+_preconditions = attrgetter(*PRECONDITIONS)
+_NO_PRECONDITIONS = (None,) * len(PRECONDITIONS)
+_conditions = attrgetter(*CONDITIONAL_FIELDS)
+_NO_CONDITIONS = (None,) * len(CONDITIONAL_FIELDS)
 
 
 class StoredFile(NamedTuple):
@@ -84,7 +99,7 @@ Body = Sequence["bytes | FileSpan"]
 
 
 class Response(NamedTuple):
-    """A status code, header fields in order, and the parts of the body one after the other."""
+    """A status code, header fields in order, and the parts of the body in order."""
 
     status: int
     headers: Headers

@@ -1,12 +1,12 @@
 """An asset and its representations: everything about a response that no request changes.
 
-Invariant: an entity-tag is derived from content alone, so every host and every redeploy of the same
-bytes gives the same one; each content coding has its own.
+Invariant: an entity-tag is derived from the content alone, so that every host and every deploy of the same
+bytes has the same one. Each content coding has its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hashserve.http.codings import IDENTITY, choose_coding, is_acceptable
@@ -21,8 +21,8 @@ __all__ = ["Asset", "Representation", "asset_of", "entity_tag", "representation_
 class Representation(NamedTuple):
     """One coded form of an asset: the file that holds its bytes, and its entity-tag.
 
-    ``fields`` are the header fields that differ between an asset's representations, but for the
-    length. ``coding`` is ``identity`` for none; ``size`` is the body's, in bytes.
+    ``fields`` are the header fields in which the representations of an asset differ, without the length.
+    ``coding`` is ``identity`` for none; ``size`` is the body's, in bytes.
     """
 
     coding: str
@@ -33,10 +33,10 @@ class Representation(NamedTuple):
 
 
 class Asset(NamedTuple):
-    """One file that can be served, in all its codings, with ``sizes`` of their bodies in bytes.
+    """One file that can be served, in all its codings; ``sizes`` are those of their bodies, in bytes.
 
-    ``fields`` are the header fields of every representation; ``last_modified`` is in seconds
-    since the epoch, None where it would mean nothing. ``sha256`` is of the identity bytes.
+    ``fields`` are the header fields of every representation. ``last_modified`` is in seconds since the
+    epoch, None where the date means nothing. ``sha256`` is that of the bytes without a coding.
     """
 
     representations: Mapping[str, Representation]
@@ -46,16 +46,17 @@ class Asset(NamedTuple):
     last_modified: int | None = None
 
     def select(self, accept_encoding: str | None) -> Representation:
-        """Select the representation for an Accept-Encoding value."""
+        """Return the representation for an Accept-Encoding value."""
         if len(self.sizes) == 1:
             return self.representations[IDENTITY]
         return self.representations[choose_coding(accept_encoding, self.sizes)]
 
     def validators(self, selected: Representation, accept_encoding: str | None = None) -> Validators:
-        """Give the validators that a precondition on ``selected`` is evaluated against.
+        """Return the validators for preconditions on ``selected``.
 
-        The tags of other codings count where the client takes these: its copy is as good. A cache
-        that asks on behalf of a client which does not must not be told to use such a copy.
+        They include the tags of other codings that the client accepts, because its copy in one of these is
+        as good. A coding that the client does not accept is left out: a cache that asks for the client
+        must not send it such a copy.
         """
         others = [
             form.etag
@@ -65,27 +66,24 @@ class Asset(NamedTuple):
         return Validators(etag=selected.etag, others=others, last_modified=self.last_modified)
 
     def without(self, coding: str) -> Asset:
-        """Give the asset without one of its variants; it still varies by Accept-Encoding."""
+        """Return the asset without one of its variants; it still varies by Accept-Encoding."""
         kept = {name: form for name, form in self.representations.items() if name != coding}
-        return self._replace(representations=kept, sizes=_sizes(kept))
+        sizes = {name: size for name, size in self.sizes.items() if name != coding}
+        return self._replace(representations=kept, sizes=sizes)
 
     def with_cache_control(self, value: str) -> Asset:
-        """Give the asset with another lifetime."""
+        """Return the asset with another Cache-Control."""
         kept = [field for field in self.fields if field[0].lower() != "cache-control"]
         return self._replace(fields=[*kept, ("Cache-Control", value)])
 
 
 def asset_of(
-    representations: Mapping[str, Representation],
-    fields: Headers,
-    *,
-    sha256: str,
-    last_modified: int | None = None,
-    varies: bool,
+    files: Sequence[StoredFile], fields: Headers, *, last_modified: int | None = None, varies: bool
 ) -> Asset:
-    """Make an asset; adds ``Vary: Accept-Encoding`` if it ``varies``, merged with a hook's own Vary.
+    """Make an asset of the files of its representations, the one without a coding first.
 
-    A hook's own Last-Modified takes the place of ``last_modified``.
+    ``varies`` adds ``Vary: Accept-Encoding`` to the Vary of a hook, if there is one. A hook's Last-Modified
+    replaces ``last_modified``.
     """
     merged, vary = [], []
     for name, value in fields:
@@ -96,26 +94,20 @@ def asset_of(
         else:
             merged.append((name, value))
     if varies:
-        vary = with_vary_member(vary, "Accept-Encoding")
+        vary = with_vary_member(vary, "Accept-Encoding") if vary else ["Accept-Encoding"]
     if vary:
         merged.append(("Vary", ", ".join(vary)))
     if last_modified is not None:
         merged.append(("Last-Modified", format_date(last_modified)))
-    return Asset(
-        representations=representations,
-        sizes=_sizes(representations),
-        fields=merged,
-        sha256=sha256,
-        last_modified=last_modified,
-    )
-
-
-def _sizes(representations: Mapping[str, Representation]) -> dict[str, int]:
-    return {coding: form.size for coding, form in representations.items()}
+    representations, sizes = {}, {}
+    for file in files:
+        representations[file.coding] = representation_of(file)
+        sizes[file.coding] = file.size
+    return Asset(representations, sizes, merged, files[0].sha256, last_modified)
 
 
 def with_vary_member(vary: list[str], member: str) -> list[str]:
-    """Add a member to the values of Vary unless it is there, in any case, or all are (``*``)."""
+    """Add a member to the values of Vary, unless they have it in any case, or are ``*``."""
     present = {name.strip().lower() for value in vary for name in value.split(",")}
     return vary if member.lower() in present or "*" in present else [*vary, member]
 
@@ -132,8 +124,8 @@ def representation_of(stored: StoredFile) -> Representation:
 def entity_tag(sha256: str, coding: str, size: int) -> EntityTag:
     """Derive the strong entity-tag of a representation of ``size`` bytes from its content's digest.
 
-    132 bits of the digest; then, for a variant, the coding and its size, since another release of
-    a compressor makes other bytes of the same content (RFC 9110 section 8.8.3.3).
+    It has 132 bits of the digest. A variant's also has the coding and the size, since another release of a
+    compressor makes other bytes of the same content (RFC 9110 section 8.8.3.3).
     """
     opaque = sha256[:22]
     return EntityTag(opaque if coding == IDENTITY else f"{opaque}-{coding}{size:x}")

@@ -1,7 +1,7 @@
-"""Bodies kept in memory, within a budget.
+"""Bodies of responses: kept in memory within a budget, or sent from their file.
 
-Invariant: the bytes kept never exceed the budget, and only bytes that were proven to be what their
-`StoredFile` says are kept (`hashserve.serve.files.read_stored`).
+Invariant: the bodies in memory never exceed the budget. A body is kept, and a file is handed on, only after
+its bytes were proven to be what the `StoredFile` says (`hashserve.serve.files`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 
 from hashserve.file_identity import FileIdentity, identify
-from hashserve.http.messages import FileSpan, StoredFile
+from hashserve.http.messages import FileSpan, Response, StoredFile
 from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.files import check_readable, chunks_of, open_stored, prove, read_stored
 
@@ -20,13 +20,13 @@ MOST_PROVEN = 10_000
 """How many files that are not kept are remembered as proven."""
 
 _ENTRY = 512
-"""About what an entry weighs beside its body, in bytes."""
+"""About how many bytes an entry takes in addition to its body."""
 
 
 class BodyCache:
     """The bodies that this process keeps; ``budget`` and ``largest`` (of one body) are in bytes.
 
-    ``on_drop`` is called after bodies have been let go, for whoever refers to them too.
+    ``on_drop`` is called after bodies were dropped, so that nothing else keeps them.
     """
 
     def __init__(
@@ -35,44 +35,58 @@ class BodyCache:
         largest: int,
         on_drop: Callable[[], None] = lambda: None,
     ) -> None:
-        # One that a generation cannot hold would be remembered elsewhere and counted nowhere.
+        # A body that the cache cannot hold would be kept by those who remember answers, and counted nowhere.
         self.largest = min(largest, budget // 2 - _ENTRY)
-        self._bodies: BoundedCache[StoredFile, bytes] = BoundedCache(budget, _weight, on_drop)
-        self._proven: BoundedCache[StoredFile, FileIdentity] = BoundedCache(
-            MOST_PROVEN, lambda file, identity: 1
-        )
+        self._bodies: BoundedCache[StoredFile, bytes] = BoundedCache(budget, on_drop)
+        self._proven: BoundedCache[StoredFile, FileIdentity] = BoundedCache(MOST_PROVEN)
 
-    def holds(self, file: StoredFile) -> bool:
-        """Whether a file is small enough to be kept."""
-        return file.size <= self.largest
+    def load(self, response: Response, *, keep: bool = True) -> tuple[Response, int | None]:
+        """Return a response with its body in memory, or the descriptor that its body is to be read from.
+
+        A small body stays in the cache if ``keep``. Raises `OSError`.
+        """
+        for span in response.body:
+            if isinstance(span, FileSpan):
+                break
+        else:
+            return response, None
+        file = span.file
+        if file.size > self.largest:
+            descriptor, file_identity = self.open(span)
+            return _with_file_identity(response, file_identity), descriptor
+        content = self.read(file) if keep else read_stored(file)
+        body = [
+            part if isinstance(part, bytes) else content[part.start : part.start + part.length]
+            for part in response.body
+        ]
+        return Response(response.status, response.headers, tuple(body)), None
 
     def read(self, file: StoredFile) -> bytes:
-        """Give a small file's bytes, from memory or from disk. Raises `OSError`."""
+        """Return a small file's bytes, from memory or from disk. Raises `OSError`."""
         body = self._bodies.get(file)
         if body is None:
             body = read_stored(file)
-            self._bodies.put(file, body)
+            self.keep(file, body)
         return body
 
     def open(self, span: FileSpan) -> tuple[int, FileIdentity]:
-        """Open a file too large to be kept, to read ``span`` of it.
+        """Open a file that is too large to be kept, to read ``span`` of it.
 
-        Gives a descriptor at offset 0, and the identity of the file that was found to be the one that
-        was meant. Raises `OSError`.
+        Return a descriptor at offset 0, and the identity of the file that it was opened on. Raises `OSError`.
 
-        A fingerprinted one is read once, and proven, and then again whenever its identity changes:
-        a length alone would let damaged bytes pass for immutable ones.
+        A fingerprinted file is read once as a proof, and again whenever its identity changes: with the
+        length as the only proof, damaged bytes could be sent as immutable ones.
         """
         descriptor, status = open_stored(span.file)
-        seen = identify(status)
+        found = identify(status)
         try:
             if span.file.file_identity is None:
-                self._prove(span.file, descriptor, seen)
+                self._prove(span.file, descriptor, found)
             check_readable(descriptor, span)
         except BaseException:
             os.close(descriptor)
             raise
-        return descriptor, seen
+        return descriptor, found
 
     def _prove(self, file: StoredFile, descriptor: int, found: FileIdentity) -> None:
         if self._proven.get(file) != found:
@@ -81,21 +95,26 @@ class BodyCache:
             self._proven.put(file, found)
 
     def keep(self, file: StoredFile, body: bytes) -> None:
-        """Keep bytes that were just read, and proven, by someone else."""
-        self._bodies.put(file, body)
+        """Keep bytes that the caller has just read and proven."""
+        self._bodies.put(file, body, len(body) + _ENTRY)
 
     def has_room(self, file: StoredFile) -> bool:
-        """Whether a file's body can be kept without letting go of another's."""
-        return self.holds(file) and self._bodies.has_room(file.size + _ENTRY)
+        """Whether a file's body can be kept without dropping another."""
+        return file.size <= self.largest and self._bodies.has_room(file.size + _ENTRY)
 
     def kept(self) -> tuple[int, int]:
-        """Give how many bodies are kept, and how many bytes of the budget they take."""
+        """Return how many bodies are kept, and how many bytes of the budget they take."""
         return self._bodies.total()
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Drop every body."""
         self._bodies.clear()
 
 
-def _weight(file: StoredFile, body: bytes) -> int:
-    return len(body) + _ENTRY
+def _with_file_identity(response: Response, found: FileIdentity) -> Response:
+    """Add to each span the identity of the open file, so that a change is noticed while it is sent."""
+    parts = [
+        part._replace(file=part.file._replace(file_identity=found)) if isinstance(part, FileSpan) else part
+        for part in response.body
+    ]
+    return Response(response.status, response.headers, parts)

@@ -1,7 +1,7 @@
-"""Files on disk, opened so that nothing odd can happen.
+"""Files on disk: how they are opened, read and proven.
 
-Invariant: only a regular file is ever opened for reading, an open never blocks, and a descriptor that
-is handed on has been proven to be the file that was meant.
+Invariant: only regular files are opened, and opening never blocks. Before a descriptor is returned, its
+file is proven to be the one that the caller expects.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _OF_THE_FILE = frozenset(
         errno.ENXIO,
     }
 )
-"""What says that there is no such file for us. All else (and there is much: each network file system
-has numbers of its own) says that nobody can tell now."""
+"""Errors that say: this file cannot be served. All others say that the machine cannot tell now; there are
+many, since each network file system has its own."""
 
 
 class ChangedFileError(HashserveError, OSError):
-    """Tell that a file is no longer what was known of it: replaced, cut short, or damaged."""
+    """A file is no longer what was known of it: it was replaced, cut short or damaged."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(path, problem)
@@ -66,31 +66,30 @@ class ChangedFileError(HashserveError, OSError):
 
 
 def is_exhaustion(error: OSError) -> bool:
-    """Whether ``error`` speaks of the machine (descriptors, memory, disk) and not of the file."""
-    # One of ours has no number; OSError takes the first of two arguments for one.
+    """Whether the machine (descriptors, memory, disk) is the cause of an error, and not the file."""
+    # The errno of a `ChangedFileError` is a path: OSError reads the first of two arguments as the number.
     return isinstance(error.errno, int) and error.errno not in _OF_THE_FILE
 
 
 def is_passing(error: OSError) -> bool:
-    """Whether ``error`` speaks of the machine and not, as EIO may, of one bad place on a disk."""
+    """Whether the machine is the cause of an error; EIO may also come from one bad place on a disk."""
     return is_exhaustion(error) and error.errno != errno.EIO
 
 
 def check_readable(descriptor: int, span: FileSpan) -> None:
-    """Make sure that the first byte of a span can be read while there still is a status to choose.
+    """Check that the first byte of a span can be read, while the response can still be a 503.
 
-    Raises `OSError`. The file was read before, but perhaps long ago, and the disk may be gone since.
+    Raises `OSError`. The file may have been proven long ago, and the disk may have failed since.
     """
-    # 0.5 us, for files that are too large to be kept in memory.
-    # (Windows has no pread().)
+    # It takes 0.5 us, for files that are too large to be kept in memory. Windows has no pread().
     if hasattr(os, "pread") and span.length and not os.pread(descriptor, 1, span.start):
         raise ChangedFileError(span.file.path, "was cut short while it was opened")
 
 
 def open_regular(path: str) -> tuple[int, os.stat_result]:
-    """Open ``path`` for reading if it is a regular file; gives the descriptor and its status.
+    """Open a regular file for reading; return the descriptor and its status.
 
-    A FIFO or a device is neither opened nor waited for. Raises `OSError`.
+    A FIFO or a device is not opened. Raises `OSError`.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ChangedFileError(path, "is not a regular file")
@@ -103,25 +102,25 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
 
 
 def open_stored(file: StoredFile) -> tuple[int, os.stat_result]:
-    """Open a stored file and prove by size or identity that it is the one that was meant.
+    """Open a stored file, and prove by its identity, or else its size, that it is the expected one.
 
-    Gives a descriptor at offset 0, and its status. Raises `ChangedFileError` or another `OSError`.
+    Return a descriptor at offset 0, and its status. Raises `ChangedFileError` or another `OSError`.
     """
     descriptor, status = open_regular(file.path)
     if file.file_identity is None:
-        is_the_one = status.st_size == file.size
+        is_expected = status.st_size == file.size
     else:
-        is_the_one = identify(status) == file.file_identity
-    if not is_the_one:
+        is_expected = identify(status) == file.file_identity
+    if not is_expected:
         os.close(descriptor)
         raise ChangedFileError(file.path, f"was {file.size} bytes and has changed since")
     return descriptor, status
 
 
 def read_stored(file: StoredFile) -> bytes:
-    """Read a stored file whole, and prove what was read: its length and its digest.
+    """Read a whole stored file, and prove its length and its digest.
 
-    A variant is decoded for that, so bytes of a damaged or foreign variant are never returned.
+    A variant is decoded for the proof, so that a damaged or foreign one is never returned.
     Raises `ChangedFileError` or another `OSError`.
     """
     descriptor, _ = open_stored(file)
@@ -139,7 +138,7 @@ def read_stored(file: StoredFile) -> bytes:
 
 
 def prove(file: StoredFile, chunks: Iterable[bytes]) -> None:
-    """Prove that the bytes of a stored file decode to the content that it is said to hold.
+    """Prove that the bytes of a stored file decode to the content with its digest.
 
     Raises `ChangedFileError`.
     """
@@ -157,8 +156,8 @@ def prove(file: StoredFile, chunks: Iterable[bytes]) -> None:
 def chunks_of(descriptor: int, size: int) -> Iterator[bytes]:
     """Read from a descriptor to the end of its file of ``size`` bytes.
 
-    Of one that is longer by now, a single byte more: whoever reads sees that it changed, and a file
-    that grows as fast as it is read takes no more time or memory than it was promised.
+    If the file is longer by now, one more byte is read, so that the caller notices the change. A file that
+    grows as fast as it is read thus takes no more time and memory than expected.
     """
     left = size + 1
     while left and (chunk := os.read(descriptor, min(left, BLOCK_SIZE))):

@@ -1,7 +1,7 @@
-"""Fingerprinted assets: what the manifest lists, and so may be called immutable.
+"""Fingerprinted files: those that the manifest lists, and that are immutable for that reason.
 
-Invariant: a URL is immutable if and only if a retained release of the manifest lists it; a file whose
-name merely looks fingerprinted is not. Nothing is read from disk until an asset is asked for.
+Invariant: a URL is immutable if and only if a retained release of the manifest lists it. A name that only
+looks fingerprinted is not enough. Nothing is read from disk before an asset is requested.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.http.messages import StoredFile
 from hashserve.manifest.model import AssetRecord, Manifest
-from hashserve.serve.assets import Asset, Representation, asset_of, representation_of
+from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.inspection import Root, inspect
 from hashserve.serve.policy import Policy
@@ -20,7 +20,7 @@ __all__ = ["FingerprintedFiles"]
 class FingerprintedFiles:
     """The assets of one manifest, under one root, served below the URL path ``prefix``.
 
-    ``memo_size`` is how many of them are remembered once they were asked for.
+    ``memo_size`` is how many of them are remembered after their first request.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class FingerprintedFiles:
         self._prefix = prefix
         self._policy = policy
         self._found: dict[str, AssetRecord] = {}
-        self._remembered: BoundedCache[str, Asset] = BoundedCache(memo_size, lambda path, asset: 1)
+        self._remembered: BoundedCache[str, Asset] = BoundedCache(memo_size)
 
     def asset(self, path: str) -> Asset | None:
-        """Give the asset at a fingerprinted path, or None where no retained release lists it.
+        """Return the asset at a fingerprinted path, or None where no retained release lists it.
 
-        Raises `OSError` where the manifest does not say what the file holds and it is not there.
+        Raises `OSError` where the manifest does not state what the file holds, and the file is missing.
         """
         asset = self._remembered.get(path)
         if asset is None:
@@ -47,19 +47,19 @@ class FingerprintedFiles:
         return asset
 
     def _make(self, record: AssetRecord) -> Asset:
-        path = record.path
+        location, sha256 = self._root.path + record.path, record.sha256 or ""
         fields = self._policy.fields(
-            self._root.path + path, self._prefix + path, immutable=True, media_type=record.media_type
+            location, self._prefix + record.path, immutable=True, media_type=record.media_type
         )
-        forms = {IDENTITY: self._representation(record, IDENTITY)}
-        for coding in record.variants:
-            forms[coding] = self._representation(record, coding)
-        return asset_of(forms, fields, sha256=record.sha256 or "", varies=len(forms) > 1)
+        files = [StoredFile(location, record.size or 0, IDENTITY, sha256)]
+        for coding, size in record.variants.items():
+            files.append(StoredFile(location + CODINGS[coding].suffix, size, coding, sha256))
+        return asset_of(files, fields, varies=len(files) > 1)
 
     def record(self, path: str) -> AssetRecord | None:
-        """Give what is known of a fingerprinted path: from the manifest, else found on disk once.
+        """Return the record of a fingerprinted path: from the manifest, or else found on disk once.
 
-        The record's size and digest are known. Raises `OSError` where they cannot be found.
+        The record states size and digest. Raises `OSError` where they cannot be found.
         """
         record = self._found.get(path) or self.manifest.record(path)
         if record is not None and record.sha256 is None:
@@ -67,7 +67,7 @@ class FingerprintedFiles:
         return record
 
     def forget(self, path: str) -> bool:
-        """Forget what was found on disk for a path; False where the manifest itself says what it holds."""
+        """Forget what was found on disk for a path; return False if the manifest states what it holds."""
         self._found.pop(path, None)
         self._remembered.drop(path)
         return self.manifest.files.get(path) is None
@@ -81,10 +81,3 @@ class FingerprintedFiles:
             variants={coding: status.st_size for coding, status in found.variants.items()},
             media_type=record.media_type,
         )
-
-    def _representation(self, record: AssetRecord, coding: str) -> Representation:
-        is_identity = coding == IDENTITY
-        size = (record.size or 0) if is_identity else record.variants[coding]
-        suffix = "" if is_identity else CODINGS[coding].suffix
-        sha256 = record.sha256 or ""
-        return representation_of(StoredFile(self._root.path + record.path + suffix, size, coding, sha256))

@@ -1,7 +1,7 @@
 """The manifest in force, followed while the server runs.
 
-Invariant: a new manifest is loaded aside and taken over in one assignment; one that is broken is
-logged, once, and changes nothing else.
+Invariant: a new manifest is loaded completely, and then replaces the old one in one assignment. A broken
+one is logged once and changes nothing else.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _logger = logging.getLogger("hashserve")
 
 
 class ManifestFollower:
-    """Follows the manifest of the folder ``root``, at ``name`` in it, or wherever it is found.
+    """Follows the manifest of the folder ``root``: the file ``name``, or one that is found.
 
-    ``manifest`` is the last one that loaded, None until one did. ``is_present`` tells whether
-    there is a manifest on disk now, broken or not: where it was deleted, the folder very likely
-    was too, and what was remembered of its files counts no more. ``reloads`` and ``failures`` count
-    the new manifests that were taken over, and the attempts at one that was not.
+    ``manifest`` is the last one that loaded, None before the first. ``is_present`` is whether a manifest,
+    broken or not, is on disk now. After it was deleted, the files probably were too, so that nothing may
+    be remembered of them. ``reloads`` counts new manifests that were taken over, ``failures`` the
+    attempts that failed.
     """
 
     def __init__(self, root: str, name: str | None = None) -> None:
         self._root = root
         self._name = name
         self._seen: FileIdentity | None = None
-        self._told: FileIdentity | None = None
+        self._logged: FileIdentity | None = None
         self.manifest: Manifest | None = None
         self.is_present = False
         self.reloads = 0
@@ -57,30 +57,30 @@ class ManifestFollower:
         self._seen, self.is_present = seen, True
 
     def path(self) -> str | None:
-        """Tell where the manifest is, or would be; None where the folder has none."""
+        """Return the place of the manifest, even if it is missing; None where the folder has none."""
         if self._name is not None:
             return os.path.join(self._root, self._name)
         return _manifest_in(self._root)
 
     def check(self) -> bool:
-        """Look at the disk, and load what is new; True if anything is not as it was before.
+        """Look at the disk, and load a new manifest; return whether anything changed.
 
-        One thread at a time may.
+        The caller makes sure that one thread at a time does this.
         """
         was_present, old = self.is_present, self.manifest
         self._look()
         return self.manifest is not old or self.is_present != was_present
 
     def _find(self) -> tuple[str | None, FileIdentity | None]:
-        """Find the manifest's path and identity; None for both where there is none to read.
+        """Find the manifest's path and identity; None for both where there is no file to read.
 
-        Raises `OSError` where nobody can tell.
+        Raises `OSError` where the machine cannot tell.
         """
         try:
             path = self.path()
             if path is not None:
                 status = os.stat(path)
-                # A FIFO would be waited for; a folder in the manifest's place is no manifest.
+                # Only a regular file is a manifest; opening a FIFO would block.
                 if stat.S_ISREG(status.st_mode):
                     return path, identify(status)
         except (FileNotFoundError, NotADirectoryError):
@@ -91,22 +91,22 @@ class ManifestFollower:
         try:
             path, seen = self._find()
         except OSError:
-            return  # a disk that fails has not deleted anything
+            return  # a failing disk does not mean that the manifest was deleted
         if path is None and self.is_present:
             _logger.warning("the manifest in %s is gone; its last content stays in force", self._root)
         self.is_present = path is not None
         if path is None or seen == self._seen:
             return
-        # Remembered before the load, so that a broken manifest is read, and logged, once; one that could
-        # not be read for want of a descriptor is read again, and logged once.
+        # This is set before the load, so that a broken manifest is read and logged once. One that could not
+        # be read, because descriptors ran out, is read again, and logged once.
         before, self._seen = self._seen, seen
         try:
             self.manifest = _load(path, self._root)
         except (OSError, ManifestError) as error:
             self.failures += 1
-            if seen != self._told:
+            if seen != self._logged:
                 _logger.error("a new manifest is not used, the one before stays in force: %s", error)  # noqa: TRY400
-            self._told = seen
+            self._logged = seen
             if isinstance(error, OSError) and is_exhaustion(error):
                 self._seen = before
         else:
@@ -122,7 +122,7 @@ def _manifest_in(root: str) -> str | None:
 
 
 def _is_file(path: str) -> bool:
-    """Whether a regular file is there. Raises `OSError` where nobody can tell."""
+    """Whether a path is a regular file. Raises `OSError` where the machine cannot tell."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):

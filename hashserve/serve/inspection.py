@@ -1,7 +1,7 @@
-"""What is on disk under one name: a file's content, digest and usable variants.
+"""What a file on disk holds: its content, its digest and its usable variants.
 
 Invariant: a variant is used only if it is proven to be a coded form of the bytes that its source has
-now: it is no older, and decodes to the same digest.
+now. It must not be older, and must decode to the same digest.
 """
 
 from __future__ import annotations
@@ -16,37 +16,36 @@ from hashserve.errors import HashserveError
 from hashserve.file_identity import FileIdentity, identify
 from hashserve.http.codings import CODINGS, IDENTITY, Coding, DecodeError
 from hashserve.http.messages import StoredFile
-from hashserve.serve.assets import Representation, representation_of
 from hashserve.serve.files import ChangedFileError, chunks_of, is_passing, open_regular
 
 __all__ = ["Inspected", "OutsideRootError", "Root", "Watched", "inspect", "variant_identities"]
 
 
 class OutsideRootError(HashserveError, OSError):
-    """Tell of a link that leaves the root, where such links are not followed."""
+    """A symbolic link leads out of the root, and such links are not followed."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
 
     def __str__(self) -> str:
-        return f"{self.path}: is a link that leaves the root; follow_symlinks=True allows it"
+        return f"{self.path}: is a link that leads out of the root; the setting follow_symlinks allows it"
 
 
 class Root(NamedTuple):
     """A folder that files are served from; ``path`` is absolute and ends with a separator.
 
-    Unless ``follow_symlinks``, a file counts only if its real path is below the root's real path.
+    Without ``follow_symlinks``, a file is served only if its real path is below the root's real path.
     """
 
     path: str
     follow_symlinks: bool = False
 
     def check_contains(self, path: str, descriptor: int) -> None:
-        """Make sure that the open file that was reached as ``path`` lies below the root.
+        """Check that the file that was opened as ``path`` is below the root.
 
-        Raises `OutsideRootError`, or `ChangedFileError` where a name on the way, or the root itself
-        (a link to the release in force), came to mean something else since the open.
+        Raises `OutsideRootError`. Raises `ChangedFileError` if the path, or the root itself (a link to the
+        release in force), leads to another file than it did when it was opened.
         """
         if self.follow_symlinks:
             return
@@ -62,7 +61,7 @@ class Root(NamedTuple):
 class Inspected(NamedTuple):
     """A file as it was found: its status, its digest, and its variants by coding.
 
-    ``content`` is the identity bytes, where they were few enough to keep.
+    ``content`` is the file's bytes, None where they are too many to keep.
     """
 
     path: str
@@ -71,22 +70,19 @@ class Inspected(NamedTuple):
     variants: Mapping[str, os.stat_result]
     content: bytes | None
 
-    def representations(self) -> dict[str, Representation]:
-        """Give a representation for each coding, identity first."""
-        found = {IDENTITY: self._representation(IDENTITY, "", self.status)}
+    def stored_files(self) -> list[StoredFile]:
+        """Return the file and its variants; the file comes first."""
+        files = [StoredFile(self.path, self.status.st_size, IDENTITY, self.sha256, identify(self.status))]
         for coding, status in self.variants.items():
-            found[coding] = self._representation(coding, CODINGS[coding].suffix, status)
-        return found
-
-    def _representation(self, coding: str, suffix: str, status: os.stat_result) -> Representation:
-        path, size = self.path + suffix, status.st_size
-        return representation_of(StoredFile(path, size, coding, self.sha256, identify(status)))
+            location = self.path + CODINGS[coding].suffix
+            files.append(StoredFile(location, status.st_size, coding, self.sha256, identify(status)))
+        return files
 
 
 def inspect(path: str, root: Root, *, keep: int) -> Inspected:
-    """Read the file at ``path``, and find out what it is; content up to ``keep`` bytes is kept.
+    """Read the file at ``path`` and its variants; content of up to ``keep`` bytes is kept.
 
-    Raises `ChangedFileError` where it is no regular file or changed while it was read,
+    Raises `ChangedFileError` if it is not a regular file or changes while it is read,
     `OutsideRootError`, and any other `OSError`.
     """
     descriptor, status = open_regular(path)
@@ -95,7 +91,7 @@ def inspect(path: str, root: Root, *, keep: int) -> Inspected:
         kept: list[bytes] = []
         chunks = chunks_of(descriptor, status.st_size)
         sha256 = digest_of(_keeping(chunks, kept, status.st_size <= keep))
-        # Some that are called regular are not as long as they say (/proc, /sys).
+        # Some regular files have another length than their status says (/proc, /sys).
         is_whole = os.lseek(descriptor, 0, os.SEEK_CUR) == status.st_size
         if not is_whole or identify(os.fstat(descriptor)) != identify(status):
             raise ChangedFileError(path, "changed while it was read")
@@ -122,7 +118,7 @@ def _variants(
         except DecodeError:
             continue
         except OSError as error:
-            # What is found is remembered, so that it must not be for want of a descriptor.
+            # The result is remembered, so a shortage of descriptors must not count as "no variant".
             if is_passing(error):
                 raise
             continue
@@ -145,9 +141,9 @@ def _proven_variant(
 
 
 class Watched(NamedTuple):
-    """What an answer rests on: the file at ``location``, the variants beside it, as they were seen.
+    """The files that an answer was made from: the one at ``location``, and the variants next to it.
 
-    ``variants`` are identities, or None where nothing was, in the order of `variant_identities`.
+    ``variants`` are identities, or None where there was no variant, in the order of `variant_identities`.
     """
 
     location: str
@@ -155,30 +151,30 @@ class Watched(NamedTuple):
     variants: tuple[FileIdentity | None, ...]
 
     def is_unchanged(self) -> bool:
-        """Look whether all of it is as it was; anything that cannot be seen has changed."""
+        """Whether all of them are as they were; a file that cannot be looked at counts as changed."""
         location = self.location
         try:
             if identify(os.stat(location)) != self.file_identity:
                 return False
             for suffix, known in zip(_SUFFIXES, self.variants, strict=True):
                 path = location + suffix
-                # Where nothing was, access() takes half of the time of a stat() that fails.
-                is_there = known is not None or os.access(path, os.F_OK, effective_ids=_CAN_ASK_AS_EFFECTIVE)
-                if is_there and _identity_or_none(path) != known:
+                # Where no variant was, access() takes half the time of a stat() that fails.
+                exists = known is not None or os.access(path, os.F_OK, effective_ids=_TAKES_EFFECTIVE_IDS)
+                if exists and _identity_or_none(path) != known:
                     return False
         except OSError:
             return False
         return True
 
 
-_CAN_ASK_AS_EFFECTIVE = os.access in os.supports_effective_ids
-"""Whether access() can ask as the user that stat() asks as, where the real one is another; not on Windows."""
+_TAKES_EFFECTIVE_IDS = os.access in os.supports_effective_ids
+"""Whether access() can use the effective user, as stat() does; not on Windows."""
 
 _SUFFIXES = tuple(coding.suffix for coding in CODINGS.values())
 
 
 def variant_identities(path: str) -> tuple[FileIdentity | None, ...]:
-    """Give the identity of each variant that could be beside ``path``, None where there is none."""
+    """Return the identity of each variant that ``path`` could have, None where there is none."""
     return tuple([_identity_or_none(path + suffix) for suffix in _SUFFIXES])
 
 

@@ -1,7 +1,7 @@
-"""Live files: whatever is on disk under a root now.
+"""Live files: what is on disk under a root now.
 
 Invariant: an answer is always made from the bytes on disk at the time of the request. What is
-remembered of a file is used only while its identity, and those of its variants, are unchanged.
+remembered of a file is used only while the identities of the file and of its variants are unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from hashserve.file_identity import identify
-from hashserve.http.codings import CODINGS, IDENTITY, coding_of_suffix
+from hashserve.http.codings import CODINGS, coding_of_suffix
 from hashserve.paths import is_servable
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.bodies import BodyCache
@@ -25,7 +25,7 @@ from hashserve.serve.policy import Policy
 __all__ = ["Directory", "LiveFiles", "Locate"]
 
 Locate = Callable[[str], "str | None"]
-"""Tells where the file of a path is looked for on disk, None where nowhere."""
+"""Returns the place on disk of the file of a path, or None."""
 
 SETTLED_AFTER = 2_000_000_000
 """How long ago, in nanoseconds, a file must have changed for its identity to be trusted.
@@ -35,7 +35,7 @@ still in use (FAT, some network file systems) tick every two seconds.
 """
 
 EARLIEST_DATE = 315_619_200
-"""1980-01-02 in seconds since the epoch: what hosts that normalise times use lies before it."""
+"""1980-01-02 in seconds since the epoch. Hosts that normalise modification times use earlier ones."""
 
 
 class Directory(NamedTuple):
@@ -52,10 +52,10 @@ class _Remembered(NamedTuple):
 class LiveFiles:
     """The files under ``root`` as they are at each moment, served below the URL path ``prefix``.
 
-    ``hidden`` are paths relative to the root that are never served (the manifest). ``index_file`` is
-    the name whose URL is its folder's. Files of at most ``bodies.largest`` bytes are answered from
-    the very bytes that were inspected; ``memo_size`` is how many files are remembered. ``locate`` is
-    for files that are gathered from several folders: then the root says nothing of where they are.
+    ``hidden`` are paths relative to the root that are never served (manifests). ``index_file`` is the
+    name of the file that is served at its folder's URL. Files of at most ``bodies.largest`` bytes are
+    answered from the bytes that were inspected. ``memo_size`` is how many files are remembered.
+    ``locate`` is for files that are gathered from several folders; the root is not used then.
     """
 
     def __init__(
@@ -79,13 +79,12 @@ class LiveFiles:
         self._hidden_names = frozenset(map(os.path.basename, hidden))
         self._index_file = index_file
         self._bodies = bodies
-        self._remembered: BoundedCache[str, _Remembered] = BoundedCache(memo_size, lambda key, value: 1)
+        self._remembered: BoundedCache[str, _Remembered] = BoundedCache(memo_size)
 
     def find(self, path: str) -> Asset | Directory | None:
-        """Find what is at ``path`` (relative to the root) now.
+        """Find what is at ``path`` (relative to the root) now; None where nothing may be served.
 
-        None where nothing is that may be served. Raises `OSError` where something is there and
-        cannot be read, or changes faster than it can be read.
+        Raises `OSError` where a file cannot be read, or changes faster than it can be read.
         """
         if not is_servable(path) or path in self._hidden:
             return None
@@ -102,7 +101,7 @@ class LiveFiles:
         return self._asset(path, location, status)
 
     def find_even_hidden(self, path: str) -> Asset | None:
-        """Find a regular file at ``path`` whether or not it is hidden. Raises `OSError`."""
+        """Find a regular file at ``path``, even a hidden one. Raises `OSError`."""
         location = self.root.path + path
         status = self._status(location)
         if status is None or not stat.S_ISREG(status.st_mode):
@@ -110,10 +109,10 @@ class LiveFiles:
         return self._asset(path, location, status)
 
     def _status(self, location: str) -> os.stat_result | None:
-        """Look at what is at a location; None where that is nothing.
+        """Return the status of what is at a location; None where there is nothing.
 
-        Raises `OSError` where nobody can tell, but not of a prefix that is the application's too: a
-        disk that fails is no reason to keep its pages from it.
+        Raises `OSError` where the machine cannot tell. Below the prefix ``/`` the result is None instead,
+        because the path may be the application's, whose pages a failing disk must not block.
         """
         try:
             return os.stat(location)
@@ -125,7 +124,7 @@ class LiveFiles:
             return None
 
     def _asset(self, path: str, location: str, status: os.stat_result) -> Asset:
-        # Signatures of before the inspection: whatever changes during it is seen at the next request.
+        # These identities are from before the inspection: a change during it shows at the next request.
         watched = Watched(location, identify(status), variant_identities(location))
         known = self._remembered.get(path)
         if known is not None and known.watched == watched:
@@ -138,11 +137,11 @@ class LiveFiles:
         return asset
 
     def watched(self, path: str, asset: Asset) -> Watched | None:
-        """Give what ``asset``, found at ``path`` before, rests on: while that is unchanged, so is the asset.
+        """Return the files that ``asset``, which was found at ``path``, was made from.
 
-        None where more than that decides it: where files are gathered from several folders, where a
-        source may come to a variant, where a link may lead to what is hidden; and where the file
-        changed so lately that its identity says little.
+        As long as they are unchanged, ``path`` has this asset. None where more than these files decides:
+        where files are gathered from several folders, where a variant may get a source, where a link may
+        lead to a hidden file, and where the file changed too recently for its identity to be trusted.
         """
         known = self._remembered.get(path)
         if known is None or known.asset is not asset or self._is_gathered:
@@ -152,24 +151,20 @@ class LiveFiles:
 
     def _make(self, path: str, found: Inspected) -> Asset:
         fields = self._policy.fields(found.path, self._prefix + self._url_path(path), immutable=False)
-        forms = found.representations()
+        files = found.stored_files()
         if found.content is not None:
-            self._bodies.keep(forms[IDENTITY].content, found.content)
+            self._bodies.keep(files[0], found.content)
         return asset_of(
-            forms,
-            fields,
-            sha256=found.sha256,
-            last_modified=_date_of(found.status),
-            varies=bool(found.variants),
+            files, fields, last_modified=_date_of(found.status), varies=bool(found.variants)
         )
 
     def _url_path(self, path: str) -> str:
-        """Give what hooks are told of a path: an index file's URL is its folder's, as to WhiteNoise."""
+        """Return the path that hooks see: an index file has its folder's URL, as in WhiteNoise."""
         folder, slash, name = path.rpartition("/")
         return folder + slash if name == self._index_file else path
 
     def _is_hidden(self, path: str, status: os.stat_result) -> bool:
-        """Whether a path leads to a hidden file by way of a link to its folder."""
+        """Whether a path leads to a hidden file through a link to its folder."""
         if path.rpartition("/")[2] not in self._hidden_names:
             return False
         return any(_is_same(self.root.path + hidden, status) for hidden in self._hidden)
@@ -189,14 +184,15 @@ def _is_same(location: str, status: os.stat_result) -> bool:
 
 
 def _date_of(status: os.stat_result) -> int | None:
-    """Give the modification date, unless it means nothing or lies ahead (RFC 9110 section 8.8.2.1)."""
+    """Return the modification date; None if it means nothing or is in the future (RFC 9110, 8.8.2.1)."""
     return int(status.st_mtime) if EARLIEST_DATE <= status.st_mtime <= time.time() else None
 
 
 def _is_of(found: Inspected, watched: Watched) -> bool:
-    """Whether what was inspected is what was looked at before.
+    """Whether the inspected files are those that were looked at before.
 
-    A link that leads to another release meanwhile would have that one's bytes remembered as this one's.
+    If a link leads to another release in between, the bytes of that release must not be remembered as this
+    one's.
     """
     variants = (found.variants.get(coding) for coding in CODINGS)
     return identify(found.status) == watched.file_identity and all(
@@ -206,6 +202,6 @@ def _is_of(found: Inspected, watched: Watched) -> bool:
 
 
 def _is_settled(found: Inspected, now: int) -> bool:
-    """Whether nothing of a file can have changed at ``now``, when it was looked at, and not show it."""
+    """Whether the identities at ``now`` show every change: the file and its variants changed long before."""
     statuses = (found.status, *found.variants.values())
     return all(abs(now - status.st_ctime_ns) > SETTLED_AFTER for status in statuses)

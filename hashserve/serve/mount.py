@@ -1,7 +1,7 @@
-"""A mount: one folder served under one URL prefix, fingerprinted and live files together.
+"""A mount: one folder under one URL prefix, with its fingerprinted and its live files.
 
-Invariant: fingerprinted paths are looked up first, in memory; only what the manifest does not list is
-looked for on disk.
+Invariant: fingerprinted paths are looked up first, in memory. Only a path that the manifest does not list
+is looked for on disk.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class FingerprintedMatch(NamedTuple):
 
 
 class LiveMatch(NamedTuple):
-    """A file that is on disk now; while what is ``watched`` is unchanged, its path names just this."""
+    """A file that is on disk now; its path names this asset as long as what is ``watched`` is unchanged."""
 
     asset: Asset
     watched: Watched | None = None
 
 
 class RedirectMatch(NamedTuple):
-    """An index file's other URL: ``location`` is a relative reference."""
+    """Another URL of an index file; ``location`` is a relative reference to the right one."""
 
     location: str
 
@@ -56,8 +56,8 @@ Match = FingerprintedMatch | LiveMatch | RedirectMatch
 class Mount:
     """The folder ``root`` under the URL path ``prefix``, which starts and ends with a slash.
 
-    ``locate`` is what `hashserve.serve.live.LiveFiles` says. Unless ``follows_manifest``, everything
-    is a live file. A prefix that ``is_shared`` is the application's too, whatever ``on_missing`` says.
+    `hashserve.serve.live.LiveFiles` explains ``locate``. Without ``follows_manifest``, every file is a live
+    file. If the prefix ``is_shared``, missing paths are the application's, whatever ``on_missing`` is.
     """
 
     def __init__(
@@ -90,6 +90,8 @@ class Mount:
         self._follows_manifest = follows_manifest
         if follows_manifest:
             self._follower.load()
+        # Whether bodies of fingerprinted files may be kept: not after the manifest was deleted.
+        self.may_remember = self._follower.is_present
         if manifest_name is not None and self._follower.manifest is None:
             _logger.warning("there is no manifest %s in %s yet", manifest_name, root.path)
         self._hidden_paths = hidden_paths(root.path, manifest_name)
@@ -122,24 +124,23 @@ class Mount:
             )
 
     def follow(self) -> bool:
-        """Take over a new manifest if there is one; True if anything changed. One thread at a time."""
+        """Take over a new manifest if there is one; return whether anything changed.
+
+        The caller makes sure that one thread at a time does this.
+        """
         changed = self._follows_manifest and self._follower.check()
         if changed:
+            self.may_remember = self._follower.is_present
             self._take_over()
         return changed
 
     @property
     def reloads(self) -> tuple[int, int]:
-        """How many new manifests were taken over, and how often one could not be."""
+        """How many new manifests were taken over, and how many could not be."""
         return self._follower.reloads, self._follower.failures
 
-    @property
-    def may_remember(self) -> bool:
-        """Whether bodies of fingerprinted files may be kept: not after the manifest was deleted."""
-        return self._follower.is_present
-
     def find(self, path: str, query: str) -> Match | None:
-        """Find what a path below the prefix names; None where that is nothing. Raises `OSError`."""
+        """Find what a path below the prefix names, or None. Raises `OSError`."""
         if path == PUBLISHED_MANIFEST and self._publish_manifest:
             return self._find_manifest()
         if self.table is not None:
@@ -151,15 +152,15 @@ class Mount:
         return self._find_live(path, query)
 
     def _find_manifest(self) -> LiveMatch | None:
-        """Find the manifest itself, for whoever builds the next release and brings this one over."""
+        """Find the manifest itself, for the next build that brings this release over."""
         asset = self.live.find_even_hidden(MANIFEST_NAME)
         return None if asset is None else LiveMatch(asset.with_cache_control("no-store"))
 
     def find_bare(self, query: str) -> RedirectMatch | None:
-        """Find what the prefix without its last slash names: the way to the index file, if there is one."""
+        """Find what the prefix without its last slash names: a redirect to the index file, if there is one."""
         name = self.prefix.rstrip("/").rpartition("/")[2]
-        is_there = self._index_file is not None and self._find_live(self._index_file, query) is not None
-        return _moved_below(name) if is_there else None
+        has_index = self._index_file is not None and self._find_live(self._index_file, query) is not None
+        return _moved_below(name) if has_index else None
 
     def _find_live(self, path: str, query: str) -> LiveMatch | None:
         asset = self.live.find(path)
@@ -169,11 +170,11 @@ class Mount:
             return LiveMatch(
                 asset.with_cache_control(IMMUTABLE) if self._is_versioned(asset, path, query) else asset
             )
-        # A manifest may come that lists what looks so.
+        # A path that looks fingerprinted is not watched: a new manifest may list it.
         return LiveMatch(asset, None if looks_fingerprinted(path) else self.live.watched(path, asset))
 
     def _find_with_index(self, path: str, query: str, index_file: str) -> Match | None:
-        """Serve an index file at its folder's URL alone, as WhiteNoise does."""
+        """Find a path where index files are served at their folder's URL only, as WhiteNoise does."""
         if path == "" or path.endswith("/"):
             return self._find_live(path + index_file, query)
         name = path.rpartition("/")[2]
@@ -188,7 +189,7 @@ class Mount:
     def _is_versioned(self, asset: Asset, path: str, query: str) -> bool:
         """Whether the query string is the fingerprint of the bytes on disk (Laravel Mix).
 
-        It is the start of their MD5; neither the manifest alone nor the query proves anything.
+        The fingerprint is the start of their MD5, which is compared: manifest and query alone prove nothing.
         """
         if not query or self.table is None or self.table.manifest.queries.get(path) != query:
             return False
@@ -199,20 +200,20 @@ class Mount:
         )
 
     def lists_nothing_like(self, path: str) -> bool:
-        """Whether a path looks like a fingerprinted one and names nothing here.
+        """Whether a path that names nothing here looks fingerprinted.
 
-        Only below a prefix of its own: where the application shares it, its URLs may look so too.
+        Below the prefix ``/`` this is always False, because URLs of the application may look so too.
         """
         return self.prefix != "/" and is_servable(path) and looks_fingerprinted(path)
 
     def may_yet_list(self, path: str) -> bool:
-        """Whether a live file may be one that a newer manifest lists, or a first one."""
+        """Whether a newer manifest, or the first one, may list a live file."""
         if not self._follows_manifest or not looks_fingerprinted(path):
             return False
         return self.table is not None or os.path.isfile(self.root.path + MANIFEST_NAME)
 
     def current_path(self, path: str) -> str | None:
-        """Give today's fingerprinted path of the logical path that an outdated one was of."""
+        """Return today's fingerprinted path of the logical path that an outdated path belongs to, or None."""
         logical = without_fingerprint(path)
         if logical is None or self.table is None:
             return None
@@ -220,8 +221,8 @@ class Mount:
         return current if current != path else None
 
     def url(self, logical_path: str) -> str | None:
-        """Give the URL path of a logical path: fingerprinted, or as it is for a live file."""
-        table = self.table  # another thread may take over a new one
+        """Return the URL path of a logical path, fingerprinted if the manifest lists it; None for no file."""
+        table = self.table  # read once: another thread may replace it
         path = None
         if table is not None:
             path = table.manifest.paths.get(logical_path)
@@ -235,8 +236,8 @@ class Mount:
         return url_of(self.prefix + path) + (f"?{query}" if query else "")
 
     def digest(self, logical_path: str) -> str | None:
-        """Give the SHA-256 of what `url` names, in base64. Raises `OSError`."""
-        table = self.table  # another thread may take over a new one
+        """Return the SHA-256 of what `url` names, in base64; None for no file. Raises `OSError`."""
+        table = self.table  # read once: another thread may replace it
         path = None if table is None else table.manifest.paths.get(logical_path)
         if table is not None and path is not None:
             record = table.record(path)
@@ -247,5 +248,5 @@ class Mount:
 
 
 def _moved_below(name: str) -> RedirectMatch:
-    """Refer to a folder from beside it; "a:b/" alone would have "a" for a scheme (RFC 3986 section 4.2)."""
+    """Refer to a sibling folder; without "./", the "a" of "a:b/" would be a scheme (RFC 3986, 4.2)."""
     return RedirectMatch(f"{'./' if ':' in name else ''}{url_of(name)}/")

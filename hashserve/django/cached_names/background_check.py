@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
 
-from hashserve.serve.bounded_cache import ForkSafeLock
+from hashserve.serve.locks import ForkSafeLock
 
 __all__ = ["FIRST_PATIENCE", "PATIENCE", "BackgroundCheck", "RunningCheck"]
 
@@ -60,7 +60,7 @@ class BackgroundCheck:
         self._has_result = False
         self._is_slow = False
         self._running: RunningCheck | None = None
-        self._lock = ForkSafeLock()
+        self._guard = ForkSafeLock()
 
     def run_if_due(self) -> None:
         """Run the check if it is due, and wait for it for a moment."""
@@ -73,7 +73,7 @@ class BackgroundCheck:
 
     def make_due(self) -> None:
         """Make the check due now."""
-        with self._lock:
+        with self._guard.lock:
             self._due = _OVERDUE
 
     def record_result(self, *, is_reachable: bool = True) -> None:
@@ -81,7 +81,7 @@ class BackgroundCheck:
 
         Callers wait for the next check if ``is_reachable``, or if this one was not slow.
         """
-        with self._lock:
+        with self._guard.lock:
             self._has_result = True
             self._is_slow = self._is_slow and not is_reachable
             self._due = self._clock() + self._interval
@@ -89,7 +89,7 @@ class BackgroundCheck:
     def _claim(self) -> RunningCheck | None:
         """Return the check that this caller has to run; None if another one runs it, or did."""
         process = os.getpid()
-        with self._lock:
+        with self._guard.lock:
             if self._clock() < self._due:
                 return None
             if self._has_result:
@@ -135,6 +135,6 @@ class BackgroundCheck:
         """Wait no longer for the first result; make the check due again after the interval."""
         if not self._has_result:
             self._on_no_result()
-        with self._lock:
+        with self._guard.lock:
             self._has_result = True
             self._due = self._clock() + self._interval

@@ -29,7 +29,7 @@ from hashserve.django.cached_names.name_cache import (
 from hashserve.django.name_table import NO_NAMES, NameTable
 from hashserve.django.page_release import pinned
 from hashserve.errors import HashserveError
-from hashserve.serve.bounded_cache import ForkSafeLock
+from hashserve.serve.locks import ForkSafeLock
 
 __all__ = ["FollowedNames"]
 
@@ -91,7 +91,7 @@ class FollowedNames:
         self._known = _KnownNames()
         self._local: NameTable | None = None
         self._changes = 0
-        self._lock = ForkSafeLock()
+        self._guard = ForkSafeLock()
         self._instances.add(self)
 
     # Names
@@ -149,7 +149,7 @@ class FollowedNames:
     def _use_local_names(self) -> None:
         """Use the names of the local manifest, unless the cache has answered by now."""
         local = self._local_table()
-        with self._lock:
+        with self._guard.lock:
             if self._known.digest is None:
                 self._known = replace(self._known, table=local)
 
@@ -161,11 +161,11 @@ class FollowedNames:
         found = FoundTable(table=table, digest=self._cache.publish(table))
         for other in tuple(self._instances):
             other._expect_news()
-        with self._lock:
+        with self._guard.lock:
             self._take(found)
 
     def _expect_news(self) -> None:
-        with self._lock:
+        with self._guard.lock:
             self._changes += 1
             self._background.make_due()
 
@@ -179,7 +179,7 @@ class FollowedNames:
         if not isinstance(reading, (FoundTable, Unchanged)):
             self._local = None
             local = self._local_table()  # the file is read before the lock is held
-        with self._lock:
+        with self._guard.lock:
             # A release that was published or found in this process meanwhile is newer than the reading.
             if changes == self._changes:
                 self._take(reading, local)

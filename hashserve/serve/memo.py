@@ -1,0 +1,126 @@
+"""The memo: answers to plain GET and HEAD requests, in the form that a gateway sends.
+
+Invariant: an answer is recalled only where the site would answer the same, and never after the moment at
+which the site looks for a new manifest. An immutable file costs two lookups and no I/O; a live file costs
+a look at it and its variants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any, Generic, TypeVar
+
+from hashserve.http.messages import CONDITIONAL_FIELDS, Request
+from hashserve.serve.inspection import Watched
+from hashserve.serve.locks import ForkSafeLock
+
+__all__ = ["BYPASSING_FIELDS", "LONGEST_REMEMBERED", "AnswerMemo", "Entry", "Memory", "Recalled"]
+
+LONGEST_REMEMBERED = 256
+"""The longest Accept-Encoding value, in characters, that an answer is remembered for."""
+
+_DATE_FIELD = "HTTP_IF_MODIFIED_SINCE"
+
+BYPASSING_FIELDS = tuple(f"HTTP_{name.upper()}" for name in CONDITIONAL_FIELDS if name != "if_none_match")
+"""Request fields, named as in WSGI's environ, with which no answer is recalled.
+
+If-None-Match is not one of them, because an entry can answer it. With If-None-Match, If-Modified-Since
+does not count (RFC 9110 section 13.1.3).
+"""
+
+Fields = TypeVar("Fields")
+V = TypeVar("V")
+
+Entry = tuple[Callable[[], Fields], bytes, str, Callable[[], Fields], Callable[[], Fields]]
+"""Copies the fields of the 200; its body; its entity-tag; copies the fields of the 304; those for HEAD."""
+
+Recalled = tuple[int, Fields, tuple[bytes, ...]]
+"""A recalled answer: its status, its fields, which are the caller's own, and its body."""
+
+Memory = dict[str, dict["str | None", V]]
+"""Values by path, then by Accept-Encoding value."""
+
+
+class AnswerMemo(Generic[Fields]):
+    """At most ``limit`` answers: ``hot`` ones of files that never change, ``live`` ones of other files.
+
+    Both hold until ``due`` on the monotonic clock, a live one only while what it was made from is unchanged.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.hot: Memory[Entry[Fields]] = {}
+        self.live: Memory[tuple[Watched, Entry[Fields]]] = {}
+        self.due = 0.0
+        self._limit = limit
+        self._remembered = 0
+        self._counting = ForkSafeLock()
+
+    def recall(self, path: str, method: str, fields: Mapping[str, Any]) -> Recalled[Fields] | None:
+        """Return the remembered answer to a request for a native path, or None.
+
+        ``fields`` are named as in WSGI's environ and Django's META.
+        """
+        of_path = self.hot.get(path)
+        entry = None if of_path is None else of_path.get(fields.get("HTTP_ACCEPT_ENCODING"))
+        if entry is None:
+            return None
+        found = self._select(entry, method, fields)
+        return None if found is None else (found[0], found[1](), found[2])
+
+    def recall_live(self, path: str, method: str, fields: Mapping[str, Any]) -> Recalled[Fields] | None:
+        """Do what `recall` does for a live file, which is looked at: this call waits for the disk."""
+        of_path = self.live.get(path)
+        known = None if of_path is None else of_path.get(fields.get("HTTP_ACCEPT_ENCODING"))
+        if known is None:
+            return None
+        found = self._select(known[1], method, fields)
+        if found is None or not known[0].is_unchanged():
+            return None
+        return found[0], found[1](), found[2]
+
+    def _select(
+        self, entry: Entry[Fields], method: str, fields: Mapping[str, Any]
+    ) -> tuple[int, Callable[[], Fields], tuple[bytes, ...]] | None:
+        """Select what of an entry answers a request; None where more than this entry decides."""
+        if monotonic() >= self.due or method not in ("GET", "HEAD"):
+            return None
+        etag = fields.get("HTTP_IF_NONE_MATCH")
+        for name in BYPASSING_FIELDS:
+            if name in fields and (name != _DATE_FIELD or etag is None):
+                return None
+        if etag is None:
+            return (200, entry[0], (entry[1],)) if method == "GET" else (200, entry[4], ())
+        return (304, entry[3], ()) if etag == entry[2] else None
+
+    def remember(self, memory: Memory[V], request: Request, value: V) -> None:
+        """Remember a value for a plain GET in ``hot`` or ``live``.
+
+        The caller reads ``hot`` or ``live`` before it makes the value. If the memo is cleared in between, the
+        value is outdated, and goes where nobody looks any more.
+        """
+        if request.accept_encoding is not None and len(request.accept_encoding) > LONGEST_REMEMBERED:
+            return
+        of_path = memory.setdefault(request.path, {})
+        if request.accept_encoding not in of_path:
+            self._make_room()
+        of_path[request.accept_encoding] = value
+
+    def _make_room(self) -> None:
+        """Count one more answer; if there are too many, forget all others."""
+        with self._counting.lock:
+            if self._remembered >= self._limit:
+                self._start_again()
+            self._remembered += 1
+
+    def clear(self) -> None:
+        """Forget every answer."""
+        with self._counting.lock:
+            self._start_again()
+
+    def _start_again(self) -> None:
+        self.hot, self.live, self._remembered = {}, {}, 0
+
+    def __len__(self) -> int:
+        # Lists first, because other threads add to the dictionaries.
+        return sum(map(len, [*self.hot.values()])) + sum(map(len, [*self.live.values()]))
