@@ -17,8 +17,8 @@ from hashserve.django.requests import is_asgi
 from hashserve.gateways.asgi_bodies import AsyncSpansBody
 from hashserve.gateways.wsgi_bodies import SpansBody, watched_file
 from hashserve.http.messages import Headers
-from hashserve.serve.files import BLOCK_SIZE
 from hashserve.serve.answers import Answer
+from hashserve.serve.files import BLOCK_SIZE
 
 __all__ = ["StaticContent", "StaticFile", "StaticStream", "Store", "copier", "response_of"]
 

@@ -70,9 +70,7 @@ class HashServe:
         self._mount_point: ContextVar[str] = ContextVar("mount_point", default="")
         self._is_mounted = False  # no request had a mount point yet
         self._counters = Counters() if values.counters else None
-        self._service: Service[Headers] = Service(
-            values, _copier, on_aim=self._aim, counters=self._counters
-        )
+        self._service: Service[Headers] = Service(values, _copier, on_aim=self._aim, counters=self._counters)
         self._memo = self._service.memo
         self._site = self._service.site
         self._urls = AssetUrls(self._site)
@@ -144,7 +142,7 @@ class HashServe:
             if script_name or self._is_mounted:
                 return self._pass_on(environ, start_response)
             return self.application(environ, start_response)
-        # Here follows what AnswerMemo.recall() does for GET, because a call takes 150 ns more. A test holds these
+        # This is AnswerMemo.recall() for GET, inline, because a call takes 150 ns more. A test holds the
         # names of fields against `hashserve.serve.memo.BYPASSING_FIELDS`.
         memo = self._memo
         try:
@@ -161,8 +159,8 @@ class HashServe:
             or monotonic() >= memo.due
         ):
             return self._answer(path, environ, start_response)
-        # The headers are a copy, because servers and middleware add fields to the list that they get. The body
-        # is a list, because granian and bjoern are faster with lists.
+        # The headers are a copy, because servers and middleware add fields to the list that they get. The
+        # body is a list, because granian and bjoern are faster with lists.
         copy_headers, body, etag, copy_not_modified_headers, _ = entry
         if "HTTP_IF_NONE_MATCH" not in environ:
             start_response("200 OK", copy_headers())
@@ -177,7 +175,10 @@ class HashServe:
         service, memo, method = self._service, self._memo, environ["REQUEST_METHOD"]
         if not path.startswith(service.prefixes):
             return self._pass_on(environ, start_response)
-        recalled = memo.recall(path, method, environ) or memo.recall_live(path, method, environ)
+        # GET was looked up in `__call__`.
+        recalled = memo.recall(path, method, environ) if method == "HEAD" else None
+        if recalled is None:
+            recalled = memo.recall_live(path, method, environ)
         if recalled is not None:
             start_response(STATUS_LINES[recalled[0]], recalled[1])
             return [*recalled[2]]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from hashserve.errors import TruncatedFileError
 from hashserve.file_identity import content_marks, identify
 from hashserve.http.messages import Body, FileSpan
-from hashserve.serve.files import BLOCK_SIZE, ChangedFileError
 from hashserve.serve.answers import Answer
+from hashserve.serve.files import BLOCK_SIZE, ChangedFileError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -127,7 +127,7 @@ def send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse
     body = file or SpansBody(answer.descriptor, parts)
     try:
         start_response(STATUS_LINES[status], list(headers))
-        return body if file is None else environ["wsgi.file_wrapper"](file, BLOCK_SIZE)  # type: ignore[no-any-return]
+        return body if file is None else environ["wsgi.file_wrapper"](file, BLOCK_SIZE)
     except BaseException:
         body.close()
         raise

@@ -13,12 +13,21 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-__all__ = ["CONDITIONAL_FIELDS", "PRECONDITIONS", "Body", "FileSpan", "Headers", "Request", "Response", "StoredFile"]
+__all__ = [
+    "CONDITIONAL_FIELDS",
+    "PRECONDITIONS",
+    "Body",
+    "FileSpan",
+    "Headers",
+    "Request",
+    "Response",
+    "StoredFile",
+]
 
 Headers = list[tuple[str, str]]
 
 PRECONDITIONS = ("if_match", "if_none_match", "if_modified_since", "if_unmodified_since")
-"""The fields of a `Request` with which the client's own copy may decide the response (RFC 9110 section 13)."""
+"""Fields of a `Request`: with one of them, the client's copy may decide the response (RFC 9110, 13)."""
 
 CONDITIONAL_FIELDS = ("range", *PRECONDITIONS)
 """The fields of a `Request`, apart from Accept-Encoding, that may change the response to GET.

@@ -60,7 +60,9 @@ def form_of(answer: Answer) -> Form:
     name = str(int(status))
     if status in WITH_CONTENT:
         name += f" {dict(headers).get('Content-Encoding', IDENTITY)}"
-    return Form(answer.kind, name, sum(len(part) if isinstance(part, bytes) else part.length for part in body))
+    return Form(
+        answer.kind, name, sum(len(part) if isinstance(part, bytes) else part.length for part in body)
+    )
 
 
 class State(NamedTuple):

@@ -154,9 +154,7 @@ class LiveFiles:
         files = found.stored_files()
         if found.content is not None:
             self._bodies.keep(files[0], found.content)
-        return asset_of(
-            files, fields, last_modified=_date_of(found.status), varies=bool(found.variants)
-        )
+        return asset_of(files, fields, last_modified=_date_of(found.status), varies=bool(found.variants))
 
     def _url_path(self, path: str) -> str:
         """Return the path that hooks see: an index file has its folder's URL, as in WhiteNoise."""

@@ -157,7 +157,7 @@ class Mount:
         return None if asset is None else LiveMatch(asset.with_cache_control("no-store"))
 
     def find_bare(self, query: str) -> RedirectMatch | None:
-        """Find what the prefix without its last slash names: a redirect to the index file, if there is one."""
+        """Find what the prefix without its last slash names: a redirect, if there is an index file."""
         name = self.prefix.rstrip("/").rpartition("/")[2]
         has_index = self._index_file is not None and self._find_live(self._index_file, query) is not None
         return _moved_below(name) if has_index else None

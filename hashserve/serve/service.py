@@ -91,7 +91,7 @@ class Service(Generic[Fields]):
         return answer
 
     def _entry(self, answer: Answer, asset: Asset) -> Entry[Fields]:
-        status, headers, parts = answer.response
+        headers, parts = answer.response.headers, answer.response.body
         etag = dict(headers)["ETag"]
         body = b"".join([part for part in parts if isinstance(part, bytes)])
         unchanged = Answer(not_modified(asset, etag), kind=answer.kind)
@@ -130,7 +130,8 @@ class Service(Generic[Fields]):
         has_index = self.site.settings.index_name is not None
         bare = [native.rstrip("/") for native in natives if has_index and native != "/"]
         self.prefixes = tuple(dict.fromkeys((*natives, *bare)))
-        # Paths that start with a prefix are from the prefix to the prefix with its last character raised by one.
+        # A path that starts with a prefix is at least the prefix, and below the prefix with its last
+        # character raised by one.
         self.lowest = min(self.prefixes)
         self.highest = max(prefix[:-1] + chr(ord(prefix[-1]) + 1) for prefix in self.prefixes if prefix)
         self._on_aim(self.lowest, self.highest)

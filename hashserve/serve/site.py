@@ -1,7 +1,7 @@
 """A site: its mounts, and what each request below them is answered with.
 
-Invariant: every answer is complete and correct, or it is a 404 or 503 that no cache stores, whatever changes on
-disk while it is made. A wrong length is never sent, and no error of the disk reaches the caller.
+Invariant: every answer is complete and correct, or it is a 404 or 503 that no cache stores, whatever changes
+on disk while it is made. A wrong length is never sent, and no error of the disk reaches the caller.
 """
 
 from __future__ import annotations
@@ -279,7 +279,9 @@ class Site:
             if isinstance(asset, Asset):
                 # The page is revalidated each time, because it stands for every URL of the application.
                 asset = asset.with_cache_control("no-cache")
-                return Answer(*self.bodies.load(respond(asset, request, self._common_fields)), kind="fallback")
+                return Answer(
+                    *self.bodies.load(respond(asset, request, self._common_fields)), kind="fallback"
+                )
         return None
 
 

@@ -678,7 +678,7 @@ def test_a_broken_manifest_stops_the_start(tree: ServedTree) -> None:
 def test_bodies_may_be_read_before_the_server_forks(built: BuiltTree) -> None:
     with project(STATIC_ROOT=built.root, HASHSERVE={"PRELOAD": True}):
         answer = HashServeMiddleware(lambda request: HttpResponse())
-    assert sum(map(len, answer._service.site.bodies._bodies._young.values())) > len(STYLES)
+    assert answer._service.site.bodies.kept()[1] > len(STYLES)
 
 
 def test_a_response_shares_nothing_with_the_next() -> None:

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from benchmarks.processes import started
 from hashserve import HashServe
 from hashserve.prometheus import HashServeCollector
+from hashserve.serve.answers import KINDS
 from hashserve.serve.counters import Counts
-from hashserve.serve.kinds import KINDS
 from tests.docs.test_readme import PROJECT, blocks
 from tests.support.client import request, wrapped_application
 from tests.support.parts import missing

@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from whitenoise import WhiteNoise
 
 from hashserve import HashServe, ManifestError, SettingError, UnknownAssetError
 from hashserve.digests import digest_of, integrity_of
-from hashserve.serve import site as site_module
-from hashserve.serve.service import LONGEST_REMEMBERED
+from hashserve.serve.memo import LONGEST_REMEMBERED
+from hashserve.serve.preload import preload
+from hashserve.serve.problem_log import MOST_LOGGED
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.support.trees import STYLES, TEN, BuiltTree, build_tree, put, put_variants
 
@@ -388,7 +390,7 @@ def test_a_fallback_that_cannot_be_read_is_a_404(pages: str, caplog: pytest.LogC
     os.symlink("/etc/hostname", os.path.join(pages, "index.html"))
     reply = request(single_page(App("list"), pages), "/page", accept=NAVIGATION)
     assert (reply.status, reply["Cache-Control"]) == (404, "no-store")
-    assert "leaves the root" in caplog.text
+    assert "leads out of the root" in caplog.text
 
 
 def test_outside_of_every_prefix_there_is_no_fallback(pages: str) -> None:
@@ -479,7 +481,7 @@ def test_url_and_integrity_name_what_is_served(built: BuiltTree) -> None:
             application.url(path)
         with pytest.raises(UnknownAssetError):
             application.integrity(path)
-    with pytest.raises(UnknownAssetError, match="no root was added"):
+    with pytest.raises(UnknownAssetError, match="no folder of static files was added"):
         HashServe(wrapped_application).url("x")
 
 
@@ -557,14 +559,14 @@ def test_preload_stays_within_the_budget_and_tells_of_what_is_missing(
     application = HashServe(wrapped_application, built.root, body_budget=20_000, preload=True)
     bodies = application._site.bodies._bodies
     assert 0 < len(bodies) < 20
-    assert sum(map(len, {**bodies._young, **bodies._old}.values())) <= 20_000
+    assert bodies.total()[1] <= 20_000
     assert "cannot serve" in caplog.text
     live = HashServe(wrapped_application, os.path.join(built.root, "css"), "/", preload=True)
-    assert live._site.preload() == 0
+    assert preload(live._site) == 0
 
 
 def remembered(application: HashServe) -> int:
-    return sum(map(len, application._service.hot.values()))
+    return sum(map(len, application._service.memo.hot.values()))
 
 
 def test_memory_is_bounded_whatever_clients_send(built: BuiltTree) -> None:
@@ -592,11 +594,11 @@ def test_memory_is_bounded_whatever_clients_send(built: BuiltTree) -> None:
             assert remembered(application) <= 500
     assert statuses == {"200", "404"}
     assert 0 < remembered(application) <= 500
-    for memo in application._service.hot.values():
+    for memo in application._service.memo.hot.values():
         assert all(key is None or len(key) <= LONGEST_REMEMBERED for key in memo)
     site = application._site
     assert len(site.bodies._bodies) <= 10
-    assert len(site._told) <= site_module._MOST_TOLD
+    assert len(site.problems._logged) <= MOST_LOGGED
     for mount in site.mounts:
         assert len(mount.live._remembered) <= 500
         assert mount.table is not None
@@ -619,8 +621,8 @@ def test_bodies_in_memory_are_bounded_together_with_what_refers_to_them(tmp_path
             assert request(application, f"/static/{path}").status == 200
         referred = {
             id(body): len(body)
-            for memo in application._service.hot.values()
-            for _, body, _, _ in memo.values()
+            for memo in application._service.memo.hot.values()
+            for _, body, *_ in memo.values()
         }
         assert sum(referred.values()) <= budget
 
@@ -691,11 +693,77 @@ def test_a_hooks_own_modification_date_counts(built: BuiltTree) -> None:
 # What a first reading by a stranger found
 
 
-def test_url_has_the_mount_point_of_the_first_request(built: BuiltTree) -> None:
-    application = HashServe(wrapped_application, built.root)
-    assert application.url("ten.txt") == f"/static/{built.names['ten.txt']}"
-    request(application, "/page", script_name="/mnt")
-    assert application.url("ten.txt") == f"/mnt/static/{built.names['ten.txt']}"
+class Page:
+    """An application that writes the URL of a file into each page, as a template does."""
+
+    def __init__(self, root: str, **settings: Any) -> None:
+        self.static = HashServe(self, root, **settings)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        if environ["PATH_INFO"] == "/streamed":
+            return (self.static.url("ten.txt").encode() for _ in range(1))
+        return [self.static.url("ten.txt").encode()]
+
+    def url(self, path: str, script_name: str) -> str:
+        return request(self.static, path, script_name=script_name, accept="text/html").body.decode()
+
+
+@pytest.mark.parametrize("path", ["/page", "/streamed", "/static/none.txt", "/static/none"])
+def test_the_url_in_a_page_starts_with_the_mount_point_of_its_own_request(
+    built: BuiltTree, path: str
+) -> None:
+    page, served = Page(built.root, spa_fallback="index.html"), f"/static/{built.names['ten.txt']}"
+    for mount_point in ("", "/a", "/b", "", "/a"):
+        assert page.url(path, mount_point) == mount_point + served
+
+
+def test_a_url_outside_of_any_request_has_no_mount_point(built: BuiltTree) -> None:
+    application, served = HashServe(wrapped_application, built.root), f"/static/{built.names['ten.txt']}"
+    assert application.url("ten.txt") == served
+    thread = threading.Thread(target=request, args=(application, "/page"), kwargs={"script_name": "/a"})
+    thread.start()
+    thread.join()
+    assert application.url("ten.txt") == served
+
+
+def test_requests_at_the_same_time_each_have_their_own_mount_point(built: BuiltTree) -> None:
+    page, served = Page(built.root), f"/static/{built.names['ten.txt']}"
+    arrived, found = threading.Barrier(2), dict[str, str]()
+    url = page.static.url
+
+    def url_of_both(logical_path: str, environ: Any = None) -> str:
+        arrived.wait(timeout=60)
+        return url(logical_path, environ)
+
+    page.static.url = url_of_both  # type: ignore[method-assign]
+
+    def ask(mount_point: str) -> None:
+        found[mount_point] = page.url("/page", mount_point)
+
+    threads = [threading.Thread(target=ask, args=(mount_point,)) for mount_point in ("/a", "/b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {"/a": f"/a{served}", "/b": f"/b{served}"}
+
+
+def test_two_wrappers_around_each_other_have_a_mount_point_each(built: BuiltTree) -> None:
+    urls: list[str] = []
+
+    def innermost(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        urls.extend(wrapper.url("ten.txt") for wrapper in (outer, inner))
+        return wrapped_application(environ, start_response)
+
+    def mounting(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return inner({**environ, "SCRIPT_NAME": "/inner"}, start_response)
+
+    inner = HashServe(innermost, built.root)
+    outer = HashServe(mounting, built.root)
+    request(outer, "/page")
+    served = f"/static/{built.names['ten.txt']}"
+    assert urls == [served, f"/inner{served}"]
 
 
 @pytest.mark.parametrize("origin", ["https://cdn.example.com", "//cdn.example.com"])

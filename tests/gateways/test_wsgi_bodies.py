@@ -175,6 +175,17 @@ def test_a_file_cut_short_behind_the_wrappers_back_ends_the_connection(
     assert open_descriptors() == before
 
 
+def test_a_part_behind_the_new_end_of_a_file_ends_the_connection(served: tuple[HashServe, str, str]) -> None:
+    application, path, location = served
+    environ = {"wsgi.file_wrapper": SeekedWrapper, "HTTP_RANGE": "bytes=100-149"}
+    body = started(application, path, environ)
+    os.truncate(location, 120)  # longer than the part, and too short for where the part is
+    assert b"".join(body) == LARGE[100:120]
+    with pytest.raises(TruncatedFileError) as caught:
+        body.close()
+    assert caught.value.missing == 30
+
+
 def rewrite_in_place(location: str) -> None:
     with open(location, "r+b") as stream:
         stream.write(LARGE[::-1])

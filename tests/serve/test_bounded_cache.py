@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 
@@ -8,13 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashserve.serve.bounded_cache import BoundedCache, ForkSafeLock
+from hashserve.serve.bounded_cache import BoundedCache
 from tests.support.hypothesis_profile import QUICK
 
 
-def of_length(limit: int, on_drop: Callable[[], None] = lambda: None) -> BoundedCache[str, str]:
-    """Give a cache in which an entry weighs as many as its value has characters."""
-    return BoundedCache(limit, lambda key, value: len(value), on_drop)
+class ByLength(BoundedCache[str, str]):
+    """A cache in which an entry weighs one for each character of its value."""
+
+    def put(self, key: str, value: str, weight: int | None = None) -> bool:
+        return super().put(key, value, len(value))
+
+
+def of_length(limit: int, on_drop: Callable[[], None] = lambda: None) -> ByLength:
+    return ByLength(limit, on_drop)
 
 
 def test_what_was_put_is_found() -> None:
@@ -72,17 +77,17 @@ def test_what_is_asked_for_stays_and_what_is_not_is_dropped() -> None:
 
 
 def test_a_hit_among_the_young_writes_nothing() -> None:
-    weighed = []
+    written: list[str] = []
 
-    def weigh(key: str, value: str) -> int:
-        weighed.append(key)
-        return 1
+    class Watched(BoundedCache[str, str]):
+        def put(self, key: str, value: str, weight: int = 1) -> bool:
+            written.append(key)
+            return super().put(key, value, weight)
 
-    cache = BoundedCache(10, weigh)
+    cache = Watched(10)
     cache.put("a", "1")
-    weighed.clear()
     cache.get("a")
-    assert weighed == []
+    assert written == ["a"]
 
 
 def test_whoever_asked_is_told_of_each_generation_that_was_dropped() -> None:
@@ -144,15 +149,15 @@ def test_whatever_is_put_the_weight_is_bounded_and_what_is_found_is_the_last(
             value = "x" * length
             last[key] = value if cache.put(key, value) else None
             assert cache.get(key) == last[key]
-        kept = {**cache._old, **cache._young}
+        kept = {key: value for key, (value, _) in {**cache._old, **cache._young}.items()}
         assert len(kept) == len(cache), "no key is in both generations"
         assert sum(map(len, kept.values())) <= limit
-        assert sum(map(len, cache._young.values())) == cache._weight <= limit // 2
+        assert sum(len(value) for value, _ in cache._young.values()) == cache._weight <= limit // 2
         assert all(last[key] == value for key, value in kept.items())
 
 
 def test_threads_never_exceed_the_limit_or_find_what_was_not_put() -> None:
-    cache: BoundedCache[int, int] = BoundedCache(64, lambda key, value: 1)
+    cache: BoundedCache[int, int] = BoundedCache(64)
     failures = []
     start = threading.Barrier(4)
 
@@ -172,67 +177,3 @@ def test_threads_never_exceed_the_limit_or_find_what_was_not_put() -> None:
     assert failures == []
     assert len(cache) <= 64
     assert cache._weight == len(cache._young)
-
-
-# Locks and forks
-
-
-def test_a_lock_lets_one_in_at_a_time() -> None:
-    lock = ForkSafeLock()
-    entered = threading.Event()
-
-    def enter() -> None:
-        with lock:
-            entered.set()
-
-    thread = threading.Thread(target=enter)
-    with lock:
-        thread.start()
-        assert not entered.wait(0.05)
-    thread.join()
-    assert entered.is_set()
-
-
-def test_a_lock_is_free_again_after_an_error() -> None:
-    lock = ForkSafeLock()
-    with pytest.raises(ZeroDivisionError), lock:
-        raise ZeroDivisionError
-    with lock:
-        pass
-
-
-def test_every_lock_can_be_made_free_again() -> None:
-    locks = [ForkSafeLock(), ForkSafeLock()]
-    for lock in locks:
-        lock.__enter__()
-    ForkSafeLock.renew_all()
-    for lock in locks:
-        with lock:
-            pass
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_lock_that_another_thread_holds_at_a_fork_is_free_in_the_child() -> None:
-    cache = of_length(10)
-    held, may_leave = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with cache._lock:
-            held.set()
-            may_leave.wait()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait()
-    child = os.fork()
-    if child == 0:  # pragma: no cover  # no coverage is written there
-        # Were the lock not free, an alarm would end the child.
-        import signal
-
-        signal.alarm(20)
-        cache.put("a", "1")
-        os._exit(0 if cache.get("a") == "1" else 1)
-    may_leave.set()
-    thread.join()
-    assert os.waitpid(child, 0)[1] == 0

@@ -473,7 +473,7 @@ def test_threads_together_stay_within_the_budget(tmp_path: Any) -> None:
         time.sleep(0.002)
 
     together([ask] * THREADS, change)
-    assert sum(map(len, application._service.hot.values())) <= 10
+    assert sum(map(len, application._service.memo.hot.values())) <= 10
 
 
 # After a fork
@@ -526,9 +526,9 @@ def test_a_child_serves_though_another_thread_held_the_locks_at_the_fork(built: 
     live = site.mounts[0].live
     locks = [
         site._following,
-        site.bodies._bodies._lock,
-        live._remembered._lock,
-        application._service._making_room,
+        site.bodies._bodies._guard,
+        live._remembered._guard,
+        application._service.memo._counting,
     ]
 
     def serves() -> bool:
@@ -536,7 +536,7 @@ def test_a_child_serves_though_another_thread_held_the_locks_at_the_fork(built: 
         return all(reply.status == 200 for reply in replies)
 
     for lock in locks:
-        with held_by_another_thread(lock):
+        with held_by_another_thread(lock.lock):
             assert in_a_child(serves)
     assert serves()
 

@@ -15,9 +15,8 @@ import brotli
 import pytest
 
 from hashserve import HashServe, SettingError
-from hashserve.serve import counters as counters_module
 from hashserve.serve.counters import Counters, Counts, Form, State
-from hashserve.serve.service import LONGEST_REMEMBERED
+from hashserve.serve.memo import LONGEST_REMEMBERED
 from tests.support.client import Reply, request, wrapped_application
 from tests.support.django_client import django_application
 from tests.support.trees import STYLES, TEN, BuiltTree, put
@@ -293,10 +292,7 @@ def ask(application: Application, path: str, environ: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("settings", [{}, {"memo_size": 3}, {"memo_size": 0}, {"check_interval": 0}])
-def test_nothing_is_lost_between_threads(
-    built: BuiltTree, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counters_module, "FEWEST_SWEPT", 2)
+def test_nothing_is_lost_between_threads(built: BuiltTree, settings: dict[str, Any]) -> None:
     application = counting(built, **settings)
     etags = {path: request(application, path)["ETag"] for path in (path_of(built), "/static/ten.txt")}
     styles = path_of(built, "css/styles.css")
@@ -320,8 +316,7 @@ def test_nothing_is_lost_between_threads(
     assert counts["body_bytes"] == {"fingerprinted": ten + BROTLI * times, "unhashed": ten}
 
 
-def test_nothing_is_lost_while_manifests_change(built: BuiltTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counters_module, "FEWEST_SWEPT", 2)
+def test_nothing_is_lost_while_manifests_change(built: BuiltTree) -> None:
     application = counting(built, check_interval=0)
     path = path_of(built)
 
@@ -340,7 +335,7 @@ def test_nothing_is_lost_while_manifests_change(built: BuiltTree, monkeypatch: p
     assert application.counters()["manifest_reloads"] == 10
 
 
-# Cells
+# The counters alone
 
 
 def form(size: int) -> Form:
@@ -361,54 +356,24 @@ def test_the_function_that_counts_gives_what_the_other_gives() -> None:
     assert counted_by(counters) == ({"unhashed": {"200 identity": 2}}, {"unhashed": 20})
 
 
-def test_bytes_that_were_told_before_they_were_taken_back_do_not_fall() -> None:
+@pytest.mark.parametrize("seed", [form(10), form(20)])
+def test_an_answer_that_nobody_asked_for_is_not_in_the_counts(seed: Form) -> None:
     counters = Counters()
-    counted = counters.counted(list[int]().copy, form(10))
-    told = []
-    counted()
-    told.append(counted_by(counters)[1])
-    counters.take_back("unhashed", 10)
-    for _ in range(3):
-        told.append(counted_by(counters)[1])
-        counted()
-    assert told == [{"unhashed": size} for size in (10, 10, 10, 20)]
+    counters.counted(list[int]().copy, seed)
+    assert counted_by(counters) == ({}, {})
 
 
-def test_answers_of_one_form_and_size_share_a_cell() -> None:
-    counters = Counters()
-    functions = [counters.counted(list[int]().copy, form(10)) for _ in range(100)]
-    for function in functions:
-        function()
-    assert len(counters._cells) == 1
-    assert counted_by(counters)[0] == {"unhashed": {"200 identity": 100}}
-
-
-def test_cells_that_nobody_draws_from_are_added_up_and_dropped() -> None:
-    counters = Counters()
-    times = 10 * counters_module.FEWEST_SWEPT
-    for size in range(times):
-        counters.counted(list[int]().copy, form(size))()
-    assert len(counters._cells) <= counters_module.FEWEST_SWEPT
-    responses, body_bytes = counted_by(counters)
-    assert responses == {"unhashed": {"200 identity": times}}
-    assert body_bytes == {"unhashed": sum(range(times))}
-
-
-def test_a_cell_that_somebody_still_draws_from_stays() -> None:
-    counters = Counters()
-    times = 3 * counters_module.FEWEST_SWEPT
-    functions = [counters.counted(list[int]().copy, form(size)) for size in range(times)]
-    for _ in range(2):
-        for function in functions:
-            function()
-    assert len(counters._cells) == times
-    assert counted_by(counters)[0] == {"unhashed": {"200 identity": 2 * times}}
+def test_head_after_a_read_of_the_counts_never_lowers_them(built: BuiltTree) -> None:
+    application, seen = counting(built), []
+    for method in ("GET", "HEAD", "HEAD", "GET"):
+        request(application, path_of(built), method=method)
+        seen.append(application.counters()["body_bytes"]["fingerprinted"])
+    assert seen == [10, 10, 10, 20]
 
 
 def test_a_file_whose_size_changes_all_the_time_takes_no_memory_for_its_counts(
     built: BuiltTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters_module, "FEWEST_SWEPT", 5)
     monkeypatch.setattr("hashserve.serve.live.SETTLED_AFTER", 0)
     application = counting(built, memo_size=10)
     for size in range(60):
@@ -416,8 +381,8 @@ def test_a_file_whose_size_changes_all_the_time_takes_no_memory_for_its_counts(
         for _ in range(2):
             assert request(application, "/static/live.txt").body == b"x" * size
     assert application.counters()["body_bytes"] == {"unhashed": 2 * sum(range(60))}
-    assert application._counting is not None
-    assert len(application._counting._counters._cells) <= 25
+    assert application._counters is not None
+    assert len(application._counters._tallies) <= 2
 
 
 def test_what_several_services_tell_of_themselves_is_added_up() -> None:

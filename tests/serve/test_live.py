@@ -315,7 +315,7 @@ def test_a_link_out_of_the_root_is_a_404_and_told_of_once(
     os.symlink(outside, os.path.join(root, "link.txt"))
     for _ in range(3):
         assert is_clean_404(request(application, "/static/link.txt"))
-    assert caplog.text.count("leaves the root") == 1
+    assert caplog.text.count("leads out of the root") == 1
 
 
 def test_a_sibling_folder_whose_name_starts_alike_is_outside(application: HashServe, root: str) -> None:
@@ -575,7 +575,7 @@ def test_what_is_told_of_is_bounded(root: str, caplog: pytest.LogCaptureFixture)
     for number in range(1010):
         os.symlink(outside, os.path.join(root, f"{number}.txt"))
         request(application, f"/static/{number}.txt")
-    assert caplog.text.count("leaves the root") == 1000
+    assert caplog.text.count("leads out of the root") == 1000
 
 
 # Races, made to happen
@@ -692,6 +692,27 @@ def test_no_more_files_are_remembered_than_the_setting_says(root: str) -> None:
         put(root, f"{number}.txt", b"%d" % number)
         assert isinstance(files.find(f"{number}.txt"), Asset)
     assert len(files._remembered) <= 10
+
+
+@pytest.mark.parametrize("latest", ["css/styles.css", "css/styles.css.br"])
+def test_a_file_is_not_remembered_while_it_or_one_of_its_variants_has_just_changed(
+    root: str, monkeypatch: pytest.MonkeyPatch, latest: str
+) -> None:
+    put(root, "css/styles.css", STYLES, age=60)
+    put(root, "css/styles.css.br", brotli.compress(STYLES), age=30)
+    locations = [os.path.join(root, path) for path in ("css/styles.css", "css/styles.css.br")]
+    before = max(os.stat(location).st_ctime_ns for location in locations)
+    changed = os.path.join(root, latest)
+    while os.stat(changed).st_ctime_ns <= before:
+        os.chmod(changed, 0o644)
+    files, now = files_of(root), os.stat(changed).st_ctime_ns + 1
+    # The other file changed longer ago than is waited for, this one a nanosecond ago.
+    monkeypatch.setattr(live_module, "SETTLED_AFTER", 1)
+    monkeypatch.setattr("hashserve.serve.live.time.time_ns", lambda: now)
+    asset = files.find("css/styles.css")
+    assert isinstance(asset, Asset)
+    assert set(asset.representations) == {"identity", "br"}
+    assert len(files._remembered) == 0
 
 
 def test_paths_that_name_nothing_are_not_remembered(root: str) -> None:

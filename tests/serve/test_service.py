@@ -8,8 +8,9 @@ from time import strptime
 import pytest
 
 from hashserve.http.messages import Headers, Request
+from hashserve.serve.memo import LONGEST_REMEMBERED
 from hashserve.serve.policy import Policy
-from hashserve.serve.service import LONGEST_REMEMBERED, Service
+from hashserve.serve.service import Service
 from hashserve.settings.serve import ServeSettings
 from tests.support.trees import TEN, BuiltTree
 
@@ -40,12 +41,12 @@ def warmed(built: BuiltTree, policy: Policy | None = None) -> tuple[Service[Fiel
 
 def test_nothing_is_recalled_that_was_not_answered(built: BuiltTree) -> None:
     service = service_of(built)
-    assert service.recall(path_of(built), "GET", {}) is None
+    assert service.memo.recall(path_of(built), "GET", {}) is None
 
 
 def test_a_plain_hit_is_recalled_with_fields_of_its_own(built: BuiltTree) -> None:
     service, path, etag = warmed(built)
-    first, second = service.recall(path, "GET", {}), service.recall(path, "GET", {})
+    first, second = service.memo.recall(path, "GET", {}), service.memo.recall(path, "GET", {})
     assert first is not None
     assert second is not None
     assert (first[0], first[1]["ETag"], first[2]) == (200, etag, (TEN,))
@@ -79,7 +80,7 @@ def test_only_what_path_and_accept_encoding_decide_is_recalled(
 ) -> None:
     service, path, etag = warmed(built)
     asked = {name: value.format(etag=etag) for name, value in fields.items()}
-    found = service.recall(path, method, asked)
+    found = service.memo.recall(path, method, asked)
     assert (found and found[0]) == status
     if found is not None:
         assert found[2] == ((TEN,) if (method, status) == ("GET", 200) else ())
@@ -87,8 +88,8 @@ def test_only_what_path_and_accept_encoding_decide_is_recalled(
 
 def test_nothing_is_recalled_past_the_time_to_look_for_a_manifest(built: BuiltTree) -> None:
     service, path, _ = warmed(built)
-    service.due = 0.0
-    assert service.recall(path, "GET", {}) is None
+    service.memo.due = 0.0
+    assert service.memo.recall(path, "GET", {}) is None
 
 
 def test_a_head_is_remembered_for_its_get(built: BuiltTree) -> None:
@@ -96,7 +97,7 @@ def test_a_head_is_remembered_for_its_get(built: BuiltTree) -> None:
     answer = service.answer(Request("HEAD", path))
     assert answer is not None
     assert answer.response.body == ()
-    assert service.recall(path, "GET", {}) is not None
+    assert service.memo.recall(path, "GET", {}) is not None
 
 
 def test_a_long_accept_encoding_is_not_remembered(built: BuiltTree) -> None:
@@ -104,17 +105,19 @@ def test_a_long_accept_encoding_is_not_remembered(built: BuiltTree) -> None:
     for length, is_remembered in ((LONGEST_REMEMBERED, True), (LONGEST_REMEMBERED + 1, False)):
         value = "x" * length
         service.answer(Request("GET", path, accept_encoding=value))
-        assert (service.recall(path, "GET", {"HTTP_ACCEPT_ENCODING": value}) is not None) == is_remembered
+        assert (
+            service.memo.recall(path, "GET", {"HTTP_ACCEPT_ENCODING": value}) is not None
+        ) == is_remembered
 
 
 def test_whoever_wants_to_know_is_told_where_static_paths_lie(built: BuiltTree) -> None:
     told: list[tuple[str, str]] = []
     service = Service(ServeSettings(), copier, on_aim=lambda *bounds: told.append(bounds))
-    assert not service.covers("/static/x")
+    assert not "/static/x".startswith(service.prefixes)
     service.site.add(built.root, "/static/")
     assert told[-1] == (service.lowest, service.highest) == ("/static/", "/static0")
-    assert service.covers("/static/x")
-    assert not service.covers("/static")
+    assert "/static/x".startswith(service.prefixes)
+    assert not "/static".startswith(service.prefixes)
 
 
 def test_expires_is_of_the_moment_when_the_response_is_sent(
@@ -126,8 +129,8 @@ def test_expires_is_of_the_moment_when_the_response_is_sent(
     for moment, year in ((1_700_000_000.0, 2024), (1_800_000_000.0, 2028)):
         now = moment
         answer = service.answer(Request("GET", path))
-        recalled = service.recall(path, "GET", {})
-        unchanged = service.recall(path, "GET", {"HTTP_IF_NONE_MATCH": etag})
+        recalled = service.memo.recall(path, "GET", {})
+        unchanged = service.memo.recall(path, "GET", {"HTTP_IF_NONE_MATCH": etag})
         live = service.answer(Request("GET", "/static/ten.txt"))
         assert answer is not None
         assert recalled is not None

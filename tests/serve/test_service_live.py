@@ -54,7 +54,7 @@ def recalled(
     service: Service[Fields], path: str, fields: dict[str, str] | None = None
 ) -> tuple[int, bytes] | None:
     """Ask for what is recalled alone."""
-    found = service.recall_live(path, "GET", fields or {})
+    found = service.memo.recall_live(path, "GET", fields or {})
     return None if found is None else (found[0], b"".join(found[2]))
 
 
@@ -111,7 +111,7 @@ def test_only_what_path_and_accept_encoding_decide_is_recalled(
     assert answer is not None
     etag = dict(answer.response.headers)["ETag"]
     asked = {name: value.format(etag=etag) for name, value in fields.items()}
-    found = service.recall_live(PATH, method, asked)
+    found = service.memo.recall_live(PATH, method, asked)
     assert (found and found[0]) == status
     if found is not None:
         assert found[2] == ((BEFORE,) if (method, status) == ("GET", 200) else ())
@@ -265,7 +265,7 @@ def test_an_index_file_is_recalled_at_its_folder(root: str) -> None:
 def test_nothing_is_recalled_past_the_time_to_look_for_a_manifest(root: str) -> None:
     service = service_of(root)
     ask(service, PATH)
-    service.due = 0.0
+    service.memo.due = 0.0
     assert recalled(service, PATH) is None
 
 
@@ -293,7 +293,7 @@ def test_memory_stays_within_its_bounds_whatever_is_asked(root: str) -> None:
     service = service_of(root, memo_size=10)
     for number in range(100):
         ask(service, PATH, accept_encoding=f"x{number}")
-    assert sum(map(len, service.live.values())) <= 10
+    assert sum(map(len, service.memo.live.values())) <= 10
 
 
 def test_what_is_answered_anew_takes_no_more_room(root: str) -> None:
@@ -309,11 +309,11 @@ def test_nothing_is_remembered_that_would_never_be_recalled(root: str) -> None:
     for is_recalled, service in ((True, service_of(root)), (False, service_of(root))):
         service.remembers_live = is_recalled
         ask(service, PATH)
-        assert bool(service.live) == is_recalled
+        assert bool(service.memo.live) == is_recalled
     service = Service(ServeSettings(check_interval=0), copier)
     service.site.add(root, "/static/")
     ask(service, PATH)
-    assert not service.live
+    assert not service.memo.live
 
 
 def test_a_hidden_file_that_a_link_leads_to_is_not_recalled(root: str) -> None:

@@ -11,11 +11,13 @@ import pytest
 
 from hashserve.digests import digest_of, integrity_of
 from hashserve.http.messages import FileSpan, Request
-from hashserve.serve.bounded_cache import ForkSafeLock
+from hashserve.serve.answers import Answer
+from hashserve.serve.asset_urls import AssetUrls, readings
 from hashserve.serve.files import ChangedFileError, is_exhaustion
 from hashserve.serve.inspection import OutsideRootError
+from hashserve.serve.locks import renew_locks
 from hashserve.serve.mount import Mount
-from hashserve.serve.site import ATTEMPTS, Answer, Site, readings
+from hashserve.serve.site import ATTEMPTS, Site
 from hashserve.settings.serve import ServeSettings
 from tests.support.trees import STYLES, TEN, BuiltTree, put
 
@@ -211,6 +213,24 @@ def test_a_variant_in_a_bad_place_of_the_disk_is_done_without(
     assert ("Content-Encoding", "br") in whole.response.headers
 
 
+@pytest.mark.parametrize(
+    ("ending", "number"), [(".css", errno.EIO), (".css.br", errno.EMFILE)], ids=["identity", "variant"]
+)
+def test_a_failing_disk_or_a_lack_of_descriptors_is_a_503_and_never_another_representation(
+    built: BuiltTree, monkeypatch: pytest.MonkeyPatch, ending: str, number: int
+) -> None:
+    site, path = site_of(built.root), f"/static/{built.names['css/styles.css']}"
+    failing_for(monkeypatch, ending, number)
+    accepted = "br" if ending == ".css.br" else None
+    answer = get(site, path, accept_encoding=accepted)
+    assert answer is not None
+    assert (answer.response.status, answer.kind) == (503, "failed")
+    monkeypatch.undo()
+    again = get(site, path, accept_encoding=accepted)
+    assert again is not None
+    assert again.response.status == 200
+
+
 def test_a_variant_that_could_not_be_looked_at_is_looked_at_again(
     built: BuiltTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +249,10 @@ def test_a_large_file_that_can_no_longer_be_read_is_a_503_and_leaves_no_descript
     built: BuiltTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site, path = site_of(built.root, body_budget=0), f"/static/{built.names['ten.txt']}"
-    assert get(site, path, method="HEAD") is not None  # read, and proven
+    proven = get(site, path)
+    assert proven is not None
+    assert proven.descriptor is not None
+    os.close(proven.descriptor)
     before = os.dup(0)
     os.close(before)
 
@@ -274,7 +297,7 @@ def test_a_query_that_is_the_fingerprint_of_the_bytes_makes_them_immutable(tmp_p
     assert "immutable" in lifetime(right)
     assert "immutable" not in lifetime("")
     assert "immutable" not in lifetime("id=d2a57dc1")
-    assert site.url("js/app.js") == f"/js/app.js?{right}"
+    assert AssetUrls(site).url("js/app.js") == f"/js/app.js?{right}"
     put(root, "js/app.js", b"newer than the manifest")
     assert "immutable" not in lifetime(right)
     assert get(site, "/mix-manifest.json") is None
@@ -307,8 +330,8 @@ def test_a_path_is_read_as_it_stands_then_without_what_is_behind(path: str, spli
 
 def test_a_site_follows_in_a_child_whoever_was_following_at_the_fork(built: BuiltTree) -> None:
     site = site_of(built.root)
-    site._following._lock.acquire()
-    ForkSafeLock.renew_all()  # what runs in a child after the fork
+    site._following.lock.acquire()
+    renew_locks()  # what runs in a child after the fork
     assert not site.follow()
 
 
@@ -357,5 +380,5 @@ def test_the_integrity_of_what_keeps_its_name_is_of_the_bytes_on_disk(tmp_path: 
     put(str(tmp_path), "robots.txt", TEN)
     put(str(tmp_path), "staticfiles.json", b'{"version": "1.1", "paths": {"robots.txt": "robots.txt"}}')
     site = site_of(str(tmp_path))
-    assert site.url("robots.txt") == "/static/robots.txt"
-    assert site.integrity("robots.txt") == integrity_of(digest_of([TEN]))
+    assert AssetUrls(site).url("robots.txt") == "/static/robots.txt"
+    assert AssetUrls(site).integrity("robots.txt") == integrity_of(digest_of([TEN]))

@@ -1,0 +1,69 @@
+"""The memo: which requests bypass it, wherever it is asked."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from typing import Any
+
+import pytest
+
+from hashserve import HashServe
+from hashserve.http.messages import CONDITIONAL_FIELDS, PRECONDITIONS, Request
+from hashserve.serve.memo import BYPASSING_FIELDS
+from tests.support.client import request, wrapped_application
+from tests.support.trees import TEN, BuiltTree
+
+
+def names_of_fields(function: Any) -> set[str]:
+    """Find the request fields that the source of a function names."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {text for text in texts if isinstance(text, str) and text.startswith("HTTP_")}
+
+
+def test_the_gateway_bypasses_the_memo_for_the_same_fields_as_the_memo_itself() -> None:
+    compared = {"HTTP_ACCEPT_ENCODING", "HTTP_IF_NONE_MATCH"}
+    assert names_of_fields(HashServe.__call__) == {*BYPASSING_FIELDS, *compared}
+    assert {f"HTTP_{name.upper()}" for name in CONDITIONAL_FIELDS} == {
+        *BYPASSING_FIELDS,
+        "HTTP_IF_NONE_MATCH",
+    }
+
+
+@pytest.mark.parametrize("name", CONDITIONAL_FIELDS)
+def test_a_get_with_a_conditional_field_is_not_plain(name: str) -> None:
+    asked = Request("GET", "/")._replace(**{name: "x"})
+    assert not asked.is_plain_get
+    assert asked.has_preconditions == (name in PRECONDITIONS)
+
+
+def test_a_get_without_them_is_plain_whatever_else_it_has() -> None:
+    others = {name: "x" for name in Request._fields if name not in (*CONDITIONAL_FIELDS, "method")}
+    assert Request(method="GET", **others).is_plain_get
+    assert not Request(method="GET", **others).has_preconditions
+    assert not Request(method="HEAD", **others).is_plain_get
+
+
+@pytest.mark.parametrize("name", BYPASSING_FIELDS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_no_answer_is_recalled_for_a_request_with_such_a_field(
+    built: BuiltTree, name: str, method: str
+) -> None:
+    application = HashServe(wrapped_application, built.root, check_interval=3600.0)
+    path = f"/static/{built.names['ten.txt']}"
+    assert request(application, path).body == TEN
+    memo = application._service.memo
+    assert memo.recall(path, method, {}) is not None
+    assert memo.recall(path, method, {name: "x"}) is None
+
+
+def test_if_modified_since_does_not_count_beside_if_none_match(built: BuiltTree) -> None:
+    application = HashServe(wrapped_application, built.root, check_interval=3600.0)
+    path = f"/static/{built.names['ten.txt']}"
+    etag = request(application, path)["ETag"]
+    fields = {"HTTP_IF_NONE_MATCH": etag, "HTTP_IF_MODIFIED_SINCE": "Sun, 06 Nov 1994 08:49:37 GMT"}
+    recalled = application._service.memo.recall(path, "GET", fields)
+    assert recalled is not None
+    assert recalled[0] == 304
