@@ -103,7 +103,7 @@ def _document(value: Any) -> str:
 
 
 class _UnwritableError(HashserveError):
-    """Tell that the report could not be written where it was wanted."""
+    """The file of ``--sarif`` cannot be written."""
 
 
 def _write(place: str, value: Any) -> None:
@@ -114,6 +114,4 @@ def _write(place: str, value: Any) -> None:
         with open(place, "w", encoding="utf-8") as stream:
             stream.write(_document(value))
     except OSError as error:
-        raise _UnwritableError(
-            f"{place}: cannot be written: {error.strerror}; choose another --sarif"
-        ) from error
+        raise _UnwritableError(f"--sarif {place}: cannot be written: {error.strerror}") from error
