@@ -6,6 +6,9 @@ Errors are for people who build, configure or deploy; no response contains their
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 __all__ = [
     "BuildError",
     "HashserveError",
@@ -21,9 +24,24 @@ __all__ = [
 class HashserveError(Exception):
     """The base of every error that hashserve raises on purpose."""
 
+    def spelt(self, names: Mapping[str, str]) -> HashserveError:
+        """Return the error with settings spelt as ``names`` has them; itself if it names none."""
+        return self
+
+
+_MENTION = re.compile(r"\{setting:([a-z_]+)\}")
+
+
+def _spell(text: str, names: Mapping[str, str]) -> str:
+    """Replace each ``{setting:name}`` in a text by the name that the user knows the setting by."""
+    return _MENTION.sub(lambda mention: names.get(mention[1], mention[1]), text)
+
 
 class SettingError(HashserveError, ValueError):
-    """A setting or an argument whose ``value`` is wrong. ``name`` is how the user wrote it."""
+    """A setting or an argument whose ``value`` is wrong. ``name`` is how the user wrote it.
+
+    ``problem`` may mention other settings in braces: ``needs {setting:previous} too``.
+    """
 
     def __init__(self, name: str, value: object, problem: str) -> None:
         super().__init__(name, value, problem)
@@ -32,7 +50,11 @@ class SettingError(HashserveError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{self.name}={self.value!r}: {self.problem}"
+        return f"{self.name}={self.value!r}: {_spell(self.problem, {})}"
+
+    def spelt(self, names: Mapping[str, str]) -> SettingError:
+        """Return the error with settings spelt as ``names`` has them: as options, or as keys."""
+        return SettingError(names.get(self.name, self.name), self.value, _spell(self.problem, names))
 
 
 class ManifestError(HashserveError, ValueError):
@@ -71,7 +93,8 @@ class UnknownAssetError(HashserveError, LookupError):
 class BuildError(HashserveError):
     """A build that published nothing. The release that was in force still is.
 
-    ``path`` is the file, folder or setting, and ``remedy`` what to do about the ``problem``.
+    ``path`` is the file, folder or setting, and ``remedy`` what to do about the ``problem``. The remedy may
+    mention settings in braces: ``choose another {setting:cache}``.
     """
 
     def __init__(self, path: str, problem: str, remedy: str = "") -> None:
@@ -82,7 +105,11 @@ class BuildError(HashserveError):
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.problem}"
-        return f"{text}; {self.remedy}" if self.remedy else text
+        return f"{text}; {_spell(self.remedy, {})}" if self.remedy else text
+
+    def spelt(self, names: Mapping[str, str]) -> BuildError:
+        """Return the error with settings spelt as ``names`` has them: as options, or as keys."""
+        return type(self)(self.path, self.problem, _spell(self.remedy, names))
 
 
 class SourceError(BuildError):

@@ -9,6 +9,6 @@ from __future__ import annotations
 from hashserve.builder.pipeline import build
 from hashserve.builder.releases.prune import PruneReport, prune
 from hashserve.builder.report import BuildFinding, BuildReport
-from hashserve.builder.settings import BuildSettings
+from hashserve.settings.build import BuildSettings
 
 __all__ = ["BuildFinding", "BuildReport", "BuildSettings", "PruneReport", "build", "prune"]

@@ -11,12 +11,13 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED
 from hashserve.builder.compression.earlier_variants import EarlierVariants
 from hashserve.builder.compression.variants import Variants
-from hashserve.builder.naming.fingerprinter import Naming
+from hashserve.builder.naming.fingerprinter import Fingerprinter, Naming
 from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.builder.output.plan import PublishedFile, plan_output
 from hashserve.builder.publish.fingerprinted_files import write_fingerprinted_files
@@ -33,7 +34,6 @@ from hashserve.builder.releases.new_manifest import (
 )
 from hashserve.builder.releases.retention import build_time
 from hashserve.builder.report import BuildReport, Progress
-from hashserve.builder.settings import BuildSettings
 from hashserve.builder.sources.bundler_names import already_fingerprinted, check_unchanged
 from hashserve.builder.sources.patterns import Patterns
 from hashserve.builder.sources.scanner import ScannedFile, Scanner, scan_tree, source_chunks
@@ -42,6 +42,12 @@ from hashserve.errors import BuildError, SettingError, SourceError
 from hashserve.manifest.files import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 from hashserve.manifest.schema import Unhashed
+from hashserve.settings.build import BuildSettings
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from hashserve.settings.build import BuildArguments
 
 __all__ = ["build", "build_files"]
 
@@ -52,18 +58,19 @@ def build(
     settings: BuildSettings | None = None,
     *,
     on_progress: Progress = lambda step, done, total: None,
+    **changes: Unpack[BuildArguments],
 ) -> BuildReport:
     """Build the folders ``sources`` into the folder ``out``; for a path in several, the first counts.
 
     ``out`` then holds each file under its own name and under its fingerprinted path, the variants
-    of both, and the manifest. Raises `BuildError` or `SettingError`. If it fails or is killed, the release
-    that was in ``out`` is served as before.
+    of both, and the manifest. ``changes`` are made to ``settings``. Raises `BuildError` or `SettingError`. If
+    it fails or is killed, the release that was in ``out`` is served as before.
     """
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
     roots = [os.fspath(source) for source in sources]
     target = os.fspath(out)
-    settings = settings or BuildSettings()
+    settings = (settings or BuildSettings()).replace(**changes)
     _check_places(roots, target, settings)
     report, _ = _build(partial(_find_sources, roots, settings), target, settings, on_progress)
     return report
@@ -150,7 +157,7 @@ def _build_release(
 ) -> Manifest:
     """Go through the steps in order; returns the manifest of the new release."""
     now = build_time()
-    naming = naming or settings.fingerprinter
+    naming = naming or Fingerprinter.of(settings)
     paths = frozenset(file.logical_path for file in tree.files)
     known_releases = load_known_releases(output.location(MANIFEST_NAME), settings, report)
     with _variants(output, settings, report, known_releases) as variants:
@@ -236,7 +243,7 @@ def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) ->
         raise BuildError(
             where,
             f"nothing was published: the build is strict and has {findings}",
-            f'correct {them}, or build without strict (--strict, strict=True, HASHSERVE["STRICT"]):\n'
+            f"correct {them}, or build without {{setting:strict}}:\n"
             + "\n".join(f"  {warning}" for warning in warnings),
         )
 

@@ -9,7 +9,7 @@ from hashserve.check.checker import check
 from hashserve.check.findings import CheckFinding, CheckReport
 from hashserve.check.reports.sarif import sarif
 from hashserve.check.rule_table import RULES, Level, Rule
-from hashserve.check.settings import DEFAULT_MAX_SIZES, CheckSettings
+from hashserve.settings.check import DEFAULT_MAX_SIZES, CheckSettings
 
 __all__ = [
     "DEFAULT_MAX_SIZES",

@@ -18,13 +18,13 @@ from hashserve.check.fingerprint_proofs import is_start_of_digest
 from hashserve.check.manifest_index import ManifestIndex, index_of, token_in
 from hashserve.check.published_tree import PublishedFile, PublishedTree, read_published_tree
 from hashserve.check.reference_follower import ReferenceFollower
-from hashserve.check.settings import CheckSettings
 from hashserve.errors import ManifestError
 from hashserve.fingerprint_patterns import fingerprint_of, without_fingerprint
 from hashserve.http.codings import CODINGS, coding_of_suffix
 from hashserve.manifest.files import MANIFEST_NAME, find_manifest
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.model import AssetRecord, Manifest
+from hashserve.settings.check import CheckSettings
 
 __all__ = ["CheckedFolder", "CheckedManifest", "read_folder"]
 

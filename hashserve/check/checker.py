@@ -19,8 +19,8 @@ from hashserve.check.rules.sizes import size_findings
 from hashserve.check.rules.unhashed_files import unhashed_file_findings
 from hashserve.check.rules.unlisted_files import unlisted_file_findings
 from hashserve.check.rules.variants import variant_findings
-from hashserve.check.settings import CheckSettings
 from hashserve.errors import SettingError
+from hashserve.settings.check import CheckSettings
 
 __all__ = ["check"]
 

@@ -13,10 +13,11 @@ from hashserve.builder.references.finder import finder_of
 from hashserve.builder.references.languages import is_page
 from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.resolver import Internal, Missing, Resolver
-from hashserve.builder.sources.scanner import JsReferences, is_left_alone
+from hashserve.builder.sources.scanner import is_left_alone
 from hashserve.check.findings import CheckFinding, finding
 from hashserve.check.manifest_index import ManifestIndex, token_in
 from hashserve.fingerprint_patterns import without_fingerprint
+from hashserve.settings.build import JsReferences
 
 __all__ = ["FollowedReferences", "ReferenceFollower"]
 

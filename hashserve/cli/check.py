@@ -11,8 +11,10 @@ import re
 import time
 from typing import Any
 
+from hashserve.cli.options import add_options, given_settings, option_names
 from hashserve.cli.terminal import show
 from hashserve.errors import HashserveError
+from hashserve.settings.check import DEFAULT_MAX_SIZES, CheckSettings
 
 __all__ = ["add_check"]
 
@@ -22,7 +24,7 @@ _EPILOG = """\
 exit codes:
   0  nothing is wrong; warnings and notes are allowed, warnings not with --strict
   1  errors were found, or warnings with --strict
-  2  the arguments mean nothing, or there is no such folder
+  2  wrong arguments, or there is no such folder
 """
 
 
@@ -35,57 +37,39 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("out", metavar="OUT", help="the folder that hashserve build wrote")
+    parser.add_argument("out", metavar="OUT", help="The folder that hashserve build wrote.")
     formats = parser.add_mutually_exclusive_group()
-    formats.add_argument("--json", action="store_true", help="write the report as JSON to standard output")
+    formats.add_argument("--json", action="store_true", help="Write the report as JSON to standard output.")
     formats.add_argument(
-        "--sarif", metavar="FILE", help="write the report as SARIF 2.1.0 to FILE, - for standard output"
+        "--sarif",
+        metavar="FILE",
+        help="Write the report as SARIF 2.1.0 to FILE; - is standard output.",
     )
-    parser.add_argument(
-        "--max-size",
-        action="append",
-        default=[],
-        type=_max_size,
-        metavar="[KIND=]BYTES",
-        help="what a browser may have to load of one file (300k, 2M, off), of one kind (document, style, "
-        "script, font, image, media, other) or of each; may be repeated",
-    )
-    parser.add_argument("--prefix", help="the URL path it is served under, where its manifest does not tell")
-    parser.add_argument(
-        "--js-references", default="rewrite", help="rewrite, import-map or off, as it was built (%(default)s)"
-    )
-    parser.add_argument("--html", action="store_true", help="follow references in pages too, as it was built")
-    parser.add_argument("--strict", action="store_true", help="fail on warnings too")
-    parser.add_argument("--quiet", action="store_true", help="write nothing but errors")
-    parser.set_defaults(run=_check)
+    add_options(parser, CheckSettings.table.values())
+    parser.add_argument("--strict", action="store_true", help="Fail on warnings too.")
+    parser.add_argument("--quiet", action="store_true", help="Write nothing but errors.")
+    parser.set_defaults(run=_check, names={"out": "OUT", **option_names(CheckSettings.table)})
 
 
 _SIZE = re.compile(r"(?:([a-z]+)=)?(?:([0-9]{1,15})(k|m|g)?b?|off)", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1000, "m": 1000_000, "g": 1000_000_000}
 
 
-def _max_size(text: str) -> tuple[str | None, int | None]:
+def _max_sizes(text: str) -> dict[str, int | None]:
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"expected BYTES or KIND=BYTES, as in script=300k; found {text!r}")
+        raise ValueError("must be BYTES or KIND=BYTES, such as script=300k")
     kind, digits, unit = match.groups()
-    return kind, None if digits is None else int(digits) * _UNITS[(unit or "").lower()]
+    limit = None if digits is None else int(digits) * _UNITS[(unit or "").lower()]
+    return dict.fromkeys(DEFAULT_MAX_SIZES, limit) if kind is None else {kind: limit}
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from hashserve.check import DEFAULT_MAX_SIZES, CheckSettings, check, sarif
+    from hashserve.check import check, sarif
     from hashserve.check.reports.json import json_report
     from hashserve.check.reports.text import text_lines
 
-    limits: dict[str, int | None] = {}
-    for kind, limit in arguments.max_size:
-        limits.update(dict.fromkeys(DEFAULT_MAX_SIZES, limit) if kind is None else {kind: limit})
-    settings = CheckSettings(
-        max_sizes=limits,
-        prefix=arguments.prefix,
-        js_references=arguments.js_references,
-        html=arguments.html,
-    )
+    settings = CheckSettings.of(given_settings(arguments, CheckSettings.table, {"max_sizes": _max_sizes}))
     started = time.monotonic()
     report = check(arguments.out, settings)
     seconds = time.monotonic() - started

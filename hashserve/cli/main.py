@@ -17,6 +17,7 @@ from typing import NoReturn, TextIO
 
 from hashserve.cli.build import add_build
 from hashserve.cli.check import add_check
+from hashserve.cli.options import message_of
 from hashserve.cli.prune import add_prune
 from hashserve.cli.report import add_report
 from hashserve.errors import HashserveError, SettingError
@@ -36,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = int(parsed.run(parsed))
         sys.stdout.flush()
     except SettingError as error:
-        return _fail(str(error), MISUSED)
+        return _fail(message_of(error.spelt(parsed.names)), MISUSED)
     except HashserveError as error:
-        return _fail(str(error))
+        return _fail(str(error.spelt(parsed.names)))
     except ModuleNotFoundError as error:
         return _fail(f"the package {error.name} is missing; install it with: pip install 'hashserve[build]'")
     except KeyboardInterrupt:

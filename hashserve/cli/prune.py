@@ -6,14 +6,20 @@ import argparse
 import json
 from dataclasses import asdict
 
+from hashserve.cli.options import add_options, given_settings, option_names
 from hashserve.cli.terminal import counted, human_bytes
+from hashserve.settings.build import BuildSettings
 
 __all__ = ["add_prune"]
 
 EPILOG = """\
-Without --keep and --keep-days, only what no retained release refers to any more is removed.
-exit codes: 0 pruned; 1 nothing was removed, and the message says why; 2 arguments that mean nothing.
+With --keep or --keep-days, releases that are neither among the newest nor recent are dropped first.
+Without them, only files that no retained release refers to are removed.
+exit codes: 0 pruned; 1 nothing was removed, and the message says why; 2 wrong arguments.
 """
+
+RETENTION = {name: BuildSettings.table[name] for name in ("keep", "keep_days")}
+"""The settings of the build that prune has too; without a default here."""
 
 
 def add_prune(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,21 +32,20 @@ def add_prune(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("out", help="the folder")
-    add("--keep", type=int, help="drop releases first, but for so many, the one in force counted")
-    add("--keep-days", type=float, help="and but for those replaced within so many days")
-    add("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
-    add("--json", action="store_true", help="write the report as JSON to standard output")
-    add("--quiet", action="store_true", help="write nothing but errors")
-    parser.set_defaults(run=_prune)
+    add("out", metavar="OUT", help="The folder that hashserve build wrote.")
+    special = {name: {"help": row.help} for name, row in RETENTION.items()}
+    add_options(parser, RETENTION.values(), special)
+    add("--dry-run", action="store_true", help="Show what would be removed, and remove nothing.")
+    add("--json", action="store_true", help="Write the report as JSON to standard output.")
+    add("--quiet", action="store_true", help="Write nothing but errors.")
+    parser.set_defaults(run=_prune, names={"out": "OUT", **option_names(RETENTION)})
 
 
 def _prune(arguments: argparse.Namespace) -> int:
+    retention = given_settings(arguments, RETENTION)
     from hashserve.builder import prune
 
-    report = prune(
-        arguments.out, keep=arguments.keep, keep_days=arguments.keep_days, dry_run=arguments.dry_run
-    )
+    report = prune(arguments.out, **retention, dry_run=arguments.dry_run)
     if arguments.json:
         print(json.dumps(asdict(report), indent=2))
     elif not arguments.quiet:

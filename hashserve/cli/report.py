@@ -29,7 +29,7 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("out", help="the folder that hashserve build wrote")
     parser.add_argument("--json", action="store_true", help="write the report as JSON to standard output")
-    parser.set_defaults(run=_report)
+    parser.set_defaults(run=_report, names={})
 
 
 def _report(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage, Error, Tags
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
+from hashserve.django.build_settings import build_settings
 from hashserve.django.settings import KEYS, NAME, given, load, problems, static_prefix, twice_given
 from hashserve.django.static_location import static_root
 from hashserve.errors import SettingError
@@ -57,24 +58,14 @@ def _wrong(problem: SettingError) -> CheckMessage:
 
 def _unfit_together() -> Iterator[CheckMessage]:
     yield from _raised_by(load().headers_hook)
-    try:
-        from hashserve.django.build_settings import build_settings
-    except ImportError:  # a host that only serves may lack the packages of the build
-        return
     yield from _raised_by(build_settings)
-
-
-# Where the build has another name for it.
-_KEYS_BY_NAME = {"cache": "BUILD_CACHE", "length": "DIGEST_LENGTH"}
 
 
 def _raised_by(read: Callable[[], object]) -> Iterator[CheckMessage]:
     try:
         read()
     except SettingError as error:
-        name = _KEYS_BY_NAME.get(error.name, error.name.upper())
-        place = f'{NAME}["{name}"]' if name in KEYS else error.name
-        yield Error(f"{place}={error.value!r}: {error.problem}", id="hashserve.E003")
+        yield Error(str(error), id="hashserve.E003")
 
 
 def _set_twice() -> Iterator[CheckMessage]:
@@ -126,7 +117,7 @@ def is_a(name: str, parent: str) -> bool:
 
 
 def _folders() -> Iterator[CheckMessage]:
-    root = load().root
+    root = load().own.root
     if static_root() is None:
         yield checks.Warning(
             f"STATIC_ROOT={django_settings.STATIC_ROOT!r}: collectstatic has no folder to write to.",
@@ -143,7 +134,7 @@ def _folders() -> Iterator[CheckMessage]:
 
 def _collection() -> Iterator[CheckMessage]:
     folder = static_root()
-    if folder and not (django_settings.DEBUG or load().use_finders or os.path.isdir(folder)):
+    if folder and not (django_settings.DEBUG or load().own.use_finders or os.path.isdir(folder)):
         yield checks.Warning(
             f"STATIC_ROOT={folder!r}: there is no such folder.",
             hint="Run manage.py collectstatic. A running server finds the files without a restart.",
@@ -166,7 +157,7 @@ def _cached_names() -> Iterator[CheckMessage]:
     """Report a cache in which processes miss names, or may find those of another site."""
     if not is_a(storages.backends.get("staticfiles", {}).get("BACKEND", ""), CACHED_STORAGE):
         return
-    settings = load()
+    settings = load().own
     if "SITE" not in given():
         yield checks.Warning(
             f'{NAME} has no "SITE": the cache keeps the names of this site under {settings.site!r}.',
@@ -201,7 +192,7 @@ def _is_ours(backend: str) -> bool:
 
 
 def _prefix() -> Iterator[CheckMessage]:
-    prefix, expected = load().prefix, static_prefix()
+    prefix, expected = load().own.prefix, static_prefix()
     if prefix != expected:
         yield checks.Warning(
             f'{NAME}["PREFIX"]={prefix!r}: templates refer to static files below {expected!r} (STATIC_URL).',

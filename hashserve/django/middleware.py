@@ -42,13 +42,14 @@ class HashServeMiddleware:
         self._is_async: bool = iscoroutinefunction(get_response)
         self.get_response = _with_one_release(get_response, is_async=self._is_async)
         settings = load()
-        self._prefix = native_string(settings.prefix)
+        own = settings.own
+        self._prefix = native_string(own.prefix)
         self._service = service_of(settings)
         self._service.remembers_live = not self._is_async
         self._root_listing: RootListing | None = None
-        if settings.root is not None:
-            interval = self._service.site.settings.check_interval
-            self._root_listing = RootListing(settings.root, settings.index_file, interval)
+        if own.root is not None:
+            serve = settings.serve
+            self._root_listing = RootListing(own.root, serve.index_name, serve.check_interval)
         if self._is_async:
             markcoroutinefunction(self)
 

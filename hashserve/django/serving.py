@@ -16,51 +16,27 @@ from hashserve.django.settings import DjangoSettings
 from hashserve.serve.policy import policy_of
 from hashserve.serve.preload import preload
 from hashserve.serve.service import Service
-from hashserve.settings.serve import ServeSettings
 
 __all__ = ["service_of"]
 
 
 def service_of(settings: DjangoSettings) -> Service[Store]:
     """Make the service of this project. Raises `SettingError` and `ManifestError`."""
-    make = new_counting_service if settings.counters else Service
-    serve = _serve_settings(settings)
-    policy = policy_of(serve, revalidates=settings.autorefresh)
-    service: Service[Store] = make(serve, copier, policy)
+    own, serve = settings.own, settings.serve.replace(add_headers_function=settings.headers_hook())
+    make = new_counting_service if serve.counters else Service
+    # With DEBUG, browsers must ask each time whether a file has changed.
+    service: Service[Store] = make(serve, copier, policy_of(serve, revalidates=serve.autorefresh))
     site = service.site
     # The last that is added is asked first.
-    if settings.root is not None:
-        site.add(settings.root, "/", is_shared=settings.prefix != "/")
+    if own.root is not None:
+        site.add(own.root, "/", is_shared=own.prefix != "/")
     static_root = static_location.static_root()
     if static_root is not None:
-        is_built = not (settings.use_finders and settings.autorefresh)
-        name = settings.manifest if is_built else None
-        site.add(static_root, settings.prefix, name, follows_manifest=is_built)
-    if settings.use_finders:
-        site.add(os.sep, settings.prefix, locate=find_file, follows_manifest=False)
-    if settings.preload:
+        is_built = not (own.use_finders and serve.autorefresh)
+        name = own.manifest if is_built else None
+        site.add(static_root, own.prefix, name, follows_manifest=is_built)
+    if own.use_finders:
+        site.add(os.sep, own.prefix, locate=find_file, follows_manifest=False)
+    if serve.preload:
         preload(site)
     return service
-
-
-def _serve_settings(settings: DjangoSettings) -> ServeSettings:
-    return ServeSettings(
-        max_age=settings.max_age,
-        expires=settings.expires,
-        allow_all_origins=settings.allow_all_origins,
-        nosniff=settings.nosniff,
-        mimetypes=settings.mimetypes,
-        charset=settings.charset,
-        add_headers_function=settings.headers_hook(),
-        immutable_file_test=settings.immutable_file_test,
-        autorefresh=settings.autorefresh,
-        on_unknown=settings.on_unknown,
-        on_missing=settings.on_missing,
-        index_file=settings.index_file,
-        follow_symlinks=settings.follow_symlinks,
-        publish_manifest=settings.publish_manifest,
-        check_interval=settings.check_interval,
-        body_budget=settings.body_budget,
-        largest_body=settings.largest_body,
-        memo_size=settings.memo_size,
-    )

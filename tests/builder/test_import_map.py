@@ -12,9 +12,9 @@ import pytest
 
 from hashserve import BuildError, SettingError
 from hashserve.builder import BuildSettings, build
-from hashserve.builder.sources.scanner import JsReferences
 from hashserve.check import CheckSettings, Level, check
 from hashserve.digests import digest_of
+from hashserve.settings.build import JsReferences
 from tests.support.building import manifest_of, put, snapshot
 
 

@@ -11,9 +11,10 @@ from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.rewrite import Frame
 from hashserve.builder.sources.patterns import Matched
-from hashserve.builder.sources.scanner import JsReferences, ScannedFile, Scanner, source_chunks
+from hashserve.builder.sources.scanner import ScannedFile, Scanner, source_chunks
 from hashserve.builder.sources.tree import SourceFile
 from hashserve.digests import digest_of
+from hashserve.settings.build import JsReferences
 from tests.support.building import put
 
 PATHS = frozenset({"app.css", "app.js", "leaf.js", "dot.svg"})

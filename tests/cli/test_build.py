@@ -33,7 +33,7 @@ def test_a_bundlers_manifest_can_be_named(
     assert manifest_of(out).paths["app.js"] == "app.0123456789abcdef0123.js"
     wrong = Ran(capsys, "build", source, "--out", out, "--bundler-manifest", tmp_path / "none.json")
     assert wrong.code == 2
-    assert "none.json': cannot be read: No such file or directory; name the manifest" in wrong.err
+    assert "none.json: cannot be read: No such file or directory; name the manifest" in wrong.err
 
 
 def test_the_option_wait_waits_for_another_build_and_says_so(source: Path, out: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_previous_release_is_retained_and_can_be_required(
     ]
     ran = Ran(capsys, "build", source, *arguments)
     assert ran.code == 1
-    assert "check previous, or build without require_previous (--require-previous," in ran.err
+    assert "check --previous, or build without --require-previous" in ran.err
 
 
 def test_json_stands_alone_on_standard_output_and_quiet_writes_nothing(source: Path, out: Path) -> None:
@@ -200,23 +200,27 @@ def test_json_stands_alone_on_standard_output_and_quiet_writes_nothing(source: P
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--prefix", "static"], "prefix='static'"),
-        (["--prefix", "/a/../b/"], "prefix='/a/../b/'"),
-        (["--codings", "br,lzma"], "codings='lzma'"),
-        (["--codings", "br,br"], "codings='br'"),
-        (["--digest", "crc"], "digest='crc'"),
-        (["--digest-length", "3"], "length=3"),
-        (["--digest-length", "many"], "invalid int value"),
-        (["--js-references", "some"], "js_references='some'"),
-        (["--bare", "three", "--import-map", "x"], "bare='three'"),
-        (["--bare", "three/=js/app.js", "--import-map", "x"], "import_map_bare='three/'"),
-        (["--bare", "three=js/app.js"], "needs import_map"),
-        (["--keep", "0"], "keep=0"),
-        (["--keep-days", "nan"], "keep_days=nan"),
-        (["--require-previous"], "needs previous"),
-        (["--previous", "s3://bucket"], "previous='s3://bucket'"),
-        (["--cache", "source/cache"], "overlaps the source"),
-        (["--cache", "out/cache"], "overlaps the output"),
+        (["--prefix", "static"], "--prefix=static: must be a URL path"),
+        (["--prefix", "/a/../b/"], "--prefix=/a/../b/: "),
+        (["--codings", "br,lzma"], "--codings=br,lzma: must be a list of br, gzip, zstd"),
+        (["--codings", "br,br"], "--codings=br,br: "),
+        (["--digest", "crc"], "--digest=crc: is not a digest"),
+        (["--digest-length", "3"], "--digest-length=3: must be from 8 to 32"),
+        (["--digest-length", "many"], "--digest-length=many: must be a whole number, 1 or more"),
+        (["--js-references", "some"], "--js-references=some: must be one of"),
+        (["--bare", "three", "--import-map", "x"], "--bare=three: must be NAME=PATH"),
+        (["--bare", "three/=js/app.js", "--import-map", "x"], "--bare=three/=js/app.js: must map specifiers"),
+        (["--bare", "three=js/app.js"], "--bare: needs --import-map too"),
+        (["--keep", "0"], "--keep=0: must be a whole number, 1 or more"),
+        (["--keep-days", "nan"], "--keep-days=nan: must be a number, 0 or more"),
+        (["--require-previous"], "--require-previous: needs --previous too"),
+        (["--previous", "s3://bucket"], "--previous=s3://bucket: must be a folder, or a URL"),
+        (["--cache", "source/cache"], "--cache=source/cache: overlaps the source"),
+        (["--cache", "out/cache"], "--cache=out/cache: overlaps the output"),
+        (["--keep", "x"], "--keep=x: must be a whole number, 1 or more"),
+        (["--wait", "-1"], "--wait=-1: must be a number, 0 or more"),
+        (["--wait", "nan"], "--wait=nan: must be a number, 0 or more"),
+        (["--already-hashed", ""], "--already-hashed='': must be a list of strings, none of them empty"),
         (["--nonsense"], "unknown argument --nonsense"),
     ],
 )

@@ -4,7 +4,6 @@
 # mypy: disable-error-code="import-untyped, misc"
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import override_settings
 
-from hashserve.builder.settings import BuildSettings
 from hashserve.django.build_settings import build_settings
 from hashserve.django.settings import KEYS, DjangoSettings, load, problems, static_prefix, twice_given
+from hashserve.django.settings.table import OwnSettings
 from hashserve.errors import SettingError
+from hashserve.settings.build import BuildSettings
+from hashserve.settings.serve import ServeSettings
 from tests.support.django_settings import configure
 
 configure()
@@ -26,41 +27,44 @@ def loaded(given: Any = None, **settings: Any) -> DjangoSettings:
         return load()
 
 
+def value_of(settings: DjangoSettings, field: str) -> Any:
+    """The value of a setting, whichever part has it."""
+    if field in settings.build:
+        return settings.build[field]
+    return getattr(settings.own if field in OwnSettings.table else settings.serve, field)
+
+
 def said_of(given: Any = None, **settings: Any) -> list[str]:
     with override_settings(HASHSERVE={} if given is None else given, **settings):
         return [str(problem) for problem in problems()]
 
 
-def test_every_setting_has_a_key_and_every_key_is_a_setting() -> None:
-    assert {field.name.upper() for field in fields(DjangoSettings)} == set(KEYS)
-
-
 def test_without_any_setting_the_defaults_hold() -> None:
     settings = loaded()
-    assert (settings.max_age, settings.prefix, settings.on_unknown) == (60, "/static/", "404")
-    assert (settings.autorefresh, settings.use_finders) == (False, False)
+    assert (settings.serve, settings.own.prefix) == (ServeSettings(), "/static/")
+    assert settings.own.use_finders is False
 
 
 def test_debug_is_the_default_of_what_development_wants() -> None:
     settings = loaded(DEBUG=True)
-    assert (settings.autorefresh, settings.use_finders) == (True, True)
+    assert (settings.serve.autorefresh, settings.own.use_finders) == (True, True)
     settings = loaded({"AUTOREFRESH": False, "USE_FINDERS": False}, DEBUG=True)
-    assert (settings.autorefresh, settings.use_finders) == (False, False)
+    assert (settings.serve.autorefresh, settings.own.use_finders) == (False, False)
 
 
 def test_settings_are_read_again_once_they_change() -> None:
     with override_settings(HASHSERVE={"MAX_AGE": 1}):
         assert load() is load()
         with override_settings(HASHSERVE={"MAX_AGE": 2}):
-            assert load().max_age == 2
-        assert load().max_age == 1
+            assert load().serve.max_age == 2
+        assert load().serve.max_age == 1
 
 
 VALUES: list[tuple[str, Any, Any]] = [
     ("MAX_AGE", None, None),
     ("MAX_AGE", 0, 0),
-    ("INDEX_FILE", True, "index.html"),
-    ("INDEX_FILE", False, None),
+    ("INDEX_FILE", True, True),
+    ("INDEX_FILE", False, False),
     ("INDEX_FILE", "default.htm", "default.htm"),
     ("ROOT", Path("/srv/public"), "/srv/public"),
     ("ROOT", "", None),
@@ -82,7 +86,7 @@ VALUES: list[tuple[str, Any, Any]] = [
 
 @pytest.mark.parametrize(("key", "value", "meant"), VALUES)
 def test_a_value_means_what_it_says(key: str, value: Any, meant: Any) -> None:
-    assert getattr(loaded({key: value}), key.lower()) == meant
+    assert value_of(loaded({key: value}), KEYS[key].setting.name) == meant
 
 
 WRONG: list[tuple[str, Any, str]] = [
@@ -137,11 +141,11 @@ def test_everything_wrong_is_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("key", "remedy"),
-    [("max_age", 'did you mean "MAX_AGE"?'), ("NOSNIF", '"NOSNIFF"'), (7, "there are ADD_")],
+    [("max_age", "did you mean 'MAX_AGE'?"), ("NOSNIF", "'NOSNIFF'"), (7, "there are ADD_")],
 )
 def test_an_unknown_key_is_told_with_the_closest_one(key: object, remedy: str) -> None:
     (said,) = said_of({key: True})
-    assert said.startswith(f'HASHSERVE["{key}"]=True: is no setting of hashserve')
+    assert said.startswith(f'HASHSERVE["{key}"]=True: there is no such setting; ')
     assert remedy in said
 
 
@@ -156,11 +160,11 @@ WHITENOISE: list[tuple[str, Any, str, Any]] = [
     ("WHITENOISE_AUTOREFRESH", True, "autorefresh", True),
     ("WHITENOISE_USE_FINDERS", True, "use_finders", True),
     ("WHITENOISE_MAX_AGE", 600, "max_age", 600),
-    ("WHITENOISE_INDEX_FILE", True, "index_file", "index.html"),
+    ("WHITENOISE_INDEX_FILE", True, "index_file", True),
     ("WHITENOISE_MIMETYPES", {".xyz": "application/x-xyz"}, "mimetypes", {".xyz": "application/x-xyz"}),
     ("WHITENOISE_CHARSET", "iso-8859-15", "charset", "iso-8859-15"),
     ("WHITENOISE_ALLOW_ALL_ORIGINS", False, "allow_all_origins", False),
-    ("WHITENOISE_SKIP_COMPRESS_EXTENSIONS", ("jpg", "png"), "skip_compress_extensions", ("jpg", "png")),
+    ("WHITENOISE_SKIP_COMPRESS_EXTENSIONS", ("jpg", "png"), "skip_compress", ("jpg", "png")),
     ("WHITENOISE_ADD_HEADERS_FUNCTION", print, "add_headers_function", print),
     ("WHITENOISE_IMMUTABLE_FILE_TEST", r"^/v[0-9]+/", "immutable_file_test", r"^/v[0-9]+/"),
     ("WHITENOISE_STATIC_PREFIX", "/assets/", "prefix", "/assets/"),
@@ -173,14 +177,14 @@ WHITENOISE: list[tuple[str, Any, str, Any]] = [
 def test_whitenoises_settings_count_where_ours_are_silent(
     name: str, value: Any, field: str, meant: Any
 ) -> None:
-    assert getattr(loaded(**{name: value}), field) == meant
+    assert value_of(loaded(**{name: value}), field) == meant
     with override_settings(HASHSERVE={}, **{name: value}):
         assert twice_given() == []
 
 
 def test_ours_count_before_whitenoises() -> None:
     with override_settings(HASHSERVE={"MAX_AGE": 5}, WHITENOISE_MAX_AGE=600):
-        assert load().max_age == 5
+        assert load().serve.max_age == 5
         assert twice_given() == [("MAX_AGE", "WHITENOISE_MAX_AGE")]
 
 
@@ -211,14 +215,14 @@ def test_the_prefix_is_the_path_of_static_url_below_the_mount_point(
     static_url: str, mount: str | None, prefix: str
 ) -> None:
     with override_settings(STATIC_URL=static_url, FORCE_SCRIPT_NAME=mount):
-        assert static_prefix() == load().prefix == prefix
+        assert static_prefix() == load().own.prefix == prefix
         assert "STATIC_URL" not in vars(django_settings)  # where Django would have fixed it
 
 
 def test_the_cache_is_the_one_for_static_files_if_there_is_one() -> None:
     memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    assert loaded(CACHES={"default": memory}).cache == "default"
-    assert loaded(CACHES={"default": memory, "staticfiles": memory}).cache == "staticfiles"
+    assert loaded(CACHES={"default": memory}).own.cache == "default"
+    assert loaded(CACHES={"default": memory, "staticfiles": memory}).own.cache == "staticfiles"
 
 
 def test_the_hook_is_found_by_its_dotted_path() -> None:
@@ -257,6 +261,6 @@ def test_the_build_gets_what_is_set_for_it() -> None:
         assert build_settings(strict=False).strict is False
     assert (made.prefix, made.keep, made.keep_days, made.cache) == ("/s/", 7, 1.5, "/var/cache/x")
     assert (made.previous, made.require_previous) == ("https://example.org/static/", True)
-    assert (made.fingerprinter.digest, made.fingerprinter.length) == ("sha256", 20)
+    assert (made.digest, made.digest_length) == ("sha256", 20)
     assert (tuple(made.codings), made.js_references, made.strict) == (("gzip",), "off", True)
     assert tuple(made.already_hashed) == ("vite/*",)

@@ -15,7 +15,7 @@ from typing import Any
 
 from hashserve import Manifest
 from hashserve.builder import BuildReport, BuildSettings, build
-from hashserve.builder.sources.tree import DEFAULT_IGNORE
+from hashserve.settings.build import DEFAULT_IGNORE
 from tests.integration.test_importers_real import CACHE, install, node_modules, run
 from tests.support import npm_trees
 from tests.support.parts import missing, require_tool

@@ -27,7 +27,7 @@ class VariantCache:
         try:
             os.makedirs(self._folder, exist_ok=True)
         except OSError as error:
-            remedy = "choose another folder for the cache"
+            remedy = "choose another {setting:cache}"
             raise BuildError(self._folder, f"cannot be made: {error.strerror}", remedy) from error
 
     def find(self, sha256: str, coding: str) -> str | None:

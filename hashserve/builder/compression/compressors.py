@@ -24,9 +24,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["COMPRESSED", "COMPRESSORS", "DEFAULT_CODINGS", "compress", "is_compressible", "is_worth_keeping"]
-
-DEFAULT_CODINGS = ("br", "gzip")
+__all__ = ["COMPRESSED", "COMPRESSORS", "compress", "is_compressible", "is_worth_keeping"]
 
 LEAST_SAVED_BYTES = 64
 LEAST_SAVED_SHARE = 0.05

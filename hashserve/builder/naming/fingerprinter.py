@@ -12,12 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hashserve.errors import SettingError
+from hashserve.settings.build import BuildSettings, check_digest
 
 __all__ = ["Fingerprinter", "Naming"]
-
-_SHORTEST = 8
-"""32 bits. With fewer, two releases soon have the same name for different bytes, and it is immutable."""
 
 
 class Naming(Protocol):
@@ -39,14 +36,12 @@ class Fingerprinter:
     length: int = 12
 
     def __post_init__(self) -> None:
-        try:
-            longest = hashlib.new(self.digest, usedforsecurity=False).digest_size * 2
-        except ValueError:
-            raise SettingError("digest", self.digest, "is not a digest that hashlib has here") from None
-        if not longest:
-            raise SettingError("digest", self.digest, "has no length of its own; choose one that has")
-        if not _SHORTEST <= self.length <= longest:
-            raise SettingError("length", self.length, f"expected {_SHORTEST} to {longest} hex digits")
+        check_digest(self.digest, self.length, length_name="length")
+
+    @classmethod
+    def of(cls, settings: BuildSettings) -> Fingerprinter:
+        """Return the fingerprinter of a build."""
+        return cls(digest=settings.digest, length=settings.digest_length)
 
     def token(self, content: bytes) -> str:
         """Give the token of ``content``."""

@@ -43,7 +43,7 @@ class PrivateFolder:
         Raises `BuildError` where one of these fails. See `held_lock` for the arguments.
         """
         if os.path.exists(self.root) and not os.path.isdir(self.root):
-            raise BuildError(self.root, "is not a folder", "choose another output folder")
+            raise BuildError(self.root, "is not a folder", "choose another {setting:out}")
         try:
             os.makedirs(self.temporary_folder, exist_ok=True)
         except OSError as error:

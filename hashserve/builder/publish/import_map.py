@@ -13,10 +13,10 @@ from collections.abc import Callable, Container, Mapping
 from hashserve.atomic_files import write_atomically
 from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.references.languages import language_of
-from hashserve.builder.settings import BuildSettings
 from hashserve.digests import integrity_of
 from hashserve.errors import BuildError, SettingError
 from hashserve.paths import url_of
+from hashserve.settings.build import BuildSettings
 
 __all__ = ["check_bare", "import_map", "stage_import_map"]
 

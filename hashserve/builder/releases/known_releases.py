@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from hashserve.builder.releases.errors import UnreachableError
 from hashserve.builder.releases.previous import PreviousRelease, open_previous
 from hashserve.builder.report import BuildReport
-from hashserve.builder.settings import BuildSettings
 from hashserve.errors import BuildError, ManifestError
 from hashserve.manifest.model import Manifest
+from hashserve.settings.build import BuildSettings
 
 __all__ = ["KnownReleases", "check_reachable", "load_known_releases"]
-
-_OR_NOT_REQUIRED = 'or build without require_previous (--require-previous, HASHSERVE["REQUIRE_PREVIOUS"])'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ def check_reachable(previous: PreviousRelease | None, where: str) -> None:
         raise BuildError(
             where,
             f"the previous release became unreachable during the build: {error}",
-            f"build again when it is back, {_OR_NOT_REQUIRED}",
+            "build again when it is back, or without {setting:require_previous}",
         ) from error
 
 
@@ -85,7 +83,7 @@ def _previous_manifest(
             raise BuildError(
                 where,
                 f"the previous release cannot be loaded: {error}",
-                f"check previous, {_OR_NOT_REQUIRED}",
+                "check {setting:previous}, or build without {setting:require_previous}",
             ) from error
         report.add("previous", where, f"the previous release is not used: {error}")
         return None

@@ -16,9 +16,9 @@ from hashserve.builder.releases.known_releases import KnownReleases, check_reach
 from hashserve.builder.releases.restore import restore
 from hashserve.builder.releases.retention import OldRelease, old_releases, release_entry, retain
 from hashserve.builder.report import BuildReport, Progress
-from hashserve.builder.settings import BuildSettings
 from hashserve.builder.sources.tree import SourceTree
 from hashserve.manifest.model import AssetRecord, Manifest, Release, format_row, release_id
+from hashserve.settings.build import BuildSettings
 
 __all__ = ["NewRelease", "RetainedReleases", "make_manifest", "new_release", "retain_releases"]
 

@@ -14,10 +14,9 @@ from functools import cached_property
 
 from hashserve.errors import SettingError
 from hashserve.manifest.model import AssetRecord, Manifest, Release
+from hashserve.settings.build import BuildSettings
 
 __all__ = [
-    "DEFAULT_KEEP",
-    "DEFAULT_KEEP_DAYS",
     "OldRelease",
     "build_time",
     "changed_paths",
@@ -27,9 +26,6 @@ __all__ = [
     "release_entry",
     "retain",
 ]
-
-DEFAULT_KEEP = 3
-DEFAULT_KEEP_DAYS = 30
 
 _DAY_SECONDS = 86_400
 
@@ -52,10 +48,9 @@ def build_time() -> int:
 
 def check_retention(keep: int | None, keep_days: float | None) -> None:
     """Raise `SettingError` for a number out of range; None is not checked."""
-    if keep is not None and keep < 1:
-        raise SettingError("keep", keep, "must be 1 or more: the release in force counts")
-    if keep_days is not None and not keep_days >= 0:
-        raise SettingError("keep_days", keep_days, "must be 0 or more")
+    for name, value in (("keep", keep), ("keep_days", keep_days)):
+        if value is not None:
+            BuildSettings.table[name].value_of(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

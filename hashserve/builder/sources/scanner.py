@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Literal
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.naming.fingerprinter import Naming
@@ -23,19 +22,16 @@ from hashserve.builder.sources.patterns import Patterns, framed, merged
 from hashserve.builder.sources.tree import SourceFile, SourceTree
 from hashserve.digests import digest_of, digest_text
 from hashserve.errors import SourceError
+from hashserve.settings.build import JsReferences
 
 __all__ = [
     "LARGEST_READ",
-    "JsReferences",
     "ScannedFile",
     "Scanner",
     "is_left_alone",
     "scan_tree",
     "source_chunks",
 ]
-
-JsReferences = Literal["rewrite", "import-map", "off"]
-"""Which references in scripts are rewritten: all, those that no import map replaces, or none."""
 
 LARGEST_READ = 16 * 1024 * 1024
 """The largest file, in bytes, that is searched for references: its syntax tree takes 20 times its size."""

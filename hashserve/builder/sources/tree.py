@@ -22,11 +22,9 @@ from hashserve.file_tree import walk_folders
 from hashserve.manifest.files import MANIFEST_NAME
 from hashserve.manifest.schema import Unhashed, unsafe_path
 from hashserve.paths import is_servable
+from hashserve.settings.build import DEFAULT_IGNORE
 
-__all__ = ["DEFAULT_IGNORE", "SourceFile", "SourceTree", "check_names", "source_files"]
-
-DEFAULT_IGNORE = ("CVS", ".*", "*~")
-"""What Django's collectstatic ignores too. The folder ``.well-known`` of a root is read nevertheless."""
+__all__ = ["SourceFile", "SourceTree", "check_names", "source_files"]
 
 _LONGEST_SUFFIX = len(".zst")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from hashserve.check.checked_folder import CheckedFolder
 from hashserve.check.findings import CheckFinding, finding
-from hashserve.check.settings import CheckSettings
 from hashserve.http.media_types import MediaTypes
+from hashserve.settings.check import CheckSettings
 
 __all__ = ["size_findings"]
 

@@ -11,14 +11,14 @@ from typing import Any
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.pipeline import build_files
 from hashserve.builder.report import BuildReport, Progress
-from hashserve.builder.settings import BuildSettings
 from hashserve.builder.sources.tree import SourceFile
 from hashserve.django.build_settings import build_settings
 from hashserve.django.collection.bundler_names import bundler_names
 from hashserve.django.collection.collected_files import collected_files
 from hashserve.django.collection.storage_patterns import patterns_of
-from hashserve.django.settings import load
+from hashserve.django.settings import load, spelt_as_keys
 from hashserve.manifest.model import Manifest
+from hashserve.settings.build import BuildSettings
 
 __all__ = ["build_release"]
 
@@ -33,16 +33,17 @@ def build_release(
     """
     files = collected_files(paths)
     settings = _settings_of(storage)
-    return build_files(
-        [SourceFile(logical_path=file.path, location=file.location(storage)) for file in files],
-        storage.location,
-        settings,
-        kept=bundler_names(files, settings.already_hashed),
-        unhashed="none" if load().keep_only_hashed_files else "original",
-        naming=naming,
-        patterns=patterns_of(storage),
-        on_progress=on_progress,
-    )
+    with spelt_as_keys():
+        return build_files(
+            [SourceFile(logical_path=file.path, location=file.location(storage)) for file in files],
+            storage.location,
+            settings,
+            kept=bundler_names(files, settings.already_hashed),
+            unhashed="none" if load().own.keep_only_hashed_files else "original",
+            naming=naming,
+            patterns=patterns_of(storage),
+            on_progress=on_progress,
+        )
 
 
 def _settings_of(storage: Any) -> BuildSettings:

@@ -64,7 +64,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
     support_js_module_import_aggregation = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        settings = load()
+        settings = load().own
         if settings.manifest_strict is not None:
             self.manifest_strict = settings.manifest_strict
         self._observer: BuildObserver = _WarningLog()
@@ -128,9 +128,10 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         """Return the fingerprint of some content: 12 hex digits of its MD5, unless settings differ."""
         if content is None:
             return None
+        from hashserve.builder.naming.fingerprinter import Fingerprinter
         from hashserve.django.build_settings import build_settings
 
-        return build_settings().fingerprinter.token_of_chunks(content.chunks())
+        return Fingerprinter.of(build_settings()).token_of_chunks(content.chunks())
 
     def _save(self, name: str, content: File[Any]) -> str:
         """Write a file under a temporary name and rename it, so that a server never reads half of it."""

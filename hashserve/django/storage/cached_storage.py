@@ -45,7 +45,7 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        settings = load()
+        settings = load().own
         self._names = FollowedNames(
             settings.cache,
             site=settings.site,

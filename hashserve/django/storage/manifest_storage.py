@@ -40,7 +40,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._interval = load().check_interval
+        self._interval = load().serve.check_interval
         self._identity: FileIdentity | None = None
         super().__init__(*args, **kwargs)
         self._first_names = self.hashed_files

@@ -52,7 +52,7 @@ def import_map(*starts: str, **attributes: Any) -> SafeString:
     ``{% import_map "shop/" "vendor/" %}`` maps only the scripts whose logical paths start with one of
     these, and those of the setting.
     """
-    return html_elements.import_map(load().import_map_bare or {}, starts, attributes)
+    return html_elements.import_map(load().own.import_map_bare or {}, starts, attributes)
 
 
 @register.simple_tag

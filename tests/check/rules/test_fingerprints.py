@@ -10,9 +10,8 @@ import pytest
 
 from hashserve import Manifest
 from hashserve.builder import BuildSettings, build
-from hashserve.builder.naming.fingerprinter import Fingerprinter
-from hashserve.builder.sources.scanner import JsReferences
 from hashserve.check.fingerprint_proofs import DIGESTS
+from hashserve.settings.build import JsReferences
 from tests.support.building import put
 from tests.support.published_folder import (
     CIRCLE_A,
@@ -29,7 +28,7 @@ from tests.support.published_folder import (
 def test_a_build_with_any_digest_is_clean(digest: str, tmp_path: Path) -> None:
     for path, content in SOURCE.items():
         put(tmp_path / "source", path, content)
-    settings = BuildSettings(fingerprinter=Fingerprinter(digest=digest, length=20), codings=())
+    settings = BuildSettings(digest=digest, digest_length=20, codings=())
     build(tmp_path / "source", tmp_path / "out", settings)
     assert checked(tmp_path / "out") == []
 

@@ -1,0 +1,32 @@
+"""What a Django project sets: the dictionary ``HASHSERVE``, and WhiteNoise's settings where that is silent.
+
+Invariant: every value is read before it is used, by the reader that `HashServe` and the command line use
+too. Nothing of the build is imported here: a server does without it.
+"""
+
+from __future__ import annotations
+
+from hashserve.django.settings.loading import (
+    PLACES,
+    DjangoSettings,
+    given,
+    load,
+    problems,
+    spelt_as_keys,
+    twice_given,
+)
+from hashserve.django.settings.readers import static_prefix
+from hashserve.django.settings.table import KEYS, NAME
+
+__all__ = [
+    "KEYS",
+    "NAME",
+    "PLACES",
+    "DjangoSettings",
+    "given",
+    "load",
+    "problems",
+    "spelt_as_keys",
+    "static_prefix",
+    "twice_given",
+]

@@ -1,0 +1,159 @@
+"""From the project's settings to values, and to what is wrong with them.
+
+Invariant: settings are read once, and again after any setting has changed. An error names the setting as
+the project wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NamedTuple, cast
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from hashserve.django.settings.readers import static_prefix
+from hashserve.django.settings.table import KEYS, NAME, OwnSettings
+from hashserve.errors import HashserveError, SettingError
+from hashserve.settings import closest
+from hashserve.settings.serve import HeadersHook, ServeSettings
+
+__all__ = ["DjangoSettings", "given", "load", "problems", "spelt_as_keys", "twice_given"]
+
+WAIT = 600.0
+"""How many seconds ``collectstatic`` waits for another one: hosts often run it in every container."""
+
+
+class DjangoSettings(NamedTuple):
+    """The settings in force: Django's own, those of serving, and what is set for the build.
+
+    The build's are values by field of `BuildSettings`, so that a server does not make one.
+    """
+
+    own: OwnSettings
+    serve: ServeSettings
+    build: Mapping[str, Any]
+
+    def headers_hook(self) -> HeadersHook | None:
+        """Return ``ADD_HEADERS_FUNCTION`` as a function. Raises `SettingError`."""
+        hook = self.own.add_headers_function
+        if not isinstance(hook, str):
+            return hook
+        name = PLACES["add_headers_function"]
+        try:
+            found = import_string(hook)
+        except ImportError as error:
+            raise SettingError(name, hook, f"cannot be imported: {error}") from error
+        if not callable(found):
+            raise SettingError(name, hook, "is not a function")
+        return cast(HeadersHook, found)
+
+
+@cache
+def load() -> DjangoSettings:
+    """Return the settings in force, read once until one of them changes. Raises `SettingError`."""
+    values, errors = _read()
+    if errors:
+        raise errors[0]
+    own = {
+        "use_finders": settings.DEBUG,
+        "prefix": static_prefix(),
+        "cache": "staticfiles" if "staticfiles" in settings.CACHES else "default",
+        # The same on every host and in every build of one site; another site mostly has another.
+        "site": getattr(settings, "ROOT_URLCONF", None) or "site",
+        **values["own"],
+    }
+    serve = {"autorefresh": settings.DEBUG, **values["serve"]}
+    build = {"prefix": own["prefix"], "wait": WAIT, **values["build"]}
+    return DjangoSettings(OwnSettings.of(own), ServeSettings.of(serve), build)
+
+
+def problems() -> list[SettingError]:
+    """List everything that is wrong with the settings, not only the first."""
+    return _read()[1]
+
+
+def twice_given() -> list[tuple[str, str]]:
+    """List our keys that are set although WhiteNoise's setting is there too; ours count."""
+    pairs = ((name, key.white_noise) for name, key in KEYS.items() if name in given())
+    return [(name, other) for name, other in pairs if other is not None and hasattr(settings, other)]
+
+
+def given() -> Mapping[object, object]:
+    """Return the dictionary as it was set; an empty one if it is no dictionary."""
+    dictionary = getattr(settings, NAME, {})
+    return dictionary if isinstance(dictionary, Mapping) else {}
+
+
+def _read() -> tuple[dict[str, dict[str, Any]], list[SettingError]]:
+    """Read every key: the values by part and field, and what is wrong."""
+    values: dict[str, dict[str, Any]] = {"own": {}, "serve": {}, "build": {}}
+    errors = [*_not_a_mapping(), *_unknown_keys()]
+    found = given()
+    for name, key in KEYS.items():
+        if name in found:
+            place, value = _place(name), found[name]
+        elif key.white_noise is not None and hasattr(settings, key.white_noise):
+            place, value = key.white_noise, getattr(settings, key.white_noise)
+        else:
+            continue
+        if value is None and key.part == "build":
+            continue  # as if it were not set, so that a project can pass on a variable
+        try:
+            values[key.part][key.setting.name] = key.setting.read(value)
+        except ValueError as error:
+            errors.append(SettingError(place, value, str(error)))
+    return values, errors
+
+
+def _not_a_mapping() -> Iterator[SettingError]:
+    dictionary = getattr(settings, NAME, {})
+    if not isinstance(dictionary, Mapping):
+        yield SettingError(NAME, dictionary, 'must be a dictionary, such as {"MAX_AGE": 60}')
+
+
+def _unknown_keys() -> Iterator[SettingError]:
+    for name, value in given().items():
+        if name not in KEYS:
+            problem = f"there is no such setting; {closest(str(name).upper(), KEYS)}"
+            yield SettingError(_place(str(name)), value, problem)
+
+
+# How a setting is spelt
+
+
+@contextmanager
+def spelt_as_keys() -> Iterator[None]:
+    """Raise the errors of what runs inside with the settings as a project writes them."""
+    try:
+        yield
+    except HashserveError as error:
+        spelt = error.spelt(PLACES)
+        if spelt is error:
+            raise
+        raise spelt from error
+
+
+def _place(name: str) -> str:
+    return f'{NAME}["{name}"]'
+
+
+def _places() -> dict[str, str]:
+    # Django's own first: "cache" is its alias of a cache, but in an error of a build the build's folder.
+    keys = sorted(KEYS.items(), key=lambda item: item[1].part != "own")
+    return {key.setting.name: _place(name) for name, key in keys}
+
+
+PLACES: Mapping[str, str] = {**_places(), "out": "STATIC_ROOT"}
+"""How a project writes the settings of serving and of the build, by their names."""
+
+
+def _forget(**changed: Any) -> None:
+    """Read again what may depend on any setting: DEBUG, STATIC_URL, CACHES and WhiteNoise's among them."""
+    load.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="hashserve.django.settings")

@@ -1,0 +1,125 @@
+"""The keys of ``HASHSERVE``: those that serving and the build have too, and Django's own.
+
+Invariant: a key stands here only if no other table has it, or if it means something more in Django.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from hashserve.django.settings.readers import cache_alias, headers_function, prefix, root_folder
+from hashserve.settings import Setting, Settings, setting
+from hashserve.settings.build import BuildSettings
+from hashserve.settings.readers import flag, optional, path, seconds, specifiers, text
+from hashserve.settings.serve import HeadersHook, ServeSettings
+
+__all__ = ["KEYS", "NAME", "Key", "OwnSettings"]
+
+NAME = "HASHSERVE"
+"""The name of the setting that holds all of ours."""
+
+
+class OwnSettings(Settings, keys=True):
+    """The settings that only a Django project has."""
+
+    add_headers_function: HeadersHook | str | None = setting(
+        default=None,
+        read=optional(headers_function),
+        help="As `HashServe` has it; the dotted path of a function will do too.",
+        is_of_whitenoise=True,
+    )
+    use_finders: bool = setting(
+        default=False,  # `load` takes DEBUG
+        read=flag,
+        help="Serve the files that Django's finders find.",
+        is_of_whitenoise=True,
+    )
+    root: str | None = setting(
+        default=None,
+        read=root_folder,
+        help="A folder whose files are served at the root of the site.",
+        is_of_whitenoise=True,
+    )
+    prefix: str = setting(
+        default="/static/",  # `load` takes the path of STATIC_URL
+        read=prefix,
+        help="The URL path of the static files, relative to where the site is mounted.",
+        is_of_whitenoise=True,
+    )
+    manifest: str | None = setting(
+        default=None,
+        read=optional(path),
+        help="The name of the manifest below STATIC_ROOT, if another tool wrote it.",
+    )
+    keep_only_hashed_files: bool = setting(
+        default=False,
+        read=flag,
+        help="Leave no unhashed files in STATIC_ROOT.",
+        is_of_whitenoise=True,
+    )
+    manifest_strict: bool | None = setting(
+        default=None,
+        read=optional(flag),
+        help="Whether `{% static %}` fails for an unknown name; None leaves it to the storage.",
+        is_of_whitenoise=True,
+    )
+    import_map_bare: Mapping[str, str] | None = setting(
+        default=None,
+        read=optional(specifiers),
+        help="Bare specifiers for `{% import_map %}`, with the logical path of each.",
+    )
+    cache: str = setting(
+        default="default",  # `load` takes "staticfiles" if CACHES has it
+        read=cache_alias,
+        help="The alias of the cache that holds names.",
+    )
+    site: str = setting(
+        default="site",  # `load` takes ROOT_URLCONF
+        read=text,
+        help="What keeps the names of several sites in one cache apart.",
+    )
+    pointer_interval: float = setting(
+        default=5.0,
+        read=seconds,
+        help="Seconds between two looks for a new release in the cache.",
+    )
+    publish_names: bool = setting(
+        default=True,
+        read=flag,
+        help="Whether `collectstatic` puts names into the cache.",
+    )
+
+
+class Key(NamedTuple):
+    """One key of ``HASHSERVE``.
+
+    ``part`` is what the setting is for. ``white_noise`` is WhiteNoise's setting that counts without the key.
+    """
+
+    setting: Setting
+    part: Literal["serve", "build", "own"]
+    white_noise: str | None
+
+
+def _keys() -> dict[str, Key]:
+    parts: dict[Literal["serve", "build", "own"], type[Settings]] = {
+        "serve": ServeSettings,
+        "build": BuildSettings,
+        "own": OwnSettings,  # the last one counts
+    }
+    return {
+        row.key: Key(row, part, _white_noise(row))
+        for part, settings in parts.items()
+        for row in settings.table.values()
+        if row.key
+    }
+
+
+def _white_noise(row: Setting) -> str | None:
+    if not row.is_of_whitenoise:
+        return None
+    return f"WHITENOISE_{'STATIC_PREFIX' if row.key == 'PREFIX' else row.key}"
+
+
+KEYS: Mapping[str, Key] = _keys()

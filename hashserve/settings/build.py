@@ -1,0 +1,215 @@
+"""The settings of a build, as `build`, ``hashserve build`` and ``collectstatic`` take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from hashserve.errors import SettingError
+from hashserve.settings import Settings, setting
+from hashserve.settings.readers import (
+    codings,
+    duration,
+    extensions,
+    flag,
+    folder,
+    one_of,
+    optional,
+    path,
+    paths,
+    positive,
+    specifiers,
+    strings,
+    text,
+    url_path,
+)
+
+__all__ = ["DEFAULT_IGNORE", "BuildSettings", "JsReferences", "check_digest"]
+
+DEFAULT_IGNORE = ("CVS", ".*", "*~")
+"""What Django's collectstatic ignores too. ``.well-known`` at the top of a source is never ignored."""
+
+JsReferences = Literal["rewrite", "import-map", "off"]
+"""Which references in scripts are rewritten: all, those that no import map can resolve, or none."""
+
+
+class BuildSettings(Settings, options=True, keys=True):
+    """How a build is done."""
+
+    prefix: str = setting(
+        default="/static/",
+        read=url_path,
+        help="The URL path that the files are served under.",
+        key="",  # Django's own key PREFIX follows STATIC_URL
+    )
+    ignore: Sequence[str] = setting(
+        default=DEFAULT_IGNORE,
+        read=strings,
+        help="Patterns of the names, or of the paths if they hold a slash, that are left out.",
+        key="",  # collectstatic has its own option
+        metavar="PATTERN",
+    )
+    codings: Sequence[str] = setting(
+        default=("br", "gzip"),
+        read=codings,
+        help="Content codings of the variants: br, gzip, zstd.",
+        metavar="CODING,...",
+    )
+    skip_compress: Sequence[str] | None = setting(
+        default=None,
+        read=optional(extensions),
+        help="Extensions of files that get no variants, in place of the usual ones.",
+        option="",
+        key="SKIP_COMPRESS_EXTENSIONS",
+        is_of_whitenoise=True,
+    )
+    digest: str = setting(
+        default="md5",
+        read=text,
+        help="The digest of hashlib that fingerprints are taken from.",
+    )
+    digest_length: int = setting(
+        default=12,
+        read=positive,
+        help="Number of hex digits in a fingerprint.",
+        metavar="N",
+    )
+    js_references: JsReferences = setting(
+        default="rewrite",
+        read=one_of("rewrite", "import-map", "off"),
+        help="Which references in scripts are rewritten: all (rewrite), those that no import map can resolve "
+        "(import-map), or none (off).",
+        metavar="CHOICE",
+    )
+    import_map: str | None = setting(
+        default=None,
+        read=optional(path),
+        help="A file to write the import map of all scripts to.",
+        key="",  # Django's template tag makes the map
+        metavar="FILE",
+    )
+    import_map_bare: Mapping[str, str] = setting(
+        default={},
+        read=specifiers,
+        help="Bare specifiers for the import map, with the logical path of each.",
+        option="--bare",
+        key="",  # Django's own key IMPORT_MAP_BARE is for the template tag
+        metavar="NAME=PATH",
+    )
+    already_hashed: Sequence[str] = setting(
+        default=(),
+        read=strings,
+        help="Patterns of paths that another tool fingerprinted; these files keep their names.",
+        metavar="GLOB",
+    )
+    bundler_manifests: Sequence[str] = setting(
+        default=(),
+        read=paths,
+        help="Manifests of bundlers that the build does not find by their names, such as webpack's "
+        "manifest.json; the files that they list keep their names.",
+        option="--bundler-manifest",
+        key="",  # collectstatic reads what the finders found
+        metavar="FILE",
+    )
+    html: bool = setting(
+        default=False,
+        read=flag,
+        help="Rewrite references in HTML pages too.",
+        key="",  # Django's pages are templates
+    )
+    strict: bool = setting(
+        default=False,
+        read=flag,
+        help="Fail and publish nothing if there is a warning.",
+    )
+    keep: int = setting(
+        default=3,
+        read=positive,
+        help="Number of releases that stay served, the newest counted.",
+        metavar="N",
+    )
+    keep_days: float = setting(
+        default=30,
+        read=duration,
+        help="Older releases stay served too if they were replaced less than this many days ago.",
+        metavar="DAYS",
+    )
+    previous: str | None = setting(
+        default=None,
+        read=optional(path),
+        help="A folder or a URL that has the last release; its files are copied if they are still needed.",
+        metavar="WHERE",
+    )
+    require_previous: bool = setting(
+        default=False,
+        read=flag,
+        help="Fail if the last release cannot be read.",
+    )
+    cache: str | None = setting(
+        default=None,
+        read=optional(folder),
+        help="A folder that keeps compressed files between builds.",
+        key="BUILD_CACHE",
+        metavar="DIR",
+    )
+    wait: float = setting(
+        default=0.0,
+        read=duration,
+        help="Seconds to wait for another build into the same folder.",
+        metavar="SECONDS",
+    )
+
+    def _agreed(self) -> Mapping[str, Any]:
+        check_digest(self.digest, self.digest_length)
+        if self.require_previous and self.previous is None:
+            raise SettingError("require_previous", True, "needs {setting:previous} too")
+        if self.import_map_bare and self.import_map is None:
+            raise SettingError(
+                "import_map_bare", dict(self.import_map_bare), "needs {setting:import_map} too"
+            )
+        return {}
+
+
+SHORTEST_FINGERPRINT = 8
+"""32 bits. With fewer, two releases soon have the same name for different bytes, and it is immutable."""
+
+
+def check_digest(digest: str, length: int, *, length_name: str = "digest_length") -> None:
+    """Raise `SettingError` unless ``digest`` can make fingerprints of ``length`` hex digits."""
+    import hashlib
+
+    try:
+        longest = hashlib.new(digest, usedforsecurity=False).digest_size * 2
+    except (TypeError, ValueError):
+        raise SettingError("digest", digest, 'is not a digest of hashlib; "md5" and "sha256" are') from None
+    if not longest:
+        raise SettingError("digest", digest, 'has no fixed length; "md5" and "sha256" have')
+    if not SHORTEST_FINGERPRINT <= length <= longest:
+        problem = f"must be from {SHORTEST_FINGERPRINT} to {longest}, the length of {digest}"
+        raise SettingError(length_name, length, problem)
+
+
+if TYPE_CHECKING:
+
+    class BuildArguments(TypedDict, total=False):
+        """The keyword arguments of `build`: the fields of `BuildSettings`."""
+
+        prefix: str
+        ignore: Sequence[str]
+        codings: Sequence[str]
+        skip_compress: Sequence[str] | None
+        digest: str
+        digest_length: int
+        js_references: JsReferences
+        import_map: str | None
+        import_map_bare: Mapping[str, str]
+        already_hashed: Sequence[str]
+        bundler_manifests: Sequence[str]
+        html: bool
+        strict: bool
+        keep: int
+        keep_days: float
+        previous: str | None
+        require_previous: bool
+        cache: str | None
+        wait: float

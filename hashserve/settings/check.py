@@ -1,0 +1,61 @@
+"""The settings of a check, as `check` and ``hashserve check`` take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hashserve.settings import Settings, setting
+from hashserve.settings.build import JsReferences
+from hashserve.settings.readers import flag, one_of, optional, positive, size_limits, url_path
+
+__all__ = ["DEFAULT_MAX_SIZES", "CheckSettings"]
+
+DEFAULT_MAX_SIZES: Mapping[str, int] = {
+    "document": 100_000,
+    "style": 100_000,
+    "script": 300_000,
+    "font": 300_000,
+    "image": 500_000,
+    "media": 20_000_000,
+    "other": 2_000_000,
+}
+"""By kind of file: the most bytes that a browser should load of one, in its smallest variant."""
+
+
+class CheckSettings(Settings, options=True):
+    """How a folder is checked."""
+
+    max_sizes: Mapping[str, int | None] = setting(
+        default={},
+        read=size_limits(DEFAULT_MAX_SIZES),
+        help="Most bytes that a browser may load of one file (300k, 2M, off), for one kind (document, style, "
+        "script, font, image, media, other) or for all.",
+        option="--max-size",
+        metavar="[KIND=]BYTES",
+    )
+    prefix: str | None = setting(
+        default=None,
+        read=optional(url_path),
+        help="The URL path that the folder is served under, if its manifest does not say.",
+    )
+    js_references: JsReferences = setting(
+        default="rewrite",
+        read=one_of("rewrite", "import-map", "off"),
+        help="Which references in scripts the build rewrote: rewrite, import-map or off.",
+        metavar="CHOICE",
+    )
+    html: bool = setting(
+        default=False,
+        read=flag,
+        help="Check references in HTML pages too, if the build rewrote them.",
+    )
+    threads: int | None = setting(
+        default=None,
+        read=optional(positive),
+        help="Number of files that are read at once; None stands for one for each core.",
+        option="",
+    )
+
+    def max_size(self, kind: str) -> int | None:
+        """Return the limit for a kind in bytes, None for no limit."""
+        return self.max_sizes.get(kind, DEFAULT_MAX_SIZES[kind])
