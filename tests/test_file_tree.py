@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hashserve.file_tree import walk_folders
-from tests.support.building import few_frames, put
+from tests.support.building import few_frames
+from tests.support.files import put
 
 
 def paths(root: Path, *, follow_links: bool = False) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.trees import TEN, BuiltTree, put
+from tests.support.files import put
+from tests.support.trees import TEN, BuiltTree
 
 # Each costs a bare interpreter 1 to 15 ms and up to 3 MB, and the first response does not need it.
 HEAVY = {

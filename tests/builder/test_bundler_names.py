@@ -11,7 +11,8 @@ import pytest
 from hashserve import BuildError, ManifestError, SettingError
 from hashserve.builder import BuildSettings, build
 from hashserve.builder.sources.bundler_names import already_fingerprinted
-from tests.support.building import contents, manifest_of, put, wrong_files
+from tests.support.building import contents, manifest_of, wrong_files
+from tests.support.files import put
 
 CHUNK = b"export const number = 1;\n" * 40
 

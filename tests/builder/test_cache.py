@@ -11,7 +11,7 @@ import pytest
 from hashserve import BuildError
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.digests import digest_of
-from tests.support.building import put
+from tests.support.files import put
 
 TEXT = b"a text that is long enough to be worth compressing\n" * 20
 SHA256 = digest_of([TEXT])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hashserve.builder.chunks import BLOCK_SIZE, read_chunks
-from tests.support.building import put
+from tests.support.files import put
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"a" * BLOCK_SIZE, b"ab" * BLOCK_SIZE])

@@ -21,8 +21,9 @@ from hashserve import HashServe, Manifest
 from hashserve.builder import BuildSettings, build
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS, IDENTITY
-from tests.support.building import command, contents, manifest_of, put, snapshot, temporaries, wrong_files
+from tests.support.building import command, contents, manifest_of, snapshot, temporaries, wrong_files
 from tests.support.client import request, wrapped_application
+from tests.support.files import put
 
 KILLS = int(os.environ.get("HASHSERVE_KILLS", "25"))
 

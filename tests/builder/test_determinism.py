@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashserve.builder import BuildSettings, build
-from tests.support.building import contents, manifest_of, put, snapshot
+from tests.support.building import contents, manifest_of, snapshot
+from tests.support.files import put
 from tests.support.hypothesis_profile import QUICK
 
 Graph = dict[str, frozenset[str]]

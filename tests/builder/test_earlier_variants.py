@@ -18,7 +18,7 @@ from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.releases.previous import PreviousFolder
 from hashserve.digests import digest_of
-from tests.support.building import put
+from tests.support.files import put
 
 TEXT = b"a text that is long enough to be worth compressing\n" * 20
 

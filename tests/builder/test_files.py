@@ -10,7 +10,7 @@ import pytest
 
 from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.digests import digest_of
-from tests.support.building import put
+from tests.support.files import put
 
 A, B = b"a" * 100, b"b" * 100
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hashserve.builder import build
-from tests.support.building import CSS, DOT, manifest_of, put, put_site
+from tests.support.building import CSS, DOT, manifest_of, put_site
+from tests.support.files import put
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.builder.report import BuildReport
 from hashserve.digests import digest_of
-from tests.support.building import contents, put, snapshot
+from tests.support.building import contents, snapshot
+from tests.support.files import put
 
 A, B = b"a" * 100, b"b" * 100
 

@@ -11,7 +11,7 @@ import pytest
 
 from hashserve.builder.output import fsync
 from hashserve.builder.output.fsync import MIN_FILES_FOR_SYNCFS, sync
-from tests.support.building import put
+from tests.support.files import put
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every file is synced by itself")
 

@@ -15,7 +15,8 @@ from hashserve.builder import BuildSettings, build
 from hashserve.check import CheckSettings, Level, check
 from hashserve.digests import digest_of
 from hashserve.settings.build import JsReferences
-from tests.support.building import manifest_of, put, snapshot
+from tests.support.building import manifest_of, snapshot
+from tests.support.files import put
 
 
 @pytest.fixture

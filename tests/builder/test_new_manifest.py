@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hashserve.builder import BuildSettings, build
-from tests.support.building import CSS, manifest_of, put, put_site, wrong_files
+from tests.support.building import CSS, manifest_of, put_site, wrong_files
+from tests.support.files import put
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import pytest
 from hashserve import BuildError, HashServe, SourceError
 from hashserve.builder import BuildSettings, build
 from hashserve.check import Level, check
-from tests.support.building import contents, manifest_of, put, snapshot, temporaries, wrong_files
+from tests.support.building import contents, manifest_of, snapshot, temporaries, wrong_files
 from tests.support.client import request, wrapped_application
+from tests.support.files import put
 
 TEXT = b"text that can be compressed, and is long enough for it\n" * 20
 

@@ -15,8 +15,9 @@ import pytest
 from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.builder import BuildReport, BuildSettings, build
 from hashserve.digests import digest_of
-from tests.support.building import manifest_of, put, put_site, snapshot
+from tests.support.building import manifest_of, put_site, snapshot
 from tests.support.client import request
+from tests.support.files import put
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from hashserve import BuildError
 from hashserve.builder import build
 from hashserve.builder.output.folder import open_output
-from tests.support.building import put, temporaries
+from tests.support.building import temporaries
+from tests.support.files import put
 
 
 @pytest.fixture

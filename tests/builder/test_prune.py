@@ -12,7 +12,8 @@ from hashserve import BuildError, SettingError
 from hashserve.builder import BuildSettings, build, prune
 from hashserve.builder.output.folder import open_output
 from hashserve.check import check
-from tests.support.building import contents, manifest_of, put, snapshot, wrong_files
+from tests.support.building import contents, manifest_of, snapshot, wrong_files
+from tests.support.files import put
 
 TEXT = b"a text that is long enough to be worth compressing\n" * 20
 DAY = 86_400

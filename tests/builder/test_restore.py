@@ -11,7 +11,8 @@ import pytest
 from hashserve import BuildError
 from hashserve.builder import BuildSettings, build, prune
 from hashserve.digests import digest_of
-from tests.support.building import manifest_of, put, wrong_files
+from tests.support.building import manifest_of, wrong_files
+from tests.support.files import put
 from tests.support.previous_releases import (
     TEXT,
     assert_restored,

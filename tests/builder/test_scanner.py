@@ -15,7 +15,7 @@ from hashserve.builder.sources.scanner import ScannedFile, Scanner, source_chunk
 from hashserve.builder.sources.tree import SourceFile
 from hashserve.digests import digest_of
 from hashserve.settings.build import JsReferences
-from tests.support.building import put
+from tests.support.files import put
 
 PATHS = frozenset({"app.css", "app.js", "leaf.js", "dot.svg"})
 

@@ -13,8 +13,9 @@ from hashserve.builder import build
 from hashserve.builder.output.files import OutputFiles
 from hashserve.check import check
 from hashserve.paths import is_servable
-from tests.support.building import TEXT, contents, manifest_of, put, put_texts, wrong_files
+from tests.support.building import TEXT, contents, manifest_of, put_texts, wrong_files
 from tests.support.client import APPLICATION_BODY, request, wrapped_application
+from tests.support.files import put
 from tests.support.parts import missing
 
 

@@ -14,7 +14,8 @@ from hashserve import BuildError, Manifest
 from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.builder.output.fsync import MIN_FILES_FOR_SYNCFS
 from hashserve.digests import digest_of
-from tests.support.building import contents, put, temporaries
+from tests.support.building import contents, temporaries
+from tests.support.files import put
 
 A, B = b"a" * 100, b"b" * 100
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hashserve.builder.sources.tree import source_files
-from tests.support.building import few_frames, put
+from tests.support.building import few_frames
+from tests.support.files import put
 
 
 def paths(root: Path, *patterns: str) -> list[str]:

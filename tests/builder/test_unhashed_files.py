@@ -8,8 +8,9 @@ import pytest
 
 from hashserve import BuildError, HashServe
 from hashserve.builder import BuildSettings, build
-from tests.support.building import contents, manifest_of, put, put_texts, snapshot, wrong_files
+from tests.support.building import contents, manifest_of, put_texts, snapshot, wrong_files
 from tests.support.client import request, wrapped_application
+from tests.support.files import put
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.report import Progress
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS
-from tests.support.building import put
+from tests.support.files import put
 
 TEXT = b"a text that is long enough to be worth compressing\n" * 20
 LARGE = TEXT * 200

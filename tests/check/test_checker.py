@@ -10,7 +10,8 @@ import pytest
 from hashserve import Manifest, SettingError
 from hashserve.builder import BuildSettings, build
 from hashserve.check import CheckSettings, check
-from tests.support.building import few_frames, put
+from tests.support.building import few_frames
+from tests.support.files import put
 from tests.support.published_folder import SOURCE, checked, paths_of
 
 

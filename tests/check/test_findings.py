@@ -8,7 +8,7 @@ import pytest
 
 from hashserve.check import check
 from hashserve.check.findings import printable
-from tests.support.building import put
+from tests.support.files import put
 
 
 def test_a_finding_says_where_it_is_what_it_is_and_what_to_do(out: Path) -> None:

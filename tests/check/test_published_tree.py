@@ -15,7 +15,7 @@ import pytest
 
 from hashserve.builder import build
 from hashserve.check import check
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import checked, paths_of, plain_manifest
 
 

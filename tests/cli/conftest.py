@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.building import put
+from tests.support.files import put
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from hashserve.builder.output.folder import open_output
 from hashserve.cli.main import main
 from tests.cli.running import TEXT, Ran
-from tests.support.building import command, contents, manifest_of, put, run
+from tests.support.building import command, contents, manifest_of, run
+from tests.support.files import put
 
 
 def test_the_option_html_rewrites_pages(source: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hashserve.cli.main import main
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import build_releases, damaged
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from hashserve.cli.main import main
 from tests.cli.running import Ran
-from tests.support.building import command, put, run
+from tests.support.building import command, run
+from tests.support.files import put
 
 
 def test_a_closed_pipe_ends_a_command_without_a_traceback(source: Path, out: Path) -> None:

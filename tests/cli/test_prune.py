@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import Ran
-from tests.support.building import manifest_of, put
+from tests.support.building import manifest_of
+from tests.support.files import put
 
 
 def test_prune_lists_what_it_removes(source: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

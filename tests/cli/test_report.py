@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import TEXT, Ran
-from tests.support.building import manifest_of, put
+from tests.support.building import manifest_of
+from tests.support.files import put
 
 
 def test_report_lists_the_releases_of_a_folder(

@@ -34,7 +34,8 @@ from hashserve.errors import SettingError, TruncatedFileError
 from hashserve.gateways.asgi_bodies import AHEAD, MOST_READERS, PIECE, _readers
 from tests.support.client import APPLICATION_BODY, request, wrapped_application
 from tests.support.django_client import MIDDLEWARE, Application, django_application, over_asgi, project
-from tests.support.trees import POEM, STYLES, TEN, BuiltTree, ServedTree, copy_tree, make_tree, put
+from tests.support.files import put
+from tests.support.trees import POEM, STYLES, TEN, BuiltTree, ServedTree, copy_tree, make_tree
 from tests.support.waiting import wait_until
 
 GATEWAYS = ("wsgi", "asgi")

@@ -11,9 +11,9 @@ from django.test import Client, override_settings
 
 from hashserve.django.checks import STORAGE
 from hashserve.django.static_location import static_root, static_url
-from tests.support.building import put
 from tests.support.django_client import MIDDLEWARE
 from tests.support.django_settings import configure
+from tests.support.files import put
 
 configure()
 

@@ -12,7 +12,8 @@ from hashserve.http.responses import unavailable
 from hashserve.serve.policy import Policy
 from tests.proofs import PROJECT, names_of_tests
 from tests.support.client import Reply, request, wrapped_application
-from tests.support.trees import BuiltTree, put
+from tests.support.files import put
+from tests.support.trees import BuiltTree
 
 PAGE = (PROJECT / "docs" / "http.md").read_text(encoding="utf-8")
 UNKNOWN = "/static/css/styles.0123456789ab.css"

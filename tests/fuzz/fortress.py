@@ -21,7 +21,8 @@ import brotli
 
 from hashserve import HashServe
 from tests.support.client import APPLICATION_BODY
-from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put
+from tests.support.files import put
+from tests.support.trees import POEM, STYLES, TEN, BuiltTree
 
 __all__ = ["SECRET", "SITES", "Environ", "Exchange", "Fortress", "Site", "ask", "environ_of"]
 

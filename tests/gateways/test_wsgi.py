@@ -23,7 +23,8 @@ from hashserve.serve.memo import LONGEST_REMEMBERED
 from hashserve.serve.preload import preload
 from hashserve.serve.problem_log import MOST_LOGGED
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
-from tests.support.trees import STYLES, TEN, BuiltTree, build_tree, put, put_variants
+from tests.support.files import put
+from tests.support.trees import STYLES, TEN, BuiltTree, build_tree, put_variants
 
 # Beside WhiteNoise
 

@@ -12,7 +12,8 @@ import pytest
 from hashserve import HashServe, TruncatedFileError
 from hashserve.serve.files import ChangedFileError
 from tests.support.client import request, wrapped_application
-from tests.support.trees import BuiltTree, put
+from tests.support.files import put
+from tests.support.trees import BuiltTree
 
 LARGE = bytes(range(256)) * 8 * 1024  # 2 MiB
 RANGES = ["bytes=0-0", "bytes=5-", "bytes=-7", "bytes=300000-900000", f"bytes=0-{len(LARGE) - 2}", "bytes=0-"]

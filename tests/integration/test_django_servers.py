@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from hashserve.gateways.asgi_bodies import MOST_READERS
-from tests.support.trees import STYLES, TEN, BuiltTree, put
+from tests.support.files import put
+from tests.support.trees import STYLES, TEN, BuiltTree
 from tests.support.waiting import wait_until
 from tests.support.wire import Server, is_ready
 

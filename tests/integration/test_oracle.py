@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from hashserve.http.dates import format_date
 from tests.fuzz.fortress import parts_of
 from tests.fuzz.serving import Raw, ServedRoot, Wire
+from tests.support.files import put
 from tests.support.parts import missing
 from tests.support.proxies import Nginx
 from tests.support.services import running
-from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put, put_variants
+from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put_variants
 
 pytestmark = pytest.mark.real
 

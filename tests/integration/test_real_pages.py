@@ -18,7 +18,8 @@ import pytest
 from hashserve import HashServe, Manifest
 from hashserve.builder import BuildSettings, build
 from tests.support.browser import PATIENCE, Body, Site, Visit, launch, serve
-from tests.support.building import manifest_of, put
+from tests.support.building import manifest_of
+from tests.support.files import put
 from tests.support.real_trees import build_real, settings, source_of
 
 if TYPE_CHECKING:

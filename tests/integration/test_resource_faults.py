@@ -21,9 +21,10 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.serving import Raw, ServedRoot, Wire, get
+from tests.support.files import put
 from tests.support.parts import missing, require_tool
 from tests.support.services import running
-from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put, wait_for_tick
+from tests.support.trees import POEM, STYLES, TEN, BuiltTree, wait_for_tick
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real

@@ -15,6 +15,7 @@ from benchmarks.engines import Engine
 from hashserve import HashServe
 from tests.support.client import Reply
 from tests.support.exchanges import EXCHANGES, Exchange, Oracle, difference
+from tests.support.files import put
 from tests.support.interferences import (
     CLOSES,
     INTERFERENCES,
@@ -28,7 +29,7 @@ from tests.support.interferences import (
     expected_outcome,
 )
 from tests.support.servers import LARGE, MATRIX, inner, make_site, serving
-from tests.support.trees import TEN, put
+from tests.support.trees import TEN
 from tests.support.waiting import wait_until
 from tests.support.wire import Answer, Connection, Server
 

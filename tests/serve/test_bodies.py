@@ -11,11 +11,11 @@ from hashserve.digests import digest_of
 from hashserve.http.messages import StoredFile
 from hashserve.serve.bodies import BodyCache
 from hashserve.serve.files import ChangedFileError
-from tests.support.trees import put
+from tests.support.files import put
 
 
 def stored(root: Any, name: str, content: bytes) -> StoredFile:
-    return StoredFile(put(str(root), name, content), len(content), "identity", digest_of([content]))
+    return StoredFile(str(put(root, name, content)), len(content), "identity", digest_of([content]))
 
 
 def held(cache: BodyCache) -> int:

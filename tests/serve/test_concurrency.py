@@ -30,6 +30,7 @@ from hashserve.serve import live as live_module
 from hashserve.serve.files import ChangedFileError
 from hashserve.serve.inspection import inspect
 from tests.support.client import request, wrapped_application
+from tests.support.files import put
 from tests.support.history import (
     BROKEN_OFF,
     ROUNDS,
@@ -42,7 +43,7 @@ from tests.support.history import (
     together,
     version,
 )
-from tests.support.trees import BuiltTree, build_tree, put
+from tests.support.trees import BuiltTree, build_tree
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(3600)
@@ -123,7 +124,7 @@ def recreated(path: str, content: bytes) -> None:
 def test_a_live_file_that_is_replaced_is_one_whole_version(
     tmp_path: Any, replace: Callable[[str, bytes], None], largest_body: int
 ) -> None:
-    path = put(str(tmp_path), "file.bin", version(0))
+    path = str(put(tmp_path, "file.bin", version(0)))
     application = HashServe(
         wrapped_application, tmp_path, "/static/", largest_body=largest_body, on_missing="404"
     )
@@ -149,7 +150,7 @@ def test_a_live_file_that_is_written_in_place_has_the_length_and_the_tag_of_what
     A file too large for memory is examined before it is sent. If it changes in between, the connection ends,
     where the change shows.
     """
-    path = put(str(tmp_path), "file.bin", version(0))
+    path = str(put(tmp_path, "file.bin", version(0)))
     application = HashServe(
         wrapped_application, tmp_path, "/static/", largest_body=largest_body, on_missing="404"
     )

@@ -20,7 +20,8 @@ from webtest import TestApp  # type: ignore[import-untyped]
 from hashserve import HashServe, Manifest, Release
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.support.django_client import django_application
-from tests.support.trees import POEM, STYLES, TEN, BuiltTree, ServedTree, copy_tree, make_tree, put
+from tests.support.files import put
+from tests.support.trees import POEM, STYLES, TEN, BuiltTree, ServedTree, copy_tree, make_tree
 
 KINDS = ("built", "django", "live")
 IMMUTABLE = "public, max-age=31536000, immutable"

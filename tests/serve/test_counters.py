@@ -19,7 +19,8 @@ from hashserve.serve.counters import Counters, Counts, Form, State
 from hashserve.serve.memo import LONGEST_REMEMBERED
 from tests.support.client import Reply, request, wrapped_application
 from tests.support.django_client import django_application
-from tests.support.trees import STYLES, TEN, BuiltTree, put
+from tests.support.files import put
+from tests.support.trees import STYLES, TEN, BuiltTree
 
 THREADS = 8
 ROUNDS = 150

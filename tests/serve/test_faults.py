@@ -24,7 +24,6 @@ from tests.support.building import (
     TEXT,
     command,
     manifest_of,
-    put,
     put_texts,
     run,
     snapshot,
@@ -32,6 +31,7 @@ from tests.support.building import (
     wrong_files,
 )
 from tests.support.client import request, wrapped_application
+from tests.support.files import put
 from tests.support.parts import missing
 
 NOBODY = 65534

@@ -15,7 +15,8 @@ from hashserve.serve.fingerprinted import FingerprintedFiles
 from hashserve.serve.inspection import Root
 from hashserve.serve.policy import Policy
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
-from tests.support.trees import STYLES, TEN, BuiltTree, collect_as_django, put, put_variants, wait_for_tick
+from tests.support.files import put
+from tests.support.trees import STYLES, TEN, BuiltTree, collect_as_django, put_variants, wait_for_tick
 
 LARGE = bytes(range(256)) * 8 * 1024
 

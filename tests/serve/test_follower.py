@@ -16,7 +16,8 @@ from hashserve import HashServe, ManifestError, Release
 from hashserve.serve import follower as follower_module
 from hashserve.serve.follower import ManifestFollower
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
-from tests.support.trees import TEN, BuiltTree, build_tree, collect_as_django, put, wait_for_tick
+from tests.support.files import put
+from tests.support.trees import TEN, BuiltTree, build_tree, collect_as_django, wait_for_tick
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 

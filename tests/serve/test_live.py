@@ -27,7 +27,8 @@ from hashserve.serve.inspection import Root, inspect
 from hashserve.serve.live import LiveFiles
 from hashserve.serve.policy import Policy
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
-from tests.support.trees import STYLES, TEN, put, put_variants, wait_for_tick
+from tests.support.files import put
+from tests.support.trees import STYLES, TEN, put_variants, wait_for_tick
 
 LARGE = bytes(range(256)) * 8 * 1024  # 2 MiB: more than is kept in memory
 
@@ -116,7 +117,7 @@ CHANGES = [
 def test_a_replaced_file_is_served_replaced_at_the_next_request(
     application: HashServe, root: str, change: Callable[[str, bytes], None], old: bytes, shape: str
 ) -> None:
-    path = put(root, "file.bin", old)
+    path = str(put(root, "file.bin", old))
     new = {"same size": old[::-1], "shorter": old[:-3], "longer": old + b"x", "empty": b""}[shape]
     first = request(application, "/static/file.bin")
     assert (first.status, first.body) == (200, old)
@@ -195,7 +196,7 @@ def coded(application: HashServe, path: str = "/static/css/app.css") -> Reply:
 
 @pytest.fixture
 def styles(root: str) -> str:
-    path = put(root, "css/app.css", STYLES)
+    path = str(put(root, "css/app.css", STYLES))
     put_variants(root, "css/app.css", STYLES)
     return path
 
@@ -654,7 +655,7 @@ def test_a_file_that_grows_while_it_is_read_takes_no_memory(
 def test_a_file_that_vanishes_while_it_is_answered_is_a_clean_404(
     root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = put(root, "large.bin", LARGE)
+    path = str(put(root, "large.bin", LARGE))
     application = HashServe(wrapped_application, root, "/static/")
     changing_when_opened(
         monkeypatch, path, lambda: os.unlink(path), 1
@@ -665,7 +666,7 @@ def test_a_file_that_vanishes_while_it_is_answered_is_a_clean_404(
 def test_a_file_that_is_replaced_between_the_inspection_and_the_answer_is_looked_at_again(
     root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = put(root, "large.bin", LARGE)
+    path = str(put(root, "large.bin", LARGE))
     application = HashServe(wrapped_application, root, "/static/")
     changing_when_opened(monkeypatch, path, lambda: write_by_rename(path, LARGE[::-1]), 1)
     reply = request(application, "/static/large.bin")

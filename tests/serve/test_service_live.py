@@ -15,7 +15,8 @@ from hashserve.http.messages import Headers, Request
 from hashserve.serve import live as live_module
 from hashserve.serve.service import Service
 from hashserve.settings.serve import ServeSettings
-from tests.support.trees import TEN, BuiltTree, put
+from tests.support.files import put
+from tests.support.trees import TEN, BuiltTree
 
 Fields = dict[str, str]
 

@@ -19,7 +19,8 @@ from hashserve.serve.locks import renew_locks
 from hashserve.serve.mount import Mount
 from hashserve.serve.site import ATTEMPTS, Site
 from hashserve.settings.serve import ServeSettings
-from tests.support.trees import STYLES, TEN, BuiltTree, put
+from tests.support.files import put
+from tests.support.trees import STYLES, TEN, BuiltTree
 
 
 def site_of(root: str, prefix: str | None = "/static/", **settings: Any) -> Site:

@@ -13,6 +13,7 @@ from pathlib import Path
 from hashserve import Manifest
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS
+from tests.support.files import put
 
 __all__ = [
     "CSS",
@@ -22,7 +23,6 @@ __all__ = [
     "contents",
     "few_frames",
     "manifest_of",
-    "put",
     "put_site",
     "put_texts",
     "run",
@@ -30,14 +30,6 @@ __all__ = [
     "temporaries",
     "wrong_files",
 ]
-
-
-def put(folder: Path, path: str, content: bytes) -> Path:
-    """Write a source file and return its location."""
-    location = folder / path
-    location.parent.mkdir(parents=True, exist_ok=True)
-    location.write_bytes(content)
-    return location
 
 
 CSS = b"/* a comment with url(nothing.png) in it */\nbody { background: url(../img/dot.svg) }\n" * 20

@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from hashserve.django.storage import ManifestStaticFilesStorage
-from tests.support.building import put
 from tests.support.django_settings import configure
+from tests.support.files import put
 
 configure()
 

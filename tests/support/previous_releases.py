@@ -19,8 +19,9 @@ from urllib.parse import unquote
 from hashserve import HashServe
 from hashserve.builder import BuildReport
 from hashserve.http.codings import CODINGS
-from tests.support.building import manifest_of, put, wrong_files
+from tests.support.building import manifest_of, wrong_files
 from tests.support.client import request, wrapped_application
+from tests.support.files import put
 
 __all__ = [
     "LIES",

@@ -11,7 +11,7 @@ from hashserve import Manifest
 from hashserve.builder import BuildSettings, build
 from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.check import CheckReport, CheckSettings, check
-from tests.support.building import put
+from tests.support.files import put
 
 __all__ = [
     "CIRCLE_A",

@@ -15,7 +15,8 @@ from hashserve import Manifest
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS
 from tests.fuzz.serving import Raw, Wire
-from tests.support.building import put, run
+from tests.support.building import run
+from tests.support.files import put
 
 __all__ = ["CHANGING", "PREFIX", "Releases", "Representation", "Truth", "get"]
 

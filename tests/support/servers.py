@@ -28,9 +28,10 @@ import hashserve
 from benchmarks.engines import ENGINES, WSGIREF, Engine
 from benchmarks.machine import tool
 from benchmarks.processes import started
+from tests.support.files import put
 from tests.support.interferences import PAGE
 from tests.support.parts import missing
-from tests.support.trees import STYLES, TEN, BuiltTree, put
+from tests.support.trees import STYLES, TEN, BuiltTree
 from tests.support.waiting import wait_until
 from tests.support.wire import Server
 

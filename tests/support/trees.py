@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from hashlib import md5
 
@@ -16,6 +15,7 @@ import brotli
 
 from hashserve.digests import digest_of
 from hashserve.manifest.model import AssetRecord, Manifest, format_row, release_id
+from tests.support.files import put
 
 TEN = b"0123456789"
 POEM = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich.\n".encode()
@@ -64,17 +64,6 @@ class BuiltTree:
     def publish(self) -> None:
         """Write the manifest."""
         self.manifest().write(os.path.join(self.root, "staticfiles.json"))
-
-
-def put(root: str, path: str, content: bytes, *, age: float = 60.0) -> str:
-    """Write a file whose times are ``age`` seconds in the past, and return its location."""
-    location = os.path.join(root, path)
-    os.makedirs(os.path.dirname(location), exist_ok=True)
-    with open(location, "wb") as stream:
-        stream.write(content)
-    moment = time.time() - age
-    os.utime(location, (moment, moment))
-    return location
 
 
 def build_tree(root: str) -> BuiltTree:

@@ -16,8 +16,9 @@ from hashserve.builder.references.reference import Reference
 from hashserve.builder.references.rewrite import rewrite
 from hashserve.check import CheckSettings, Level, check
 from tests.support.browser import PREFIX, Site, Visit, launch, serve
-from tests.support.building import manifest_of, put
+from tests.support.building import manifest_of
 from tests.support.client import request, wrapped_application
+from tests.support.files import put
 from tests.support.hypothesis_profile import QUICK, texts_of
 from tests.support.real_trees import noise
 

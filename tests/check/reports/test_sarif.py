@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from hashserve.check import RULES, check, sarif
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import damaged, publish_css
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hashserve.check import check
 from hashserve.check.reports.text import text_lines
-from tests.support.building import put
+from tests.support.files import put
 
 
 def test_a_long_list_is_cut(out: Path) -> None:

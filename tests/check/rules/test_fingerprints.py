@@ -12,7 +12,7 @@ from hashserve import Manifest
 from hashserve.builder import BuildSettings, build
 from hashserve.check.fingerprint_proofs import DIGESTS
 from hashserve.settings.build import JsReferences
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import (
     CIRCLE_A,
     CIRCLE_B,

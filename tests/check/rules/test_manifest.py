@@ -9,7 +9,7 @@ import pytest
 
 from hashserve import Manifest
 from hashserve.check import check, checked_folder
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import checked
 
 

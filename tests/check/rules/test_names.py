@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import SOURCE, checked
 
 

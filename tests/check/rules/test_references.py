@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hashserve.builder import BuildSettings, build
 from hashserve.check import RULES, Level, check
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import (
     checked,
     fingerprinted,

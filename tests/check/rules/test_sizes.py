@@ -9,7 +9,7 @@ import pytest
 
 from hashserve.builder import BuildSettings, build
 from hashserve.check import DEFAULT_MAX_SIZES
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import checked, paths_of
 
 

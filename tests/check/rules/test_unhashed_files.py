@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hashserve.builder import build
 from hashserve.check import Level, check
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import DOT, checked, paths_of
 
 

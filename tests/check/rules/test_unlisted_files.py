@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hashserve.check import check
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import checked, found, publish_css
 
 

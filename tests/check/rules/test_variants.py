@@ -11,7 +11,7 @@ import pytest
 
 from hashserve.builder import BuildSettings, build
 from hashserve.check import check
-from tests.support.building import put
+from tests.support.files import put
 from tests.support.published_folder import CSS, SOURCE, checked, paths_of
 
 

@@ -9,8 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
-from tests.support.building import manifest_of, put
+from tests.support.building import manifest_of
 from tests.support.collected_site import OURS, CollectedSite, paths_of
+from tests.support.files import put
 
 
 def test_a_bundlers_names_are_kept_under_a_prefix(site: CollectedSite, tmp_path: Path) -> None:

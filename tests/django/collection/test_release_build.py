@@ -12,8 +12,9 @@ from django.core.management import CommandError
 from django.test import override_settings
 
 from hashserve.django.storage import ManifestStaticFilesStorage
-from tests.support.building import manifest_of, put, snapshot, wrong_files
+from tests.support.building import manifest_of, snapshot, wrong_files
 from tests.support.collected_site import OURS, SOURCE, STYLES, THEIRS, CollectedSite, paths_of
+from tests.support.files import put
 
 
 class WithoutModules(ManifestStaticFilesStorage):

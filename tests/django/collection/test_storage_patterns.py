@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from hashserve.django.storage import ManifestStaticFilesStorage
-from tests.support.building import put
 from tests.support.collected_site import CollectedSite
+from tests.support.files import put
 
 
 class OwnPatterns(ManifestStaticFilesStorage):

@@ -10,8 +10,9 @@ from django.core.management import CommandError
 from django.test import override_settings
 
 from hashserve.builder.output.folder import open_output
-from tests.support.building import manifest_of, put, snapshot, wrong_files
+from tests.support.building import manifest_of, snapshot, wrong_files
 from tests.support.collected_site import SOURCE, CollectedSite, paths_of
+from tests.support.files import put
 
 
 def test_a_dry_run_writes_nothing(site: CollectedSite) -> None:

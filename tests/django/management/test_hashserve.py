@@ -11,8 +11,9 @@ from django.test import override_settings
 
 from hashserve.builder import build
 from hashserve.django.management.commands.hashserve import Command
-from tests.support.building import manifest_of, put
+from tests.support.building import manifest_of
 from tests.support.django_settings import configure
+from tests.support.files import put
 
 configure()
 

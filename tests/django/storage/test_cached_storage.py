@@ -16,8 +16,9 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from hashserve.django.storage import CachedStaticFilesStorage
-from tests.support.building import manifest_of, put, wrong_files
+from tests.support.building import manifest_of, wrong_files
 from tests.support.django_settings import configure
+from tests.support.files import put
 
 configure()
 

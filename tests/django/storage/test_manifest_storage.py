@@ -10,8 +10,9 @@ from django.test import override_settings
 
 from hashserve.django.page_release import one_release
 from hashserve.django.storage import ManifestStaticFilesStorage
-from tests.support.building import manifest_of, put
+from tests.support.building import manifest_of
 from tests.support.collected_site import OURS, SOURCE, THEIRS, CollectedSite, paths_of
+from tests.support.files import put
 
 
 def test_djangos_storage_reads_our_manifest_and_ours_reads_djangos(site: CollectedSite) -> None:

@@ -20,8 +20,8 @@ from hashserve import Manifest
 from hashserve.digests import digest_of, integrity_of
 from hashserve.django import html_elements
 from hashserve.errors import SettingError
-from tests.support.building import put
 from tests.support.django_settings import configure
+from tests.support.files import put
 
 configure()
 
