@@ -40,6 +40,8 @@ FULL = Manifest(
         Release(id="", created=0, changed={}),
     ),
     queries={"robots.txt": "id=0123456789ab"},
+    unhashed="original",
+    skipped=("jpg", "zip"),
 )
 TEXT = FULL.dumps()
 

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,7 @@ from hashserve.errors import ManifestError
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.files import MANIFEST_NAME
 from hashserve.manifest.model import AssetRecord, Manifest, Release, format_row, release_id
+from hashserve.manifest.schema import Unhashed
 from tests.manifest.examples import DIGEST, FULL, TEXT, document
 from tests.support.hypothesis_profile import QUICK
 from tests.support.trees import BuiltTree
@@ -78,6 +79,8 @@ def manifests(draw: st.DrawFn) -> Manifest:
         created=draw(st.integers(0, 10**10)),
         prefix=draw(st.none() | st.just("/") | SAFE_PATHS.map("/{}/".format)),
         media_types=dict.fromkeys(paths.values(), "text/x-any; charset=latin-1"),
+        unhashed=draw(st.sampled_from(get_args(Unhashed))),
+        skipped=draw(st.none() | st.just(()) | st.just(("jpg",))),
         releases=tuple(
             Release(id=f"{number:012x}", created=number, changed=changed)
             for number in range(draw(st.integers(0, 2)))
@@ -258,9 +261,10 @@ def test_a_byte_order_mark_is_ignored() -> None:
 
 
 def test_optional_keys_may_be_left_out() -> None:
-    text = json.dumps(document(media_types=..., queries=..., prefix=..., releases=...))
-    manifest = Manifest.loads(text)
-    assert (manifest.media_types, manifest.queries, manifest.prefix, manifest.releases) == ({}, {}, None, ())
+    optional = ("media_types", "queries", "prefix", "releases", "unhashed", "skipped")
+    manifest = Manifest.loads(json.dumps(document(**dict.fromkeys(optional, ...))))
+    defaults = Manifest(paths={}, files={})
+    assert [getattr(manifest, name) for name in optional] == [getattr(defaults, name) for name in optional]
 
 
 def test_a_built_tree_has_a_manifest_that_loads(built: BuiltTree) -> None:
