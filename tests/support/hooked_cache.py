@@ -12,7 +12,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from hashserve.django.cached_names.name_cache import NameCache
 from hashserve.django.name_table import NameTable
 
-__all__ = ["HOOKS", "REFUSED", "HookedCache", "publish", "raising", "table"]
+__all__ = ["HOOKS", "LOST", "REFUSED", "HookedCache", "publish", "raising", "table"]
 
 HOOKS: dict[str, Callable[[], None]] = {}
 """What a method of the cache does first, by the method's name."""
@@ -21,8 +21,12 @@ REFUSED: list[str] = []
 """Parts of keys that the cache does not keep. ``set_many`` reports them, ``set`` does not."""
 
 
+LOST: list[str] = []
+"""Ends of keys that ``set_many`` accepts and the cache does not keep."""
+
+
 class HookedCache(LocMemCache):
-    """Django's local-memory cache with `HOOKS` and `REFUSED`."""
+    """Django's local-memory cache with `HOOKS`, `REFUSED` and `LOST`."""
 
     def get(self, *args: Any, **options: Any) -> Any:
         HOOKS.get("get", int)()
@@ -36,6 +40,7 @@ class HookedCache(LocMemCache):
 
     def set_many(self, data: Mapping[str, object], *args: Any, **options: Any) -> list[str]:
         super().set_many(data, *args, **options)
+        self.delete_many([key for key in data if key.endswith(tuple(LOST))])
         return [key for key in data if any(part in key for part in REFUSED)]
 
     def touch(self, *args: Any, **options: Any) -> Any:

@@ -77,8 +77,8 @@ class ManifestStaticFilesStorage(BuildingStorage):
             _logger.error("the new manifest is not used, the names before stay: %s", error)  # noqa: TRY400
             return
         if names:  # empty if the file was deleted just now
+            self._loaded_manifest = None  # first, so that no thread has new names with old digests
             self.hashed_files, self.manifest_hash = names, release
-            self._loaded_manifest = None
 
     def _in_force(self) -> NameTable:
         """Return the names in force; during a page, those that were in force at its first look-up."""
@@ -134,9 +134,5 @@ class ManifestStaticFilesStorage(BuildingStorage):
         """
         if django_settings.DEBUG:
             return ""
-        path = self.stored_name(name)
-        record = self._manifest().record(path)
-        if record is None and path != name:
-            self._loaded_manifest = None  # another process may have deployed a release
-            record = self._manifest().record(path)
+        record = self._manifest().record(self.stored_name(name))
         return "" if record is None or record.sha256 is None else integrity_of(record.sha256)

@@ -9,7 +9,7 @@ from django.core.cache import caches
 from django.test.utils import override_settings
 
 from tests.support.django_settings import configure
-from tests.support.hooked_cache import HOOKS, REFUSED, HookedCache
+from tests.support.hooked_cache import HOOKS, LOST, REFUSED, HookedCache
 
 configure()
 
@@ -22,3 +22,4 @@ def cache() -> Iterator[None]:
         yield
         HOOKS.clear()
         REFUSED.clear()
+        LOST.clear()

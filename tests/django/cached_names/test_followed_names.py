@@ -13,17 +13,9 @@ from hashserve.django.cached_names.name_cache import Reading
 from hashserve.django.name_table import NameTable
 from hashserve.django.page_release import one_release
 from hashserve.errors import ManifestError, PublishError
+from tests.support.clock import Clock
 from tests.support.hooked_cache import HOOKS, REFUSED, publish, raising, table
 from tests.support.waiting import wait_until
-
-
-class Clock:
-    """A clock that stands still until a test moves it."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -194,6 +186,14 @@ def test_names_stay_known_when_the_pointer_in_the_cache_is_lost(clock: Clock) ->
     with pytest.raises(PublishError):
         publish("r2")
     names.refresh()
+    assert names.path_of("a") == "a.r1"
+
+
+def test_local_names_do_not_replace_those_that_a_slow_cache_returned_at_last(clock: Clock) -> None:
+    publish("r1")
+    names = reader(clock, fallback=lambda: table("local"))
+    names.refresh()
+    names._use_local_names()
     assert names.path_of("a") == "a.r1"
 
 

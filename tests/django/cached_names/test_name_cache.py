@@ -8,7 +8,7 @@ from django.core.cache import caches
 from hashserve.django.cached_names.encoding import Namespace, Unusable
 from hashserve.django.cached_names.name_cache import FoundTable, NameCache, Unchanged, Unreachable
 from hashserve.errors import PublishError
-from tests.support.hooked_cache import HOOKS, REFUSED, publish, raising, table
+from tests.support.hooked_cache import HOOKS, LOST, REFUSED, publish, raising, table
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -46,7 +46,36 @@ def test_a_pointer_that_is_switched_while_its_table_is_read_is_followed() -> Non
     assert found.table == table("r2")
 
 
+def test_a_table_that_lost_a_chunk_is_unusable() -> None:
+    publish("r1")
+    caches["default"].delete_many(Namespace("site").encode_table(table("r1")).chunks)
+    reading = NameCache("default", "site").read(None)
+    assert isinstance(reading, Unusable)
+    assert (reading.problem, reading.release) == ("names of release r1: chunk 1 of 1 is missing", "r1")
+
+
 # Publishing
+
+
+def test_a_table_that_is_in_force_is_not_written_again() -> None:
+    publish("r1")
+    HOOKS["set"] = raising(AssertionError("written"))
+    publish("r1")
+
+
+def test_a_table_that_lost_a_chunk_is_written_again() -> None:
+    publish("r1")
+    caches["default"].delete_many(Namespace("site").encode_table(table("r1")).chunks)
+    publish("r1")
+    found = NameCache("default", "site").read(None)
+    assert isinstance(found, FoundTable)
+    assert found.table == table("r1")
+
+
+def test_a_chunk_that_is_lost_at_once_is_an_error() -> None:
+    LOST.append(".1")
+    with pytest.raises(PublishError, match=r"does not return what .*chunk 1 of 1 is missing\)"):
+        publish("r1")
 
 
 def test_a_replaced_table_that_is_in_force_again_does_not_expire() -> None:

@@ -114,3 +114,21 @@ def test_nothing_is_drawn_before_there_is_progress(
     with pytest.raises(CommandError, match="cancelled"):
         site.collect(interactive=True, verbosity=1)
     assert drawn == [""]
+
+
+def test_output_that_nobody_reads_is_no_error_of_a_file(
+    site: CollectedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("django.contrib.staticfiles.management.commands.collectstatic.Command.collect", fail)
+    with pytest.raises(BrokenPipeError):
+        site.collect(verbosity=1)
+
+
+def test_a_collection_without_post_processing_has_no_summary(
+    site: CollectedSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.collect(verbosity=1, post_process=False)
+    assert "is in force" not in capsys.readouterr().out

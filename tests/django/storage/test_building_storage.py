@@ -10,6 +10,7 @@ from django.core.files.base import ContentFile
 
 from hashserve import Manifest
 from hashserve.django.storage import ManifestStaticFilesStorage
+from tests.support.building import put
 from tests.support.collected_site import CollectedSite
 
 
@@ -61,3 +62,17 @@ class Breaking(ContentFile):
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
         yield b"ha"
         raise RuntimeError
+
+
+def test_warnings_are_not_logged_while_an_observer_gets_the_report(
+    site: CollectedSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(site.source, "css/lost.css", b"a { background: url(gone.png) }")
+    site.collect(verbosity=1)
+    assert not caplog.records
+    site.collect()
+    assert "gone.png" in caplog.text
+
+
+def test_no_content_has_no_fingerprint(site: CollectedSite) -> None:
+    assert site.open_storage().file_hash("a.css") is None

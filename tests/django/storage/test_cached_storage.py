@@ -173,3 +173,7 @@ def test_a_copy_gives_the_same_names(site: Site, copied: Callable[[Any], Any]) -
     storage = site.web_process(has_files=True)
     with override_settings(STATIC_ROOT=str(site.root)):
         assert copied(storage).url("css/app.css") == storage.url("css/app.css")
+
+
+def test_a_process_with_an_empty_root_has_no_local_names(site: Site) -> None:
+    assert site.web_process(has_files=True).url("css/app.css") == "/static/css/app.css"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles import storage as django_storage
@@ -51,18 +52,41 @@ def test_integrity_is_that_of_the_file_the_url_names(site: CollectedSite) -> Non
         storage.integrity("nothing.css")
 
 
-def test_integrity_is_found_for_a_release_that_another_process_deployed(site: CollectedSite) -> None:
+@pytest.mark.parametrize("interval", [0, 3600.0])
+def test_integrity_and_url_are_of_one_release_after_another_process_deployed_one(
+    site: CollectedSite, interval: float
+) -> None:
+    with override_settings(HASHSERVE={"CHECK_INTERVAL": interval}):
+        site.collect()
+        storage = site.open_storage()
+        before = storage.url("robots.txt"), storage.integrity("robots.txt")
+        put(site.source, "robots.txt", b"new")
+        site.collect()
+        after = site.open_storage().url("robots.txt"), site.open_storage().integrity("robots.txt")
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+    expected = before if interval else after
+    assert (storage.url("robots.txt"), storage.integrity("robots.txt")) == expected
+
+
+def test_an_unhashed_file_of_a_lenient_storage_has_no_integrity(site: CollectedSite) -> None:
     site.collect()
-    storage = site.open_storage()
-    storage.integrity("robots.txt")
-    put(site.source, "robots.txt", b"new")
-    site.collect()
-    assert storage.url("robots.txt") != site.open_storage().url("robots.txt")
-    assert storage.integrity("robots.txt") != site.open_storage().integrity("robots.txt")
+    put(site.root, "later.css", b"a {}")
+    assert site.open_storage(Lenient).integrity("later.css") == ""
 
 
 class Lenient(ManifestStaticFilesStorage):
     manifest_strict = False
+
+
+class LenientWithOwnNames(Lenient):
+    def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
+        return f"made-up/{name}"
+
+
+def test_a_lenient_storage_may_make_up_the_name_of_a_missing_file(site: CollectedSite) -> None:
+    site.collect()
+    assert site.open_storage(LenientWithOwnNames).url("gone.css") == "/static/made-up/gone.css"
 
 
 def test_a_file_that_no_release_has_keeps_its_name_if_the_storage_is_lenient(site: CollectedSite) -> None:
