@@ -10,8 +10,8 @@ from django.core.files.base import ContentFile
 
 from hashserve import Manifest
 from hashserve.django.storage import ManifestStaticFilesStorage
-from tests.support.building import put
 from tests.support.collected_site import CollectedSite
+from tests.support.files import put
 
 
 def test_a_manifest_of_another_name_is_written_too(site: CollectedSite) -> None:
