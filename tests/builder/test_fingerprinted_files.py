@@ -17,11 +17,6 @@ def source(tmp_path: Path) -> Path:
     return put_site(tmp_path / "source")
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_a_file_without_references_is_named_as_django_names_it(source: Path, out: Path) -> None:
     build(source, out)
     token = md5(DOT).hexdigest()[:12]

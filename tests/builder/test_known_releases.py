@@ -24,19 +24,6 @@ def source(tmp_path: Path) -> Path:
     return put_source(tmp_path / "source")
 
 
-@pytest.fixture
-def first(source: Path, tmp_path: Path) -> Path:
-    """The output of the release before, in a folder of its own."""
-    out = tmp_path / "first"
-    build(source, out)
-    return out
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_a_broken_manifest_is_reported_and_built_over(source: Path, out: Path) -> None:
     build(source, out)
     (out / "staticfiles.json").write_text("{")

@@ -16,11 +16,6 @@ def source(tmp_path: Path) -> Path:
     return put_site(tmp_path / "source")
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_the_release_before_is_retained_with_its_files(source: Path, out: Path) -> None:
     build(source, out)
     old = manifest_of(out)

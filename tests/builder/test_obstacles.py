@@ -22,11 +22,6 @@ TURNS = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def source_with(tmp_path: Path, name: str, *paths: str) -> Path:
     """Make a source with these files, and one that is always there."""
     for path in ("always.txt", *paths):

@@ -25,11 +25,6 @@ def source(tmp_path: Path) -> Path:
     return put_site(tmp_path / "source")
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_every_variant_decodes_to_its_source_and_its_size_is_in_the_manifest(source: Path, out: Path) -> None:
     build(source, out)
     record = manifest_of(out).record(manifest_of(out).paths["css/app.css"])

@@ -34,19 +34,6 @@ def source(tmp_path: Path) -> Path:
     return put_source(tmp_path / "source")
 
 
-@pytest.fixture
-def first(source: Path, tmp_path: Path) -> Path:
-    """The output of the release before, in a folder of its own."""
-    out = tmp_path / "first"
-    build(source, out)
-    return out
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 @pytest.mark.parametrize("path", ["", "/static", "/static/"])
 def test_a_running_site_gives_what_an_empty_disk_lacks(
     source: Path, first: Path, out: Path, path: str

@@ -18,11 +18,6 @@ def source(tmp_path: Path) -> Path:
     return put(tmp_path / "source", "a.txt", b"a").parent
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_an_output_that_is_a_file_is_named(source: Path, out: Path) -> None:
     out.write_bytes(b"something of somebody")
     with pytest.raises(BuildError, match="is not a folder"):

@@ -24,11 +24,6 @@ def source(tmp_path: Path) -> Path:
     return put_texts(tmp_path / "source")
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_names_that_differ_in_case_only_are_reported_and_published(source: Path, out: Path) -> None:
     put(source, "CSS/App.css", b"other {}")
     report = build(source, out)

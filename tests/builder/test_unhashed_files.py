@@ -18,11 +18,6 @@ def source(tmp_path: Path) -> Path:
     return put_texts(tmp_path / "source")
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_a_stale_variant_in_the_source_takes_no_name_from_the_real_one(source: Path, out: Path) -> None:
     put(source, "a.txt.gz", b"not even gzip")
     report = build(source, out)

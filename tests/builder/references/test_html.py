@@ -158,11 +158,6 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def built(source: Path, out: Path, page: str = "index.html") -> str:
     """Build with pages; return what a page is served as under its own name."""
     build(source, out, HTML)
