@@ -32,7 +32,7 @@ def test_damage_is_seen_although_the_file_was_verified_before(tmp_path: Path) ->
         assert output.files.size("gone") is None
 
 
-def test_a_damaged_variant_with_the_old_name_is_seen_beside_a_verified_file(tmp_path: Path) -> None:
+def test_a_damaged_variant_is_seen_next_to_a_verified_file(tmp_path: Path) -> None:
     with open_output(str(tmp_path)) as output:
         put_one(output, "a", A)
         output.put("a.br", [brotli.compress(A)], digest_of([A]), "br")
@@ -41,7 +41,7 @@ def test_a_damaged_variant_with_the_old_name_is_seen_beside_a_verified_file(tmp_
         assert not output.files.holds("a.br", digest_of([A]), "br")
 
 
-def test_a_link_is_verified_again_when_what_it_leads_to_changes(tmp_path: Path) -> None:
+def test_a_link_is_verified_again_when_its_target_changes(tmp_path: Path) -> None:
     elsewhere = put(tmp_path / "elsewhere", "a", A)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/a").symlink_to(elsewhere)
@@ -51,7 +51,7 @@ def test_a_link_is_verified_again_when_what_it_leads_to_changes(tmp_path: Path) 
         assert not output.reuse("a", digest_of([A]))
 
 
-def test_names_have_a_length_that_the_file_system_or_else_a_rule_states(
+def test_the_longest_name_comes_from_the_file_system_or_is_255_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_output(str(tmp_path)) as output:

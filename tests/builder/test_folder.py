@@ -1,4 +1,4 @@
-"""The output folder: files whole, nothing twice, and links not followed."""
+"""The output folder: files are complete, written once, and links are not followed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def put_one(output: OutputFolder, path: str, content: bytes) -> None:
     output.put(path, [content], digest_of([content]))
 
 
-def test_what_is_there_is_counted_and_not_touched(tmp_path: Path) -> None:
+def test_a_file_with_the_right_content_counts_as_reused_and_is_not_touched(tmp_path: Path) -> None:
     report = BuildReport()
     with open_output(str(tmp_path), report) as output:
         put_one(output, "a", A)
@@ -46,7 +46,7 @@ def test_a_variant_that_is_older_than_its_source_is_written_again(tmp_path: Path
         assert not output.reuse("a.br", digest_of([B]), newer_than="a")
 
 
-def test_a_variant_that_is_a_link_is_as_old_as_what_it_leads_to(tmp_path: Path) -> None:
+def test_a_variant_that_is_a_link_is_as_old_as_its_target(tmp_path: Path) -> None:
     put(tmp_path / "elsewhere", "b", B)
     with open_output(str(tmp_path / "out")) as output:
         put_one(output, "a", A)

@@ -1,4 +1,4 @@
-"""Files that reach the disk: one by one, or the file system as a whole where that is as good."""
+"""Files are synced one by one, or with their whole file system where that is as safe."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_many_files_are_synced_at_once_where_the_system_waits_for_the_disk(
 
 @on_linux
 @pytest.mark.parametrize("release", ["4.4.0", "5.7.19-generic", "unknown", ""])
-def test_a_system_that_may_keep_errors_to_itself_is_not_relied_on(
+def test_syncfs_is_not_used_where_it_may_not_report_errors(
     files: list[str], root: int, synced: list[str], monkeypatch: pytest.MonkeyPatch, release: str
 ) -> None:
     real = os.uname()
@@ -81,7 +81,7 @@ def test_a_system_that_reports_errors_is_known_by_its_release(release: str) -> N
 
 
 @on_linux
-def test_a_descriptor_that_is_on_no_disk_is_not_relied_on(files: list[str], synced: list[str]) -> None:
+def test_syncfs_is_not_used_where_the_descriptor_is_on_no_disk(files: list[str], synced: list[str]) -> None:
     reader, writer = os.pipe()
     try:
         sync(reader, MIN_FILES_FOR_SYNCFS, files, ())
@@ -97,5 +97,5 @@ def test_a_file_that_is_gone_is_an_error(files: list[str], root: int) -> None:
         sync(root, 1, files, ())
 
 
-def test_nothing_is_synced_without_a_complaint(root: int) -> None:
+def test_no_files_to_sync_are_no_error(root: int) -> None:
     sync(root, 0, (), ())

@@ -33,7 +33,7 @@ def test_a_broken_manifest_is_reported_and_built_over(source: Path, out: Path) -
 
 
 @pytest.mark.parametrize("where", ["nowhere", "http://127.0.0.1:{port}/"])
-def test_an_unreachable_previous_release_is_a_warning_or_a_failure_as_one_likes(
+def test_an_unreachable_previous_release_is_a_warning_or_if_required_an_error(
     source: Path, out: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_ATTEMPTS", 1)
@@ -47,7 +47,7 @@ def test_an_unreachable_previous_release_is_a_warning_or_a_failure_as_one_likes(
 
 
 @pytest.mark.parametrize("is_required", [True, False])
-def test_a_site_that_goes_away_meanwhile_fails_a_build_that_requires_it_and_no_other(
+def test_a_site_that_becomes_unreachable_fails_only_a_build_that_requires_it(
     source: Path, first: Path, out: Path, is_required: bool
 ) -> None:
     (first / manifest_of(first).paths["a.txt"]).write_bytes(b"damaged")
@@ -72,9 +72,7 @@ def test_a_site_that_goes_away_meanwhile_fails_a_build_that_requires_it_and_no_o
     assert len(asked) == 1 + 3 * is_required
 
 
-def test_a_file_that_the_required_site_does_not_have_whole_is_reported_and_no_more(
-    source: Path, first: Path, out: Path
-) -> None:
+def test_a_damaged_file_of_a_required_site_is_only_reported(source: Path, first: Path, out: Path) -> None:
     (first / manifest_of(first).paths["a.txt"]).write_bytes(b"damaged")
     change(source)
     with running_site(first) as url:

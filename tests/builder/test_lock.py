@@ -49,7 +49,7 @@ def test_a_build_that_waits_calls_back_before_it_gives_up(
     assert waits
 
 
-def test_a_lock_that_the_file_system_lacks_is_not_taken_for_another_build(
+def test_a_file_system_without_locks_is_not_mistaken_for_another_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def flock(descriptor: int, operation: int) -> None:

@@ -1,4 +1,4 @@
-"""The new release as it is written down, and those before it."""
+"""The new release in the manifest, and the retained ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def source(tmp_path: Path) -> Path:
     return put_site(tmp_path / "source")
 
 
-def test_the_release_before_is_retained_with_its_files(source: Path, out: Path) -> None:
+def test_the_replaced_release_is_retained_with_its_files(source: Path, out: Path) -> None:
     build(source, out)
     old = manifest_of(out)
     put(source, "css/app.css", b"body { color: red }\n")
@@ -49,7 +49,7 @@ def test_the_same_release_keeps_its_date_and_one_that_comes_back_gets_a_new_one(
     assert len(manifest_of(out).releases) == 1
 
 
-def test_a_changed_prefix_is_written_down_though_no_name_changed(source: Path, out: Path) -> None:
+def test_a_changed_prefix_is_in_the_manifest_though_no_path_changed(source: Path, out: Path) -> None:
     build(source, out)
     build(source, out, BuildSettings(prefix="/assets/"))
     assert manifest_of(out).prefix == "/assets/"

@@ -17,7 +17,7 @@ MANIFEST = Manifest(
 )
 
 
-def test_every_path_of_every_release_is_referenced_and_its_variants() -> None:
+def test_every_path_of_every_release_is_referenced_with_its_variants() -> None:
     names = {"staticfiles.json", "plain", "a.txt", "a.1.txt", "a.0.txt", "b/c", "b/c.1", "old", "old.0"}
     assert {name for name in referenced_paths(MANIFEST) if not name.endswith((".br", ".gz", ".zst"))} == names
     assert {"a.txt.br", "a.0.txt.gz"} <= referenced_paths(MANIFEST)

@@ -14,7 +14,7 @@ from hashserve.builder.releases.previous_site import PreviousSite
 
 
 @pytest.mark.parametrize("where", ["s3://bucket/static", "ftp://example.com/", "http://[::1/"])
-def test_a_url_that_names_no_place_is_a_setting_that_means_nothing(where: str) -> None:
+def test_a_url_with_another_scheme_is_rejected(where: str) -> None:
     with pytest.raises(SettingError, match="previous="):
         open_previous(where, "/static/")
 

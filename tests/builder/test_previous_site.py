@@ -35,7 +35,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("path", ["", "/static", "/static/"])
-def test_a_running_site_gives_what_an_empty_disk_lacks(
+def test_files_are_copied_from_a_running_site_to_an_empty_disk(
     source: Path, first: Path, out: Path, path: str
 ) -> None:
     change(source)
@@ -110,7 +110,7 @@ def edited(first: Path, edit: Callable[[dict[str, object]], None]) -> None:
         b'{"paths": {"a": "../../etc/passwd"}, "version": "1.1"}',
     ],
 )
-def test_a_manifest_that_is_none_is_reported_and_nothing_is_restored(
+def test_a_broken_manifest_of_a_site_is_reported_and_nothing_is_restored(
     source: Path, first: Path, out: Path, content: bytes
 ) -> None:
     change(source)
@@ -122,7 +122,7 @@ def test_a_manifest_that_is_none_is_reported_and_nothing_is_restored(
     assert manifest_of(out).releases == ()
 
 
-def test_a_manifest_without_an_end_is_not_read_to_it(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_manifest_is_read_up_to_a_limit(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_MANIFEST_BYTES", 100)
     with lying_site(first, "", wrong) as url, pytest.raises(ValueError, match="is longer than 100 bytes"):
         PreviousSite(url, "/static/").manifest()

@@ -25,13 +25,13 @@ def test_an_output_that_is_a_file_is_named(source: Path, out: Path) -> None:
     assert out.read_bytes() == b"something of somebody"
 
 
-def test_what_a_killed_build_left_is_swept(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_build_are_removed(tmp_path: Path) -> None:
     put(tmp_path, ".hashserve/temporary/.hashserve-x", b"half")
     with open_output(str(tmp_path)):
         assert not temporaries(tmp_path)
 
 
-def test_a_folder_that_a_killed_build_had_moved_away_is_swept_too(tmp_path: Path) -> None:
+def test_a_folder_that_a_killed_build_had_moved_away_is_removed(tmp_path: Path) -> None:
     put(tmp_path, ".hashserve/temporary/displaced-0/deep/x", b"of an old release")
     with open_output(str(tmp_path)):
         assert not temporaries(tmp_path)

@@ -1,4 +1,4 @@
-"""Pruning: what no release refers to goes, and nothing else."""
+"""Pruning removes the files that no release refers to, and nothing else."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_dry_run_makes_nothing_and_needs_no_lock(out: Path) -> None:
     assert set(without_memory.files) < set(told.files), "only names that prove themselves"
 
 
-def test_variants_of_a_coding_that_is_not_built_any_more_go(out: Path, tmp_path: Path) -> None:
+def test_variants_in_codings_that_are_no_longer_built_are_removed(out: Path, tmp_path: Path) -> None:
     def variants() -> set[str]:
         return {path for path in contents(out) if path.endswith((".br", ".gz"))}
 
@@ -109,7 +109,7 @@ def test_variants_of_a_coding_that_is_not_built_any_more_go(out: Path, tmp_path:
     assert not wrong_files(out)
 
 
-def test_what_no_build_made_stays(out: Path) -> None:
+def test_a_file_that_no_build_made_stays(out: Path) -> None:
     put(out, "favicon.ico", b"by hand")
     put(out, "upload.0123456789ab.png", b"fingerprinted in looks alone")
     (out / "link.txt").symlink_to("a.txt")
@@ -120,7 +120,7 @@ def test_what_no_build_made_stays(out: Path) -> None:
     assert before["favicon.ico"] == b"by hand"
 
 
-def test_what_a_build_made_is_known_by_its_content_where_the_memory_is_lost(out: Path) -> None:
+def test_a_built_file_is_known_by_its_fingerprint_where_the_state_is_lost(out: Path) -> None:
     (out / ".hashserve/state.json").unlink()
     put(out, "favicon.ico", b"by hand")
     put(out, f"long.{'0123456789abcdef' * 4}.png", b"of a longer digest")
@@ -131,7 +131,7 @@ def test_what_a_build_made_is_known_by_its_content_where_the_memory_is_lost(out:
     assert "old/only.txt" not in report.files  # nothing tells whose that is
 
 
-def test_a_build_after_pruning_writes_nothing_and_proves_nothing_again(out: Path, tmp_path: Path) -> None:
+def test_a_build_after_pruning_writes_nothing_and_verifies_nothing_again(out: Path, tmp_path: Path) -> None:
     prune(out, keep=1)
     before = snapshot(out)
     build(tmp_path / "source", out, BuildSettings())
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_removed_is_named(out: Path, monkeypatch: pytest.M
         prune(out, keep=1)
 
 
-def test_what_is_gone_already_is_no_matter(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_gone_already_is_no_error(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unlink = os.unlink
 
     def unlink_twice(path: str) -> None:
@@ -173,6 +173,6 @@ def test_without_a_usable_manifest_nothing_is_removed(out: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("given", [{"keep": 0}, {"keep_days": -1.0}])
-def test_numbers_that_mean_nothing_are_refused(out: Path, given: dict[str, int]) -> None:
+def test_numbers_out_of_range_are_rejected(out: Path, given: dict[str, int]) -> None:
     with pytest.raises(SettingError, match="keep"):
         prune(out, **given)  # type: ignore[arg-type]

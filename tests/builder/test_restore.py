@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> Path:
     return put_source(tmp_path / "source")
 
 
-def test_a_folder_gives_what_an_empty_disk_lacks(source: Path, first: Path, out: Path) -> None:
+def test_files_are_copied_from_a_folder_to_an_empty_disk(source: Path, first: Path, out: Path) -> None:
     change(source)
     report = build(source, out, BuildSettings(previous=str(first)))
     assert report.warnings == []
@@ -36,7 +36,7 @@ def test_a_folder_gives_what_an_empty_disk_lacks(source: Path, first: Path, out:
     assert_restored(first, out)
 
 
-def test_a_variant_that_the_last_release_found_not_worth_it_is_not_tried_again(
+def test_a_variant_that_was_not_worth_keeping_in_the_last_release_is_not_tried_again(
     source: Path, out: Path, tmp_path: Path
 ) -> None:
     put(source, "noise.txt", os.urandom(2000))
@@ -84,7 +84,7 @@ def test_a_rollback_brings_the_old_content_back_under_its_old_names_and_compress
     assert not wrong_files(outs[2])
 
 
-def test_a_site_and_an_output_that_is_behind_it_give_the_releases_in_order_of_their_time(
+def test_releases_of_a_site_and_of_an_older_output_are_in_the_order_of_their_dates(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, live = tmp_path / "out", tmp_path / "live"
@@ -111,7 +111,7 @@ def test_a_release_of_djangos_storage_is_retained_from_the_same_folder(source: P
     assert not wrong_files(out)
 
 
-def test_what_djangos_manifest_lists_and_nobody_can_verify_is_left_out(
+def test_a_file_of_djangos_manifest_that_cannot_be_verified_is_left_out(
     source: Path, out: Path, tmp_path: Path
 ) -> None:
     django = tmp_path / "django"
@@ -131,7 +131,7 @@ def test_a_file_that_is_gone_from_the_folder_is_reported(source: Path, first: Pa
     assert lost(build(source, out, BuildSettings(previous=str(first)))) == [path]
 
 
-def test_what_a_release_lost_is_lost_without_a_previous_release(source: Path, out: Path) -> None:
+def test_a_missing_file_is_lost_without_a_previous_release(source: Path, out: Path) -> None:
     build(source, out)
     old = manifest_of(out).paths["a.txt"]
     (out / old).unlink()
@@ -140,7 +140,7 @@ def test_what_a_release_lost_is_lost_without_a_previous_release(source: Path, ou
     assert old not in manifest_of(out).files
 
 
-def test_an_output_that_cannot_take_what_is_restored_fails_the_build(
+def test_a_build_fails_where_a_file_cannot_be_restored_to_the_output(
     source: Path, first: Path, out: Path
 ) -> None:
     change(source)
@@ -168,5 +168,5 @@ def test_a_lost_file_is_reported_with_its_release_and_the_reason(source: Path, o
     [finding] = build(source, out).findings
     assert str(finding) == (
         f"{path}: dropped from release {release}: "
-        "it is missing or damaged in the output, and no previous release is set"
+        "it is missing or damaged in the output; name a copy of that release with previous"
     )

@@ -1,4 +1,4 @@
-"""Which releases stay, and how they are written down."""
+"""Which releases are retained, and how the manifest lists them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_release_stays_by_its_number_or_by_when_it_was_replaced(
     assert [release.id for release in kept] == expected
 
 
-def test_a_release_counts_once_and_never_beside_itself() -> None:
+def test_a_release_counts_once_and_not_next_to_itself() -> None:
     candidates = [old(name, replaced_days_ago=0) for name in ("a", "new", "a", "b")]
     kept = retain(candidates, release="new", keep=3, keep_days=0, now=NOW)
     assert [release.id for release in kept] == ["a", "b"]
@@ -89,7 +89,7 @@ def test_each_release_of_a_manifest_was_replaced_when_the_next_was_made() -> Non
         found[0].records["a.1"]  # of another release
 
 
-def test_what_differs_between_releases_is_all_that_is_written() -> None:
+def test_only_the_difference_between_releases_is_written() -> None:
     assert changed_paths({"a": "a.1", "b": "b.1"}, {"a": "a.2", "b": "b.1", "c": "c.1"}) == {
         "a": "a.1",
         "c": None,
@@ -103,7 +103,7 @@ def test_a_path_that_is_not_served_any_more_is_left_out_of_its_release() -> None
     assert release_entry(release, {}, {"a.1"}).changed == {"a": "a.1", "plain": "plain"}
 
 
-def test_the_clock_can_be_set_for_builds_that_are_to_be_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_can_be_set_for_reproducible_builds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     assert build_time() == NOW
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
@@ -111,16 +111,14 @@ def test_the_clock_can_be_set_for_builds_that_are_to_be_the_same(monkeypatch: py
 
 
 @pytest.mark.parametrize("given", ["yesterday", "-1", "1.5", "253402300800", "9" * 5000, "١"])
-def test_a_clock_that_is_set_to_nonsense_is_a_setting_that_means_nothing(
-    monkeypatch: pytest.MonkeyPatch, given: str
-) -> None:
+def test_a_clock_that_is_set_to_nonsense_is_rejected(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", given)
     with pytest.raises(SettingError, match="SOURCE_DATE_EPOCH"):
         build_time()
 
 
 @pytest.mark.parametrize(("keep", "keep_days"), [(0, None), (-1, None), (None, -1.0), (None, float("nan"))])
-def test_numbers_that_mean_nothing_are_refused(keep: int | None, keep_days: float | None) -> None:
+def test_numbers_out_of_range_are_rejected(keep: int | None, keep_days: float | None) -> None:
     with pytest.raises(SettingError, match="keep"):
         check_retention(keep, keep_days)
 

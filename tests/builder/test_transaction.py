@@ -1,4 +1,4 @@
-"""The change to the next release: names late, all together, or not at all."""
+"""The change to the new release: paths change last and all together, or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def put_one(output: OutputFolder, path: str, content: bytes) -> None:
     output.put(path, [content], digest_of([content]))
 
 
-def test_what_is_put_is_there_at_once_and_what_is_staged_when_it_is_published(tmp_path: Path) -> None:
+def test_a_file_that_is_put_is_there_at_once_and_a_staged_one_after_publish(tmp_path: Path) -> None:
     put(tmp_path, "old", b"old")
     with open_output(str(tmp_path)) as output:
         put_one(output, "deep/er/a", A)
@@ -38,7 +38,7 @@ def test_what_is_put_is_there_at_once_and_what_is_staged_when_it_is_published(tm
     assert not temporaries(tmp_path)
 
 
-def test_what_was_staged_and_never_published_leaves_nothing(tmp_path: Path) -> None:
+def test_a_file_that_was_staged_and_not_published_leaves_nothing(tmp_path: Path) -> None:
     with open_output(str(tmp_path)) as output:
         output.stage("b", [B], digest_of([B]))
         assert temporaries(tmp_path)
@@ -46,7 +46,7 @@ def test_what_was_staged_and_never_published_leaves_nothing(tmp_path: Path) -> N
     assert not temporaries(tmp_path)
 
 
-def test_a_file_that_is_staged_twice_is_the_later_one_and_takes_no_other_s_place(tmp_path: Path) -> None:
+def test_a_file_that_is_staged_twice_is_the_later_one_and_replaces_no_other(tmp_path: Path) -> None:
     with open_output(str(tmp_path)) as output:
         output.stage("a", [A], digest_of([A]))
         output.stage("a", [B], digest_of([B]))
@@ -64,7 +64,7 @@ def test_a_folder_in_the_place_of_a_variant_stays(tmp_path: Path) -> None:
     assert (tmp_path / "a.br/x").exists()
 
 
-def test_a_name_that_cannot_be_given_is_a_failure_with_its_place(tmp_path: Path) -> None:
+def test_a_rename_that_fails_is_reported_with_its_path(tmp_path: Path) -> None:
     with open_output(str(tmp_path)) as output:
         output.stage("a", [A], digest_of([A]))
         put(tmp_path, "a/x", b"made in the meantime")

@@ -37,7 +37,7 @@ def _coded(coding: str) -> bytes:
     return stream.getvalue()
 
 
-def test_content_that_decodes_to_more_than_it_should_is_stopped_before_it_is_decoded_whole() -> None:
+def test_content_that_decodes_to_too_much_ends_before_it_is_decoded_completely() -> None:
     bomb = _coded("gzip")
     taken: list[bytes] = []
     with pytest.raises(MismatchError, match="is longer than the 10 bytes"):
@@ -45,7 +45,7 @@ def test_content_that_decodes_to_more_than_it_should_is_stopped_before_it_is_dec
     assert taken == []
 
 
-def test_content_without_an_end_is_stopped_at_its_size() -> None:
+def test_endless_content_ends_at_its_size() -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield b"x"

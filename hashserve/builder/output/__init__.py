@@ -1,1 +1,1 @@
-"""The output folder: locked, written whole, and switched to the new release in one transaction."""
+"""The output folder: its lock, its files, and the transaction that changes it to a new release."""

@@ -1,4 +1,4 @@
-"""The change from the release in force to the new one: what is prepared for it, and the order of its steps.
+"""The change from the release in force to the new one: what is prepared, and the order of the steps.
 
 Invariant: no path of the release in force changes before every byte of the new one is on the disk. The
 manifest is written last. No manifest in force ever lists a file that is not there, and nothing is moved
@@ -34,7 +34,10 @@ class StagedFile:
 
 
 class Transaction:
-    """The next change of the output ``root``. ``lock`` is a descriptor on its file system."""
+    """The next change of the output ``root``: it is prepared step by step, and then performed.
+
+    ``lock`` is the descriptor of a file on the same file system.
+    """
 
     def __init__(self, root: str, temporary_folder: str, lock: int) -> None:
         self._root = root
@@ -56,23 +59,23 @@ class Transaction:
         return self._prefix + path
 
     def defer(self, path: str) -> None:
-        """Write everything at ``path`` or below it to a temporary location, which is renamed at the end."""
+        """Give everything at ``path`` or below it a temporary location until `perform`."""
         self._deferred[path] = self._temporary_location("deferred")
 
     def new_file(self, sha256: str, coding: str) -> StagedFile:
-        """Return the description of a file to stage; its content must be written before `stage`."""
+        """Return a file to stage. Its content must be at its `temporary_location` before `stage`."""
         return StagedFile(number=next(self._numbers), sha256=sha256, coding=coding)
 
     def temporary_location(self, file: StagedFile) -> str:
-        """Return where a staged file is on disk before it is renamed."""
+        """Return where a staged file is on disk until `perform`."""
         return f"{self._temporary_folder}/staged-{file.number}"
 
     def stage(self, path: str, file: StagedFile) -> None:
-        """Rename a file to ``path`` when the release changes."""
+        """Let `perform` rename a file to ``path``."""
         self._staged[path] = file
 
     def rename_after_manifest(self, path: str) -> None:
-        """Rename the file that is staged for ``path`` last, since the release in force has a folder there."""
+        """Let `perform` rename a file last, because the release in force has a folder at ``path``."""
         self._after_manifest.add(path)
 
     def is_staged(self, path: str) -> bool:
@@ -80,15 +83,15 @@ class Transaction:
         return path in self._staged
 
     def add_written(self, path: str) -> None:
-        """Sync a file that was written to its final location before any path changes."""
+        """Let `perform` sync a file that was written to its final location."""
         self._written.append(path)
 
     def add_removal(self, path: str) -> None:
-        """Remove the file at ``path`` when the release changes."""
+        """Let `perform` remove the file at ``path``."""
         self._removals.append(path)
 
     def cancel_removals(self, paths: Container[str]) -> None:
-        """Remove none of ``paths``."""
+        """Let `perform` remove none of ``paths``."""
         self._removals = [path for path in self._removals if path not in paths]
 
     def perform(
@@ -136,7 +139,7 @@ class Transaction:
             os.replace(self.temporary_location(file), self.location(path))
 
     def _rename_deferred(self, files: OutputFiles, state: BuildState) -> None:
-        """Rename what is deferred to its path; move away what is there."""
+        """Move away what is at the deferred paths, and rename the temporary files and folders to them."""
         deferred, self._deferred = self._deferred, {}
         for path, temporary in deferred.items():
             self._move_away(path, files, state)

@@ -1,1 +1,1 @@
-"""Releases: the new manifest, what is retained beside it, and what is pruned."""
+"""Releases: the new one, the old ones that are retained, the previous one, and pruning."""

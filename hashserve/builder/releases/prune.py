@@ -27,7 +27,7 @@ from hashserve.manifest.model import Manifest
 __all__ = ["PruneReport", "prune"]
 
 _MD5_DIGITS = 32
-"""The longest fingerprint that a build makes."""
+"""The length of a whole MD5 digest; a longer fingerprint is not one that builds make by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,7 @@ def _restore_coding(
     if not output.files.holds(path, record.sha256, coding):
         if previous is None:
             raise MismatchError(
-                path, "it is missing or damaged in the output, and no previous release is set"
+                path, "it is missing or damaged in the output; name a copy of that release with previous"
             )
         chunks = verified_chunks(
             previous.read(record.path, coding),
