@@ -9,7 +9,7 @@ from hashserve.builder.references.reference import Reference
 from tests.support.growth import assert_linear
 
 CSS = [
-    # Realistic: what is written, then what it refers to.
+    # Realistic content, and what it refers to.
     (b"a{background:url(a.png)}", ["url() a.png"]),
     (b"a{background:url('a.png')}", ["url() a.png"]),
     (b'a{background:URL( "a b.png" )}', ["url() a b.png"]),
@@ -38,7 +38,7 @@ CSS = [
     (b'@charset "utf-8";a{b:url(\xc3\xa9.png)}', ["url() é.png"]),
     (b'@charset "iso-8859-1";a{b:url(\xe9.png)}', ["url() é.png"]),
     (b'@charset "windows-9999";a{b:url(\xc3\xa9.png)}', ["url() é.png"]),
-    # What only looks like a reference.
+    # Text that only looks like a reference.
     (b"/* url(a.png) @import 'b.css'; */", []),
     (b'a{content:"url(a.png) /* "}b{c:url(d.png)}', ["url() d.png"]),
     (b'@namespace svg url(http://www.w3.org/2000/svg);@namespace "x";', []),

@@ -36,7 +36,7 @@ def test_a_file_is_read_in_the_language_of_its_extension(
 
 
 @pytest.mark.parametrize(("path", "html"), [("a.png", True), ("a.html", False)])
-def test_other_files_are_not_searched_nor_pages_unless_asked_for(path: str, html: bool) -> None:
+def test_other_files_are_not_searched_and_pages_only_on_request(path: str, html: bool) -> None:
     assert finder_of(path, html=html) is None
 
 
@@ -57,7 +57,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @given(content=st.binary(max_size=200) | st.lists(FRAGMENTS, max_size=30).map(b"".join))
-def test_whatever_the_bytes_spans_are_in_order_and_identity_changes_nothing(content: bytes) -> None:
+def test_references_in_random_bytes_are_in_order_and_keep_their_bytes(content: bytes) -> None:
     for language in LANGUAGES:
         references = find_references(content, language=language)
         edges = [0, *(edge for item in references for edge in (item.start, item.end)), len(content)]

@@ -30,7 +30,7 @@ PAGES = [
     (b"<svg><style>a{}</style><title><b></title><image href=a /></svg><style>b</style>",
      ["svg", "style", "'a{}'&", "title", "b", "image href=a", "style", "'b'"]),
     (b"<svg><style><![CDATA[a>b{}]]></style></svg>", ["svg", "style", "'a>b{}'"]),
-    # What only looks like a tag.
+    # Text that only looks like a tag.
     (b"<!-- <img> --><b>", ["b"]),
     (b"<!--><b><!---><i><!----><u>--><!-- <s> --!><em>", ["b", "i", "u", "em"]),
     (b"<! <img>", []),
@@ -108,7 +108,7 @@ def test_html5lib_finds_the_same_tags(page: str) -> None:
 
 
 def tags_of_html5lib(page: str) -> list[tuple[str, list[str]]]:
-    """Give what the tokenizer of html5lib hands to its tree builder, which tells it where it is."""
+    """Return the start tags of html5lib's tokenizer, with its tree builder, which knows SVG and MathML."""
     from html5lib._tokenizer import HTMLTokenizer
     from html5lib.constants import tokenTypes
     from html5lib.html5parser import HTMLParser
@@ -132,7 +132,7 @@ def tags_of_html5lib(page: str) -> list[tuple[str, list[str]]]:
 
 @QUICK
 @given(st.binary(max_size=300) | st.lists(st.sampled_from(PIECES)).map("".join).map(str.encode))
-def test_no_content_raises_and_every_place_is_in_it(content: bytes) -> None:
+def test_random_bytes_raise_no_error_and_positions_are_inside_of_them(content: bytes) -> None:
     for token in tokens(content):
         spans = [(token.start, token.end)] if isinstance(token, Text) else [*token.attributes.values()]
         assert all(0 <= start <= end <= len(content) for start, end in spans)

@@ -48,7 +48,7 @@ MODULES = [
     (b"import './a.js';\nfunction f() { return import('./b.js') }\n" + b"f();\n" * 50,
      ["import ./a.js", "import() ./b.js"]),
     (b"import './a.js';\n" + b"f();\n" * 50 + b"`", ["import ./a.js"]),
-    # What only looks like a reference.
+    # Text that only looks like a reference.
     (b"// import './a.js'\n/* import './b.js' */export {}", []),
     (b"export const a = \"import './a.js'\", b = `import './b.js' ${c} from './d.js'`", []),
     (b"export const a = /import('.\\/a.js')/", []),

@@ -96,7 +96,7 @@ def test_a_url_of_the_tree_is_the_file_it_names(target: str, logical_path: str, 
 
 
 @pytest.mark.parametrize("target", EXTERNAL)
-def test_a_url_of_elsewhere_is_external(target: str) -> None:
+def test_a_url_outside_of_the_tree_is_external(target: str) -> None:
     found = Resolver(PATHS, prefix="/static/").resolve(reference_to(target), "css/app.css")
     assert found == External()
 
@@ -133,7 +133,9 @@ def test_without_a_prefix_relative_urls_still_resolve() -> None:
         ("https://cdn.example/s/", "https://cdn.example", False),
     ],
 )
-def test_the_prefix_tells_which_absolute_urls_are_ours(prefix: str, target: str, is_internal: bool) -> None:
+def test_the_prefix_decides_which_absolute_urls_are_of_the_tree(
+    prefix: str, target: str, is_internal: bool
+) -> None:
     found = Resolver(PATHS, prefix=prefix).resolve(reference_to(target), "css/app.css")
     assert isinstance(found, Internal) is is_internal
 
@@ -156,7 +158,7 @@ def test_the_prefix_tells_which_absolute_urls_are_ours(prefix: str, target: str,
          Internal(logical_path="js/app.js", directory="/static/js/")),
     ],
 )  # fmt: skip
-def test_the_kind_tells_what_a_url_is_relative_to(
+def test_the_kind_decides_what_a_url_is_relative_to(
     target: str, kind: ReferenceKind, expected: Internal | External | Missing
 ) -> None:
     assert Resolver(PATHS, prefix="/static/").resolve(reference_to(target, kind), "js/app.js") == expected
@@ -177,12 +179,12 @@ def test_the_kind_tells_what_a_url_is_relative_to(
         ("../ro\tot.png", "root.01.png", "../root.01.png"),
     ],
 )
-def test_the_new_url_differs_in_its_last_segment_alone(target: str, path: str, url: str) -> None:
+def test_the_new_url_differs_only_in_its_last_segment(target: str, path: str, url: str) -> None:
     found = Resolver(PATHS, prefix="/static/").resolve(reference_to(target), "css/app.css")
     assert isinstance(found, Internal)
     assert found.url(path) == url
 
 
-def test_a_name_that_is_not_utf_8_is_spelled_byte_by_byte() -> None:
+def test_a_name_that_is_not_utf_8_is_encoded_byte_by_byte() -> None:
     internal = Internal(logical_path="\udce9.png")
     assert internal.url("\udce9.01.png") == "%E9.01.png"

@@ -45,7 +45,7 @@ def test_only_the_bytes_of_references_change(language: Language, content: bytes,
 
 
 @pytest.mark.parametrize(("language", "content", "url", "expected"), SPELLINGS)
-def test_a_url_is_spelled_for_the_place_it_stands_in(
+def test_a_url_is_written_with_the_escapes_of_its_place(
     language: Language, content: bytes, url: str, expected: bytes
 ) -> None:
     (reference,) = find_references(content, language=language)
@@ -53,7 +53,7 @@ def test_a_url_is_spelled_for_the_place_it_stands_in(
 
 
 @pytest.mark.parametrize("content", [b"url(\\61.png)", b"url('\\61.png')", b"url(\xff.png)"])
-def test_a_reference_that_already_says_it_keeps_its_spelling(content: bytes) -> None:
+def test_a_reference_with_the_new_url_keeps_its_bytes(content: bytes) -> None:
     (reference,) = find_references(content, language="css")
     assert rewrite(content, {reference: reference.target}) == content
 
@@ -65,7 +65,7 @@ def test_the_order_of_replacements_does_not_matter() -> None:
     assert rewrite(content, pairs) == rewrite(content, dict(pairs)) == b"a{b:url(c.png);c:url(d.png)}"
 
 
-def test_references_that_are_not_of_this_content_are_refused() -> None:
+def test_references_of_other_content_are_refused() -> None:
     (reference,) = find_references(b"a{b:url(a.png)}", language="css")
     with pytest.raises(ValueError, match="not of this content"):
         rewrite(b"a{}", {reference: "b.png"})
@@ -88,15 +88,13 @@ def test_references_that_are_not_of_this_content_are_refused() -> None:
         ]
     ),
 )
-def test_what_is_written_reads_back_as_the_same_url_and_nothing_else(
-    url: str, place: tuple[Language, bytes]
-) -> None:
+def test_a_written_url_reads_back_as_the_same_url(url: str, place: tuple[Language, bytes]) -> None:
     language, content = place
     (reference,) = find_references(content, language=language)
     url = "./" + url
     rewritten = rewrite(content, {reference: url})
     (after,) = find_references(rewritten, language=language)
-    # Rewriting once more says the same with the same bytes: so it is the URL, percent-encoded.
+    # A second rewriting changes no byte: so the bytes are the URL, percent-encoded.
     assert rewrite(content, {reference: after.target}) == rewritten
     assert rewritten.startswith(content[: reference.start])
     assert rewritten.endswith(content[reference.end :])
@@ -110,11 +108,11 @@ def framed(content: bytes, start: bytes, end: bytes, url: str) -> bytes:
     return rewrite(content, {reference: url}, {reference: frame})
 
 
-def test_a_frame_spells_the_construct_around_a_reference_anew() -> None:
+def test_a_frame_replaces_the_construct_around_a_reference() -> None:
     assert framed(b"a{b:url( 'a.png' );c:d}", b"url(", b")", NEW) == b'a{b:url("b.0123456789ab.png");c:d}'
 
 
-def test_in_a_frame_a_url_that_stays_is_spelt_anew_too_and_nothing_ends_its_quotes() -> None:
+def test_in_a_frame_an_unchanged_url_is_written_again_inside_its_quotes() -> None:
     assert framed(b"a{b:url(a.png)}", b"url(", b")", "a.png") == b'a{b:url("a.png")}'
     assert framed(b"a{b:url(a.png)}", b"url(", b")", 'a "b" (c).png') == b'a{b:url("a%20%22b%22%20(c).png")}'
 
