@@ -1,7 +1,6 @@
 """The build side: from a source tree to fingerprinted, compressed files and a manifest.
 
-Invariant: the manifest is written last. Whatever happens before that moment, the release that was in
-force is served as it was.
+Invariant: the manifest is written last. Until then, the release in force is served as before.
 """
 
 from __future__ import annotations

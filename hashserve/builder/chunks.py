@@ -1,6 +1,6 @@
-"""What is read of files, in pieces.
+"""The content of a file in chunks.
 
-Invariant: a file of any size is read in little memory, and a small one at once.
+Invariant: a file of any size needs little memory, and a small file is one chunk.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 __all__ = ["BLOCK_SIZE", "read_chunks"]
 
 BLOCK_SIZE = 1024 * 1024
-"""How many bytes are read at a time."""
+"""The size of a chunk, in bytes."""
 
 
 def read_chunks(location: str) -> Iterator[bytes]:
-    """Read a file in pieces, a small one in one. Raises `OSError`."""
+    """Yield the content of a file; nothing if it is empty. Raises `OSError`."""
     with open(location, "rb", buffering=0) as stream:
         if os.fstat(stream.fileno()).st_size <= BLOCK_SIZE:
-            # Without a block that is a thousand times too large, and a buffer around it: a third of the time.
+            # This takes a third of the time of a buffered read, which allocates a whole block.
             if content := stream.readall():
                 yield content
         else:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.naming.fingerprinter import Fingerprinter
-from hashserve.builder.naming.graph import Component, Link, RewriteSource, components, fingerprint
+from hashserve.builder.naming.graph import Component, Link, RewriteSource, components, fingerprint_circle
 from hashserve.builder.references.resolver import Internal
 from hashserve.builder.references.rewrite import rewrite
 from hashserve.check.reference_follower import ReferenceFollower
@@ -73,11 +73,10 @@ def proven_in_circle(
     """
     names = {path: logical.get(path, path) for path in circle.members}
     sources = {names[path]: _restored(path, read(path), names, follower) for path in circle.members}
-    restored = Component(members=tuple(sorted(sources)), is_cyclic=True)
     proven: set[str] = set()
     for digest in DIGESTS:
         length = hashlib.new(digest, usedforsecurity=False).digest_size * 2
-        made = fingerprint(restored, sources.__getitem__, {}, Fingerprinter(digest=digest, length=length))
+        made = fingerprint_circle(sources, {}, Fingerprinter(digest=digest, length=length))
         whole = {item.logical_path: item.path for item in made}
         proven.update(
             path

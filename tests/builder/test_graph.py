@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.builder.naming.graph import (
-    Component,
     Link,
     NamedFile,
     RewriteSource,
     components,
-    fingerprint,
-    fingerprints,
+    fingerprint_circle,
+    fingerprint_file,
 )
 from hashserve.builder.references.finder import find_references
 from hashserve.builder.references.languages import language_of
@@ -46,8 +45,25 @@ def sources_of(contents: Mapping[str, bytes]) -> dict[str, RewriteSource]:
 
 
 def built(contents: Mapping[str, bytes], *, kept: Iterable[str] = ()) -> dict[str, NamedFile]:
-    fingerprinter = Fingerprinter()
-    return {item.logical_path: item for item in fingerprints(sources_of(contents), fingerprinter, kept=kept)}
+    """Fingerprint a tree; the ``kept`` files keep their names, and the others refer to them as before."""
+    fingerprinter, sources = Fingerprinter(), sources_of(contents)
+    paths = {path: path for path in kept}
+    graph = {
+        path: [link.internal.logical_path for link in source.links]
+        for path, source in sources.items()
+        if path not in paths
+    }
+    found: dict[str, NamedFile] = {}
+    for component in components(graph):
+        unit = {path: sources[path] for path in component.members}
+        if component.is_cyclic:
+            items = fingerprint_circle(unit, paths, fingerprinter)
+        else:
+            items = [fingerprint_file(*unit.popitem(), paths, fingerprinter)]
+        for item in items:
+            found[item.logical_path] = item
+            paths[item.logical_path] = item.path
+    return found
 
 
 def contents_of(graph: Mapping[str, Iterable[str]], bodies: Mapping[str, int]) -> dict[str, bytes]:
@@ -125,7 +141,7 @@ def test_files_without_references_are_named_as_django_names_them() -> None:
         content = name.encode()
         expected = storage.hashed_name(name, ContentFile(content))
         fingerprinter = Fingerprinter()
-        assert fingerprinter.insert(name, fingerprinter.token(content)) == expected
+        assert fingerprinter.name(name, (content,)) == expected
 
 
 @pytest.mark.parametrize(
@@ -137,7 +153,7 @@ def test_files_without_references_are_named_as_django_names_them() -> None:
     ],
 )
 def test_a_token_is_the_start_of_the_digest(fingerprinter: Fingerprinter, token: str) -> None:
-    assert fingerprinter.token(b"x") == fingerprinter.token_of_chunks([b"", b"x"]) == token
+    assert fingerprinter.fingerprint([b"x"]) == fingerprinter.fingerprint([b"", b"x"]) == token
 
 
 @pytest.mark.parametrize(
@@ -167,14 +183,6 @@ def test_a_file_that_keeps_its_name_is_referred_to_as_written() -> None:
     found = built({"a.css": b"a{b:url(%69.1234.png)}", "i.1234.png": b"png"}, kept=["i.1234.png"])
     assert found.keys() == {"a.css"}
     assert found["a.css"].content == b"a{b:url(%69.1234.png)}"
-
-
-def test_one_component_is_fingerprinted_from_what_its_caller_loads() -> None:
-    sources = sources_of({"a.css": b"a{b:url(i.png)}", "i.png": b""})
-    component = Component(members=("a.css",), is_cyclic=False)
-    paths = {"i.png": "i.000000000000.png"}
-    (found,) = fingerprint(component, sources.__getitem__, paths, Fingerprinter())
-    assert found.content == b"a{b:url(i.000000000000.png)}"
 
 
 @given(graphs(), st.data())

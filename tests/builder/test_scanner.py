@@ -32,7 +32,7 @@ def test_a_file_is_known_by_its_size_and_digests(tmp_path: Path) -> None:
     for path in ("app.css", "picture.png"):
         scanned = scan(tmp_path, path, b"content")
         assert (scanned.size, scanned.sha256) == (7, digest_of([b"content"]))
-        assert scanned.path == Fingerprinter().insert(path, Fingerprinter().token(b"content"))
+        assert scanned.path == Fingerprinter().name(path, [b"content"])
         assert b"".join(source_chunks(scanned)) == b"content"
 
 

@@ -1,7 +1,6 @@
-"""Variants: the coded forms of a content that are worth keeping.
+"""The compressors of the content codings, and which files and variants are worth them.
 
-Invariant: a variant is kept only if it saves its reader something, and decodes to its source; the same
-bytes are compressed once, on every core.
+Invariant: the same content is compressed to the same bytes each time, with the same library.
 """
 
 from __future__ import annotations
@@ -32,20 +31,19 @@ LEAST_SAVED_SHARE = 0.05
 _MORE_COMPRESSED = ("avif", "7z", "zst", "mp3", "m4a", "ogg", "oga", "ogv", "opus", "aac", "flac", "mkv")
 
 COMPRESSED = frozenset((*WhiteNoiseCompressor.SKIP_COMPRESS_EXTENSIONS, *_MORE_COMPRESSED))
-"""The extensions, without their dot, of files that are compressed already by what they are."""
-
+"""The extensions, without their dot, of formats that are compressed already."""
 
 LARGEST_AT_BEST = 32 * 1024 * 1024
-"""Contents larger than this, in bytes, are compressed with brotli's quality 9.
+"""The largest content, in bytes, that brotli compresses with quality 11; larger ones get quality 9.
 
-Measured on 8 MB of scripts, on one busy core: quality 11 takes 2.4 s a megabyte, 9 takes 0.2 s (0.5 s
-at 30 MB) for 12 % more bytes. A minute is bearable, once; four minutes for 100 MB are not.
+Measured on 8 MB of scripts, on one busy core: quality 11 takes 2.4 s a megabyte; quality 9 takes 0.2 s
+(0.5 s at 30 MB) and makes 12 % more bytes. A minute is bearable once; four minutes for 100 MB are not.
 """
 
 
 def _brotli(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    # 22 bits is brotli's own default. A window no larger than a small content saves it a byte; for
-    # larger ones brotli chooses its blocks by the window, and a smaller one costs more than it saves.
+    # The default window has 22 bits. For a small content, a window of its size saves a byte. For a larger one,
+    # brotli chooses its blocks by the window, and a smaller window costs more than it saves.
     window = max(size.bit_length(), 16) if size < 65_536 else 22 if size <= 4_194_304 else 24
     quality = 11 if size <= LARGEST_AT_BEST else 9
     compressor = brotli.Compressor(quality=quality, lgwin=window)
@@ -55,14 +53,14 @@ def _brotli(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 
 def _gzip(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)  # no name and no time in the header
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)  # 31: a gzip header, without name and time
     for chunk in chunks:
         yield compressor.compress(chunk)
     yield compressor.flush()
 
 
 def _zstd(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    # RFC 9659: a window of 8 MiB at most for the content coding.
+    # RFC 9659: the content coding allows a window of 8 MiB at most.
     parameters = zstd.CompressionParameter
     options: dict[int, int] = {parameters.compression_level: 19, parameters.window_log: 23}
     compressor = zstd.ZstdCompressor(options=options)
@@ -76,11 +74,11 @@ COMPRESSORS: Mapping[str, Callable[[Iterable[bytes], int], Iterator[bytes]]] = {
     "gzip": _gzip,
     "zstd": _zstd,
 }
-"""By coding: what turns the chunks of a content, and its size in bytes, into coded chunks."""
+"""By coding, the function that turns the chunks of a content of this size in bytes into coded chunks."""
 
 
 def is_compressible(path: str, skipped: Container[str] = COMPRESSED) -> bool:
-    """Whether a file is to have variants: its extension is none of those that are ``skipped``."""
+    """Whether a file has variants: its extension is none of the ``skipped`` ones."""
     return os.path.splitext(path)[1][1:].lower() not in skipped
 
 

@@ -1,1 +1,1 @@
-"""Fingerprinted names: from a file's final content, and in the order of its references."""
+"""Fingerprinted names: each from a file's final content, in the order of references."""

@@ -1,7 +1,7 @@
-"""The name that follows from a file's content, and the token that stands for that in it.
+"""The fingerprint of a content, and the path of a file with it.
 
-Invariant: same content, same token, on every machine; and by default the token and the name that
-Django's ``ManifestStaticFilesStorage`` gives, so that moving over changes no URL.
+Invariant: the same content has the same fingerprint on every machine. By default, both are those of Django's
+``ManifestStaticFilesStorage``, so that a project that moves to hashserve keeps its URLs.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ __all__ = ["Fingerprinter", "Naming"]
 
 
 class Naming(Protocol):
-    """What names files by their content; a `Fingerprinter`, unless a framework has its own way."""
+    """Names files by their content: a `Fingerprinter`, or a framework's own way."""
 
     @property
     def growth(self) -> int:
-        """How many bytes longer than a logical path its fingerprinted path may be."""
+        """How many bytes longer a fingerprinted path can be than its logical path."""
 
     def name(self, logical_path: str, chunks: Iterable[bytes]) -> str:
-        """Give the path of a file with this content; ``logical_path`` itself if it is to have no other."""
+        """Return the path of a file with this content; ``logical_path`` if it has no fingerprint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprinter:
-    """A digest of `hashlib` and how many of its hex digits are kept; raises `SettingError`."""
+    """A digest of `hashlib`, and how many of its hex digits are used. Raises `SettingError`."""
 
     digest: str = "md5"
     length: int = 12
@@ -43,27 +43,23 @@ class Fingerprinter:
         """Return the fingerprinter of a build."""
         return cls(digest=settings.digest, length=settings.digest_length)
 
-    def token(self, content: bytes) -> str:
-        """Give the token of ``content``."""
-        return self.token_of_chunks((content,))
+    @property
+    def growth(self) -> int:
+        """How many bytes longer a fingerprinted path is than its logical path."""
+        return self.length + 1
 
-    def token_of_chunks(self, chunks: Iterable[bytes]) -> str:
-        """Give the token of content that comes in pieces, as of a file too large to hold."""
+    def name(self, logical_path: str, chunks: Iterable[bytes]) -> str:
+        """Return the fingerprinted path of a file with this content."""
+        return self.insert(logical_path, self.fingerprint(chunks))
+
+    def fingerprint(self, chunks: Iterable[bytes]) -> str:
+        """Return the fingerprint of a content."""
         digest = hashlib.new(self.digest, usedforsecurity=False)
         for chunk in chunks:
             digest.update(chunk)
         return digest.hexdigest()[: self.length]
 
-    @property
-    def growth(self) -> int:
-        """How many bytes longer than a logical path its fingerprinted path is."""
-        return self.length + 1
-
-    def name(self, logical_path: str, chunks: Iterable[bytes]) -> str:
-        """Give the fingerprinted path of a file with this content."""
-        return self.insert(logical_path, self.token_of_chunks(chunks))
-
-    def insert(self, logical_path: str, token: str) -> str:
-        """Put the token before the last extension: ``css/app.css`` to ``css/app.55e7cbb9ba48.css``."""
+    def insert(self, logical_path: str, fingerprint: str) -> str:
+        """Insert a fingerprint before the last extension: ``css/app.css``, ``css/app.55e7cbb9ba48.css``."""
         root, extension = os.path.splitext(logical_path)
-        return f"{root}.{token}{extension}"
+        return f"{root}.{fingerprint}{extension}"

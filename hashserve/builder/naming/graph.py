@@ -1,8 +1,8 @@
-"""Which files have to be named before which, and what each is called.
+"""The order in which files are named, and the name of each.
 
-Invariant: a file's name follows from its final content alone: its own bytes and the names of what it
-refers to. Files that refer to each other in a circle are named as one unit. The order that anything
-is given in never matters, and a change renames the files that reach it, and no other.
+Invariant: a file's name follows from its final content: its own bytes and the names of what it refers to.
+Files that refer to each other in a circle are named as one unit. The order of the input does not matter. A
+change of a file renames that file and those that refer to it, directly or through others, and no other.
 """
 
 from __future__ import annotations
@@ -16,12 +16,20 @@ from hashserve.builder.references.reference import Reference
 from hashserve.builder.references.resolver import Internal
 from hashserve.builder.references.rewrite import Frame, rewrite
 
-__all__ = ["Component", "Link", "NamedFile", "RewriteSource", "components", "fingerprint", "fingerprints"]
+__all__ = [
+    "Component",
+    "Link",
+    "NamedFile",
+    "RewriteSource",
+    "components",
+    "fingerprint_circle",
+    "fingerprint_file",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A reference that names a file of the tree and is to be rewritten, in its frame if it has one."""
+    """A reference to a file of the tree, which is rewritten, in its frame if it has one."""
 
     reference: Reference
     internal: Internal
@@ -30,7 +38,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewriteSource:
-    """What a file holds before its references are rewritten, and which of them are."""
+    """The content of a file before its references are rewritten, and those of them that are."""
 
     content: bytes
     links: tuple[Link, ...] = ()
@@ -38,7 +46,7 @@ class RewriteSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """Files that reach each other, in order of their logical paths; or one that is in no circle."""
+    """Files that refer to each other in a circle, in order of their logical paths; or one file alone."""
 
     members: tuple[str, ...]
     is_cyclic: bool
@@ -46,7 +54,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedFile:
-    """A file's final content, and the path that stands for it."""
+    """The final content of a file, and its fingerprinted path."""
 
     logical_path: str
     path: str
@@ -54,100 +62,72 @@ class NamedFile:
 
 
 def components(graph: Mapping[str, Iterable[str]]) -> list[Component]:
-    """Part a graph of references into its strongly connected components, each after all it refers to.
+    """Return the strongly connected components of a graph of references, each after those it refers to.
 
-    ``graph`` maps every logical path to those it refers to; one that is no key is left out. The
-    result depends on the graph alone, never on its order. Takes time in proportion to its size, and no
-    recursion (Tarjan 1972).
+    ``graph`` maps every logical path to those it refers to; a path that is not a key is ignored. The
+    result depends on the graph only, never on its order.
     """
     edges = {path: sorted({target for target in graph[path] if target in graph}) for path in sorted(graph)}
     return [
         Component(members=members, is_cyclic=len(members) > 1 or members[0] in edges[members[0]])
-        for members in _Tarjan(edges).run()
+        for members in _strongly_connected(edges)
     ]
 
 
-class _Tarjan:
-    """The algorithm's state: when each path was first seen, and the earliest that it leads back to."""
+def _strongly_connected(edges: Mapping[str, list[str]]) -> Iterator[tuple[str, ...]]:
+    """Yield the members of each component, as Tarjan (1972) finds them.
 
-    def __init__(self, edges: Mapping[str, list[str]]) -> None:
-        self.edges = edges
-        self.seen: dict[str, int] = {}
-        self.earliest: dict[str, int] = {}
-        self.open: dict[str, None] = {}  # a stack in which membership is found at once
-
-    def run(self) -> Iterator[tuple[str, ...]]:
-        for path in self.edges:
-            if path not in self.seen:
-                yield from self.visit(path)
-
-    def enter(self, path: str) -> tuple[str, Iterator[str]]:
-        self.seen[path] = self.earliest[path] = len(self.seen)
-        self.open[path] = None
-        return path, iter(self.edges[path])
-
-    def visit(self, root: str) -> Iterator[tuple[str, ...]]:
-        """Walk all that ``root`` leads to, giving each component as its last member is left."""
-        walk = [self.enter(root)]
+    It takes time in proportion to the size of the graph, and no recursion. ``lowest`` has the smallest number
+    of a path that each path leads back to.
+    """
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    targets: dict[str, Iterator[str]] = {}
+    stack: dict[str, None] = {}  # a dict, because it is searched too
+    for root in edges:
+        walk = [root] if root not in number else []
         while walk:
-            path, targets = walk[-1]
-            target = next(targets, None)
-            if target is None:
+            path = walk[-1]
+            if path not in number:
+                number[path] = lowest[path] = len(number)
+                targets[path] = iter(edges[path])
+                stack[path] = None
+            for target in targets[path]:
+                if target not in number:
+                    walk.append(target)
+                    break
+                if target in stack:
+                    lowest[path] = min(lowest[path], number[target])
+            else:
                 walk.pop()
                 if walk:
-                    self.lead_back(walk[-1][0], self.earliest[path])
-                if self.earliest[path] == self.seen[path]:
-                    yield self.close(path)
-            elif target not in self.seen:
-                walk.append(self.enter(target))
-            elif target in self.open:
-                self.lead_back(path, self.seen[target])
-
-    def lead_back(self, path: str, number: int) -> None:
-        self.earliest[path] = min(self.earliest[path], number)
-
-    def close(self, path: str) -> tuple[str, ...]:
-        members = [self.open.popitem()[0]]
-        while members[-1] != path:
-            members.append(self.open.popitem()[0])
-        return tuple(sorted(members))
+                    lowest[walk[-1]] = min(lowest[walk[-1]], lowest[path])
+                if lowest[path] == number[path]:
+                    members = [stack.popitem()[0]]
+                    while members[-1] != path:
+                        members.append(stack.popitem()[0])
+                    yield tuple(sorted(members))
 
 
-def fingerprints(
-    sources: Mapping[str, RewriteSource], naming: Naming, *, kept: Iterable[str] = ()
-) -> Iterator[NamedFile]:
-    """Fingerprint a whole tree that is held in memory, what is referred to first.
+def fingerprint_file(
+    logical_path: str, source: RewriteSource, paths: Mapping[str, str], naming: Naming
+) -> NamedFile:
+    """Name a file that is in no circle, from its content with all references rewritten.
 
-    The ``kept`` ones keep their name and content; the others refer to them as they did.
+    ``paths`` has the path of every file that it refers to; the logical path itself if that keeps its name.
     """
-    paths = {path: path for path in kept}
-    graph = {
-        path: [link.internal.logical_path for link in source.links]
-        for path, source in sources.items()
-        if path not in paths
-    }
-    for component in components(graph):
-        for item in fingerprint(component, sources.__getitem__, paths, naming):
-            paths[item.logical_path] = item.path
-            yield item
+    content = _rewritten(source, paths.__getitem__)
+    return NamedFile(logical_path=logical_path, path=naming.name(logical_path, (content,)), content=content)
 
 
-def fingerprint(
-    component: Component,
-    load: Callable[[str], RewriteSource],
-    paths: Mapping[str, str],
-    naming: Naming,
+def fingerprint_circle(
+    sources: Mapping[str, RewriteSource], paths: Mapping[str, str], naming: Naming
 ) -> list[NamedFile]:
-    """Fingerprint the members of one component, in their order.
+    """Name the files of a circle, in the order of ``sources``.
 
-    ``load`` gives the source of a logical path, and is called once for each member. ``paths`` gives
-    the path that each file outside of the component goes by: it has to hold every one that is
-    referred to, under its own logical path if it keeps its name. Nothing is read or written here.
+    ``paths`` has the path of every file outside of the circle that one of them refers to.
     """
-    sources = {path: load(path) for path in component.members}
-    if not component.is_cyclic:
-        return [_by_content(path, source, paths, naming) for path, source in sources.items()]
-    inside = _unit_paths(sources, paths, naming)
+    inside = _circle_paths(sources, paths, naming)
     return [
         NamedFile(
             logical_path=path,
@@ -158,25 +138,20 @@ def fingerprint(
     ]
 
 
-def _by_content(path: str, source: RewriteSource, paths: Mapping[str, str], naming: Naming) -> NamedFile:
-    content = _rewritten(source, paths.__getitem__)
-    return NamedFile(logical_path=path, path=naming.name(path, (content,)), content=content)
-
-
-def _unit_paths(
+def _circle_paths(
     sources: Mapping[str, RewriteSource], paths: Mapping[str, str], naming: Naming
 ) -> dict[str, str]:
-    """Derive the members' paths from all that decides their final content, but for these paths.
+    """Derive the members' paths from everything that decides their final content except these paths.
 
-    That is, for each: its logical path, its content with references to outside rewritten and those
-    to inside as written, and which logical paths the latter name.
+    For each member, that is its logical path, its content with only the references to outside rewritten, and
+    the logical paths of those to inside.
     """
     unit = sha256()
     for path, source in sorted(sources.items()):
         content = _rewritten(source, lambda target: target if target in sources else paths[target])
         named = [link.internal.logical_path for link in source.links]
         parts = [_bytes(path), content, *(_bytes(target) for target in named if target in sources)]
-        # Counted and measured, so that no two different units run together into the same bytes.
+        # With counts and lengths, two different circles never have the same bytes here.
         unit.update(b"%d;" % len(parts))
         for part in parts:
             unit.update(b"%d:%b" % (len(part), part))
@@ -184,9 +159,9 @@ def _unit_paths(
 
 
 def _rewritten(source: RewriteSource, path_of: Callable[[str], str]) -> bytes:
-    """Have each link name the path that its target goes by; one that keeps its name stays as written.
+    """Rewrite each link to the path of its target. A link to a file that keeps its name stays as written.
 
-    One in a frame is spelt anew all the same: its frame is not to depend on its target's name.
+    A link in a frame is always spelt again, so that its frame does not depend on its target's name.
     """
     replacements = []
     for link in source.links:

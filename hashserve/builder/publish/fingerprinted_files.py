@@ -12,7 +12,13 @@ from functools import partial
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.compression.variants import Variants
 from hashserve.builder.naming.fingerprinter import Naming
-from hashserve.builder.naming.graph import Component, NamedFile, RewriteSource, components, fingerprint
+from hashserve.builder.naming.graph import (
+    NamedFile,
+    RewriteSource,
+    components,
+    fingerprint_circle,
+    fingerprint_file,
+)
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.report import Progress
@@ -37,27 +43,27 @@ def write_fingerprinted_files(
     published: dict[str, PublishedFile] = {}
     paths: dict[str, str] = {}
     for component in components(graph):
-        first = scanned[component.members[0]]
-        if component.is_cyclic or first.links:
-            made = _rewritten(component, scanned, paths, naming)
-            files = {item.logical_path: _write_rewritten(item, output, variants) for item in made}
+        members = [scanned[path] for path in component.members]
+        if component.is_cyclic:
+            sources = {file.logical_path: _source(file) for file in members}
+            files = [
+                _write_rewritten(item, output, variants)
+                for item in fingerprint_circle(sources, paths, naming)
+            ]
+        elif members[0].links:
+            item = fingerprint_file(members[0].logical_path, _source(members[0]), paths, naming)
+            files = [_write_rewritten(item, output, variants)]
         else:
-            files = {first.logical_path: _write_as_it_is(first, output)}
-        for logical_path, file in files.items():
+            files = [_write_as_it_is(members[0], output)]
+        for logical_path, file in zip(component.members, files, strict=True):
             published[logical_path] = file
             paths[logical_path] = file.path
             on_progress("publish", len(published), len(scanned))
     return {path: published[path] for path in scanned}
 
 
-def _rewritten(
-    component: Component, scanned: Mapping[str, ScannedFile], paths: Mapping[str, str], naming: Naming
-) -> list[NamedFile]:
-    def load(path: str) -> RewriteSource:
-        file = scanned[path]
-        return RewriteSource(content=b"".join(source_chunks(file)), links=tuple(file.links))
-
-    return fingerprint(component, load, paths, naming)
+def _source(file: ScannedFile) -> RewriteSource:
+    return RewriteSource(content=b"".join(source_chunks(file)), links=tuple(file.links))
 
 
 def _write_rewritten(item: NamedFile, output: OutputFolder, variants: Variants) -> PublishedFile:

@@ -135,4 +135,4 @@ def _is_built(root: str, path: str, state: BuildState) -> bool:
     if fingerprint is None or len(fingerprint) > _MD5_DIGITS or not os.path.isfile(location):
         return False
     fingerprinter = Fingerprinter(length=len(fingerprint))
-    return fingerprinter.token_of_chunks(read_chunks(location)) == fingerprint
+    return fingerprinter.fingerprint(read_chunks(location)) == fingerprint

@@ -131,7 +131,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         from hashserve.builder.naming.fingerprinter import Fingerprinter
         from hashserve.django.build_settings import build_settings
 
-        return Fingerprinter.of(build_settings()).token_of_chunks(content.chunks())
+        return Fingerprinter.of(build_settings()).fingerprint(content.chunks())
 
     def _save(self, name: str, content: File[Any]) -> str:
         """Write a file under a temporary name and rename it, so that a server never reads half of it."""
