@@ -31,7 +31,7 @@ __all__ = ["CheckedFolder", "CheckedManifest", "read_folder"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedManifest:
-    """The manifest of a folder: its path, and its value or the finding that says why there is none."""
+    """The manifest of a folder: its path, and its value or the finding that says why it has none."""
 
     path: str = MANIFEST_NAME
     is_there: bool = False
@@ -61,7 +61,7 @@ class CheckedFolder:
 
     @cached_property
     def reported_paths(self) -> frozenset[str]:
-        """Paths about which the reading of the tree has findings: they are not reported as missing."""
+        """Paths that have a finding from reading the tree: they are not reported as missing."""
         return frozenset(item.path for item in self.tree.findings)
 
     @cached_property
@@ -151,7 +151,7 @@ def _read_manifest(root: str) -> CheckedManifest:
 def _read_paths(
     tree: PublishedTree, index: ManifestIndex, follower: ReferenceFollower, threads: int
 ) -> Mapping[str, PathContents]:
-    # The largest files come first, so that no core is left with one of them at the end.
+    # The largest files come first, so that none of them keeps one core busy at the end.
     files = sorted(_files(tree, index), key=lambda item: (-item.size, item.path))
     with ThreadPoolExecutor(threads) as executor:
         contents = executor.map(lambda item: read_contents(item, follower), files)

@@ -151,7 +151,7 @@ class _TreeReader:
             )
 
     def read_private_folder(self, location: str) -> None:
-        """Report what a killed build left in the folder that is only the build's."""
+        """Report what a killed build left in its private folder."""
         try:
             names = sorted(os.listdir(os.path.join(location, "temporary")))
         except OSError:

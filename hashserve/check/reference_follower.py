@@ -99,7 +99,7 @@ class ReferenceFollower:
         return FollowedReferences(targets=frozenset(targets), findings=tuple(findings))
 
     def _is_only_in_older_releases(self, path: str) -> bool:
-        """Whether only older releases list a file: nobody can correct its references any more."""
+        """Whether only older releases list a file, whose references nobody can correct any more."""
         return path in self._index.records and path not in self._index.current_paths
 
     def _unhashed(self, path: str, target: Internal) -> tuple[str, str] | None:

@@ -29,8 +29,8 @@ def find_css_references(content: bytes) -> list[Reference]:
     return _Stylesheet(content).references()
 
 
-# Tokens, named as in CSS Syntax Level 3, section 4. No pattern can fail after a repetition, because what
-# must follow the repetition is matched apart: so no pattern backtracks.
+# Tokens, named as in CSS Syntax Level 3, section 4. No pattern backtracks: nothing that can fail follows a
+# repetition. What must follow one is matched separately.
 
 # Section 4.3.2, comment. Without an end, it reaches to the end of the file.
 _COMMENT = rb"/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/)?"
@@ -47,7 +47,7 @@ _LETTER = rb"[-\w\x80-\xff]"
 _ESCAPED_NAME = rb"%b(?:%b|%b)*(\()?" % (_ESCAPE, _LETTER, _ESCAPE)
 # at-keyword-token, and the parenthesis that may follow, which does not make it a function.
 _AT_KEYWORD = rb"@(?:%b|%b)+(\()?" % (_LETTER, _ESCAPE)
-# The parenthesis after url, src or image-set, as far as three letters can say.
+# The parenthesis of url(, src( and image-set(: only the three letters before it are compared.
 _OPENING = rb"\((?<=[uU][rR][lL]\(|[sS][rR][cC]\(|[sS][eE][tT]\()"
 # Each alternative starts with a literal byte, so that the search skips everything else at full speed.
 _TOKENS = b"|".join((_COMMENT, _STRING, _ESCAPED_NAME, _AT_KEYWORD, _OPENING))
@@ -87,7 +87,7 @@ _AT_RULES_THAT_FETCH_NOTHING = frozenset({"container", "document", "-moz-documen
 class _Stylesheet:
     """One pass over a style sheet. A ``consume_`` method takes a position and returns where it stops.
 
-    No method calls itself, however deeply brackets nest. In a depth, 1 is an open parenthesis.
+    No method calls itself, however deeply brackets nest; a depth is the number of open brackets.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -225,7 +225,7 @@ class _Stylesheet:
 
     def add(self, start: int, end: int, kind: ReferenceKind, delimiter: Delimiter) -> None:
         if self.content[start : start + 5].lower() == b"data:":
-            return  # before it is decoded, because such URLs are long
+            return  # compared before decoding, because such URLs are long
         target = self.unescaped(start, end)
         if names_a_file(target):
             self.found.append(Reference(start=start, end=end, target=target, kind=kind, delimiter=delimiter))

@@ -1,4 +1,4 @@
-"""The choice of who finds the references of a file, by its language.
+"""The functions that find references, by the language of a file.
 
 Invariant: no content raises an error, and no content is changed.
 """

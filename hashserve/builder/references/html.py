@@ -96,7 +96,7 @@ _UNKNOWN_BASE = "about:blank"
 
 
 def find_page_references(content: bytes) -> list[Reference]:
-    """Find the references in a page, in order; they never overlap, and no content raises."""
+    """Find the references in a page, in order; they never overlap. No content raises an error."""
     return sorted(_PageReferences(content).references(), key=lambda reference: reference.start)
 
 

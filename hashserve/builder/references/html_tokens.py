@@ -56,7 +56,7 @@ def tokens(content: bytes) -> list[Tag | Text]:
 
 
 _SPACE = rb"\t\n\f\r "
-# Sections 13.2.5.43 to 52.
+# Sections 13.2.5.43 to 52: comments.
 _COMMENT = re.compile(rb"<!--(?:-?>|[\s\S]*?(?:--!?>|\Z))")
 # Sections 13.2.5.8 and 13.2.5.32 to 40: tag names, attribute names and values.
 _TAG_NAME = re.compile(rb"[a-zA-Z][^%b/>]*" % _SPACE)
@@ -114,7 +114,7 @@ class _Tokenizer:
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.length = len(content)
-        # Only elements of SVG and MathML. Of HTML, the number of open elements by name is enough.
+        # Open elements of SVG and MathML. For HTML, the number of open elements by name is enough.
         self.open: list[_OpenElement] = []
         self.open_names: Counter[str] = Counter()
         self.open_html_names: Counter[str] = Counter()

@@ -50,7 +50,7 @@ _WORDS = tuple(
 )
 _DYNAMIC_IMPORT = re.compile(rb"import(?<![\w$.]import)%b(?:\(|/[/*])" % _SPACES)
 _KINDS_IN_CLASSIC_SCRIPTS = frozenset({ReferenceKind.JS_DYNAMIC_IMPORT, ReferenceKind.SOURCE_MAP})
-# Words that every module has one of (ECMA-262, sections 16.2.2 and 16.2.3); import("x") does not count.
+# Every module has one of these words (ECMA-262, sections 16.2.2 and 16.2.3); import("x") does not count.
 _MODULE_WORDS = (
     re.compile(
         rb"import(?<![\w$]import)%b"

@@ -44,7 +44,7 @@ def lineages(tree: Tree, starts: Iterable[int]) -> Iterator[Lineage]:
 
 
 class _Descent:
-    """The nodes from the root down to a byte, moved on from one byte to the next.
+    """The nodes from the root down to one byte; it moves on from byte to byte.
 
     tree-sitter walks from the root to find a node or its parent, so that each word would cost as much as
     it is deep.

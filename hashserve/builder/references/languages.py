@@ -24,7 +24,7 @@ def language_of(path: str) -> Language | None:
 
 
 def is_page(path: str) -> bool:
-    """Whether a file is a page: people navigate to it, keep its address and send it to others."""
+    """Whether a file is a page, which people navigate to and whose address they keep."""
     return _extension(path) in _PAGE_EXTENSIONS
 
 
