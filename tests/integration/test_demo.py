@@ -22,9 +22,6 @@ from urllib.parse import urlsplit
 import brotli
 import pytest
 
-from tests.support.browser import QUIET
-from tests.support.parts import require_tool
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -229,17 +226,6 @@ def test_head_of_the_page_has_no_body(demo: Demo) -> None:
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    executable = require_tool("chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.browser import Visit, launch
+from tests.support.browser import Visit
 from tests.support.example_project import EXAMPLE, TIMEOUT, Project, Server, fetch
 from tests.support.services import free_port
 from tests.support.waiting import wait_until
@@ -27,12 +27,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 README = (EXAMPLE / "README.md").read_text(encoding="utf-8")
 PAGES = ["/en/", "/de/", "/en/tea/iron-orchid/", "/de/visit/"]
 IMMUTABLE = "public, max-age=31536000, immutable"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launch() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

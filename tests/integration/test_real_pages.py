@@ -17,7 +17,7 @@ import pytest
 
 from hashserve import HashServe, Manifest
 from hashserve.builder import BuildSettings, build
-from tests.support.browser import PATIENCE, Body, Site, Visit, launch, serve
+from tests.support.browser import PATIENCE, Body, Site, Visit, serve
 from tests.support.building import manifest_of
 from tests.support.files import put
 from tests.support.real_trees import build_real, settings, source_of
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launch() as browser:
-        yield browser
 
 
 @contextmanager

@@ -27,7 +27,7 @@ import pytest
 
 from hashserve import Manifest
 from hashserve.http.codings import CODINGS
-from tests.support.browser import Visit, launch
+from tests.support.browser import Visit
 from tests.support.example_project import PREFIX, Project, Reply, Server, fetch, static_urls
 from tests.support.proxies import NginxCache, NginxFiles, Proxy, Varnish
 from tests.support.services import Memcached, Redis, Service, free_port, running
@@ -41,12 +41,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 YEAR = 31_536_000
 IMMUTABLE = f"public, max-age={YEAR}, immutable"
 SHEET = "shop/css/shop.css"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launch() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

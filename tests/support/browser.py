@@ -23,29 +23,25 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from playwright.sync_api import Browser, Page, Response
 
-__all__ = ["PATIENCE", "PREFIX", "QUIET", "Site", "Visit", "launch", "serve"]
+__all__ = ["PATIENCE", "PREFIX", "Site", "Visit", "launch", "serve"]
 
 PREFIX = "/static/"
 
 PATIENCE = 90_000
 """The timeout of everything in a page, in milliseconds; the machine may be slow and busy."""
 
-QUIET = (
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-)
-"""Chromium's arguments for a machine without a display, and without requests of its own."""
-
-ARGUMENTS = (
-    *QUIET,
     # WebGL in software, which works on any machine.
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 )
+"""Chromium's arguments for a machine without a display, and without requests of its own."""
 
 
 @contextmanager
