@@ -1,5 +1,5 @@
-"""What ``collectstatic`` hands to the build: the files, the names that stay, the storage's own rules.
+"""What ``collectstatic`` passes to the build: the files, the names that stay, and the storage's patterns.
 
 Invariant: a process that only renders pages never imports this. It would load the build, which takes
-0.13 s and needs packages that a web process may not have.
+0.1 s and needs packages that a web process may not have.
 """

@@ -147,3 +147,27 @@ def test_fingerprints_have_the_digest_of_the_settings(site: CollectedSite) -> No
     with override_settings(HASHSERVE={"DIGEST": "sha256", "DIGEST_LENGTH": 20}):
         site.collect()
     assert len(paths_of(site.root)["robots.txt"]) == len("robots..txt") + 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"BUILD_CACHE": "source/robots.txt/cache"}, 'choose another HASHSERVE["BUILD_CACHE"]'),
+        ({"BUILD_CACHE": "root/cache"}, 'HASHSERVE["BUILD_CACHE"]='),
+        ({"STRICT": True}, 'build without HASHSERVE["STRICT"]'),
+        ({"PREVIOUS": "ftp://a.example/"}, "HASHSERVE[\"PREVIOUS\"]='ftp://a.example/': "),
+        (
+            {"PREVIOUS": "none", "REQUIRE_PREVIOUS": True},
+            'check HASHSERVE["PREVIOUS"], or build without HASHSERVE["REQUIRE_PREVIOUS"]',
+        ),
+    ],
+)
+def test_an_error_of_a_build_names_settings_as_a_project_writes_them(
+    site: CollectedSite, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], expected: str
+) -> None:
+    monkeypatch.chdir(site.root.parent)
+    put(site.source, "css/lost.css", b"a { background: url(gone.png) }")
+    with override_settings(HASHSERVE=settings), pytest.raises(CommandError) as raised:
+        site.collect()
+    assert expected in str(raised.value)
+    assert "{setting" not in str(raised.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -169,3 +171,17 @@ def test_the_manifest_is_checked_once_an_interval(site: CollectedSite) -> None:
         put(site.source, "robots.txt", b"new")
         site.collect()
         assert storage.url("robots.txt") == url
+
+
+def test_a_process_that_only_renders_names_does_not_import_the_build(site: CollectedSite) -> None:
+    site.collect()
+    code = """
+import sys, django.conf
+django.conf.settings.configure(STATIC_URL="/static/", STATIC_ROOT=sys.argv[1])
+from hashserve.django.storage import ManifestStaticFilesStorage
+print(ManifestStaticFilesStorage().url("robots.txt"))
+print([name for name in sys.modules if name.startswith(("hashserve.builder", "hashserve.django.collection"))])
+"""
+    command = [sys.executable, "-c", code, str(site.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == [f"/static/{paths_of(site.root)['robots.txt']}", "[]"]
