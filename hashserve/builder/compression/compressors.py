@@ -42,8 +42,8 @@ Measured on 8 MB of scripts, on one busy core: quality 11 takes 2.4 s a megabyte
 
 
 def _brotli(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    # The default window has 22 bits. For a small content, a window of its size saves a byte. For a larger one,
-    # brotli chooses its blocks by the window, and a smaller window costs more than it saves.
+    # The default window has 22 bits. For a small content, a window of its size saves a byte. For a larger
+    # one, brotli chooses its blocks by the window, and a smaller window costs more than it saves.
     window = max(size.bit_length(), 16) if size < 65_536 else 22 if size <= 4_194_304 else 24
     quality = 11 if size <= LARGEST_AT_BEST else 9
     compressor = brotli.Compressor(quality=quality, lgwin=window)
