@@ -21,6 +21,7 @@ from tests.support.previous_releases import (
     assert_restored,
     change,
     free_port,
+    hang,
     lost,
     lying_site,
     put_source,
@@ -177,8 +178,22 @@ def test_a_site_that_stops_answering_is_not_asked_for_every_file(
     for _ in range(3):
         with pytest.raises(UnreachableError, match="refused"):
             list(site.read("a.txt"))
-    with pytest.raises(UnreachableError, match="not requested, since 3 requests in a row had no answer"):
+    with pytest.raises(
+        UnreachableError, match="not requested: the last 3 requests had no complete answer"
+    ):
         list(site.read("a.txt"))
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_site_whose_bodies_do_not_come_gets_no_more_requests(first: Path) -> None:
+    path = manifest_of(first).paths["a.txt"]
+    with lying_site(first, path, hang) as url:
+        site = PreviousSite(url, "/static/")
+        for _ in range(3):
+            with pytest.raises(UnreachableError, match="was not received completely: timed out"):
+                list(site.read(path))
+        with pytest.raises(UnreachableError, match="not requested"):
+            list(site.read(path))
 
 
 class Clock:

@@ -31,6 +31,7 @@ __all__ = [
     "assert_restored",
     "change",
     "free_port",
+    "hang",
     "lost",
     "lying_site",
     "put_source",

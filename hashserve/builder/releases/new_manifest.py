@@ -112,8 +112,8 @@ def _needed_files(
             if conflict is None:
                 needed[path] = old.records[path]
             else:
-                message = f"dropped from release {old.id}, because the new release has {conflict!r}"
-                report.add("lost", path, message)
+                reason = f"because the new release has {conflict!r}; rename that to keep this file"
+                report.add("lost", path, f"dropped from release {old.id}, {reason}")
     return needed, release_ids
 
 

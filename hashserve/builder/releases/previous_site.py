@@ -29,7 +29,7 @@ RETRY_PAUSE_SECONDS = 0.2
 """The pause after the first attempt; after the second it is twice as long."""
 
 MAX_FAILURES_IN_A_ROW = 3
-"""After this many requests in a row without an answer, the site gets no more requests."""
+"""After this many requests in a row without a complete answer, the site gets no more requests."""
 
 MAX_SITE_SECONDS = 3600
 """How long all requests of a build may take together; requests at the same time count once."""
@@ -80,9 +80,11 @@ class PreviousSite:
                 while chunk := response.read1(BLOCK_BYTES):
                     yield chunk
                     self._limits.check_time()
+                self._limits.count(answered=True)
             except (OSError, HTTPException) as error:
                 self._limits.count(answered=False)
-                raise UnreachableError(url, f"the site broke off: {limited_http.describe(error)}") from error
+                problem = f"was not received completely: {limited_http.describe(error)}"
+                raise UnreachableError(url, problem) from error
 
     def _open(self, url: str, coding: str) -> HTTPResponse:
         # no-cache, because a proxy may have an older manifest than the site.
@@ -90,17 +92,15 @@ class PreviousSite:
         attempt = 1
         while True:
             try:
-                response = limited_http.get(url, fields)
+                return limited_http.get(url, fields)
             except (OSError, HTTPException, ValueError) as error:
-                status = error.code if isinstance(error, HTTPError) else None
+                status = None
                 if isinstance(error, HTTPError):
+                    status = error.code
                     error.close()
                 if attempt == MAX_ATTEMPTS or (status is not None and status < 500):
                     self._limits.count(answered=status is not None)
                     raise UnreachableError(url, limited_http.describe(error)) from error
-            else:
-                self._limits.count(answered=True)
-                return response
             time.sleep(RETRY_PAUSE_SECONDS * attempt)
             attempt += 1
 
@@ -139,7 +139,9 @@ class _SiteLimits:
         with self._lock:
             failures = self._failures_in_a_row
         if failures >= MAX_FAILURES_IN_A_ROW:
-            raise UnreachableError(url, f"not requested, since {failures} requests in a row had no answer")
+            raise UnreachableError(
+                url, f"not requested: the last {failures} requests had no complete answer"
+            )
         try:
             self.check_time()
         except TimeoutError as error:
