@@ -97,21 +97,22 @@ def build_files(
     target = os.fspath(out)
     _check_places([], target, settings)
     tree = SourceTree(where=target, files=files, kept=kept, unhashed=unhashed)
-    return _build(lambda report: tree, target, settings, on_progress, naming, patterns)
+    return _build(lambda: tree, target, settings, on_progress, naming, patterns)
 
 
-def _find_sources(roots: Sequence[str], settings: BuildSettings, report: BuildReport) -> SourceTree:
+def _find_sources(roots: Sequence[str], settings: BuildSettings) -> SourceTree:
     where = ", ".join(roots)
-    files = source_files(roots, ignore=settings.ignore, on_skip=partial(report.add, "skipped"))
+    found = BuildReport()
+    files = source_files(roots, ignore=settings.ignore, on_skip=partial(found.add, "skipped"))
     if not files:
         raise SourceError(where, "holds no files", "name the folder that holds your static files")
     paths = [file.logical_path for file in files]
     kept = already_fingerprinted(roots, paths, settings.already_hashed, settings.bundler_manifests)
-    return SourceTree(where=where, files=files, kept=kept)
+    return SourceTree(where=where, files=files, kept=kept, skipped=found.findings)
 
 
 def _build(
-    find_sources: Callable[[BuildReport], SourceTree],
+    find_sources: Callable[[], SourceTree],
     target: str,
     settings: BuildSettings,
     on_progress: Progress,
@@ -120,6 +121,7 @@ def _build(
 ) -> tuple[BuildReport, Manifest]:
     """Find the sources, lock the output, and build a release there."""
     started = time.monotonic()
+    report = BuildReport()
     waits: list[None] = []
 
     def on_wait() -> None:
@@ -127,14 +129,12 @@ def _build(
         on_progress("wait", 0, 1)
 
     try:
-        # Before the output is made or waited for: a build that cannot start leaves no trace.
-        report = BuildReport()
-        tree = find_sources(report)
+        tree = find_sources()  # first of all: a build without sources leaves no trace in the output
         with open_output(target, report, wait_seconds=settings.wait, on_wait=on_wait) as output:
             if waits:
                 on_progress("wait", 1, 1)
-                report.findings.clear()  # the sources may have changed meanwhile
-                tree = find_sources(report)
+                tree = find_sources()  # they may have changed meanwhile
+            report.findings.extend(tree.skipped)
             manifest = _build_release(tree, output, settings, report, on_progress, naming, patterns)
     except OSError as error:
         # Foreseen failures say more. This one must not look like a defect of hashserve.
@@ -162,7 +162,8 @@ def _build_release(
     known_releases = load_known_releases(output.location(MANIFEST_NAME), settings, report)
     with _variants(output, settings, report, known_releases) as variants:
         check_names(tree.files, output, naming, report)
-        check_bare(settings.import_map_bare, paths)
+        if settings.import_map is not None:
+            check_bare(settings.import_map_bare, paths)
         scanned = scan_tree(
             tree,
             Scanner(
@@ -191,12 +192,13 @@ def _build_release(
     manifest = make_manifest(tree, release, retained, known_releases, settings, now=now)
     unhashed.stage(output, sizes, plan, report)
     _fail_if_strict(tree.where, settings, report)
-    put_import_map = stage_import_map(published, settings)
+    import_map = stage_import_map(published, settings)
     output.publish(None if manifest == known_releases.in_force else manifest, interim=interim)
     output.save_state()
-    # Last: an import map that is older than its release names files that are retained, but one that is newer
-    # names files that no manifest lists.
-    put_import_map()
+    if import_map is not None:
+        # Last: an import map that is older than the release names files that are retained, but one that is
+        # newer names files that no manifest lists.
+        os.replace(*import_map)
     _record(report, release, retained)
     return manifest
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import brotli
@@ -14,8 +15,9 @@ import pytest
 
 from hashserve import BuildError, HashServe, SettingError, SourceError
 from hashserve.builder import BuildReport, BuildSettings, build
+from hashserve.builder.output.folder import open_output
 from hashserve.digests import digest_of
-from tests.support.building import manifest_of, put_site, snapshot
+from tests.support.building import contents, manifest_of, put_site, snapshot
 from tests.support.client import request
 from tests.support.files import put
 
@@ -104,9 +106,40 @@ def test_missing_references_are_reported_with_their_place(source: Path, out: Pat
 
 def test_strict_publishes_nothing_where_a_reference_is_missing(source: Path, out: Path) -> None:
     put(source, "css/other.css", b"b { background: url(gone.png) }\n")
-    with pytest.raises(BuildError, match=r"other\.css:1:21"):
+    with pytest.raises(
+        BuildError, match=r"1 finding; correct it, or build without strict:\n.*other\.css:1:21"
+    ):
         build(source, out, BuildSettings(strict=True))
-    assert not (out / "staticfiles.json").exists()
+    assert not contents(out)
+
+
+def test_strict_publishes_nothing_where_a_finding_comes_after_the_files_were_written(
+    source: Path, out: Path
+) -> None:
+    build(source, out)
+    before = (out / "staticfiles.json").read_bytes()
+    put(source, "css/app.css.gz", b"not gzip")
+    put(source, "robots.txt.br", b"not brotli")
+    with pytest.raises(BuildError, match="2 findings; correct them, or build without"):
+        build(source, out, BuildSettings(strict=True))
+    assert (out / "staticfiles.json").read_bytes() == before
+
+
+def test_a_build_that_waited_finds_the_sources_again_and_reports_each_finding_once(
+    source: Path, out: Path
+) -> None:
+    (source / "broken").symlink_to("nowhere")
+    with ExitStack() as other_build:
+        other_build.enter_context(open_output(str(out)))
+
+        def on_progress(step: str, done: int, total: int) -> None:
+            if (step, done) == ("wait", 0):
+                put(source, "late.txt", b"late")
+                other_build.close()
+
+        report = build(source, out, BuildSettings(wait=60), on_progress=on_progress)
+    assert [finding.kind for finding in report.findings] == ["skipped"]
+    assert "late.txt" in manifest_of(out).paths
 
 
 def test_a_source_that_is_missing_is_named(tmp_path: Path, out: Path) -> None:

@@ -178,9 +178,7 @@ def test_a_site_that_stops_answering_is_not_asked_for_every_file(
     for _ in range(3):
         with pytest.raises(UnreachableError, match="refused"):
             list(site.read("a.txt"))
-    with pytest.raises(
-        UnreachableError, match="not requested: the last 3 requests had no complete answer"
-    ):
+    with pytest.raises(UnreachableError, match="not requested: the last 3 requests had no complete answer"):
         list(site.read("a.txt"))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 
 from hashserve.atomic_files import write_atomically
 from hashserve.builder.output.plan import PublishedFile
@@ -49,25 +49,27 @@ def check_bare(bare: Mapping[str, str], paths: Container[str]) -> None:
             )
 
 
-def stage_import_map(published: Mapping[str, PublishedFile], settings: BuildSettings) -> Callable[[], None]:
-    """Write the import map, if the settings want one, next to its location; returns what moves it there.
+def stage_import_map(
+    published: Mapping[str, PublishedFile], settings: BuildSettings
+) -> tuple[str, str] | None:
+    """Write the import map that the settings ask for to a temporary file next to its location.
 
-    Raises `BuildError`.
+    Returns the locations to rename it from and to; None if there is nothing to write. Raises `BuildError`.
     """
     location = settings.import_map
     if location is None:
-        return lambda: None
+        return None
     content = import_map(published, settings.import_map_bare, settings.prefix).encode()
     staged = f"{location}.new"
     if os.path.exists(location) and not os.path.isfile(location):
         raise BuildError(location, "is not a regular file", "choose another name for the import map")
     try:
         if _has(location, content):
-            return lambda: None
+            return None
         write_atomically(staged, [content])
     except OSError as error:
         raise BuildError(location, f"cannot be written: {error.strerror}", "check its folder") from error
-    return lambda: os.replace(staged, location)
+    return staged, location
 
 
 def _is_script(logical_path: str) -> bool:

@@ -139,9 +139,7 @@ class _SiteLimits:
         with self._lock:
             failures = self._failures_in_a_row
         if failures >= MAX_FAILURES_IN_A_ROW:
-            raise UnreachableError(
-                url, f"not requested: the last {failures} requests had no complete answer"
-            )
+            raise UnreachableError(url, f"not requested: the last {failures} requests had no complete answer")
         try:
             self.check_time()
         except TimeoutError as error:

@@ -16,7 +16,7 @@ from fnmatch import translate
 
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.output.folder import OutputFolder
-from hashserve.builder.report import BuildReport
+from hashserve.builder.report import BuildFinding, BuildReport
 from hashserve.errors import SourceError
 from hashserve.file_tree import walk_folders
 from hashserve.manifest.files import MANIFEST_NAME
@@ -43,13 +43,14 @@ class SourceTree:
 
     ``where`` is the place, as errors name it. ``kept`` maps the path of each file that another tool
     fingerprinted to its logical path: such a file keeps its name. ``unhashed`` says what the output holds
-    under each file's own name.
+    under each file's own name. ``skipped`` are the findings about what was left out.
     """
 
     where: str
     files: Sequence[SourceFile]
     kept: Mapping[str, str]
     unhashed: Unhashed = "rewritten"
+    skipped: Sequence[BuildFinding] = ()
 
 
 OnSkip = Callable[[str, str], None]
