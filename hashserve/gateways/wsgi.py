@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from hashserve.settings.serve import ServeArguments
 
 __all__ = ["HashServe"]
+
+_ABOVE_ALL_PATHS = "\U0010ffff"
+"""Greater than each path, which has the code points 0 to 255 only."""
+
+_mount_point = lru_cache(maxsize=64)(mount_point_of)
+"""Remembers mount points: `HashServe.url` is called many times for a page."""
 
 _copier: Callable[[Headers], Callable[[], Headers]] = attrgetter("copy")
 
@@ -67,7 +73,7 @@ class HashServe:
         values = ServeSettings(**settings)
         self.application = application
         self._lowest, self._highest = "", ""
-        self._mount_point: ContextVar[str] = ContextVar("mount_point", default="")
+        self._script_name: ContextVar[str] = ContextVar("script_name", default="")
         self._is_mounted = False  # no request had a mount point yet
         self._counters = Counters() if values.counters else None
         self._service: Service[Headers] = Service(values, _copier, on_aim=self._aim, counters=self._counters)
@@ -95,7 +101,12 @@ class HashServe:
         self._site.add(mount.root, path, name, origin=origin)
 
     def _aim(self, lowest: str, highest: str) -> None:
-        self._lowest, self._highest = lowest, highest
+        """Set the bounds between which `__call__` looks for static files.
+
+        After the first request with a mount point there are no bounds: every other request then passes
+        `_pass_on`, where it sets its own mount point, even an empty one.
+        """
+        self._lowest, self._highest = ("", _ABOVE_ALL_PATHS) if self._is_mounted else (lowest, highest)
 
     def url(self, logical_path: str, environ: WSGIEnvironment | None = None) -> str:
         """Return the URL of a logical path, fingerprinted if the manifest lists it.
@@ -106,8 +117,8 @@ class HashServe:
         that is being answered. Where no request is being answered, pass ``environ`` or set ``url_base``.
         Raises `UnknownAssetError`.
         """
-        mount_point = self._mount_point.get() if environ is None else _mount_point(environ)
-        return self._urls.url(logical_path, mount_point)
+        script_name = self._script_name.get() if environ is None else environ.get("SCRIPT_NAME", "")
+        return self._urls.url(logical_path, _mount_point(script_name) if script_name else "")
 
     def integrity(self, logical_path: str) -> str:
         """Return the ``integrity`` attribute for what `url` names: ``sha256-`` and the digest.
@@ -128,18 +139,19 @@ class HashServe:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request for a static file, and pass any other to the application unchanged."""
+        # Servers may leave out an empty variable (PEP 3333), but few do: get() would take 10 ns more.
         try:
             path = environ["PATH_INFO"]
         except KeyError:
             path = ""
-        # This comes first, because most requests are the application's. Two comparisons take 25 ns, and
+        # This comes first, because most requests are the application's. Two comparisons take 20 ns, and
         # startswith() takes 52.
-        if not self._lowest <= path < self._highest:
+        if path < self._lowest or path >= self._highest:
             try:
                 script_name = environ["SCRIPT_NAME"]
             except KeyError:
                 script_name = ""
-            if script_name or self._is_mounted:
+            if script_name:
                 return self._pass_on(environ, start_response)
             return self.application(environ, start_response)
         # This is AnswerMemo.recall() for GET, inline, because a call takes 150 ns more. A test holds the
@@ -172,9 +184,7 @@ class HashServe:
 
     def _answer(self, path: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request that is not a plain hit: environ, request, answer, response."""
-        service, memo, method = self._service, self._memo, environ["REQUEST_METHOD"]
-        if not path.startswith(service.prefixes):
-            return self._pass_on(environ, start_response)
+        memo, method = self._memo, environ["REQUEST_METHOD"]
         # GET was looked up in `__call__`.
         recalled = memo.recall(path, method, environ) if method == "HEAD" else None
         if recalled is None:
@@ -182,6 +192,9 @@ class HashServe:
         if recalled is not None:
             start_response(STATUS_LINES[recalled[0]], recalled[1])
             return [*recalled[2]]
+        service = self._service
+        if not path.startswith(service.prefixes):
+            return self._pass_on(environ, start_response)
         request = request_of(environ)
         answer = service.answer(request)
         if answer is not None:
@@ -192,11 +205,13 @@ class HashServe:
         return self._pass_on(environ, start_response)
 
     def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Pass a request to the application, during which `url` knows where that is mounted."""
-        if environ.get("SCRIPT_NAME") or self._is_mounted:
-            # From the first mounted request on, each request sets its own mount point, also an empty one.
+        """Pass a request to the application; from here on `url` knows where that is mounted."""
+        script_name = environ.get("SCRIPT_NAME", "")
+        if script_name and self._highest != _ABOVE_ALL_PATHS:
             self._is_mounted = True
-            self._mount_point.set(_mount_point(environ))
+            self._aim("", "")
+        if self._is_mounted:
+            self._script_name.set(script_name)
         return self.application(environ, start_response)
 
 
@@ -220,10 +235,6 @@ def request_of(environ: WSGIEnvironment) -> Request:
         requested_method=get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
         requested_fields=get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
     )
-
-
-def _mount_point(environ: WSGIEnvironment) -> str:
-    return mount_point_of(environ.get("SCRIPT_NAME", ""))
 
 
 def _split_prefix(prefix: str) -> tuple[str, str]:

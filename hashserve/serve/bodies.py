@@ -66,7 +66,7 @@ class BodyCache:
         body = self._bodies.get(file)
         if body is None:
             body = read_stored(file)
-            self.keep(file, body)
+            self._bodies.put(file, body, len(body) + _ENTRY)
         return body
 
     def open(self, span: FileSpan) -> tuple[int, FileIdentity]:

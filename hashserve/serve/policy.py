@@ -73,7 +73,8 @@ class Policy(NamedTuple):
         known = self.media_types
         content_type = known.with_charset(media_type) if media_type else known.content_type(path)
         fields = [("Content-Type", content_type), *self._lifetime(path, url, immutable=immutable)]
-        return self._hooked([*fields, *self.common_fields()], path, url)
+        fields += self.common_fields()
+        return fields if self.add_headers is None else self._hooked(self.add_headers, fields, path, url)
 
     def lifetime(self) -> str | None:
         """Give the Cache-Control of whatever may change; None for no such field."""
@@ -89,12 +90,10 @@ class Policy(NamedTuple):
         lifetime = self.lifetime()
         return [] if lifetime is None else [("Cache-Control", lifetime)]
 
-    def _hooked(self, fields: Headers, path: str, url: str) -> Headers:
-        if self.add_headers is None:
-            return fields
+    def _hooked(self, hook: HeadersHook, fields: Headers, path: str, url: str) -> Headers:
         changed = HeaderFields(fields)
         try:
-            self.add_headers(changed, path, url)
+            hook(changed, path, url)
         except OSError as error:
             # An OSError of the hook's own must not pass for one of the file that is being served.
             raise RuntimeError(f"add_headers_function failed for {path}") from error

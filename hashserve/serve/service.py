@@ -91,9 +91,10 @@ class Service(Generic[Fields]):
         return answer
 
     def _entry(self, answer: Answer, asset: Asset) -> Entry[Fields]:
-        headers, parts = answer.response.headers, answer.response.body
+        headers = answer.response.headers
         etag = dict(headers)["ETag"]
-        body = b"".join([part for part in parts if isinstance(part, bytes)])
+        (body,) = answer.response.body  # a whole one, in memory
+        assert isinstance(body, bytes)
         unchanged = Answer(not_modified(asset, etag), kind=answer.kind)
         copy, copy_unchanged = self._copies(headers), self._copies(unchanged.response.headers)
         if self._counters is None:
