@@ -10,7 +10,7 @@ the build without the build.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from hashserve.errors import SettingError
 
@@ -30,23 +30,38 @@ __all__ = ["Reader", "Setting", "Settings", "SignatureWithSettings", "closest", 
 Reader = Callable[[Any], Any]
 """Returns the value that is used. Raises `ValueError` with what the value must be."""
 
+FROM_NAME = "*"
+"""In place of an option or a key: the one that follows from the setting's name."""
 
-class Setting(NamedTuple):
-    """One row of a table.
+
+class Setting:
+    """One row of a table. It is no named tuple: making that class costs a server 0.1 ms at its start.
 
     ``option`` is the setting's name on the command line and ``key`` its name in Django's ``HASHSERVE``;
-    each is empty where that view does not have the setting. ``metavar`` stands for the value in the help of
+    each is empty if that view does not have the setting. ``metavar`` stands for the value in the help of
     the option. ``is_of_whitenoise`` says that WhiteNoise has the setting too, with the same meaning.
     """
 
-    name: str
-    default: Any
-    read: Reader
-    help: str
-    option: str
-    key: str
-    metavar: str
-    is_of_whitenoise: bool
+    __slots__ = ("default", "help", "is_of_whitenoise", "key", "metavar", "name", "option", "read")
+
+    def __init__(
+        self,
+        default: Any,
+        read: Reader,
+        help: str,  # noqa: A002  # as argparse calls it
+        option: str,
+        key: str,
+        metavar: str,
+        is_of_whitenoise: bool,
+    ) -> None:
+        self.name = ""  # until the class body is complete
+        self.default = default
+        self.read = read
+        self.help = help
+        self.option = option
+        self.key = key
+        self.metavar = metavar
+        self.is_of_whitenoise = is_of_whitenoise
 
     def value_of(self, value: object) -> Any:
         """Return the value that is used for ``value``. Raises `SettingError`."""
@@ -59,10 +74,10 @@ class Setting(NamedTuple):
 def setting(
     default: Any,
     read: Reader,
-    help: str,  # noqa: A002  # as argparse calls it
+    help: str,  # noqa: A002
     *,
-    option: str | None = None,
-    key: str | None = None,
+    option: str = FROM_NAME,
+    key: str = FROM_NAME,
     metavar: str = "",
     is_of_whitenoise: bool = False,
 ) -> Any:
@@ -71,24 +86,7 @@ def setting(
     ``option`` and ``key`` follow from the name unless they are given; "" leaves the setting out of a view
     that its class has.
     """
-    return _Declared(default, read, help, option, key, metavar, is_of_whitenoise)
-
-
-class _Declared(NamedTuple):
-    default: Any
-    read: Reader
-    help: str
-    option: str | None
-    key: str | None
-    metavar: str
-    is_of_whitenoise: bool
-
-    def named(self, name: str, *, options: bool, keys: bool) -> Setting:
-        option = "--" + name.replace("_", "-") if self.option is None and options else self.option or ""
-        key = name.upper() if self.key is None and keys else self.key or ""
-        return Setting(
-            name, self.default, self.read, self.help, option, key, self.metavar, self.is_of_whitenoise
-        )
+    return Setting(default, read, help, option, key, metavar, is_of_whitenoise)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))
@@ -103,10 +101,14 @@ class Settings:
 
     def __init_subclass__(cls, *, options: bool = False, keys: bool = False) -> None:
         """Collect the table from the class body; the command line has ``options``, and Django ``keys``."""
-        declared = {name: value for name, value in vars(cls).items() if isinstance(value, _Declared)}
-        cls.table = {name: value.named(name, options=options, keys=keys) for name, value in declared.items()}
-        for name in declared:
+        cls.table = {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
+        for name, row in cls.table.items():
             delattr(cls, name)
+            row.name = name
+            if row.option == FROM_NAME:
+                row.option = "--" + name.replace("_", "-") if options else ""
+            if row.key == FROM_NAME:
+                row.key = name.upper() if keys else ""
 
     def __init__(self, **given: Any) -> None:
         table = self.table
@@ -116,14 +118,14 @@ class Settings:
                 raise TypeError(f"there is no setting {name!r}; {closest(name, table)}")
             values[name] = table[name].value_of(value)
         self.__dict__.update(values)
-        self.__dict__.update(self._agreed())
+        self.__dict__.update(self._reconciled())
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
         """Return the settings for values whose types are not known."""
         return cls(**given)
 
-    def _agreed(self) -> Mapping[str, Any]:
+    def _reconciled(self) -> Mapping[str, Any]:
         """Check the values against each other; return those that change. Raises `SettingError`."""
         return {}
 

@@ -159,7 +159,7 @@ class BuildSettings(Settings, options=True, keys=True):
         metavar="SECONDS",
     )
 
-    def _agreed(self) -> Mapping[str, Any]:
+    def _reconciled(self) -> Mapping[str, Any]:
         check_digest(self.digest, self.digest_length)
         if self.require_previous and self.previous is None:
             raise SettingError("require_previous", True, "needs {setting:previous} too")

@@ -165,7 +165,7 @@ class ServeSettings(Settings, keys=True):
         help="Count answers, for `counters()` and `hashserve.prometheus`.",
     )
 
-    def _agreed(self) -> Mapping[str, Any]:
+    def _reconciled(self) -> Mapping[str, Any]:
         return {"check_interval": 0.0} if self.autorefresh else {}
 
     @property
