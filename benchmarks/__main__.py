@@ -25,7 +25,7 @@ ALL = (request_cost.run, django_request.run, servers.run, start.run, build.run, 
 
 
 def build_once(options: Options) -> Report:
-    """Build everything once: a peer takes minutes for it, and there is half an hour for all of this."""
+    """Build everything once: a peer takes minutes for it, and all benchmarks have half an hour."""
     return build.run(replace(options, processes=options.processes or 1))
 
 
@@ -33,7 +33,7 @@ IN_TURN = tuple(build_once if each is build.run else each for each in ALL)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what is asked and return the exit code."""
+    """Run a command, and return the exit code."""
     name, *rest = arguments or ("run",)
     if name not in COMMANDS:
         return run(arguments)
@@ -45,14 +45,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run them one after the other: nothing else may run beside a benchmark."""
+    """Run all benchmarks in turn, because nothing else may run during one."""
     options = parser(__doc__)
     run_all(IN_TURN, options_of(vars(options.parse_args(arguments))))
     return 0
 
 
 def show_differences(arguments: Sequence[str]) -> int:
-    """Print what differs between two results and return 1 if anything does."""
+    """Print the differences between two results, and return 1 if there are any."""
     if len(arguments) != 2:
         return _usage("compare A B")
     first, second = (Result.load(Path(name)) for name in arguments)
@@ -61,7 +61,7 @@ def show_differences(arguments: Sequence[str]) -> int:
 
 
 def make_page(arguments: Sequence[str]) -> int:
-    """Write the page of a result beside it."""
+    """Write the page of a result next to it."""
     from benchmarks.page import page_of
 
     if len(arguments) != 1:

@@ -1,15 +1,13 @@
 """What a browser loads: requests, bytes and revalidations of headless Chromium, over two releases.
 
-A page with the assets of the demo site and of Django's admin (`benchmarks.visited`) is visited, visited
-again, and both once more after a release that changes a stylesheet and a script module, in one browser
-with its cache as it is. Served once by hashserve from what ``hashserve build`` makes, and once by
-WhiteNoise from what ``collectstatic`` makes with its compressed manifest storage; the same sources, the
-same server (gunicorn), restarted by the release as it is by a deploy. A minute's lifetime, that of unhashed
-files, is cut to 5 seconds for both, and more than that lies between two visits: what may be kept for so
-long alone is asked for again then.
+One browser visits a page with the assets of the demo site and of Django's admin (`benchmarks.visited`) twice,
+and twice more after a release that changes a stylesheet and a script module. hashserve serves the output of
+``hashserve build``; WhiteNoise serves the output of ``collectstatic`` with its compressed manifest storage.
+Both have the same sources and the same server (gunicorn), which the release restarts, like a deploy.
 
-Requests and statuses are what the server has seen; bytes are what Chromium says came over the wire, fields
-and bodies. They depend on no clock, and so one run is enough.
+For both, the lifetime of unhashed files is cut from a minute to 5 seconds, less than the time between two
+visits, so that such files are requested again. Requests and statuses come from the server's log, bytes from
+Chromium (fields and bodies, on the wire). They depend on no clock, so one run is enough.
 """
 
 from __future__ import annotations
@@ -51,7 +49,7 @@ VISITS = (
 METRICS = ("requests", "revalidations", "bytes")
 
 PAUSE = LIFETIME + 1.0
-"""Seconds between two visits: longer than an unhashed file may be kept."""
+"""Seconds between two visits: longer than the lifetime of unhashed files."""
 
 FONTS_FOLDER = "unfold/fonts/inter"
 
@@ -63,7 +61,7 @@ document.documentElement.dataset.visited = String(typeof costs + typeof element)
 
 
 def missing() -> str | None:
-    """Tell why it cannot run here, None if it can."""
+    """Return why it cannot run here; None if it can."""
     if tool("chromium") is None:
         return "chromium is not installed"
     try:
@@ -77,7 +75,7 @@ def missing() -> str | None:
 
 
 def make_sources(folder: Path) -> None:
-    """Gather the page's assets, and what lies beside them: the demo's, the admin's, and fonts."""
+    """Gather the page's assets and their folders: the demo's, the admin's, and fonts."""
     shutil.copytree(PROJECT / "example" / "static", folder)
     shutil.copytree(_static_files_of("django.contrib.admin"), folder / "admin")
     shutil.copytree(_static_files_of("unfold") / FONTS_FOLDER, folder / FONTS_FOLDER)
@@ -93,7 +91,7 @@ def _static_files_of(package: str) -> Path:
 
 
 def change(folder: Path) -> None:
-    """Make the second release: a stylesheet and a module that another one imports are changed."""
+    """Make the second release: change a stylesheet, and a module that another one imports."""
     for path, line in (("site/site.css", ".new { color: red }"), ("site/costs.js", "// changed")):
         with (folder / path).open("a", encoding="utf-8") as stream:
             stream.write(f"\n{line}\n")
@@ -101,7 +99,7 @@ def change(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One subject's build of the sources, and where it is served: a cache belongs to host and port."""
+    """One subject's build of the sources, and its port: a browser's cache belongs to host and port."""
 
     subject: str
     sources: Path
@@ -110,16 +108,16 @@ class Site:
 
     @property
     def out(self) -> Path:
-        """Where its build goes, releases into the same folder."""
+        """The output folder of all its releases."""
         return self.folder / "out"
 
     @property
     def log(self) -> Path:
-        """What has reached its server."""
+        """The requests that reached its server."""
         return self.folder / "log"
 
     def build(self) -> None:
-        """Build the sources as they are now."""
+        """Build the current sources."""
         if self.subject == HASHSERVE:
             command = [sys.executable, "-m", "hashserve", "build", str(self.sources), "--out", str(self.out)]
             _run([*command, "--quiet"], PROJECT)
@@ -131,7 +129,7 @@ class Site:
 
     @contextmanager
     def served(self) -> Iterator[None]:
-        """Serve what is built."""
+        """Serve the build."""
         environment = {
             "BENCHMARK_SUBJECT": self.subject,
             "BENCHMARK_ROOT": str(self.out),
@@ -158,12 +156,12 @@ def _run(command: Sequence[str], folder: Path) -> None:
 
 @dataclass(kw_only=True)  # no slots: playwright keeps its own names on whose methods it calls
 class Wire:
-    """The bytes that came over the wire for one page, by Chromium's own count."""
+    """The bytes on the wire for one page, as Chromium counts them."""
 
     bytes: float = 0.0
 
     def listen(self, session: CDPSession) -> None:
-        """Count from now on."""
+        """Start to count."""
         session.on("Network.loadingFinished", self._finished)
         session.send("Network.enable")
 
@@ -172,7 +170,7 @@ class Wire:
 
 
 def visit(context: BrowserContext, site: Site) -> dict[str, float]:
-    """Open the page in a new tab, and wait until all of it is there and return the values by metric."""
+    """Open the page in a new tab, wait until it has loaded, and return the values by metric."""
     site.log.write_text("", encoding="utf-8")
     wire, page = Wire(), context.new_page()
     try:
@@ -231,7 +229,7 @@ def _samples(case: str, subject: str, values: dict[str, float]) -> Iterator[Samp
 
 
 def run(options: Options) -> Report:
-    """Visit everything; without Chromium there is nothing but a note."""
+    """Visit everything; without Chromium, the report has only a note."""
     pause = 0.0 if options.quick else PAUSE
     report = Report(name="browser", settings={"pause": pause})
     if reason := missing():
@@ -244,7 +242,7 @@ def run(options: Options) -> Report:
 
 
 def conclude(report: Report) -> None:
-    """Make the table, the targets and the note of what was seen, if anything was."""
+    """Make the table, the targets and the note of the visits, if there were any."""
     if not report.series.samples:
         return
     report.tables = [("A page, visited twice in each of two releases", visit_table(report.series))]
@@ -259,7 +257,7 @@ def conclude(report: Report) -> None:
 
 
 def visit_table(series: Series) -> str:
-    """Return what each visit cost."""
+    """Return the cost of each visit."""
     rows = []
     for case in series.cases():
         for subject in SUBJECTS:
@@ -269,7 +267,7 @@ def visit_table(series: Series) -> str:
 
 
 def targets(series: Series) -> list[Target]:
-    """Judge: after the first visit only the page and what a release has changed is asked for."""
+    """Return the targets: after the first visit, only the page and changed files are requested."""
     requests = [series.summary(case, HASHSERVE, "requests").median for case in VISITS]
     found = [
         Target(

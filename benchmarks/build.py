@@ -1,19 +1,19 @@
-"""What a build costs, beside Django's collectstatic with WhiteNoise's compressed manifest storage.
+"""What a build costs, compared with collectstatic and WhiteNoise's compressed manifest storage.
 
-Both build the tree of `benchmarks.source_tree` (Bootstrap, Font Awesome, jQuery, three.js, Django's
-admin) with brotli 11 and gzip 9: into an empty folder, again with nothing changed, after a change to
-a small stylesheet that another one imports, and after a change to the largest stylesheet. They take
-turns, each time as the command that a user gives, in a fresh process, start and imports counted. The
-sources are read into the page cache and older writes are on the disk before each run. hashserve
-syncs what it writes to the disk before the manifest names it, the peer does not; its time is in.
+Both build the tree of `benchmarks.source_tree` (Bootstrap, Font Awesome, jQuery, three.js, Django's admin)
+with brotli 11 and gzip 9: into an empty folder, again without a change, after a change to a small stylesheet
+that another one imports, and after a change to the largest stylesheet. They take turns. Each run is the
+user's command in a fresh process, and its start and imports count. Before each run, the sources are in the
+page cache and older writes are on disk. hashserve syncs its files to the disk before the manifest names them,
+and that time counts; the peer does not sync.
 
-The peer is a project with the settings of WhiteNoise's guide and no others: this tree holds every
-source map that its files name, so that Django's storage takes it as it is. The same project with
-hashserve's storage takes part too: it keeps the originals under their own names, as Django does, and so
-has more to compress than ``hashserve build``.
+The peer is a project with the settings of WhiteNoise's guide and no others; the tree has every source map
+that its files name, so Django's storage accepts it. The same project with hashserve's storage takes part too.
+It keeps the originals under their own names, as Django does, so it has more to compress than ``hashserve
+build``.
 
-Growth is measured on made-up files of 1 kB, hashserve alone and with gzip alone: brotli would hide
-what the rest of the build costs. The time of a build of one file is taken off.
+Growth is measured on made-up files of 1 kB, for hashserve with gzip only: brotli would hide the cost of the
+rest of the build. The time of a build of one file is subtracted.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ QUICK_FOLDERS = ("css/", "img/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """A command that builds one tree into the folder ``out``, and the folder it is given in."""
+    """A command that builds one tree into the folder ``out``, and its working folder."""
 
     name: str
     command: Sequence[str]
@@ -76,18 +76,18 @@ class Builder:
         return cost
 
     def empty(self) -> None:
-        """Remove what was built."""
+        """Remove the output."""
         shutil.rmtree(self.out, ignore_errors=True)
 
 
 def hashserve(tree: SourceTree, out: Path, *options: str) -> Builder:
-    """Return the builder that this project is."""
+    """Return the builder for ``hashserve build``."""
     command = [sys.executable, "-m", "hashserve", "build", str(tree.root), "--out", str(out), "--quiet"]
     return Builder(name=HASHSERVE, command=[*command, *options], folder=PROJECT, out=out)
 
 
 def collector(name: str, kit: Kit, tree: SourceTree, folder: Path) -> Builder:
-    """Make a builder that is a Django project's ``collectstatic``, in ``folder``."""
+    """Return the builder for ``collectstatic`` of a Django project in ``folder``."""
     project, out = folder / "project", folder / "collected"
     make_project(project, tree.root, out, kit)
     return Builder(name=name, command=collect_command(), folder=project, out=out)
@@ -98,11 +98,11 @@ def collector(name: str, kit: Kit, tree: SourceTree, folder: Path) -> Builder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedTree:
-    """What a build made. Sizes are in bytes, by coding.
+    """The output of a build. Sizes are in bytes, by coding.
 
-    ``stored`` are the fingerprinted files and their variants on disk; ``sent`` is what a client that
-    accepts one coding is sent if it asks for all of them: the file itself where it has no variant.
-    ``files`` and ``size`` are of everything in the folder.
+    ``stored`` counts the fingerprinted files and their variants on disk. ``sent`` counts what a client
+    that accepts one coding gets for all of them: the file itself if it has no variant. ``files`` and
+    ``size`` count everything in the folder.
     """
 
     fingerprinted: int
@@ -113,7 +113,7 @@ class PublishedTree:
 
 
 def published_tree(out: Path, tree: SourceTree) -> PublishedTree:
-    """Measure what was built of a tree; raises `AssertionError` where a file is missing from it."""
+    """Measure the output for a tree. Raises `AssertionError` if a file is missing."""
     paths = _manifest_paths(out)
     missing = {path.relative_to(tree.root).as_posix() for path in tree.files} - paths.keys()
     if missing:
@@ -140,14 +140,14 @@ def _size(path: Path) -> int:
 
 
 def _manifest_paths(out: Path) -> dict[str, str]:
-    """Read which file stands for which; hashserve and Django write this part alike."""
+    """Return the fingerprinted path of each file; hashserve and Django write this part alike."""
     document = json.loads((out / MANIFEST_NAME).read_text(encoding="utf-8"))
     paths: dict[str, str] = document["paths"]
     return paths
 
 
 def check_is_current(out: Path, tree: SourceTree, path: str) -> None:
-    """See to it that the last change to a stylesheet has reached its fingerprinted file."""
+    """Check that the last change to a stylesheet is in its fingerprinted file."""
     last_line = (tree.root / path).read_bytes().splitlines()[-1]
     if last_line not in (out / _manifest_paths(out)[path]).read_bytes():
         raise AssertionError(f"{out} holds an old {path}")
@@ -169,7 +169,7 @@ def compare(report: Report, tree: SourceTree, folder: Path, turns: int) -> dict[
     for turn in range(turns):
         for case in CASES:
             _prepare(case, tree, builders, turn)
-            # The peer takes as long for these as for the cold case, a minute each: once will do.
+            # The peer takes as long for these as for the cold case, a minute each: once is enough.
             is_once = turn > 0 and case != COLD
             taking_part = [builder for builder in builders if builder.name != PEER or not is_once]
             for builder in rotated(taking_part, turn):
@@ -199,7 +199,7 @@ def _check(case: str, builder: Builder, tree: SourceTree) -> None:
 def _samples_with_help(
     builder: Builder, tree: SourceTree, turn: int, cache: str, previous: Path
 ) -> list[Sample]:
-    """Build into an empty folder twice: with all that a cache has, and with all that a release has."""
+    """Build into an empty folder twice: with a full cache, and from a complete release."""
     builder.empty()
     found = _samples(COLD, CACHED, turn, builder.build(tree, "--cache", cache))
     shutil.rmtree(previous, ignore_errors=True)
@@ -218,7 +218,7 @@ def _samples(case: str, subject: str, turn: int, cost: Cost) -> list[Sample]:
 
 
 def grow(report: Report, sizes: Sequence[int], folder: Path, turns: int) -> None:
-    """Build trees of one file and of so many, in turns."""
+    """Build trees of one file and of many, in turns."""
     trees = {size: make_small_files(folder / f"files-{size}", size) for size in (1, *sizes)}
     for turn in range(turns):
         for size, tree in trees.items():
@@ -231,7 +231,7 @@ def grow(report: Report, sizes: Sequence[int], folder: Path, turns: int) -> None
 
 
 def growth_case(case: str) -> str:
-    """Name a case of the growth."""
+    """Return the name of a case of the growth."""
     return f"growth, {case}"
 
 
@@ -257,14 +257,14 @@ def run(options: Options) -> Report:
         published = compare(report, tree, Path(folder), turns)
         report.facts["published"] = {name: asdict(found) for name, found in published.items()}
     with tempfile.TemporaryDirectory() as folder:
-        # Seconds, and once would say little.
+        # These take seconds, so one run would say little.
         grow(report, sizes, Path(folder), turns if options.quick else max(turns, 3))
     conclude(report)
     return report
 
 
 def conclude(report: Report) -> None:
-    """Make the tables of what was measured, and judge."""
+    """Make the tables and the targets."""
     tree, sizes = report.facts["tree"], report.settings["sizes"]
     published = {name: PublishedTree(**found) for name, found in report.facts["published"].items()}
     report.tables = [
@@ -280,7 +280,7 @@ def conclude(report: Report) -> None:
 
 
 def cost_table(series: Series) -> str:
-    """Return times, memory, and how much less time than the peer's."""
+    """Return times, memory, and the ratios to the peer."""
     rows = []
     for case in CASES:
         for subject in (HASHSERVE, CACHED, BROUGHT, STORAGE, PEER):
@@ -316,7 +316,7 @@ def output_table(published: Mapping[str, PublishedTree]) -> str:
 
 
 def growth_table(series: Series, sizes: Sequence[int]) -> str:
-    """Return the time a file adds, and how much more that is than in the smallest tree."""
+    """Return the time that a file adds, and its ratio to that in the smallest tree."""
     rows = []
     for case in map(growth_case, (COLD, UNCHANGED, LEAF)):
         for size in sizes:
@@ -337,7 +337,7 @@ def growth_table(series: Series, sizes: Sequence[int]) -> str:
 
 
 def speed_targets(series: Series) -> list[Target]:
-    """Judge the times."""
+    """Return the targets for times."""
     metric = METRICS[0]
     share = series.ratio(COLD, HASHSERVE, PEER, metric)
     return [
@@ -350,7 +350,7 @@ def speed_targets(series: Series) -> list[Target]:
 
 
 def size_targets(published: Mapping[str, PublishedTree]) -> list[Target]:
-    """Judge what a client is sent that accepts one coding and asks for all fingerprinted files."""
+    """Return the targets for the bytes of all fingerprinted files, by coding."""
     ours, theirs = published[HASHSERVE].sent, published[PEER].sent
     return [
         Target(
@@ -364,7 +364,7 @@ def size_targets(published: Mapping[str, PublishedTree]) -> list[Target]:
 
 
 def growth_targets(series: Series, sizes: Sequence[int]) -> list[Target]:
-    """Judge whether a file adds as much time to the largest tree as to the smallest."""
+    """Return the targets for growth: a file adds as much time to the largest tree as to the smallest."""
     found = []
     for case in map(growth_case, (COLD, UNCHANGED)):
         for name, metric in (("time", METRICS[0]), ("processor time", METRICS[1])):

@@ -1,8 +1,8 @@
-"""Two results beside each other: whether what was true of the one is true of the other.
+"""Two results compared: which ratios differ by more than their spreads.
 
-Invariant: times of two runs are never compared, only ratios that were made within each run: of everybody in a
-case to the same one of them. A ratio differs where the two medians are further apart than the spreads
-that both runs state together; of one that was measured in less than three processes no spread is known.
+Invariant: times of two runs are never compared, only ratios within each run, of all subjects in a case to the
+same one. A ratio differs if the two medians are further apart than both spreads together. A ratio of fewer
+than three processes has no spread.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from benchmarks.subjects import HASHSERVE
 __all__ = ["Comparison", "comparisons", "told"]
 
 FEWEST = 3
-"""In how many processes a ratio must have been measured for its spread to mean something."""
+"""The fewest processes for a spread."""
 
 LEAST = 0.01
-"""What is closer than this is the same: memory repeats to the page, but not to the byte."""
+"""Ratios that are closer than this are equal: memory repeats to the page, not to the byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +44,17 @@ class Comparison:
 
     @property
     def spread(self) -> float:
-        """How far the medians may be apart, as a part of them."""
+        """The largest difference of equal medians, as a part of them."""
         return self.first.spread + self.second.spread + LEAST
 
     @property
     def is_judged(self) -> bool:
-        """Whether the ratio was measured often enough."""
+        """Whether there are enough processes for a spread."""
         return min(self.first.count, self.second.count) >= FEWEST
 
     @property
     def differs(self) -> bool:
-        """Whether the medians are further apart than that."""
+        """Whether the medians differ by more than that."""
         return abs(math.log(self.change)) > math.log1p(self.spread)
 
 
@@ -82,7 +82,7 @@ def comparisons(first: Result, second: Result) -> Iterator[Comparison]:
 
 
 def _ratios(series: Series) -> Iterator[tuple[str, str, str, str]]:
-    """Return case, metric and both subjects: the others over hashserve, or over the first one there is."""
+    """Return case, metric and both subjects: the others over hashserve, or over the first one."""
     for case in series.cases():
         for metric in series.metrics(case):
             subjects = series.subjects(case, metric)
@@ -95,13 +95,13 @@ def _ratios(series: Series) -> Iterator[tuple[str, str, str, str]]:
 def _ratio(series: Series, case: str, over: str, under: str, metric: str) -> Summary | None:
     try:
         ratio = series.ratio(case, over, under, metric)
-    except ValueError:  # nothing is left to divide by: no failed request, say
+    except ValueError:  # a divisor of zero, for example no failed request
         return None
     return ratio if ratio.median > 0 else None
 
 
 def told(first: Result, second: Result) -> str:
-    """Tell in Markdown what differs, and how much there is that does not."""
+    """Return the differences in Markdown, and the number of equal ratios."""
     found = list(comparisons(first, second))
     judged = [each for each in found if each.is_judged]
     differing = sorted((each for each in judged if each.differs), key=_distance, reverse=True)
@@ -148,7 +148,7 @@ def _name(result: Result) -> str:
 
 
 def _differences_of_surroundings(first: Result, second: Result) -> Iterator[str]:
-    """Return what else is not the same, which may be why."""
+    """Return other differences, which may be the reason."""
     machines = [result.about["machine"]["description"] for result in (first, second)]
     if machines[0] != machines[1]:
         yield f"- Another machine: {machines[0]}; {machines[1]}"

@@ -1,6 +1,6 @@
-"""What is concluded from a result: its tables, targets and notes, made again from its samples and facts.
+"""The conclusions of a result: tables, targets and notes, made again from its samples and facts.
 
-Invariant: nothing of them is taken over from the file, so that an older result is told as a new one would be.
+Invariant: no conclusion comes from the file, so an older result is shown like a new one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONCLUDE: Mapping[str, Callable[[Report], None]] = {
 
 
 def concluded(result: Result) -> Result:
-    """Return a result with conclusions of today. Raises `ResultError` where it has not what they take."""
+    """Return a result with new conclusions. Raises `ResultError` if it lacks samples or facts."""
     return replace(result, reports=[_concluded(report) for report in result.reports])
 
 

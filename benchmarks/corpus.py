@@ -1,7 +1,7 @@
-"""The corpus: real files, the same for everyone who has the same Django, and no network.
+"""The corpus: real files, the same on every machine with the same Django, without a network.
 
-Invariant: what is served was written by people for browsers; only names and the one large file, which
-stands for a film, are made up. Whatever a tree's manifest says of its files is true.
+Invariant: people wrote these files for browsers; only names and one large file, a stand-in for a film, are
+made up. The manifest of a tree is correct.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ __all__ = [
 ]
 
 FINGERPRINT = r"\.[0-9a-f]{12}\."
-"""What is fingerprinted in these trees: WhiteNoise is told by this expression."""
+"""The expression for fingerprinted names in these trees, for WhiteNoise."""
 
 SETTLING = 2.1
-"""How long, in seconds, after its last change hashserve trusts a live file's times."""
+"""The age, in seconds, at which hashserve trusts the times of a live file."""
 
 FILM_SIZE = 5 * 1024 * 1024
 _LARGEST = 40_000
@@ -65,11 +65,11 @@ class Content:
 
     @property
     def token(self) -> str:
-        """The fingerprint, as Django derives it."""
+        """The fingerprint, as Django computes it."""
         return md5(self.identity, usedforsecurity=False).hexdigest()[:12]
 
     def record(self, path: str) -> AssetRecord:
-        """Describe the content for a manifest."""
+        """Return the record of the content for a manifest."""
         sizes = {coding: len(body) for coding, body in self.variants.items()}
         sha256 = digest_of([self.identity])
         return AssetRecord(path=path, size=len(self.identity), sha256=sha256, variants=sizes)
@@ -77,7 +77,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The tree that requests are sent to: paths below the root, sizes in bytes."""
+    """The served tree: paths below the root, sizes in bytes."""
 
     root: str
     hashed: str
@@ -98,19 +98,19 @@ def admin_files() -> dict[str, bytes]:
 
 
 def bundle() -> bytes:
-    """Join scripts of the admin as a bundler would: about 110 kB, 23 kB of them left by brotli."""
+    """Join scripts of the admin as a bundler does: about 110 kB, 23 kB with brotli."""
     return b";\n".join(admin_files()[path] for path in _BUNDLED)
 
 
 def compressed(identity: bytes) -> Content:
-    """Compress as hard as a build does: brotli 11, gzip 9."""
+    """Compress as a build does: brotli 11, gzip 9."""
     variants = {"br": brotli.compress(identity, quality=11), "gzip": gzip.compress(identity, 9, mtime=0)}
     return Content(identity=identity, variants=variants)
 
 
 @cache
 def compressible() -> dict[str, Content]:
-    """Return the admin's files up to 40 kB whose variants are smaller than they are."""
+    """Return the admin's files up to 40 kB whose variants are smaller."""
     small = {path: body for path, body in admin_files().items() if 0 < len(body) <= _LARGEST}
     contents = {path: compressed(body) for path, body in small.items()}
     return {
@@ -145,10 +145,10 @@ def build_site(root: Path) -> Site:
 
 
 def build_many(root: Path, number: int) -> str:
-    """Make ``number`` fingerprinted files with two variants each and return the path of the last one.
+    """Make ``number`` fingerprinted files with two variants each, and return the path of the last one.
 
-    The contents come round again in folders of other names. Equal files are hard links to one,
-    which spares the disk; names, stats and manifest are as many as if they were copies.
+    The contents repeat in folders of other names. Equal files are hard links, which saves disk space; the
+    numbers of names, stats and manifest entries are those of copies.
     """
     names, records = {}, []
     originals: dict[str, Path] = {}
@@ -180,12 +180,12 @@ def _link(first: Path, other: Path) -> None:
 def _link_or_copy(first: str, other: str) -> None:
     try:
         os.link(first, other)
-    except OSError:  # a file system without links, or a file that has too many
+    except OSError:  # a file system without links, or a file with too many
         shutil.copyfile(first, other)
 
 
 def fingerprinted(logical_path: str, content: Content) -> str:
-    """Put the fingerprint of a file's content into its path, as Django does."""
+    """Return the path with the fingerprint of the content, as Django does."""
     stem, extension = os.path.splitext(logical_path)
     return f"{stem}.{content.token}{extension}"
 
@@ -213,7 +213,7 @@ def publish(root: Path, names: dict[str, str], records: list[AssetRecord]) -> No
 
 
 def publish_plainly(root: Path, name: str) -> None:
-    """Write, beside a tree's manifest, the one that Django itself would have written."""
+    """Write Django's own manifest next to that of a tree."""
     known = Manifest.load(root / MANIFEST_NAME)
     document = {"paths": dict(known.paths), "version": "1.1", "hash": known.release}
     (root / name).write_text(json.dumps(document), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Django projects that differ in their storage and middleware alone: WhiteNoise's, and ours.
+"""Django projects that differ only in storage and middleware: WhiteNoise's, and ours.
 
-Invariant: each is a project as its users have it, the settings that a guide names and no others.
+Invariant: each project has the settings of its guide, and no others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["OURS", "WHITENOISE", "Kit", "collect_command", "make_project"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
-    """The dotted names of a middleware and of the storage that goes with it."""
+    """The dotted names of a middleware and its storage."""
 
     middleware: str
     storage: str

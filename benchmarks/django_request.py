@@ -1,10 +1,9 @@
 """What one request costs inside Django: hashserve's middleware and WhiteNoise's, under both handlers.
 
-No server and no socket: what gunicorn would hand over goes in, new for each request, and status,
-fields and body come out. Both middlewares stand in the same handler, before the same view; the
-handler alone (``Django``) answers with that view, and is what every request of this project costs
-anyway. Ratios are given of what each adds to that, and of the whole. Times are the processor's, of
-all threads together. Page cache and every memo are warm.
+There is no server and no socket: each request is a new environ as gunicorn passes it; status, fields and body
+are consumed. Both middlewares are in the same handler, before the same view. The handler alone (``Django``)
+answers with that view: the cost of every request of this project. Ratios compare what each adds to that, and
+the whole. Times are processor time of all threads. Page cache and every memo are warm.
 """
 
 from __future__ import annotations
@@ -53,15 +52,15 @@ CASES = (
 )
 
 Answer = tuple[int, dict[str, str], int]
-"""A status, the fields, and how many bytes the body had."""
+"""A status, the fields, and the size of the body."""
 
 Ask = Callable[[int], Answer]
-"""Sends so many requests and gives the last answer."""
+"""Sends a number of requests and returns the last response."""
 
 
 @sync_and_async_middleware  # type: ignore[untyped-decorator]
 def page(get_response: Any) -> Any:
-    """Answer everything with a page; no URL is resolved, since that costs each subject the same."""
+    """Answer everything with a page, without resolving a URL, which costs every subject the same."""
 
     async def answer_async(request: Any) -> HttpResponse:
         return HttpResponse(PAGE)
@@ -83,7 +82,7 @@ def configure(site: Site) -> None:
 
 
 def asker(gateway: str, subject: str, environ: Mapping[str, Any]) -> Ask:
-    """Start a handler with one subject in it and return what sends the request of ``environ`` to it."""
+    """Start a handler with one subject, and return a function that sends it the request of ``environ``."""
     settings.MIDDLEWARE = [*SUBJECTS[subject], f"{page.__module__}.page"]
     if gateway == "wsgi":
         return _asker_by_wsgi(WSGIHandler(), environ)
@@ -120,7 +119,7 @@ def _asker_by_asgi(handler: Any, environ: Mapping[str, Any]) -> Ask:
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: dict[str, Any]) -> None:
-            # As a server does, which keeps no body once it is sent.
+            # As a server does, which drops a body once it is sent.
             nonlocal size
             size += len(message.get("body", b""))
             if "status" in message:
@@ -156,10 +155,10 @@ def _scope(environ: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def work(site: dict[str, Any], process: int, turns: int, least_seconds: float) -> Any:
-    """Measure every case under both handlers in this process and return the samples."""
+    """Measure every case under both handlers in this process, and return the samples."""
     place = Site(**site)
     configure(place)
-    # WhiteNoise's bodies are not made for an event loop; Django says so each time.
+    # WhiteNoise's bodies are not made for an event loop; Django warns each time.
     warnings.simplefilter("ignore")
     samples: list[Sample] = []
     for gateway in GATEWAYS:
@@ -171,7 +170,7 @@ def work(site: dict[str, Any], process: int, turns: int, least_seconds: float) -
 def measure(
     gateway: str, case: Case, site: Site, process: int, turns: int, least_seconds: float
 ) -> Iterable[Sample]:
-    """Measure one case under one handler, after making sure that it is answered as it should be."""
+    """Measure one case under one handler, after a check of the response."""
     asks = {subject: _checked(gateway, subject, case, site) for subject in SUBJECTS}
     drives = {subject: _drive(ask) for subject, ask in asks.items()}
     for turn, name, value in timed_in_turns(drives, turns=turns, least_seconds=least_seconds, first=process):
@@ -226,7 +225,7 @@ def run(options: Options) -> Report:
 
 
 def conclude(report: Report) -> None:
-    """Make the table, the targets and the note of what was measured."""
+    """Make the table, the targets and the note."""
     report.tables = [("Cost of one request, with Django's own", cost_table(report.series))]
     report.targets = targets(report.series)
     report.notes = [
@@ -253,7 +252,7 @@ def cost_table(series: Series) -> str:
 
 
 def targets(series: Series) -> list[Target]:
-    """Judge what was found: never more than WhiteNoise's."""
+    """Return the targets: never more than WhiteNoise's cost."""
     cases = ("hit, br", "304", "not static", "5 MB, whole")
     return [
         at_least(f"{name}: rate over WhiteNoise's", series.ratio(name, WHITENOISE, HASHSERVE, METRIC), 1)

@@ -43,11 +43,11 @@ SERVERS: dict[str, Callable[[WSGIApplication, int], None]] = {
     "fastpysgi": _fastpysgi,
     "wsgiref": _wsgiref,
 }
-"""What serves an application at a port until the process is ended."""
+"""Serves an application on a port until the process ends."""
 
 
 def main(server: str, port: str, application: str) -> None:
-    """Import the application, which is named ``module:name``, and serve it."""
+    """Import the application ``module:name``, and serve it."""
     module, _, name = application.partition(":")
     SERVERS[server](getattr(import_module(module), name), int(port))
 

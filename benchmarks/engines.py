@@ -1,7 +1,7 @@
-"""Servers: how each is started, with one process to answer requests, on a port of the loopback interface.
+"""Servers: how to start each, with one process that answers requests, on a port of the loopback interface.
 
-Invariant: each runs as its guide says for production, without an access log, and nothing of the machine's
-own configuration is read or written.
+Invariant: each runs as its guide says for production, without an access log, and without reading or writing
+the machine's own configuration.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ THREADS = "4"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A WSGI server: the distribution that it comes in, empty for Python's own, and its command.
+    """A WSGI server: its distribution (empty for Python's own), and its command.
 
-    The command starts it at a port, with an application that is named ``module:name``.
+    The command starts it on a port, with an application ``module:name``.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Engine:
     command: Callable[[int, str], Sequence[str]]
 
     def missing(self) -> str | None:
-        """Tell why it cannot run here, None if it can."""
+        """Return why it cannot run here; None if it can."""
         if not self.distribution:
             return None
         try:
@@ -48,7 +48,7 @@ def _script(name: str) -> str:
 
 def _gunicorn(*options: str) -> Callable[[int, str], Sequence[str]]:
     start = [sys.executable, "-m", "gunicorn", "--workers", "1", "--log-level", "error", *options]
-    start.append("--no-control-socket")  # it would be in the home folder
+    start.append("--no-control-socket")  # otherwise it is in the home folder
     return lambda port, application: [*start, "--bind", f"127.0.0.1:{port}", application]
 
 
@@ -96,17 +96,17 @@ ENGINES = (
 )
 
 WSGIREF = Engine(name="wsgiref", distribution="", command=_own("wsgiref"))
-"""Python's own, for development: not measured."""
+"""Python's own server, for development; it is not measured."""
 
 
-# What a user would put in front instead
+# Servers that a user would put in front instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """A server of files: ``configure`` gives the configuration for a folder, a root and a port.
+    """A server of files: ``configure`` returns the configuration for a folder, a root and a port.
 
-    ``module`` is a file that it needs besides its executable.
+    ``module`` is a file that it also needs.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Front:
         return None
 
     def command(self, folder: Path, root: Path, port: int) -> list[str]:
-        """Write the configuration into ``folder`` and return what serves ``root`` under ``/static/``."""
+        """Write the configuration into ``folder``, and return the command that serves ``root``."""
         (folder / "site").mkdir(parents=True)
         (folder / "site" / "static").symlink_to(root)
         configuration = folder / "configuration"
@@ -132,7 +132,7 @@ class Front:
         return [tool(self.tool) or self.tool, *self.options(configuration)]
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """Return what Caddy reads: one thread for Go's own work is one process's worth of it."""
+        """Return Caddy's configuration; one thread for Go's own work makes it comparable to one process."""
         return {"GOMAXPROCS": "1", "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
 
 
@@ -189,7 +189,7 @@ http://127.0.0.1:{port} {{
 
 
 def _nginx(folder: Path, site: Path, port: int) -> str:
-    # As root it would have its worker be nobody, who may not read a folder of root's.
+    # As root, its worker would run as nobody, who cannot read root's folders.
     user = "user root;" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
     return _NGINX.format(brotli=BROTLI, user=user, folder=folder, site=site, port=port, immutable=IMMUTABLE)
 

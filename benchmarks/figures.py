@@ -1,7 +1,7 @@
-"""Figures: what of a report is drawn, and how; as SVG.
+"""Figures of a report, as SVG.
 
-Invariant: a figure shows medians and their intervals, derived from the samples when it is drawn; whoever is
-compared has the same colour everywhere.
+Invariant: a figure shows medians and their intervals, derived from the samples when it is drawn; each subject
+has the same colour everywhere.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ STYLE = Path(__file__).with_suffix(".mplstyle")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """A figure as it stands in a page: ``text`` says in words what it shows."""
+    """A figure in a page; ``text`` says in words what it shows."""
 
     title: str
     text: str
@@ -57,10 +57,10 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """Bars side by side: a group for each case that ``cases`` matches, a bar for each subject.
+    """Bars: a group for each case that ``cases`` matches, a bar for each subject.
 
-    A group is named by the first group of the expression, where it has one. On a logarithmic scale
-    they are dots: the length of a bar means nothing where there is no zero.
+    The first group of the expression, if there is one, names a group of bars. On a logarithmic scale they
+    are dots: without a zero, the length of a bar means nothing.
     """
 
     title: str
@@ -96,14 +96,14 @@ class Bars:
                     name: _scaled(series.summary(case, name, self.metric, minus=minus), self.per_unit)
                     for name in subjects
                 }
-                if self.is_logarithmic:  # where the loop alone took longer, there is nothing to show
+                if self.is_logarithmic:  # if the loop alone took longer, there is nothing to show
                     bars = {name: bar for name, bar in bars.items() if bar.median > 0}
                 yield (match[1] if match.groups() else case), bars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """Lines over the number of files that cases are named for, or subjects if it ``is_of_subjects``."""
+    """Lines over the number of files in the name of a case, or of a subject if it ``is_of_subjects``."""
 
     title: str
     metric: str
@@ -215,11 +215,11 @@ FIGURES: dict[str, tuple[Bars | Lines, ...]] = {
         ),
     ),
 }
-"""What is drawn of each benchmark."""
+"""The figures of each benchmark."""
 
 
 def drawings(report: Report) -> list[Drawing]:
-    """Draw what there is to draw of a report."""
+    """Draw the figures of a report."""
     with mpl.rc_context(fname=str(STYLE)):
         found = [figure.draw(report.series) for figure in FIGURES.get(report.name, ())]
     return [drawing for drawing in found if drawing is not None]

@@ -1,11 +1,11 @@
 """Samples: how they are taken, and what is concluded from them.
 
-Invariant: whatever is compared is measured in turns (A B C, A B C, ...), so that a machine which slows
-down slows all of it; ratios are made within a turn, and medians of them after that.
+Invariant: subjects are measured in turns (A B C, A B C, ...), so that a machine that slows down slows all of
+them. Ratios are computed within a turn; their median follows.
 
-pyperf is not used: it takes every sample of A, in all of its processes, before the first one of B,
-so on a shared machine the ratio of two of its results is also the ratio of two moments. What it
-does well is done here as it does it: calibrated loops, warm-ups, many fresh processes, medians.
+pyperf is not used: it takes every sample of A, in all of its processes, before the first one of B, so on a
+shared machine the ratio of two of its results is also the ratio of two moments. Calibrated loops, warm-ups,
+many fresh processes and medians are done as pyperf does them.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ __all__ = [
 ]
 
 PROJECT = Path(__file__).resolve().parent.parent
-"""The folder that ``python -m benchmarks`` is run in."""
+"""The folder to run ``python -m benchmarks`` in."""
 
 Item = TypeVar("Item")
 Drive = Callable[[int], object]
-"""Does what is measured as many times as it is told."""
+"""Does the measured work a number of times."""
 
 CLOCK = thread_time if get_clock_info("thread_time").resolution < 1e-6 else perf_counter
-"""Seconds on the processor, which other processes do not add to, where they are told finely enough."""
+"""Processor time in seconds, to which other processes add nothing, if the clock is fine enough."""
 
 
 class WorkerError(Exception):
-    """Tell that a process which should have taken samples failed; holds what it said."""
+    """A process that takes samples failed; holds its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One value of one ``metric`` (its unit is in its name) of one subject in one case.
 
-    ``process`` numbers the fresh interpreters, ``turn`` the rounds within each: samples that
-    agree in both were taken right after each other.
+    ``process`` numbers the fresh interpreters, ``turn`` the rounds within each. Samples with the same
+    numbers were taken one after the other.
     """
 
     case: str
@@ -71,7 +71,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A median, and the interval that holds it in 19 of 20 runs; ``count`` is of the processes it is from."""
+    """A median, and the interval that contains it in 19 of 20 runs; ``count`` is the number of processes."""
 
     median: float
     low: float
@@ -85,10 +85,10 @@ class Summary:
 
 
 def summarize(groups: Iterable[Sequence[float]]) -> Summary:
-    """Summarize the values of several processes, a group each; raises `ValueError` if there are none.
+    """Summarize the values of several processes, one group each. Raises `ValueError` if there are none.
 
-    Where in memory a process lies makes all of its values high or low together, so that a thousand values
-    of one process say no more than its median does. The interval is Student's, of these medians.
+    The memory layout of a process makes all of its values higher or lower, so a thousand values of one
+    process say no more than their median. The interval is Student's, over these medians.
     """
     known = [statistics.median(group) for group in groups if group]
     if not known:
@@ -106,11 +106,11 @@ def _student(degrees: int) -> float:
 
 
 _STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-"""For one degree of freedom to ten; for more than that it is a little less than the last."""
+"""For one to ten degrees of freedom; for more, it is a little less than the last."""
 
 
 class Series:
-    """All samples of a run, to be asked for by case, subject and metric."""
+    """All samples of a run, by case, subject and metric."""
 
     def __init__(self, samples: Iterable[Sample] = ()) -> None:
         self.samples: list[Sample] = []
@@ -125,7 +125,7 @@ class Series:
             self._values[key][sample.process, sample.turn] = sample.value
 
     def has(self, case: str, subject: str, metric: str) -> bool:
-        """Whether anything was measured of a subject in a case."""
+        """Return whether a subject has samples in a case."""
         return bool(self._values.get((case, subject, metric)))
 
     def summary(self, case: str, subject: str, metric: str, *, minus: str | None = None) -> Summary:
@@ -158,15 +158,15 @@ class Series:
         return list(dict.fromkeys(case for case, _, _ in self._values))
 
     def subjects(self, case: str, metric: str) -> list[str]:
-        """List of whom there are values of a metric in a case, in order."""
+        """List the subjects with values of a metric in a case, in order."""
         return [subject for of, subject, what in self._values if (of, what) == (case, metric)]
 
     def metrics(self, case: str) -> list[str]:
-        """List what was measured in a case, in order."""
+        """List the metrics of a case, in order."""
         return list(dict.fromkeys(metric for of, _, metric in self._values if of == case))
 
     def documents(self) -> list[dict[str, Any]]:
-        """Return every sample as JSON can hold it: process, turn and value under what they are of."""
+        """Return every sample for JSON: process, turn and value, by case, subject and metric."""
         return [
             {
                 "case": case,
@@ -179,7 +179,7 @@ class Series:
 
     @classmethod
     def from_documents(cls, documents: Iterable[Mapping[str, Any]]) -> Series:
-        """Make the series again that gave the documents."""
+        """Return the series of these documents."""
         return cls(
             Sample(
                 case=document["case"],
@@ -195,7 +195,7 @@ class Series:
 
 
 def _by_process(values: Mapping[tuple[int, int], float]) -> list[list[float]]:
-    """Group values, which are known by process and turn, by process; if there is one alone, by turn."""
+    """Group values by process, or by turn if there is only one process."""
     groups: dict[int, list[float]] = defaultdict(list)
     for (process, _), value in values.items():
         groups[process].append(value)
@@ -203,7 +203,7 @@ def _by_process(values: Mapping[tuple[int, int], float]) -> list[list[float]]:
 
 
 def calibrate(drive: Drive, least_seconds: float) -> int:
-    """Find how many loops of ``drive`` take at least ``least_seconds``; warms it up by the way."""
+    """Return how many loops of ``drive`` take at least ``least_seconds``; this also warms it up."""
     loops = 1
     while True:
         seconds = _time(drive, loops)
@@ -216,10 +216,10 @@ def calibrate(drive: Drive, least_seconds: float) -> int:
 def timed_in_turns(
     drives: Mapping[str, Drive], *, turns: int, least_seconds: float, first: int = 0
 ) -> Iterator[tuple[int, str, float]]:
-    """Time each drive once a turn and return turn, name, and the seconds that one loop took.
+    """Time each drive once a turn, and yield turn, name, and the seconds of one loop.
 
-    The seconds are the processor's (`CLOCK`). The order starts with drive number ``first``, so that
-    over several processes each of them is the first. The collector stays on, as it does in servers.
+    The seconds are processor time (`CLOCK`). The order starts with drive number ``first``, so that over
+    several processes each is the first once. The garbage collector stays on, as in servers.
     """
     loops = {name: calibrate(drive, least_seconds) for name, drive in drives.items()}
     gc.collect()
@@ -243,13 +243,13 @@ def in_turns(names: Sequence[str], turns: int) -> Iterator[tuple[int, str]]:
 
 
 def rotated(items: Sequence[Item], first: int) -> list[Item]:
-    """Return the items from number ``first`` on, the ones before it last."""
+    """Return the items from number ``first`` on, then those before it."""
     start = first % len(items) if items else 0
     return [*items[start:], *items[:start]]
 
 
 def run_worker(module: str, arguments: Mapping[str, Any], *, under: Sequence[str] = ()) -> Any:
-    """Run ``python -m module --worker ...`` in a fresh interpreter and return the JSON that it prints.
+    """Run ``python -m module --worker ...`` in a fresh interpreter, and return the JSON that it prints.
 
     ``under`` is a command to run it under, such as ``strace``. Raises `WorkerError`.
     """

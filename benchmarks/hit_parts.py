@@ -1,7 +1,7 @@
-"""Where the time of a hit goes: the steps that `hashserve.HashServe` takes for one, each measured alone.
+"""Where the time of a hit goes: the steps of `hashserve.HashServe` for a hit, each measured alone.
 
-Invariant: a step is timed with the values that it has in a real hit, beside the whole hit, and less the loop
-around it. The steps do not add up to the whole: alone, each finds warm what it needs.
+Invariant: a step is timed with the values of a real hit, in turns with the whole hit, without the loop around
+it. The steps do not add up to the whole, because alone, each has its data in the processor's caches.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PARTS = {
     "a list of fields that the server may change": "copy()",
     "a list with the body in it": "[body]",
 }
-"""The steps, and each as an expression. The constant application takes the last but one too."""
+"""The steps, each as an expression. The constant application takes the second last too."""
 
 
 class _Called:
@@ -46,7 +46,7 @@ class _Called:
 def measure(
     application: WSGIApplication, environ: WSGIEnvironment, process: int, turns: int, least_seconds: float
 ) -> Iterator[Sample]:
-    """Measure every part of the hit that ``environ`` asks for, in turns."""
+    """Measure every part of the hit for ``environ``, in turns."""
     answers: list[list[tuple[str, str]]] = []
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
@@ -76,7 +76,7 @@ def measure(
 
 
 def _loop(statement: str, values: Mapping[str, Any]) -> Callable[[int], None]:
-    """Make a loop around a statement, whose names are arguments of the function around it."""
+    """Return a loop around a statement, whose names are arguments of the enclosing function."""
     source = (
         f"def make({', '.join(values)}):\n"
         "    def loop(loops):\n"
@@ -91,12 +91,12 @@ def _loop(statement: str, values: Mapping[str, Any]) -> Callable[[int], None]:
 
 
 def is_in(series: Series) -> bool:
-    """Whether the parts were measured."""
+    """Return whether the parts were measured."""
     return series.has(CASE, WHOLE, METRIC)
 
 
 def table(series: Series) -> str:
-    """Return what each part takes."""
+    """Return the time of each part."""
     rows = [
         (name, quantity(series.summary(CASE, name, METRIC, minus=LOOP), " ns", per_unit=1e-9))
         for name in (*PARTS, WHOLE)

@@ -1,7 +1,7 @@
-"""What a command costs: its time by the clock and on the processor, and its highest memory.
+"""What a command costs: its wall-clock and processor time, and its highest memory.
 
-Invariant: the command is started by an interpreter that has loaded next to nothing, because Linux counts
-the memory of whoever starts a program (13 MB so) as the program's own, until that has more.
+Invariant: an interpreter with hardly any modules starts the command, because Linux counts the memory of the
+starting process (13 MB here) as the program's own, until that has more.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["Cost", "LaunchError", "launch"]
 
 
 class LaunchError(Exception):
-    """Tell that a command failed; holds what it said."""
+    """A command failed; holds its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one command cost: seconds, and bytes of resident memory, all threads and children counted."""
+    """The cost of one command: seconds, and bytes of resident memory, with all threads and children."""
 
     wall_seconds: float
     processor_seconds: float
@@ -32,7 +32,7 @@ class Cost:
 
 
 def launch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None) -> Cost:
-    """Run a command in a folder; ``environment`` is added to the present one. Raises `LaunchError`."""
+    """Run a command in a folder; ``environment`` is added to the current one. Raises `LaunchError`."""
     done = subprocess.run(
         [sys.executable, "-S", "-E", __file__, *command],
         cwd=folder,
@@ -47,7 +47,7 @@ def launch(command: Sequence[str], *, folder: Path, environment: Mapping[str, st
 
 
 def _main(command: list[str]) -> int:
-    """Run the command, pass its exit code on, and print the cost as the last line."""
+    """Run the command, print its cost as the last line, and return its exit code."""
     started = time.perf_counter()
     process = os.posix_spawn(command[0], command, os.environ)
     _, status, usage = os.wait4(process, 0)

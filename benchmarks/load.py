@@ -1,7 +1,7 @@
-"""Load: wrk, what it is told to send, and what it tells.
+"""Load: wrk, what it sends, and its results.
 
-Invariant: the load is the same for whoever is measured: the same requests in the same order, over the same
-number of connections, from a core of its own where there is one.
+Invariant: the load is the same for every subject: the same requests in the same order, over the same number
+of connections, from its own core if there is one.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SCRIPT = Path(__file__).with_name("load.lua")
 
 
 class LoadError(Exception):
-    """Tell that there is nothing to make load with, or that a server does not stand it."""
+    """wrk is missing, or a server fails under its load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of some load: times in seconds; ``lost`` connections failed, ``refused`` answers say so."""
+    """The result of a load: times in seconds; numbers of ``lost`` connections and ``refused`` requests."""
 
     requests: int
     seconds: float
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Requests for ``paths`` in turn, over ``connections``; each is closed after one if ``is_closing``."""
+    """Requests for ``paths`` in turn, over ``connections``, each for one request if ``is_closing``."""
 
     name: str
     paths: Sequence[str]
@@ -55,7 +55,7 @@ class Load:
     is_closing: bool = False
 
     def send(self, port: int, seconds: int) -> Outcome:
-        """Load the server at a port for some seconds. Raises `LoadError`."""
+        """Load the server on a port for some seconds. Raises `LoadError`."""
         executable = tool("wrk")
         if executable is None:
             raise LoadError("wrk is not installed: apt-get install wrk")
@@ -75,7 +75,7 @@ class Load:
 
 
 def outcome_of(told: str, complaints: str = "") -> Outcome:
-    """Read what the script told. Raises `LoadError` where it told nothing, or nothing was answered."""
+    """Read the script's output. Raises `LoadError` if it is empty, or if there was no response."""
     lines = [line for line in told.splitlines() if line.startswith("{")]
     if not lines:
         raise LoadError(f"wrk failed:\n{told}{complaints}")
@@ -86,7 +86,7 @@ def outcome_of(told: str, complaints: str = "") -> Outcome:
 
 
 def check(port: int, expected: Mapping[str, bytes]) -> None:
-    """See to it that a server gives what it should for each path, twice. Raises `LoadError`."""
+    """Check the responses of a server for each path, twice. Raises `LoadError`."""
     for path, body in [*expected.items()] * 2:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         try:

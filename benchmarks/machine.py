@@ -1,6 +1,6 @@
-"""What the figures depend on: the machine, the interpreter, the versions of all that takes part, the commit.
+"""What the figures depend on: the machine, the interpreter, the versions of all parts, the commit.
 
-Invariant: whatever is installed is told with its version, and nothing that would tell whose machine it is.
+Invariant: every installed part is listed with its version, and nothing identifies the machine's owner.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def cores() -> int:
 
 
 def tool(name: str) -> str | None:
-    """Find an executable; servers are not always in everybody's PATH."""
+    """Find an executable; some servers are outside of PATH."""
     places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
     return shutil.which(name, path=places)
 
@@ -103,7 +103,7 @@ def _version_of_tool(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Return the commit, with a plus where the tree differs from it."""
+    """Return the commit, with a plus if the tree differs from it."""
     try:
         commit = _git("rev-parse", "HEAD")
         return f"{commit}+" if _git("status", "--porcelain", "hashserve") else commit

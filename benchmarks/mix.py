@@ -19,7 +19,7 @@ from tests.support.npm_trees import tree
 __all__ = ["ONE", "Mix", "build_mix"]
 
 ONE = "js/helpers.js"
-"""The file that is asked for where it is one alone: 60 kB of script."""
+"""The file of the load of one file: 60 kB of script."""
 
 _TEXTS = {
     "css": {"reset.css": 8, "layout.css": 12, "theme.css": 20, "utilities.css": 40, "components.css": 140},
@@ -37,10 +37,10 @@ _BINARIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mix:
-    """A tree of twenty files: the bytes that a client which takes brotli is sent, by fingerprinted path.
+    """A tree of twenty files: the bytes for a client that accepts brotli, by fingerprinted path.
 
-    ``one`` is the path of the file that is asked for alone; ``size`` is of all of them, not coded.
-    The film of 5 MB is there too, but no part of the mix.
+    ``one`` is the path of the file of the load of one file; ``size`` is of all files, uncoded. The film
+    of 5 MB is in the tree too, but not in the mix.
     """
 
     root: Path
@@ -52,7 +52,7 @@ class Mix:
 
 
 def build_mix(root: Path) -> Mix:
-    """Make the tree; raises `tests.support.npm_trees.TreeUnavailableError`."""
+    """Make the tree. Raises `tests.support.npm_trees.TreeUnavailableError`."""
     mixed = dict(_contents())
     film = Content(identity=random.Random(5).randbytes(FILM_SIZE), variants={})
     contents = {**mixed, "media/film.mp4": film}
@@ -85,7 +85,7 @@ def _contents() -> Iterator[tuple[str, Content]]:
 
 
 def _sources(folder: str) -> list[Path]:
-    """List the files that a folder's text is taken from."""
+    """List the files that the text of a folder comes from."""
     if folder == "html":
         django = find_spec("django")
         if django is None or django.origin is None:

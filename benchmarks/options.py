@@ -1,4 +1,4 @@
-"""The options that every benchmark has, and what happens around its run."""
+"""The options of every benchmark, and the code around its run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Run = Callable[["Options"], Report]
 class Options:
     """How thorough to be: ``quick`` is a smoke test whose figures mean nothing; ``full`` takes longer.
 
-    ``only`` names what alone takes part, where a benchmark can do without the others.
+    ``only`` names the subjects that take part, if a benchmark can do without the others.
     """
 
     quick: bool = False
@@ -33,7 +33,7 @@ class Options:
     output: Path = RESULTS
 
     def takes(self, name: str) -> bool:
-        """Whether something of this name takes part."""
+        """Return whether something of this name takes part."""
         return not self.only or any(word.casefold() in name.casefold() for word in self.only)
 
 
@@ -55,7 +55,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def options_of(given: Mapping[str, Any]) -> Options:
-    """Make the options of what the parser found."""
+    """Return the options of the parsed arguments."""
     return Options(**{**given, "only": tuple(given["only"])})
 
 
@@ -86,9 +86,9 @@ def run_and_report(run: Run, options: Options) -> None:
 
 
 def run_all(runs: Iterable[Run], options: Options) -> Path:
-    """Run benchmarks one after the other and return where the JSON is, beside it are page and Markdown.
+    """Run benchmarks in turn, and return the location of the JSON; page and Markdown are next to it.
 
-    The result is written after each of them, so that one which fails loses nothing.
+    The result is written after each of them, so that a failure loses nothing.
     """
     runs = list(runs)
     result = Result(is_quick=options.quick)
@@ -105,7 +105,7 @@ def run_all(runs: Iterable[Run], options: Options) -> Path:
 
 
 def _written(result: Result, folder: Path, name: str) -> Path:
-    from benchmarks.page import page_of  # workers do without what draws: it takes half a second
+    from benchmarks.page import page_of  # workers do not draw: the import takes half a second
 
     path = folder / result.file_name(name)
     result.write(path)

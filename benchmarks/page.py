@@ -1,4 +1,4 @@
-"""The page: a result as one HTML file that needs nothing else, neither scripts nor the network."""
+"""The page: a result as one HTML file without scripts or a network."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _section(report: Report) -> str:
 
 
 def _figure(drawing: Drawing) -> str:
-    # An image, not part of the document: the names in two drawings may be the same.
+    # An image, not a part of the document, because names in two drawings may be equal.
     source = b64encode(drawing.svg.encode()).decode()
     title, text = html.escape(drawing.title), html.escape(drawing.text, quote=True)
     return (
@@ -70,7 +70,7 @@ def _verdict(result: Result) -> str:
 
 
 def _rendered(markdown: str) -> str:
-    """Make HTML of Markdown, wide tables in a box that scrolls, and targets that are missed marked."""
+    """Return Markdown as HTML, with wide tables in a box that scrolls and missed targets marked."""
     made: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
     made = made.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     return made.replace("<td>NOT MET</td>", '<td class="missed">not met</td>')

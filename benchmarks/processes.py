@@ -1,7 +1,7 @@
-"""Processes that a benchmark starts, and what they cost: a tree of them at a time.
+"""Processes that a benchmark starts, with their children, and what they cost.
 
-Invariant: what was started is stopped, its children too, whatever happens between; and processor time is
-the kernel's own count, of threads that have ended too.
+Invariant: every started process and its children are stopped, whatever happens. Processor time is the
+kernel's own count, threads that have ended included.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from benchmarks.machine import cores, tool
 __all__ = ["StartError", "free_port", "on_its_own_core", "processor_seconds", "running", "started"]
 
 PATIENCE = 60.0
-"""How long, in seconds, a server may take to listen."""
+"""The longest time, in seconds, that a server may take to listen."""
 
 
 class StartError(Exception):
-    """Tell that a server does not start; holds what it said."""
+    """A server does not start; holds its output."""
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens at now."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -40,7 +40,7 @@ def free_port() -> int:
 
 
 def on_its_own_core(command: Sequence[str], *, is_load: bool = False) -> list[str]:
-    """Keep servers on all cores but the last, and load on that one, where there is more than one."""
+    """Run servers on all cores except the last, and load on that one, if there is more than one."""
     taskset, count = tool("taskset"), cores()
     if taskset is None or count < 2:
         return list(command)
@@ -51,7 +51,7 @@ def on_its_own_core(command: Sequence[str], *, is_load: bool = False) -> list[st
 
 @contextmanager
 def running(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
-    """Run a command in a session of its own; what it says is kept for `StartError`."""
+    """Run a command in its own session; its output is kept for `StartError`."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
             command,
@@ -72,7 +72,7 @@ def running(command: Sequence[str], environment: Mapping[str, str] | None = None
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and whatever is in its session: a master that is killed leaves its workers."""
+    """End a process and its session, because a killed master leaves its workers."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
@@ -111,12 +111,12 @@ def _wait_for(port: int, process: psutil.Process) -> None:
 
 
 def processor_seconds(process: psutil.Process) -> float:
-    """Return the processor time, in seconds, of a process and all of its descendants until now."""
+    """Return the processor time, in seconds, of a process and all of its descendants so far."""
     return sum(map(_own_seconds, [process, *process.children(recursive=True)]))
 
 
 def _own_seconds(process: psutil.Process) -> float:
-    """Read the process's own clock, where there is one: /proc tells hundredths of seconds only."""
+    """Read the process's own clock, if there is one: /proc only has hundredths of a second."""
     if sys.platform != "linux":
         times = process.cpu_times()
         return float(times.user + times.system)

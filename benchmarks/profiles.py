@@ -1,7 +1,7 @@
-"""Whose time it is: what part of a server's processor time goes to the kernel, the server, and Python.
+"""Profiles: the parts of a server's processor time in the kernel, the server, and Python.
 
-Invariant: a profile is taken apart from what is measured: it costs time itself. Where perf is not there, or
-not allowed, there is none.
+Invariant: profiles and measurements are separate runs, because a profile takes time itself. Without perf, or
+the permission to use it, there is none.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _PYTHON = re.compile(r"(lib)?python3[\d.]*(\.so.*)?")
 
 
 def shares(process: psutil.Process, work: Callable[[], object], distribution: str) -> dict[str, float] | None:
-    """Sample a process and its descendants while some work is done and return the part of each owner.
+    """Sample a process and its descendants during some work, and return the part of each owner.
 
-    What is written in Python is Python's, whoever wrote it.
+    All code written in Python counts as Python's.
     """
     perf = tool("perf")
     if perf is None:
@@ -51,7 +51,7 @@ def shares(process: psutil.Process, work: Callable[[], object], distribution: st
 
 
 def shares_in(report: str, distribution: str) -> dict[str, float] | None:
-    """Add up what perf tells of each object; None if it tells nothing."""
+    """Add up perf's figures of each object; None if there are none."""
     lines = _LINE.findall(report)
     found = dict.fromkeys(OWNERS, 0.0)
     for percent, name in lines:
@@ -60,7 +60,7 @@ def shares_in(report: str, distribution: str) -> dict[str, float] | None:
 
 
 def owner_of(name: str, distribution: str) -> str:
-    """Tell whose an object of code is, by its file's name."""
+    """Return the owner of an object of code, by the name of its file."""
     if name.startswith("["):
         return LIBRARIES if name == "[vdso]" else KERNEL
     if distribution in name:

@@ -1,7 +1,7 @@
-"""The figures of the README and of its page about benchmarks, written there from a result.
+"""The figures of the README and of the page about benchmarks, written from a result.
 
-Invariant: no figure is typed by hand. What was published is kept beside this module, the samples that the
-README's figures are derived from and the tables of the page, and a test holds both texts to it.
+Invariant: no figure is typed by hand. The published result (the samples of the README's figures, and the
+tables) is next to this module, and a test compares both texts with it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _PEERS = (HASHSERVE, WHITENOISE, SERVESTATIC)
 
 
 class ReadmeError(Exception):
-    """Tell that a text has no place for the figures, or that they mean nothing; names the remedy."""
+    """A text has no place for the figures, or the figures mean nothing; names the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A row of the README's table: what, and where its samples are. ``minus`` is taken off everybody."""
+    """A row of the README's table, and the place of its samples; ``minus`` is subtracted from all."""
 
     name: str
     benchmark: str
@@ -44,11 +44,11 @@ class Figure:
     subjects: Mapping[str, str] | None = None
 
     def subject(self, column: str) -> str:
-        """Return the name that a column's subject has there."""
+        """Return the name of a column's subject in this benchmark."""
         return (self.subjects or {}).get(column, column)
 
     def cell(self, series: Series, column: str) -> str:
-        """Write the median, or a dash where there is none."""
+        """Return the median, or a dash if there is none."""
         subject = self.subject(column)
         if not series.has(self.case, subject, self.metric):
             return "–"
@@ -143,7 +143,7 @@ FIGURES = (
 
 
 def digest(result: Result) -> Result:
-    """Keep the tables, the samples of the README's figures, to five digits, and what it was measured on."""
+    """Return a result with the tables, the samples of the README's figures, and the machine."""
     about = {**result.about, "machine": {"description": result.about["machine"]["description"]}}
     return replace(result, about=about, reports=[_digest_of(report) for report in result.reports])
 
@@ -160,7 +160,7 @@ def _digest_of(report: Report) -> Report:
         for sample in report.series.samples
         if (sample.case, sample.subject, sample.metric) in wanted
     )
-    # Facts and notes of what failed may name folders of the machine.
+    # Facts about failures may name folders of the machine.
     return replace(report, series=series, facts={})
 
 
@@ -168,7 +168,7 @@ def _digest_of(report: Report) -> Report:
 
 
 def readme_text(result: Result) -> str:
-    """Write the README's table, and what it was measured on."""
+    """Return the README's table, and its machine and versions."""
     series = {report.name: report.series for report in result.reports}
     rows = [
         (figure.name, *(figure.cell(series[figure.benchmark], column) for column in _PEERS))
@@ -191,20 +191,20 @@ def page_text(result: Result) -> str:
 
 
 TEXTS = {PROJECT / "README.md": readme_text, PROJECT / "docs" / "benchmarks.md": page_text}
-"""Which text is made how."""
+"""The function that writes each text."""
 
 _PLACE = re.compile(r"(<!-- benchmarks: begin -->\n).*?(<!-- benchmarks: end -->)", re.DOTALL)
 
 
 def updated(text: str, figures: str, name: str) -> str:
-    """Put figures between the marks of a text; raises `ReadmeError` where it has none."""
+    """Return a text with figures between its marks. Raises `ReadmeError` if it has none."""
     if len(_PLACE.findall(text)) != 1:
         raise ReadmeError(f"{name} needs one pair of <!-- benchmarks: begin --> and <!-- benchmarks: end -->")
     return _PLACE.sub(lambda match: f"{match[1]}{figures}\n{match[2]}", text)
 
 
 def publish(result: Result, texts: Sequence[Path] = tuple(TEXTS)) -> Iterator[Path]:
-    """Keep the digest of a result and write its figures into the texts and return what was written.
+    """Write the digest of a result, and its figures into the texts; yield each written file.
 
     Raises `ReadmeError`.
     """

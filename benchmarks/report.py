@@ -1,7 +1,7 @@
-"""Reports: what one benchmark found, its samples, and what it concludes from them.
+"""Reports: the samples of one benchmark, and the conclusions from them.
 
-Invariant: a report holds every sample, so whoever doubts a figure can make it again; a figure in its
-tables is derived from those samples and stands beside its spread.
+Invariant: a report holds every sample, so every figure can be computed again; each figure in its tables has
+its spread.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RESULTS = PROJECT / "benchmarks" / "results"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Something that this project has set itself: what, how much, and what came of it."""
+    """A target of this project: its name, its limit, and what was found."""
 
     name: str
     limit: str
@@ -29,7 +29,7 @@ class Target:
 
 
 def at_least(name: str, found: Summary, limit: float, unit: str = "x") -> Target:
-    """State a target that a median must reach."""
+    """Return a target that a median must reach."""
     return Target(
         name=name,
         limit=f"at least {limit:g}{unit}",
@@ -39,7 +39,7 @@ def at_least(name: str, found: Summary, limit: float, unit: str = "x") -> Target
 
 
 def at_most(name: str, found: Summary, limit: float, unit: str = "x") -> Target:
-    """State a target that a median must not exceed."""
+    """Return a target that a median must not exceed."""
     return Target(
         name=name,
         limit=f"at most {limit:g}{unit}",
@@ -49,9 +49,9 @@ def at_most(name: str, found: Summary, limit: float, unit: str = "x") -> Target:
 
 
 def quantity(summary: Summary, unit: str, *, per_unit: float = 1.0) -> str:
-    """Write a median and its spread for a table; ``per_unit`` is how much of the value a unit is.
+    """Return a median and its spread for a table; ``per_unit`` is the value of one unit.
 
-    A single value has no spread, which is said.
+    A single value has no spread; the text says "once".
     """
     median = summary.median / per_unit
     digits = 0 if abs(median) >= 1000 else 1 if abs(median) >= 100 else 2 if abs(median) >= 1 else 3
@@ -60,7 +60,7 @@ def quantity(summary: Summary, unit: str, *, per_unit: float = 1.0) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a Markdown table whose columns are aligned in plain text too."""
+    """Return a Markdown table whose columns are aligned in plain text too."""
     cells = [list(head), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
@@ -70,9 +70,9 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 @dataclass(kw_only=True)
 class Report:
-    """What one benchmark found. ``tables`` are titles and Markdown; ``facts`` are in no table.
+    """The report of one benchmark. ``tables`` are titles and Markdown; ``facts`` are in no table.
 
-    ``seconds`` is how long it took, by the clock.
+    ``seconds`` is its duration by the clock.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Report:
     seconds: float = 0.0
 
     def document(self) -> dict[str, Any]:
-        """Return everything as JSON can hold it."""
+        """Return everything for JSON."""
         return {
             "name": self.name,
             "seconds": round(self.seconds, 1),
@@ -99,7 +99,7 @@ class Report:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Report:
-        """Make the report again that gave a document."""
+        """Return the report of a document."""
         return cls(
             name=document["name"],
             seconds=document["seconds"],
@@ -112,7 +112,7 @@ class Report:
         )
 
     def markdown(self) -> str:
-        """Return everything that a person wants to know."""
+        """Return everything for a reader, as Markdown."""
         parts = [f"## {self.name}"]
         for title, table in self.tables:
             parts += [f"### {title}", table]

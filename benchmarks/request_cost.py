@@ -1,17 +1,16 @@
 """What one request costs in process: hashserve, its peers, and an application that does nothing else.
 
-No server and no socket: an environ as gunicorn makes it for Chromium goes in, new for each request;
-status and fields are kept and the body is consumed and closed, as servers do. The costs in the
-tables are without the driver's own loop, which is measured in the same turns (``driver``): the
-same work around a body that is already there. Ratios are given without the loop and with it. Times
-are the processor's, so that other work on the machine counts as little as it can.
+There is no server and no socket: each request is a new environ, as gunicorn makes it for Chromium. Status and
+fields are kept, and the body is consumed and closed, as servers do. The tables show costs without the
+driver's own loop, which is measured in the same turns (``driver``): the same work around a body that already
+exists. Ratios are shown without the loop and with it. Times are processor time, on which other work on the
+machine has the least effect.
 
-The constant application is the limit: it gives the same bytes and the same fields as hashserve, the
-list made anew each time because the server may change it. For the film it opens the file, as the
-plainest application would. Page cache and every memo are warm.
-
-Django's own handler of static files, which its guide keeps for development, takes part where it can: it
-knows no codings and no ranges, and no entity-tags, so that it is asked again with its Last-Modified.
+The constant application is the limit: it returns the same bytes and fields as hashserve. Its list of fields
+is new each time, because the server may change it. For the film it opens the file, as the simplest
+application would. Page cache and every memo are warm. Django's own handler of static files, which is for
+development, takes part if it can: it has no codings, no ranges and no entity-tags, so its revalidation uses
+Last-Modified.
 """
 
 from __future__ import annotations
@@ -66,8 +65,8 @@ FILM_NOTE = (
 class Case:
     """One kind of request. ``path`` names a path of the site, or is one of the application's.
 
-    ``revalidates`` sends the validator that the server gave before; ``reads`` is how much of the
-    body is consumed; Django takes part if it ``is_plain``, and hashserve with counters if it ``is_counted``.
+    ``revalidates`` sends the validator of an earlier response; ``reads`` is how much of the body is
+    consumed. Django takes part if it ``is_plain``, and hashserve with counters if it ``is_counted``.
     """
 
     name: str
@@ -105,7 +104,7 @@ CASES = (
 
 
 def environ_of(case: Case, site: Site) -> WSGIEnvironment:
-    """Make the environ that gunicorn makes of Chromium's request, TLS ended by a proxy."""
+    """Return the environ that gunicorn makes of Chromium's request, behind a proxy that ends TLS."""
     path = case.path if case.path.startswith("/") else f"/static/{getattr(site, case.path)}"
     return {
         "wsgi.errors": sys.stderr,
@@ -151,11 +150,11 @@ def environ_of(case: Case, site: Site) -> WSGIEnvironment:
     }
 
 
-# The driver: what a server does around an application
+# The driver: the work of a server around an application
 
 
 class Exchange:
-    """What a server keeps of one response."""
+    """The parts of a response that a server keeps."""
 
     __slots__ = ("headers", "status")
 
@@ -172,7 +171,7 @@ class Exchange:
         return self.write
 
     def write(self, chunk: bytes) -> None:
-        """Refuse what no application here does."""
+        """Refuse the write callable, which no application here uses."""
         raise NotImplementedError
 
 
@@ -191,7 +190,7 @@ def drive(application: WSGIApplication, template: WSGIEnvironment, loops: int) -
 
 
 def drive_to_first_block(application: WSGIApplication, template: WSGIEnvironment, loops: int) -> None:
-    """Send requests of clients that leave after the first block."""
+    """Send requests, and close each body after the first block."""
     for _ in repeat(None, loops):
         exchange = Exchange()
         body = application(template.copy(), exchange.start_response)
@@ -202,7 +201,7 @@ def drive_to_first_block(application: WSGIApplication, template: WSGIEnvironment
 
 
 def drive_nothing(application: WSGIApplication, template: WSGIEnvironment, loops: int) -> None:
-    """Do what `drive` does, but for the call: ``application`` only names the body."""
+    """Do what `drive` does, without the call: ``application`` only holds the body."""
     constant = (b"",)
     for _ in repeat(None, loops):
         exchange = Exchange()
@@ -215,7 +214,7 @@ def drive_nothing(application: WSGIApplication, template: WSGIEnvironment, loops
 
 
 def own(function: Drive) -> Drive:
-    """Return a copy whose bytecode is its own, so that no subject specialises another's call sites."""
+    """Return a copy with its own bytecode, so that no subject specialises another's call sites."""
     code = function.__code__.replace()
     return FunctionType(code, globals())
 
@@ -224,7 +223,7 @@ def own(function: Drive) -> Drive:
 
 
 def constant_application(status: str, headers: list[tuple[str, str]], body: bytes) -> WSGIApplication:
-    """Make the application that gives the same bytes each time, with a new list of fields."""
+    """Return an application that returns the same bytes each time, with a new list of fields."""
     bodies = (body,) if body else ()
 
     def constant(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -235,7 +234,7 @@ def constant_application(status: str, headers: list[tuple[str, str]], body: byte
 
 
 def opening_application(status: str, headers: list[tuple[str, str]], path: str) -> WSGIApplication:
-    """Make the application that opens the same file each time."""
+    """Return an application that opens the same file each time."""
 
     def opening(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(status, [*headers])
@@ -247,7 +246,7 @@ def opening_application(status: str, headers: list[tuple[str, str]], path: str) 
 
 
 def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGIEnvironment]]:
-    """Make each subject, with the environ that it gets in this case."""
+    """Make each subject, with its environ in this case."""
     environ = environ_of(case, site)
     counting = (COUNTING,) if case.is_counted else ()
     names = (HASHSERVE, *counting, *(PEERS if case.is_plain else PEERS[:-1]))
@@ -261,7 +260,7 @@ def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGI
 
 @cache
 def _made(name: str, root: str) -> WSGIApplication:
-    """Make a subject once: Django can be configured no more often."""
+    """Make a subject once, because Django can only be configured once."""
     return maker(name)(page, root)
 
 
@@ -287,7 +286,7 @@ def _asking(case: Case, application: WSGIApplication, environ: WSGIEnvironment) 
 def answer_of(
     application: WSGIApplication, environ: WSGIEnvironment
 ) -> tuple[str, list[tuple[str, str]], bytes]:
-    """Send one request and return status, fields and body."""
+    """Send one request, and return status, fields and body."""
     exchange = Exchange()
     body = application(environ.copy(), exchange.start_response)
     content = b"".join(body)
@@ -296,11 +295,11 @@ def answer_of(
     return exchange.status, exchange.headers, content
 
 
-# The work of one process, and what is concluded from all of them
+# The work of one process, and the conclusions from all of them
 
 
 def work(site: dict[str, Any], process: int, turns: int, least_seconds: float, cases: list[str]) -> Any:
-    """Measure every case in this process and return samples, and what each subject answered."""
+    """Measure every case in this process, and return the samples and the response of each subject."""
     place = Site(**site)
     samples, answers = [], {}
     for case in CASES:
@@ -317,7 +316,7 @@ def work(site: dict[str, Any], process: int, turns: int, least_seconds: float, c
 def measure(
     case: Case, site: Site, process: int, turns: int, least_seconds: float
 ) -> tuple[list[Sample], dict[str, str]]:
-    """Measure one case and return samples, and the status that each subject answered."""
+    """Measure one case, and return the samples and the status of each subject."""
     subjects = subjects_of(case, site)
     statuses = checked(case, subjects)
     drives = {name: _bound(case, name, *subject) for name, subject in subjects.items()}
@@ -331,7 +330,7 @@ def measure(
 
 
 def checked(case: Case, subjects: Mapping[str, tuple[WSGIApplication, WSGIEnvironment]]) -> dict[str, str]:
-    """Make sure that all give the same, twice and return the statuses, of which a peer's may differ."""
+    """Check twice that all responses are equal, and return the statuses; a peer's may differ."""
     expected = answer_of(*subjects[CONSTANT])[2]
     statuses = {}
     for name, subject in subjects.items():
@@ -357,7 +356,7 @@ def _bound(
 def run(options: Options) -> Report:
     """Measure everything in several processes."""
     processes = options.processes or (1 if options.quick else 8)
-    # Short and many: what is compared lies within 20 ms, so a busy machine disturbs few of the pairs.
+    # Short and many: a pair takes 20 ms, so a busy machine disturbs few pairs.
     turns, least_seconds = (2, 0.0005) if options.quick else (25, 0.004)
     report = Report(
         name="request_cost",
@@ -379,7 +378,7 @@ def run(options: Options) -> Report:
 
 
 def conclude(report: Report) -> None:
-    """Make tables, targets and notes of what was measured."""
+    """Make the tables, the targets and the notes."""
     report.tables = [
         ("Cost of one request, without the driver's loop", cost_table(report)),
         ("Ratios: without the driver's loop, and with it", ratio_table(report.series)),
@@ -391,7 +390,7 @@ def conclude(report: Report) -> None:
 
 
 def cost_table(report: Report) -> str:
-    """Return each subject's cost in each case, a dash where it takes no part."""
+    """Return each subject's cost in each case, or a dash if it does not take part."""
     subjects = (CONSTANT, HASHSERVE, *PEERS)
     rows = []
     for case in CASES:
@@ -432,7 +431,7 @@ def added_cost(series: Series) -> tuple[Summary, Summary, Summary]:
 
 
 def targets(series: Series) -> list[Target]:
-    """Judge what was found."""
+    """Return the targets."""
     hit, revalidation = CASES[0].name, CASES[3].name
     found = []
     for how, minus in (("without the loop", DRIVER), ("with it", None)):
@@ -448,7 +447,7 @@ def targets(series: Series) -> list[Target]:
 
 
 def counter_notes(series: Series) -> list[str]:
-    """Say what counters add where they are switched on."""
+    """Return notes about the cost of counters."""
     return [
         "Counters add {} to “{}”.".format(
             quantity(series.summary(case.name, COUNTING, METRIC, minus=HASHSERVE), " ns", per_unit=1e-9),
@@ -460,7 +459,7 @@ def counter_notes(series: Series) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """Say what the tables do not: sizes, added costs, and answers that differ."""
+    """Return notes about sizes, added costs, and responses that differ."""
     ours, theirs, _ = added_cost(report.series)
     told = [
         "A hit sends {br:,} bytes of brotli, {gzip:,} of gzip or {identity:,} of identity.".format(

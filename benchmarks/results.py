@@ -1,7 +1,7 @@
-"""Results: the JSON of a run, of one benchmark or of all, written, found and read again.
+"""Results: the JSON of a run of one benchmark or all, written, found and read again.
 
-Invariant: a result is whole in itself: the machine, the versions, the commit, every sample, every table;
-whatever is made of it later (a page, a comparison, the README's figures) needs nothing else.
+Invariant: a result is complete: the machine, the versions, the commit, every sample, every table. A page, a
+comparison or the README's figures need nothing else.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SMOKE = "\n**This was a smoke test: its figures mean nothing.**"
 
 
 class ResultError(Exception):
-    """Tell that a file is no result, or not one that can be read here; names the file and the remedy."""
+    """A file is not a result, or cannot be read; names the file and the remedy."""
 
 
 @dataclass(kw_only=True)
 class Result:
-    """The reports of one run, and what it ran on; ``created`` is in UTC, in ISO form.
+    """The reports of one run, and its machine; ``created`` is in UTC, in ISO form.
 
-    Of a smoke test (``is_quick``) the figures mean nothing.
+    The figures of a smoke test (``is_quick``) mean nothing.
     """
 
     reports: list[Report] = field(default_factory=list)
@@ -39,11 +39,11 @@ class Result:
     is_quick: bool = False
 
     def report(self, name: str) -> Report | None:
-        """Return the report of a benchmark, None where it did not run."""
+        """Return the report of a benchmark; None if it did not run."""
         return next((report for report in self.reports if report.name == name), None)
 
     def document(self) -> dict[str, Any]:
-        """Return everything as JSON can hold it."""
+        """Return everything for JSON."""
         return {
             "schema": SCHEMA,
             "created": self.created,
@@ -53,13 +53,13 @@ class Result:
         }
 
     def write(self, path: Path) -> None:
-        """Write the JSON: a line for each value list, so that two results can be looked at by lines."""
+        """Write the JSON, with a line for each list of values, so that results can be compared by lines."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_dumped(self.document()) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> Result:
-        """Read a result; raises `ResultError`."""
+        """Read a result. Raises `ResultError`."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             if document["schema"] != SCHEMA:
@@ -74,11 +74,11 @@ class Result:
             raise ResultError(f"{path} is not a result of `python -m benchmarks`: {error!r}") from error
 
     def file_name(self, name: str) -> str:
-        """Return a name of when it was made: ``NAME-20300102T030405Z.json``."""
+        """Return a file name with the time of the run: ``NAME-20300102T030405Z.json``."""
         return f"{name}-{datetime.fromisoformat(self.created):%Y%m%dT%H%M%SZ}.json"
 
     def heading(self) -> str:
-        """Tell machine, versions and commit in a few lines of Markdown."""
+        """Return machine, versions and commit in a few lines of Markdown."""
         versions = ", ".join(f"{name} {version}" for name, version in self.about["versions"].items())
         seconds = sum(report.seconds for report in self.reports)
         taken = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
@@ -92,12 +92,12 @@ class Result:
         )
 
     def markdown(self) -> str:
-        """Return everything that a person wants to know."""
+        """Return everything for a reader, as Markdown."""
         return "\n".join(["# Benchmarks\n", self.heading() + "\n", *(of.markdown() for of in self.reports)])
 
 
 def _dumped(value: Any, indent: str = "") -> str:
-    """Write JSON with a line for each item, but lists of numbers on one line."""
+    """Return JSON with a line for each item, and lists of numbers on one line."""
     deeper = indent + " "
     if isinstance(value, Mapping) and value:
         lines = (f"{json.dumps(key)}: {_dumped(item, deeper)}" for key, item in value.items())
@@ -113,7 +113,7 @@ def _lines(brackets: str, items: Iterable[str], indent: str) -> str:
 
 
 def _is_plain(values: Sequence[Any]) -> bool:
-    """Whether there is nothing but numbers in a list, or in its lists."""
+    """Return whether a list, or each of its lists, contains only numbers."""
     return all(
         isinstance(item, (int, float)) or (isinstance(item, (list, tuple)) and _is_plain(item))
         for item in values

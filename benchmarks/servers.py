@@ -1,17 +1,17 @@
-"""What servers make of it: hashserve, its peers and a constant application, beside nginx and Caddy.
+"""hashserve, its peers and a constant application under real servers, compared with nginx and Caddy.
 
-Each server answers with one process, on other cores than the load where there are any; wrk asks over
-the loopback interface: for a mix of files like a page's (`benchmarks.mix`) and for one of them over 16
-connections that are kept, for that one over a connection each, and for a film of 5 MB. On each server
-the subjects run side by side and are loaded in turns (A B C, A B C, ...), nginx among them as the
-yardstick that all servers share. What each of them answers is checked before.
+Each server answers with one process, on other cores than the load if possible. wrk sends requests over the
+loopback interface: for a mix of files like a page's (`benchmarks.mix`) and for one of them over 16 persistent
+connections, for that one over new connections, and for a film of 5 MB. On each server, the subjects run at
+the same time and are loaded in turns (A B C, A B C, ...), with nginx as the common yardstick. The responses
+of each are checked first.
 
-The constant application takes part twice. Where in memory a process lies makes some of them faster than
-others, by more than hashserve takes for a hit; how far the ratio of the two is from 1 tells how much.
+The constant application takes part twice. The memory layout makes some processes faster than others, by more
+than hashserve takes for a hit; the ratio of the two shows by how much.
 
-The processor time of a request is the server's alone, of all of its processes: on a shared machine it
-is the steadier figure. Requests per second are by the clock. gunicorn's sync workers and pyuwsgi close
-every connection, as they do in production.
+The processor time of a request is that of all processes of the server: on a shared machine it is the steadier
+figure. Requests per second are by the clock. gunicorn's sync workers and pyuwsgi close every connection, as
+in production.
 """
 
 from __future__ import annotations
@@ -55,14 +55,15 @@ CONTROL_NOTE = (
 )
 
 _FORMS = (("", 1.0), (" ms", 1e-6), (" ms", 1e-3), (" ms", 1e-3))
-"""How the four are written: a millisecond for 1,000 requests is a microsecond for each."""
+"""The units of the four metrics: a millisecond for 1,000 requests is a microsecond for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long each load is, in seconds, and how often: ``rounds`` of fresh processes, ``turns`` in each.
+    """The length of each load in seconds, and its repetitions.
 
-    From the round ``mix_alone_from`` on, only the mix is asked for, which all is judged by.
+    There are ``rounds`` of fresh processes, with ``turns`` in each. From the round ``mix_alone_from`` on,
+    only the mix is requested, which the targets use.
     """
 
     rounds: int
@@ -73,7 +74,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A subject that answers at a port."""
+    """A subject that listens on a port."""
 
     subject: str
     port: int
@@ -81,7 +82,7 @@ class Running:
 
 
 def loads_of(mix: Mix) -> tuple[Load, ...]:
-    """Make the loads, each of which is a case on every server."""
+    """Return the loads; each is a case on every server."""
     one = (f"/static/{mix.one}",)
     return (
         Load(name=MIX, paths=[f"/static/{path}" for path in mix.sent]),
@@ -92,7 +93,7 @@ def loads_of(mix: Mix) -> tuple[Load, ...]:
 
 
 def case_of(engine: str, load: str) -> str:
-    """Name the case of a load on a server."""
+    """Return the name of the case of a load on a server."""
     return f"{engine}: {load}"
 
 
@@ -128,7 +129,7 @@ def _checked(running: Running, mix: Mix) -> Running:
 
 @contextmanager
 def group(engine: Engine | Front, mix: Mix, report: Report) -> Iterator[list[Running]]:
-    """Run all that is compared on one server; whoever cannot is told of in a note."""
+    """Run all subjects on one server; a note names those that cannot run."""
     with ExitStack() as stack:
         makers = (
             {subject: served(engine, subject, mix) for subject in SUBJECTS}
@@ -164,10 +165,10 @@ def _note(report: Report, failure: str, reason: str) -> None:
 def measure(
     engine: str, group: Sequence[Running], loads: Sequence[Load], pace: Pace, process: int
 ) -> Iterator[Sample]:
-    """Load all that run side by side, in turns that begin with another one each time."""
+    """Load all running subjects in turns; each turn begins with another one."""
     for turn in range(pace.turns):
         for load in loads:
-            # Of the other loads nothing is judged.
+            # The other loads have no targets.
             loaded = [running for running in group if load.name == MIX or running.subject != CONTROL]
             for running in rotated(loaded, turn + process):
                 before = processor_seconds(running.process)
@@ -199,7 +200,7 @@ def _values(outcome: Outcome, processor: float) -> dict[str, float]:
 
 
 def run(options: Options) -> Report:
-    """Load every subject on every server that is here; without wrk there is nothing but a note."""
+    """Load every subject on every installed server; without wrk, the report has only a note."""
     pace = Pace(rounds=1, turns=1) if options.quick else Pace(rounds=options.processes or 5, turns=1)
     report = Report(
         name="servers",
@@ -220,7 +221,7 @@ def run(options: Options) -> Report:
             "size": mix.size,
             "sent": sum(map(len, mix.sent.values())),
         }
-        # A smoke test leaves out what takes another second for each of them.
+        # A smoke test leaves out what takes a further second for each of them.
         loads = loads_of(mix)[:1] if options.quick else loads_of(mix)
         for process in range(pace.rounds):
             for engine in rotated(present, process):
@@ -237,7 +238,7 @@ def run(options: Options) -> Report:
 
 
 def profile(report: Report, engine: Engine | Front, group: Sequence[Running], load: Load) -> None:
-    """Find out where hashserve's time on a server goes, if that can be found out here."""
+    """Return the parts of hashserve's time on a server, if they can be measured here."""
     for running in group:
         if isinstance(engine, Engine) and running.subject == HASHSERVE:
 
@@ -250,7 +251,7 @@ def profile(report: Report, engine: Engine | Front, group: Sequence[Running], lo
 
 
 def added_seconds(processes: int) -> float:
-    """Measure, in process, what a hit costs more than the constant application's answer."""
+    """Measure in process how much more a hit costs than the constant application."""
     series = Series()
     with tempfile.TemporaryDirectory() as folder:
         task = {"site": asdict(build_site(Path(folder))), "turns": 25, "least_seconds": 0.004}
@@ -266,7 +267,7 @@ def _absent(report: Report, reason: str) -> bool:
 
 
 def conclude(report: Report) -> None:
-    """Make the tables and notes of what was measured, and judge."""
+    """Make the tables, the notes and the targets."""
     cases = report.series.cases()
     engines = list(dict.fromkeys(case.partition(": ")[0] for case in cases))
     loads = [load for load in LOADS if any(case_of(engine, load) in cases for engine in engines)]
@@ -279,7 +280,7 @@ def conclude(report: Report) -> None:
     report.targets = targets(report.series, engines)
     report.notes = [
         *(f"Not measured: {reason}." for reason in report.facts.get("absent", [])),
-        # The other lines of a reason are in the facts.
+        # The facts have the other lines of a reason.
         *(f"{name}: {told.splitlines()[0]}." for name, told in report.facts.get("failures", {}).items()),
     ]
     if not cases:
@@ -292,7 +293,7 @@ def conclude(report: Report) -> None:
 
 
 def load_table(series: Series, engines: Sequence[str], load: str) -> str:
-    """Return what each server makes of one load, with each subject."""
+    """Return the figures of each server and subject for one load."""
     rows = []
     for engine in engines:
         case = case_of(engine, load)
@@ -338,7 +339,7 @@ def _ratio(series: Series, case: str, over: str, under: str, metric: str) -> str
 
 
 def failures(series: Series) -> Iterator[str]:
-    """Tell of each subject that lost connections or refused requests, where and how many."""
+    """Return each subject that lost connections or refused requests, with server and number."""
     for case in series.cases():
         for subject in series.subjects(case, LOST):
             lost, refused = (_total(series, case, subject, metric) for metric in (LOST, REFUSED))
@@ -355,7 +356,7 @@ def _total(series: Series, case: str, subject: str, metric: str) -> float:
 
 
 def targets(series: Series, engines: Sequence[str]) -> list[Target]:
-    """Judge the mix: near the constant application, below WhiteNoise's cost, and the best beside nginx."""
+    """Return the targets of the mix: close to the constant application, WhiteNoise and nginx."""
     found = []
     cases = {engine: case_of(engine, MIX) for engine in engines}
     for engine, case in cases.items():
@@ -374,7 +375,7 @@ def targets(series: Series, engines: Sequence[str]) -> list[Target]:
 
 
 def _best(series: Series, cases: Mapping[str, str]) -> tuple[str, Summary] | None:
-    """Return the server on which hashserve's rate is most of nginx's, and how much of it."""
+    """Return the server with hashserve's highest rate compared with nginx's, and the ratio."""
     ratios = {
         engine: series.ratio(case, HASHSERVE, NGINX.name, RATE)
         for engine, case in cases.items()

@@ -1,6 +1,6 @@
-"""Source trees to build: one of real packages, and ones of any number of small files.
+"""Source trees to build: one of real packages, and trees of any number of small files.
 
-Invariant: whoever builds a tree gets the same bytes, and all of them are in the page cache.
+Invariant: a tree always has the same bytes, and all of them are in the page cache.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _PACKAGES = {
     "jquery": ("jquery", ("dist",)),
     "three": ("three", ("build",)),
 }
-"""Which folders of which package are taken in, by the folder that they go to."""
+"""The package and its folders, by the folder of the tree."""
 
 _A_FOLDER = 100
-"""How many of the small files are in one folder."""
+"""The number of small files in one folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class SourceTree:
 def make_real_tree(root: Path) -> SourceTree:
     """Make the tree of Bootstrap, Font Awesome, jQuery, three.js and Django's admin.
 
-    The packages are fetched once, and checked; raises `tests.support.npm_trees.TreeUnavailableError`.
+    The packages are fetched once, and checked. Raises `tests.support.npm_trees.TreeUnavailableError`.
     """
     for name, (package, folders) in _PACKAGES.items():
         for folder in folders:
@@ -53,7 +53,7 @@ def make_real_tree(root: Path) -> SourceTree:
 
 
 def make_admin_tree(root: Path, *, folders: tuple[str, ...] = ("",)) -> SourceTree:
-    """Make the tree of Django's admin, or of some of its folders: no network is needed."""
+    """Make the tree of Django's admin, or of some of its folders, without a network."""
     for path, content in admin_files().items():
         if path.startswith(folders):
             _put(root / "admin" / path, content)
@@ -61,9 +61,9 @@ def make_admin_tree(root: Path, *, folders: tuple[str, ...] = ("",)) -> SourceTr
 
 
 def make_small_files(root: Path, number: int) -> SourceTree:
-    """Make ``number`` files of about 1 kB, no two alike: 7 of 10 are images, 2 scripts, 1 a stylesheet.
+    """Make ``number`` different files of about 1 kB: 7 of 10 are images, 2 scripts, 1 a stylesheet.
 
-    A script imports the one before it in its folder, and a stylesheet names four images of its.
+    A script imports the previous one of its folder, and a stylesheet names four images of its folder.
     """
     for index in range(number):
         folder, own = divmod(index, _A_FOLDER)
@@ -97,13 +97,13 @@ def _small_file(own: int, index: int) -> tuple[str, str]:
 
 
 def change(tree: SourceTree, path: str, number: int) -> None:
-    """Return a stylesheet content that no build before number ``number`` has seen."""
+    """Return a stylesheet that no build before number ``number`` has seen."""
     with (tree.root / path).open("a", encoding="utf-8") as stream:
         stream.write(f"\n.changed-{number} {{ color: red }}\n")
 
 
 def warm(tree: SourceTree) -> None:
-    """Have every byte of a tree in the page cache."""
+    """Read every byte of a tree into the page cache."""
     for path in tree.files:
         path.read_bytes()
 

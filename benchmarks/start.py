@@ -1,19 +1,18 @@
-"""What a start costs: from the import to the first answer, for trees of 1,000 to 100,000 files.
+"""What a start costs: from the import to the first response, for trees of 1,000 to 100,000 files.
 
-Each file has two variants, and each sample is taken in a fresh process: construct the application,
-answer one request for the last file of the tree, consume the body. The page and inode caches are
-warm, because the tree was just made: a cold disk is only harder on whoever reads the tree. Memory is
-what the process has more of after its first answer than before the construction (RSS, USS and PSS
-of ``/proc/self/smaps_rollup``; and the highest RSS in between). What the import alone costs is
-measured apart. System calls are counted by strace, in a process that is not timed, where the tree is
-small enough for its patience.
+Each file has two variants, and each sample is taken in a fresh process: construct the application, answer one
+request for the last file of the tree, consume the body. The page and inode caches are warm, because the tree
+was just made; a cold disk would only be worse for those that read the tree. Memory is what the process has
+after its first response, less what it had before the construction (RSS, USS and PSS of
+``/proc/self/smaps_rollup``, and the highest RSS in between). The cost of the import alone is measured
+separately. strace counts system calls, in a process that is not timed, for trees that are small enough.
 
-Then the process that has answered forks four workers, as preforking servers do, and each of them
-answers the same request: what parent and workers have more of together (PSS, which divides shared pages
-among those who share them) than the parent and four idle workers had before the construction.
+Then the process forks four workers, as preforking servers do, and each of them answers the same request.
+Their memory is the PSS of parent and workers together (shared pages are divided among their users), less that
+of the parent and four idle workers before the construction.
 
-``hashserve, plain`` is hashserve with the manifest as Django writes it, which tells no sizes or
-digests. WhiteNoise and ServeStatic need no manifest and read none.
+``hashserve, plain`` is hashserve with Django's own manifest, which has no sizes or digests. WhiteNoise and
+ServeStatic read no manifest.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ LARGEST_TRACED = 10_000
 WORKERS = 4
 
 _TURNS = {1_000: 7, 10_000: 5, 50_000: 3, 100_000: 1}
-"""How often a tree of so many files is started from: a peer takes half a minute for the largest."""
+"""The number of starts by the size of the tree: a peer takes half a minute for the largest."""
 
 _FIELDS = {"Rss": "rss", "Pss": "pss", "Private_Clean": "uss", "Private_Dirty": "uss"}
 _BEGIN, _END = "benchmark-begins", "benchmark-ends"
@@ -86,19 +85,19 @@ def memory(process: int | str = "self") -> dict[str, int]:
 
 
 def nothing(environ: object, start_response: object) -> Iterable[bytes]:
-    """Be the wrapped application; it is never called."""
+    """Stand in for the wrapped application, which is never called."""
     raise NotImplementedError
 
 
 def environ_of(path: str) -> dict[str, Any]:
-    """Make the first request's environ."""
+    """Return the environ of the first request."""
     environ: dict[str, Any] = {"PATH_INFO": f"/static/{path}", "HTTP_ACCEPT_ENCODING": "gzip, deflate, br"}
     setup_testing_defaults(environ)
     return environ
 
 
 def work(subject: str, root: str, path: str, *, mark: bool = False) -> Any:
-    """Start once, in this process and return seconds and bytes by metric."""
+    """Start once in this process, and return seconds and bytes by metric."""
     make = maker(subject)
     environ = environ_of(path)
     gc.collect()
@@ -131,7 +130,7 @@ def work(subject: str, root: str, path: str, *, mark: bool = False) -> Any:
 
 
 def first_answer(application: WSGIApplication, environ: dict[str, Any]) -> str:
-    """Send a request, consume the body and return the status."""
+    """Send a request, consume the body, and return the status."""
     statuses = []
 
     def start_response(status: str, headers: object, exc_info: object = None) -> Callable[[bytes], object]:
@@ -148,14 +147,14 @@ def first_answer(application: WSGIApplication, environ: dict[str, Any]) -> str:
 
 
 def preforked(work: Callable[[], object]) -> int:
-    """Fork workers that do some work and wait and return the PSS of all and this process, 0 if unknown."""
+    """Fork workers that do some work and wait, and return the PSS of all with this process; 0 if unknown."""
     if "pss" not in memory() or not hasattr(os, "fork"):
         return 0
     ready, release = os.pipe(), os.pipe()
     workers = [_forked(work, ready, release) for _ in range(WORKERS)]
     os.close(ready[1])
     os.close(release[0])
-    told = sum(len(os.read(ready[0], 1)) for _ in workers)  # fewer if one of them has failed
+    told = sum(len(os.read(ready[0], 1)) for _ in workers)  # fewer if one has failed
     total = sum(memory(process)["pss"] for process in (os.getpid(), *workers)) if told == WORKERS else 0
     os.close(release[1])
     os.close(ready[0])
@@ -181,7 +180,7 @@ def _forked(work: Callable[[], object], ready: tuple[int, int], release: tuple[i
         os._exit(code)
 
 
-# What the import costs, in an interpreter that has imported nothing else
+# The cost of the import, in an interpreter that has imported nothing else
 
 _IMPORT = """
 import gc, os, time
@@ -206,7 +205,7 @@ def import_samples(subject: str, process: int) -> list[Sample]:
 
 
 def trace(subject: str, root: str, path: str) -> dict[str, Any] | None:
-    """Count a start's system calls on the file system; None without strace."""
+    """Return the counts of a start's system calls on the file system; None without strace."""
     strace = shutil.which("strace")
     if strace is None:
         return None
@@ -218,7 +217,7 @@ def trace(subject: str, root: str, path: str) -> dict[str, Any] | None:
 
 
 def calls_in_trace(lines: Sequence[str], root: str) -> dict[str, Any]:
-    """Count the calls between the marks by kind, and tell the first ones below ``root``."""
+    """Return the counts of calls between the marks by kind, and the first ones below ``root``."""
     first = next(number for number, line in enumerate(lines) if _BEGIN in line)
     last = next(number for number, line in enumerate(lines) if _END in line)
     below = [line for line in lines[first + 1 : last] if root in line]
@@ -253,7 +252,7 @@ def run(options: Options) -> Report:
 
 
 def turns_of(options: Options) -> Mapping[int, int]:
-    """Return the sizes of the trees, and how often each is started from."""
+    """Return the sizes of the trees, and the number of starts of each."""
     if options.quick:
         return dict.fromkeys((100, 300), options.processes or 1)
     return {size: options.processes or turns * (3 if options.full else 1) for size, turns in _TURNS.items()}
@@ -271,7 +270,7 @@ def start_samples(size: int, turns: int, root: str, path: str) -> list[Sample]:
 
 
 def case_of(size: int) -> str:
-    """Name the case of a tree of so many files."""
+    """Return the name of the case of a tree."""
     return f"{size:,} files"
 
 
@@ -280,7 +279,7 @@ def _sample(case: str, subject: str, metric: str, process: int, value: float) ->
 
 
 def conclude(report: Report) -> None:
-    """Make the tables of what was measured, and judge."""
+    """Make the tables and the targets."""
     sizes: Sequence[int] = report.settings["sizes"]
     report.notes = []
     report.tables = [
@@ -296,7 +295,7 @@ def conclude(report: Report) -> None:
 
 
 def import_table(series: Series) -> str:
-    """Return what the imports cost."""
+    """Return the cost of the imports."""
     rows = [
         (
             subject,
@@ -342,7 +341,7 @@ def call_table(traces: dict[str, dict[str, Any]]) -> str:
 
 
 def targets(series: Series, sizes: Sequence[int], traces: dict[str, dict[str, Any]]) -> list[Target]:
-    """Judge the tree of 50,000 files, or the largest one that there was."""
+    """Return the targets of the tree of 50,000 files, or of the largest one."""
     size = JUDGED if JUDGED in sizes else max(sizes)
     case = case_of(size)
     sooner = series.ratio(case, WHITENOISE, HASHSERVE, "first_answer_seconds")
@@ -359,9 +358,9 @@ def targets(series: Series, sizes: Sequence[int], traces: dict[str, dict[str, An
 
 
 def _no_walk(counted: dict[int, dict[str, Any]]) -> Target:
-    """No scan at all, and as many stats and opens for the largest tree as for the smallest.
+    """Return the target: no scan, and as many stats and opens for the largest tree as for the smallest.
 
-    Those few are of the root, its manifest, and the file that was asked for.
+    Those few are of the root, its manifest, and the requested file.
     """
     smallest, largest = counted[min(counted)], counted[max(counted)]
     stats, opens, scans = (largest[kind] for kind in _KINDS)

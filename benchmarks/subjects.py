@@ -1,7 +1,7 @@
-"""Who is compared: hashserve, its peers, and the application that is the limit.
+"""The subjects: hashserve, its peers, and the application that is the limit.
 
-Invariant: each is constructed as its own guide says, with the same root, prefix and notion of what is
-fingerprinted; nobody is imported where another one is measured.
+Invariant: each is constructed as its own guide says, with the same root, prefix and rule for fingerprinted
+names. No subject is imported in a process that measures another one.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ CONSTANT, HASHSERVE, WHITENOISE, SERVESTATIC = "constant", "hashserve", "WhiteNo
 PLAIN, COUNTING, DJANGO = "hashserve, plain", "hashserve, counting", "Django"
 
 CONTROL = "constant, again"
-"""The constant application once more: what differs between these two is no subject's doing."""
+"""The constant application again: the difference of the two is noise."""
 
 MODULES = {HASHSERVE: "hashserve.gateways.wsgi", WHITENOISE: "whitenoise", SERVESTATIC: "servestatic"}
-"""What to import for whom."""
+"""The import of each subject."""
 
 PLAIN_MANIFEST = "django.json"
-"""The name, below the root, of a manifest as Django itself writes it."""
+"""The name, below the root, of Django's own manifest."""
 
 PAGE = b"<!doctype html><title>Sign in</title>" + b"<p>A page.</p>" * 200
 PAGE_FIELDS = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(PAGE)))]
 
 Maker = Callable[["WSGIApplication", str], "WSGIApplication"]
-"""Makes a subject of the application that it wraps and the root that it serves under ``/static/``."""
+"""Makes a subject that wraps an application and serves a root under ``/static/``."""
 
 
 def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer everything with a page: the application that is wrapped."""
+    """Answer everything with a page, as the wrapped application."""
     start_response("200 OK", [*PAGE_FIELDS])
     return (PAGE,)
 
 
 def maker(subject: str) -> Maker:
-    """Import a subject and return what makes it."""
+    """Import a subject, and return the function that makes it."""
     return _MAKERS[subject]()
 
 
@@ -86,7 +86,7 @@ def _servestatic() -> Maker:
 
 
 def _django() -> Maker:
-    """Django's own handler of static files, which its guide keeps for development."""
+    """Django's own handler of static files, which is for development."""
     from django.conf import settings
 
     def make(application: WSGIApplication, root: str) -> WSGIApplication:
@@ -109,7 +109,7 @@ def _django() -> Maker:
 
 
 def _constant() -> Maker:
-    """Return the same bytes and fields as hashserve for each file, from a dictionary."""
+    """Return an application that answers each file with hashserve's bytes and fields, from a dictionary."""
     from hashserve import HashServe
 
     def make(application: WSGIApplication, root: str) -> WSGIApplication:
@@ -118,7 +118,7 @@ def _constant() -> Maker:
 
         def constant(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             headers, body = answers[environ["PATH_INFO"]]
-            # A list of its own for each response: the server may change it.
+            # A new list for each response, because the server may change it.
             start_response("200 OK", [*headers])
             return body
 
@@ -144,7 +144,7 @@ def _answers(server: WSGIApplication, root: Path) -> Iterable[tuple[str, Answers
 
 
 ACCEPTED = "gzip, deflate, br, zstd"
-"""What Chromium accepts over TLS."""
+"""Chromium's Accept-Encoding over TLS."""
 
 _MAKERS: dict[str, Callable[[], Maker]] = {
     CONSTANT: _constant,
@@ -159,5 +159,5 @@ _MAKERS: dict[str, Callable[[], Maker]] = {
 
 
 def from_environment() -> WSGIApplication:
-    """Make the subject that BENCHMARK_SUBJECT names, of the root that BENCHMARK_ROOT names."""
+    """Make the subject of BENCHMARK_SUBJECT with the root of BENCHMARK_ROOT."""
     return maker(os.environ["BENCHMARK_SUBJECT"])(page, os.environ["BENCHMARK_ROOT"])

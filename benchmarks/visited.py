@@ -4,8 +4,8 @@
 
     BENCHMARK_SUBJECT=hashserve BENCHMARK_ROOT=out BENCHMARK_LOG=log gunicorn benchmarks.visited:application
 
-Invariant: the page is the same for every subject but for the names, which are those of the root's manifest;
-whatever reaches the server is in the log, a line each, the status first.
+Invariant: the page is the same for every subject, except for the names from the root's manifest. The log
+has a line for each request that reaches the server, with the status first.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _PAGE = """\
 
 
 def page_for(root: Path) -> bytes:
-    """Write the page with the names that are in the root's manifest."""
+    """Return the page with the names in the root's manifest."""
     paths = json.loads((root / MANIFEST_NAME).read_text(encoding="utf-8"))["paths"]
 
     def lines(form: str, names: Iterable[str]) -> list[str]:
@@ -77,7 +77,7 @@ def page_for(root: Path) -> bytes:
 
 
 def paged(content: bytes) -> WSGIApplication:
-    """Make the application that gives the page at every path, to be asked for each time."""
+    """Return an application that answers every path with the page, which is never cached."""
     fields = [
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Length", str(len(content))),
@@ -95,11 +95,11 @@ def paged(content: bytes) -> WSGIApplication:
 
 
 LIFETIME = 5
-"""What a lifetime of a minute, which all subjects give to unhashed files, is made here, in seconds."""
+"""The lifetime of unhashed files here, in seconds, instead of every subject's minute."""
 
 
 def logged(application: WSGIApplication, log: Path) -> WSGIApplication:
-    """Have a line written for each answer, its status and path; a minute's lifetime becomes `LIFETIME`."""
+    """Log a line for each response, its status and path, and change a minute's lifetime to `LIFETIME`."""
 
     def logging(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def note(status: str, headers: Fields, exc_info: Any = None) -> Callable[[bytes], object]:
