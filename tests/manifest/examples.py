@@ -54,6 +54,11 @@ def document(**changes: Any) -> dict[str, Any]:
     return written
 
 
+def node_id(value: object) -> str:
+    """Return the id of a test with this parameter, without backslashes: pytest finds no id that has one."""
+    return ascii(value)[-60:].replace("\\", "/")
+
+
 def error_of(text: bytes | str) -> ManifestError:
     """Return the error for a manifest with this text. It names the file, and is not long."""
     with pytest.raises(ManifestError) as caught:

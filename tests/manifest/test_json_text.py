@@ -5,7 +5,7 @@ import math
 import pytest
 
 from hashserve.manifest.json_text import LONGEST_QUOTED, described, member, quoted
-from tests.manifest.examples import TEXT, error_of
+from tests.manifest.examples import TEXT, error_of, node_id
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from tests.manifest.examples import TEXT, error_of
         (b'{"a":' * 200_000, ""),
         (b'{"version": ' + b"9" * 5000 + b"}", ""),
     ],
-    ids=lambda value: repr(value[:20]),
+    ids=lambda value: node_id(value[:20]),
 )
 def test_text_that_is_not_json_is_an_error_with_its_place(text: bytes | str, location: str) -> None:
     assert error_of(text).location.startswith(location)
@@ -51,6 +51,7 @@ def test_deep_nesting_is_an_error_at_any_depth(depth: int, place: str) -> None:
         ("a" * LONGEST_QUOTED, '"' + "a" * LONGEST_QUOTED + '"'),
         ("a" * LONGEST_QUOTED + "b", '"' + "a" * 100 + "..." + "a" * 99 + 'b"'),
     ],
+    ids=node_id,
 )
 def test_text_is_quoted_as_json_without_control_characters(text: str, expected: str) -> None:
     assert quoted(text) == expected

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hashserve.errors import ManifestError
 from hashserve.manifest.model import Manifest
 from hashserve.manifest.schema import FORMAT, unsafe_path
-from tests.manifest.examples import DIGEST, FULL, ROW, TEXT, assert_usable, document, error_of
+from tests.manifest.examples import DIGEST, FULL, ROW, TEXT, assert_usable, document, error_of, node_id
 from tests.support.hypothesis_profile import ANY_TEXT, QUICK
 
 OUTER_DAMAGE: list[tuple[object, str]] = [
@@ -44,7 +44,7 @@ OUTER_DAMAGE: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("written", "location"), OUTER_DAMAGE, ids=lambda value: repr(value)[:60])
+@pytest.mark.parametrize(("written", "location"), OUTER_DAMAGE, ids=node_id)
 def test_damage_outside_our_key_is_an_error_with_its_place(written: object, location: str) -> None:
     assert error_of(json.dumps(written)).location == location
 
@@ -74,7 +74,7 @@ UNSAFE = [
 ]
 
 
-@pytest.mark.parametrize("path", UNSAFE)
+@pytest.mark.parametrize("path", UNSAFE, ids=node_id)
 @pytest.mark.parametrize("place", ["logical", "path", "row", "retained logical", "retained path"])
 def test_a_path_that_could_leave_the_root_is_an_error(path: str, place: str) -> None:
     written = document()
@@ -94,7 +94,9 @@ def test_a_path_that_could_leave_the_root_is_an_error(path: str, place: str) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["...", "..a", "a..b", "a...", ".well-known/a", ".a", " ", "é", "a%2Fb", "\x7f", "c:a"]
+    "path",
+    ["...", "..a", "a..b", "a...", ".well-known/a", ".a", " ", "é", "a%2Fb", "\x7f", "c:a"],
+    ids=node_id,
 )
 def test_an_unusual_but_safe_path_loads(path: str) -> None:
     assert Manifest.loads(json.dumps({"version": "1.1", "paths": {path: path}})).paths == {path: path}
@@ -214,9 +216,7 @@ EXTRA_DAMAGE: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("changes", "location"), list(chain(EXTRA_DAMAGE, row_damage())), ids=lambda value: repr(value)[-60:]
-)
+@pytest.mark.parametrize(("changes", "location"), list(chain(EXTRA_DAMAGE, row_damage())), ids=node_id)
 def test_damage_inside_our_key_is_an_error_with_its_place(changes: dict[str, Any], location: str) -> None:
     assert error_of(json.dumps(document(**changes))).location == location
 
