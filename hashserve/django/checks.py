@@ -8,25 +8,29 @@ any of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags
-from django.core.files.storage import storages
-from django.utils.module_loading import import_string
 
 from hashserve.django.build_settings import build_settings
+from hashserve.django.class_names import (
+    CACHED_STORAGE,
+    MIDDLEWARE,
+    STORAGE,
+    class_named,
+    is_a,
+    static_storage,
+)
 from hashserve.django.settings import KEYS, NAME, given, load, problems, static_prefix, twice_given
 from hashserve.django.static_location import static_root
 from hashserve.errors import SettingError
 
-__all__ = ["CACHED_STORAGE", "STORAGE", "check_deployment", "check_project", "check_settings", "is_a"]
+__all__ = ["check_deployment", "check_project", "check_settings"]
 
-MIDDLEWARE = "hashserve.django.middleware.HashServeMiddleware"
-STORAGE = "hashserve.django.storage.ManifestStaticFilesStorage"
-CACHED_STORAGE = "hashserve.django.storage.CachedStaticFilesStorage"
 SECURITY = "django.middleware.security.SecurityMiddleware"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 
@@ -81,39 +85,28 @@ def _set_twice() -> Iterator[CheckMessage]:
 
 
 def _middleware() -> Iterator[CheckMessage]:
-    middleware = list(django_settings.MIDDLEWARE)
-    ours = [place for place, name in enumerate(middleware) if is_a(name, MIDDLEWARE)]
-    if not ours:
+    names = list(django_settings.MIDDLEWARE)
+    above = list(takewhile(lambda name: not is_a(name, MIDDLEWARE), names))
+    if above == names:
         yield checks.Warning(
             f'MIDDLEWARE does not contain "{MIDDLEWARE}", so static files are not served.',
             hint=f'Add it directly after "{SECURITY}". If a web server serves the files, add '
             '"hashserve.W002" to SILENCED_SYSTEM_CHECKS.',
             id="hashserve.W002",
         )
-    elif middleware[: ours[0]] not in ([], [SECURITY]):
-        above = [name for name in middleware[: ours[0]] if name != SECURITY]
+    elif above not in ([], [SECURITY]):
+        others = ", ".join(name for name in above if name != SECURITY)
         yield checks.Warning(
-            f'In MIDDLEWARE, "{middleware[ours[0]]}" is not directly after "{SECURITY}".',
-            hint=f"Move these below it, so that static files do not pass through them: {', '.join(above)}.",
+            f'In MIDDLEWARE, "{names[len(above)]}" is not directly after "{SECURITY}".',
+            hint=f"Move these below it, so that static files do not pass through them: {others}.",
             id="hashserve.W003",
         )
-    if any(is_a(name, WHITENOISE) for name in middleware):
+    if any(is_a(name, WHITENOISE) for name in names):
         yield checks.Warning(
             f'MIDDLEWARE still contains "{WHITENOISE}".',
             hint="Remove it. It lists all of STATIC_ROOT at each start, and serves what hashserve does not.",
             id="hashserve.W004",
         )
-
-
-def is_a(name: str, parent: str) -> bool:
-    """Whether a class is another one or a subclass of it; both are dotted paths."""
-    if name == parent:
-        return True
-    try:
-        found = import_string(name)
-        return isinstance(found, type) and issubclass(found, import_string(parent))
-    except ImportError:  # Django reports this itself
-        return False
 
 
 def _folders() -> Iterator[CheckMessage]:
@@ -143,8 +136,8 @@ def _collection() -> Iterator[CheckMessage]:
 
 
 def _storage() -> Iterator[CheckMessage]:
-    backend = storages.backends.get("staticfiles", {}).get("BACKEND", "")
-    if not (django_settings.DEBUG or _is_ours(backend)):
+    backend = static_storage()
+    if not (django_settings.DEBUG or _is_ours(class_named(backend))):
         yield checks.Warning(
             f'STORAGES["staticfiles"]["BACKEND"]={backend!r}: this storage does not compress files, and '
             "keeps no earlier release.",
@@ -153,9 +146,13 @@ def _storage() -> Iterator[CheckMessage]:
         )
 
 
+def _is_ours(storage: type | None) -> bool:
+    return storage is not None and any(kind.__module__.startswith("hashserve.") for kind in storage.__mro__)
+
+
 def _cached_names() -> Iterator[CheckMessage]:
     """Report a cache in which processes miss names, or may find those of another site."""
-    if not is_a(storages.backends.get("staticfiles", {}).get("BACKEND", ""), CACHED_STORAGE):
+    if not is_a(static_storage(), CACHED_STORAGE):
         return
     settings = load().own
     if "SITE" not in given():
@@ -181,14 +178,6 @@ def _of_cache(
         hint=f'Use a cache that all processes share, or set {NAME}["CACHE"] to the alias of another one.',
         id=number,
     )
-
-
-def _is_ours(backend: str) -> bool:
-    try:
-        parents: Sequence[type] = import_string(backend).__mro__
-    except (ImportError, AttributeError):
-        return False
-    return any(parent.__module__.startswith("hashserve.") for parent in parents)
 
 
 def _prefix() -> Iterator[CheckMessage]:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.core.files.storage import storages
 
-from hashserve.django.checks import STORAGE, is_a  # also registers the checks, for projects without the app
+import hashserve.django.checks  # noqa: F401  # registers the checks, for projects without the app
+from hashserve.django.class_names import STORAGE, is_a, static_storage
 from hashserve.django.page_release import one_release
 from hashserve.django.requests import method_of, native_path, request_of
 from hashserve.django.responses import StaticContent, response_of
@@ -102,7 +102,7 @@ async def _awaitable(response: Any) -> Any:
 
 def _with_one_release(get_response: Callable[[Any], Any], *, is_async: bool) -> Callable[[Any], Any]:
     """Render each page with the names of one release, if the names can change in the meantime."""
-    if not is_a(storages.backends.get("staticfiles", {}).get("BACKEND", ""), STORAGE):
+    if not is_a(static_storage(), STORAGE):
         return get_response
 
     def respond(request: Any) -> Any:

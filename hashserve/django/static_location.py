@@ -12,7 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.files.storage import storages
-from django.utils.module_loading import import_string
+
+from hashserve.django.class_names import class_named, static_storage
 
 __all__ = ["static_root", "static_url"]
 
@@ -34,14 +35,6 @@ def static_url() -> str:
 
 def _option(name: str) -> Any:
     """Return an option of the storage, if it keeps files in a folder; for others it may mean anything."""
-    backend = storages.backends.get("staticfiles", {})
-    value = backend.get("OPTIONS", {}).get(name)
-    return value if value and _has_folder(backend.get("BACKEND", "")) else None
-
-
-def _has_folder(name: str) -> bool:
-    try:
-        kind = import_string(name)
-    except ImportError:  # Django reports this itself
-        return False
-    return isinstance(kind, type) and issubclass(kind, StaticFilesStorage)
+    value = storages.backends.get("staticfiles", {}).get("OPTIONS", {}).get(name)
+    kind = class_named(static_storage()) if value else None
+    return value if kind is not None and issubclass(kind, StaticFilesStorage) else None

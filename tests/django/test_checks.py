@@ -11,14 +11,13 @@ from django.core.checks import Tags, run_checks
 from django.test import override_settings
 
 from hashserve.django.checks import (
-    CACHED_STORAGE,
     SECURITY,
-    STORAGE,
     WHITENOISE,
     check_deployment,
     check_project,
     check_settings,
 )
+from hashserve.django.class_names import CACHED_STORAGE, STORAGE
 from hashserve.django.middleware import HashServeMiddleware
 from tests.support.django_client import MIDDLEWARE
 from tests.support.django_settings import configure

@@ -25,7 +25,7 @@ from django.urls import clear_script_prefix, set_script_prefix
 from django.utils.decorators import sync_only_middleware
 
 from hashserve import HashServe, ManifestError
-from hashserve.django.checks import STORAGE
+from hashserve.django.class_names import STORAGE
 from hashserve.django.middleware import HashServeMiddleware
 from hashserve.django.page_release import pinned
 from hashserve.django.requests import native_path

@@ -9,7 +9,7 @@ import django
 import pytest
 from django.test import Client, override_settings
 
-from hashserve.django.checks import STORAGE
+from hashserve.django.class_names import STORAGE
 from hashserve.django.static_location import static_root, static_url
 from tests.support.django_client import MIDDLEWARE
 from tests.support.django_settings import configure

@@ -14,7 +14,7 @@ from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError
 
 from hashserve.cli.main import main
-from hashserve.django.checks import CACHED_STORAGE
+from hashserve.django.class_names import CACHED_STORAGE
 from hashserve.django.static_location import static_root
 from hashserve.django.storage import CachedStaticFilesStorage
 
