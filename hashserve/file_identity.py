@@ -1,4 +1,4 @@
-"""The identity of a file on disk: what tells one state of a file from another without reading it.
+"""The identity of a file on disk, which shows a change without reading the file.
 
 Invariant: a file that was written to, or replaced by another, has a new identity as soon as the clock of
 its file system has ticked. This is the only definition of "the same file" in the package.

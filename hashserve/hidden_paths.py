@@ -1,6 +1,6 @@
-"""Manifests are never served: which paths below a root they have.
+"""Hidden paths: manifests, which are never served.
 
-Invariant: a path of `hidden_paths` is never found as a live file, whatever URL is asked for.
+Invariant: no URL leads to a file at a hidden path, except the one of the published manifest.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which request paths may name a file at all, and how a path becomes a URL.
+"""Request paths: which of them may name a file, and how a path becomes a URL.
 
-Invariant: a path that passes `is_servable` names something below the root or nothing, on every system;
-whether a symlink leads out of it is for whoever opens it.
+Invariant: on every system, a path that passes `is_servable` names nothing outside the root, unless a
+symbolic link leads there; callers that open files check links.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ __all__ = [
     "url_of",
 ]
 
-# A segment that is empty or starts with a dot (which covers . and ..), a backslash, a NUL, a
-# slash or backslash that some server left encoded; and on Windows a drive or a stream.
+# An empty segment, a segment that starts with a dot (such as . and ..), a backslash, a NUL, a slash or
+# backslash that a server left encoded, and a drive or a stream of Windows.
 _UNSERVABLE = re.compile(r"^/|//|/$|(?:^|/)\.|[\\\0]|%(?:2[fF]|5[cC])|^[A-Za-z]:")
 PUBLISHED_MANIFEST = ".well-known/hashserve.json"
-"""Path below the prefix of the published manifest (setting ``publish_manifest``)."""
+"""The path, below the prefix, of the published manifest (setting ``publish_manifest``)."""
 
 _WELL_KNOWN = ".well-known/"
-"""The one hidden folder that is public (RFC 8615), at the top alone."""
+"""The one folder with a dot that is public (RFC 8615); at the top only."""
 
 
 def is_servable(path: str) -> bool:
-    """Whether a path relative to a root is one that hashserve looks for on disk."""
+    """Whether hashserve looks for a path, relative to a root, on disk."""
     path = path.removeprefix(_WELL_KNOWN)
     return bool(path) and _UNSERVABLE.search(path) is None
 
 
 def decode_path(native: str) -> str | None:
-    """Turn a native string (one code point a byte) into the text it is UTF-8 of.
+    """Decode a native string, which has one code point for each byte, as UTF-8.
 
-    Bytes that are not UTF-8 become lone surrogates, as `os.fsdecode` has them; None where the
-    server handed over characters that are no bytes.
+    Other bytes become lone surrogates, as in `os.fsdecode`. None if the server passed code points that are
+    not bytes.
     """
     if native.isascii():
         return native
@@ -57,18 +57,18 @@ def url_of(path: str) -> str:
 def mount_point_of(script_name: str) -> str:
     """Percent-encode a mount point (SCRIPT_NAME, a native string), without a slash at its end.
 
-    Two slashes at its start would make the name of a host of what follows.
+    It starts with one slash: after two, a browser would read the next segment as a host.
     """
     path = url_of(decode_path(script_name) or "").strip("/")
     return f"/{path}" if path else ""
 
 
 def query_suffix(query: str) -> str:
-    """Write a request's query (a native string) for a Location field; empty where there is none."""
+    """Return ``?`` and a request's query (a native string) for a Location field, or an empty string."""
     encoded = quote(query.encode("latin-1", "replace"), safe="%!$&'()*+,;=:@/?-._~[]{}|^`\"<>\\")
     return f"?{encoded}" if query else ""
 
 
 def native_string(text: str) -> str:
-    """Turn text into a native string: the code points of its UTF-8 bytes."""
+    """Encode text as a native string: one code point for each byte of its UTF-8."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")

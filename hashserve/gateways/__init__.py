@@ -1,4 +1,4 @@
-"""Gateways: one protocol each (WSGI, ASGI), and nothing but translation.
+"""Gateways: each translates between one protocol (WSGI, ASGI) and `hashserve.serve`.
 
-Invariant: what a request gets is decided by `hashserve.serve`; a gateway only reads and sends.
+Invariant: `hashserve.serve` decides every response; a gateway only reads and sends.
 """

@@ -1,8 +1,7 @@
-"""Answers and bodies for an event loop: what touches the disk, done by a few threads.
+"""Answers and bodies for an event loop, read from disk by a few threads.
 
-Invariant: the loop never waits for the disk. However many requests there are, `MOST_READERS` threads
-read for all of them; and a descriptor is closed exactly once, also when the client leaves while
-one of them reads.
+Invariant: the loop never waits for the disk. At most `MOST_READERS` threads read for all requests. A
+descriptor is closed exactly once, also if the client leaves while a thread reads.
 """
 
 from __future__ import annotations
@@ -22,16 +21,13 @@ from hashserve.serve.answers import Answer
 __all__ = ["MOST_READERS", "AsyncSpansBody", "answer_aside"]
 
 MOST_READERS = 8
-"""How many threads read from disk for all event loops of a process."""
+"""How many threads read from disk, for all event loops of a process."""
 
 PIECE = 64 * 1024
-"""How many bytes are sent at a time. Django cuts larger pieces into such, and so copies them."""
+"""How many bytes are sent at a time. Django cuts larger pieces to this size, which copies them."""
 
 AHEAD = 16
-"""How many pieces are read at a time: a thread is asked once for so many.
-
-So 5 MB cost 1 ms; where a thread was asked for each piece, they cost 7.
-"""
+"""How many pieces a thread reads at a time: 5 MB take 1 ms, and 7 ms with one piece at a time."""
 
 
 @cache
@@ -45,7 +41,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch  # all but Windows
 
 
 async def answer_aside(ask: Callable[[Request], Answer | None], request: Request) -> Answer | None:
-    """Ask for an answer in another thread; what was opened for a client that left is closed."""
+    """Call ``ask`` in another thread; if the client leaves meanwhile, close what was opened for it."""
     future = _readers().submit(ask, request)
     try:
         return await asyncio.wrap_future(future)
@@ -63,7 +59,7 @@ def _close_unclaimed(future: Future[Answer | None]) -> None:
 
 
 class AsyncSpansBody:
-    """Parts of a body as `SpansBody` has them, read by another thread while the loop goes on."""
+    """The body of `SpansBody`, read by other threads while the loop goes on."""
 
     def __init__(self, descriptor: int, parts: Body) -> None:
         self._body = SpansBody(descriptor, parts, block_size=PIECE)
@@ -76,7 +72,7 @@ class AsyncSpansBody:
         return self
 
     async def __anext__(self) -> bytes:
-        if not self._read and self._left:  # at the end no thread needs to be asked
+        if not self._read and self._left:  # the end needs no thread
             self._read = await asyncio.wrap_future(_readers().submit(self._read_ahead))
         if not self._read:
             raise StopAsyncIteration
@@ -85,11 +81,11 @@ class AsyncSpansBody:
         return piece
 
     def _read_ahead(self) -> list[bytes]:
-        """Read the next pieces; the one to be sent first is the last."""
+        """Read the next pieces; the last of the list is sent first."""
         with self._in_use:
             return list(islice(self._chunks, AHEAD))[::-1]
 
     def close(self) -> None:
-        """Close the descriptor, once no thread reads from it."""
+        """Close the descriptor as soon as no thread reads from it."""
         with self._in_use:
             self._body.close()

@@ -1,8 +1,8 @@
 """WSGI responses: how an answer is sent, from memory or from an open file.
 
-Invariant: a descriptor is closed exactly once, also when the client leaves early. If a file ends early, or is
-written to while it is sent, the connection is broken off, so that the client notices: it never takes the next
-response for the rest of this body, nor two halves for one file.
+Invariant: a descriptor is closed exactly once, also if the client leaves early. If a file ends early, or is
+written to while it is sent, the connection is closed. So the client never takes the next response for the
+rest of this body, nor parts of two files for one.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ No other may send a part of a file: uWSGI's starts at byte 0, whatever the offse
 _DISTRUSTED_WRAPPERS = frozenset({"builtins"})
 """Modules whose ``wsgi.file_wrapper`` gets no file.
 
-That of bjoern, a class of the module builtins, never closes file and connection after a client reset the
-connection, and lets the client wait without end for a file that ends early.
+The one of bjoern, whose module is builtins, never closes the file and the connection if the client resets
+the connection, and lets the client wait without end if the file ends early.
 """
 
 
@@ -123,7 +123,7 @@ def send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse
         start_response(STATUS_LINES[status], list(headers))
         return [part for part in parts if isinstance(part, bytes)]
     file = watched_file(answer, environ)
-    # Until the server has the body, nobody but this function closes the descriptor.
+    # Before the server has the body, only this function can close the descriptor.
     body = file or SpansBody(answer.descriptor, parts)
     try:
         start_response(STATUS_LINES[status], list(headers))

@@ -32,7 +32,7 @@ class _Started:
 
     def __call__(self, status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
         arguments = (status, headers) if exc_info is None else (status, headers, exc_info)
-        if self._write is not None:  # an error in the middle of the body (PEP 3333)
+        if self._write is not None:  # an error after the body was started (PEP 3333)
             return self._start_response(*arguments)
         self.arguments = arguments
         return self._write_or_hold
@@ -51,7 +51,7 @@ class _Started:
         """Start the response with the application's arguments, unless this was done."""
         if self._write is None and self.arguments is not None:
             self._write = self._start_response(*self.arguments)
-            self.arguments = None  # they may hold a traceback, and so this very object
+            self.arguments = None  # they may hold a traceback that refers to this object
 
     def _write_or_hold(self, data: bytes) -> None:
         if self.is_not_found:
@@ -92,7 +92,7 @@ def run_with_fallback(
     replacement: Answer | None = None
     try:
         if not started.has_begun:
-            # An application may call start_response as late as at its first chunk (PEP 3333).
+            # An application may call start_response when it makes its first chunk (PEP 3333).
             chunks = iter(body)
             first = [next(chunks, b"")]
         if started.is_not_found:

@@ -1,7 +1,7 @@
-"""Content codings: what they are called, how the client ranks them, which one it gets.
+"""Content codings: their names and decoders, how a client ranks them, which one it gets.
 
-Invariant: everything about RFC 9110 section 12.5.3 (Accept-Encoding) stands here and nowhere else, and
-a header of any length costs bounded time.
+Invariant: this module alone knows Accept-Encoding (RFC 9110 section 12.5.3). A field of any length takes
+bounded time.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ __all__ = [
 
 IDENTITY = "identity"
 LONGEST_HEADER = 4096
-"""How much of an Accept-Encoding is read, in characters. Real ones have about 30."""
+"""How much of an Accept-Encoding value is read, in characters. Real ones have about 30."""
 
 
 LONGEST_REMEMBERED = 256
-"""How long an Accept-Encoding may be, in characters, for its ranking to be remembered."""
+"""The longest Accept-Encoding value, in characters, whose ranking is remembered."""
 
 
 class DecodeError(HashserveError, ValueError):
-    """Tell that coded bytes do not decode: cut short, damaged, or not of that coding."""
+    """Coded bytes do not decode: they are cut short, damaged, or of another coding."""
 
 
 class Coding(NamedTuple):
     """One content coding: its registered name, its file suffix, and its decoder.
 
-    ``decode`` takes the coded bytes in any chunks and yields the identity bytes in chunks, at
-    most a few hundred kB at a time whatever the ratio; it raises `DecodeError`.
+    ``decode`` takes the coded bytes in any chunks, and yields the decoded bytes in chunks of a few
+    hundred kB at most, whatever the ratio. It raises `DecodeError`.
     """
 
     name: str
@@ -62,7 +62,7 @@ def _decode_gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 yield decompressor.decompress(pending, _STEP)
                 pending = decompressor.unconsumed_tail or decompressor.unused_data
         while not decompressor.eof:
-            # zlib holds on to a few bits: damage in them shows as late as here.
+            # zlib keeps the last few bits until here, so damage in them shows only now.
             rest = decompressor.decompress(b"", _STEP)
             if not rest:
                 raise DecodeError("the gzip stream is cut short")
@@ -72,7 +72,7 @@ def _decode_gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _decode_brotli(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    import brotli  # takes 2 ms, and only what is proven against a digest is decoded
+    import brotli  # this takes 2 ms, and most processes decode nothing
 
     decompressor = brotli.Decompressor()
     for chunk in chunks:
@@ -123,7 +123,7 @@ CODINGS: Mapping[str, Coding] = {
         Coding(name="zstd", suffix=".zst", decode=_decode_zstd),
     )
 }
-"""Every coding that has variants here, in order of preference where size and qvalue are equal."""
+"""Every coding that variants may have, in the order of preference if size and qvalue are equal."""
 
 _ALIASES = {"x-gzip": "gzip"}
 """RFC 9110 section 8.4.1.3: recipients treat x-gzip as gzip."""
@@ -135,7 +135,7 @@ _MEMBER = re.compile(
 
 
 def coding_of_suffix(path: str) -> Coding | None:
-    """Find the coding whose variants are named as ``path`` is, by its suffix."""
+    """Return the coding whose suffix ``path`` ends with, or None."""
     for coding in CODINGS.values():
         if path.endswith(coding.suffix):
             return coding
@@ -145,8 +145,8 @@ def coding_of_suffix(path: str) -> Coding | None:
 def parse_accept_encoding(value: str) -> dict[str, int]:
     """Rank the codings of an Accept-Encoding value: name in lower case to qvalue in thousandths.
 
-    A member that is malformed is skipped and the rest counts; of two members for one coding the
-    first counts. A value longer than `LONGEST_HEADER` is read up to the last comma before it.
+    A malformed member is skipped. If a coding has two members, the first one counts. A value longer
+    than `LONGEST_HEADER` is read up to the last comma before that length.
     Source: RFC 9110 section 12.5.3.
     """
     if len(value) > LONGEST_HEADER:
@@ -166,17 +166,17 @@ def _thousandths(weight: str | None) -> int:
 
 
 def choose_coding(accept_encoding: str | None, sizes: Mapping[str, int]) -> str:
-    """Choose the coding to send out of ``sizes``: coding to body size in bytes, identity included.
+    """Choose the coding to send from ``sizes``, which maps codings to body sizes in bytes.
 
-    Highest qvalue wins, then the smallest body, then the order of ``sizes``. Identity that the
-    client did not rank comes after everything it did, and is sent where nothing is acceptable:
-    a 406 would help nobody. No header means identity.
+    The highest qvalue wins, then the smallest body, then the order of ``sizes``. Identity comes last if
+    the client did not rank it. It is also sent if nothing is acceptable, because a 406 would help nobody.
+    Without a field the choice is identity.
     """
     if accept_encoding is None:
         return IDENTITY
     qvalues = _ranking(accept_encoding)
     rest = qvalues.get("*", 0)
-    best, best_rank = IDENTITY, (0, 0)  # what no qvalue above 0 names comes last of all
+    best, best_rank = IDENTITY, (0, 0)  # identity is sent if nothing else is
     for coding, size in sizes.items():
         qvalue = qvalues.get(coding, rest)
         if qvalue and (qvalue, -size) > best_rank:
@@ -185,7 +185,7 @@ def choose_coding(accept_encoding: str | None, sizes: Mapping[str, int]) -> str:
 
 
 def is_acceptable(coding: str, accept_encoding: str | None) -> bool:
-    """Whether a client takes a body in ``coding``; one that sends no field takes any (12.5.3)."""
+    """Whether a client accepts a body in ``coding``; without a field it accepts any (12.5.3)."""
     if accept_encoding is None:
         return True
     qvalues = _ranking(accept_encoding)
@@ -193,7 +193,7 @@ def is_acceptable(coding: str, accept_encoding: str | None) -> bool:
 
 
 def _ranking(accept_encoding: str) -> Mapping[str, int]:
-    # Clients send a handful of values over and over: 0.1 us instead of 6.
+    # Clients send the same few values again and again: this takes 0.1 us instead of 6.
     if len(accept_encoding) <= LONGEST_REMEMBERED:
         return _remembered_ranking(accept_encoding)
     return parse_accept_encoding(accept_encoding)

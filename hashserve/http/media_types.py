@@ -1,7 +1,7 @@
-"""Which media type a file is sent with.
+"""Media types, by the name of a file.
 
-Invariant: it depends on the file's name alone, the same on every machine: never on the system's own
-tables. The curated table is WhiteNoise's (itself derived from nginx's).
+Invariant: a name has the same media type on every machine, because no table of the system is used. The
+curated table is WhiteNoise's, which comes from nginx.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _OURS = {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
 }
-"""What the curated table has not or has under an older name; registered with IANA."""
+"""Types that the curated table lacks, or has under an older name; IANA has registered them."""
 
 
 def _curated_table() -> ModuleType:
-    """Load WhiteNoise's table alone: with the package comes its middleware, 13 ms and 3 MB of imports."""
+    """Load WhiteNoise's table without its package, whose middleware imports 3 MB in 13 ms."""
     name = "whitenoise.media_types"
     package = find_spec("whitenoise")
     spec = PathFinder.find_spec(name, package.submodule_search_locations) if package else None
-    if spec is None or spec.loader is None:  # pragma: no cover  # as in an application frozen into one file
+    if spec is None or spec.loader is None:  # pragma: no cover  # in a frozen application
         return import_module(name)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -48,11 +48,11 @@ _curated = _curated_table()
 
 
 class MediaTypes:
-    """The curated table, ours, and the caller's, each before the one named first.
+    """The curated table, ours, and the caller's; a later one takes precedence over those before it.
 
-    ``extra`` maps an extension with its dot (``".foo"``) or a whole file name to a media type,
-    both compared in lower case, as WhiteNoise's ``mimetypes`` argument does. ``charset`` is
-    added to every ``text/`` type that names none.
+    ``extra`` maps an extension with its dot (``".foo"``), or a whole file name, to a media type, as
+    WhiteNoise's ``mimetypes`` argument does; case does not matter. ``charset`` is added to every
+    ``text/`` type without a charset.
     """
 
     def __init__(self, extra: Mapping[str, str] | None = None, *, charset: str = "utf-8") -> None:
@@ -61,12 +61,12 @@ class MediaTypes:
         self._charset = charset
 
     def content_type(self, path: str) -> str:
-        """Give the Content-Type value for a file called ``path``."""
+        """Return the Content-Type value for a file named ``path``."""
         return self.with_charset(self._types.get_type(path))
 
     def with_charset(self, media_type: str) -> str:
-        """Add the charset parameter where the type is text and has none."""
-        # Types and the names of parameters are case-insensitive (RFC 9110 section 8.3.1).
+        """Add the charset parameter to a text type that has none."""
+        # Types and names of parameters are case-insensitive (RFC 9110 section 8.3.1).
         lowered = media_type.lower()
         if lowered.startswith("text/") and "charset=" not in lowered:
             return f"{media_type}; charset={self._charset}"

@@ -1,4 +1,4 @@
-"""Preconditions: whether the copy that the client has decides the response (RFC 9110 section 13).
+"""Preconditions: whether the client's own copy decides the response (RFC 9110 section 13).
 
 Invariant: each field has one function, and `evaluate` alone knows their order (section 13.2.2).
 """

@@ -85,5 +85,5 @@ def _within(match: re.Match[str], size: int) -> ByteRange | None:
 
 
 def _is_wasteful(ranges: Sequence[ByteRange], size: int) -> bool:
-    """Whether several ranges are too many, or together no shorter than the whole (section 14.2)."""
+    """Whether there are too many ranges, or they are together as long as the whole (section 14.2)."""
     return len(ranges) > 1 and (len(ranges) > MOST_RANGES or sum(part.length for part in ranges) >= size)

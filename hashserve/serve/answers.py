@@ -1,6 +1,6 @@
 """An answer: a response that is ready to be sent, and what it is counted as.
 
-Invariant: each answer has one kind. Whatever the log reports as a problem is of the kind ``failed``.
+Invariant: each answer has one kind. If a file cannot be served, this is logged, and the kind is ``failed``.
 """
 
 from __future__ import annotations

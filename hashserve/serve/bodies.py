@@ -35,7 +35,7 @@ class BodyCache:
         largest: int,
         on_drop: Callable[[], None] = lambda: None,
     ) -> None:
-        # A body that the cache cannot hold would be kept by those who remember answers, and counted nowhere.
+        # A larger body would not stay in the cache, but in remembered answers, where nothing counts it.
         self.largest = min(largest, budget // 2 - _ENTRY)
         self._bodies: BoundedCache[StoredFile, bytes] = BoundedCache(budget, on_drop)
         self._proven: BoundedCache[StoredFile, FileIdentity] = BoundedCache(MOST_PROVEN)

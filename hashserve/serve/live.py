@@ -30,8 +30,8 @@ Locate = Callable[[str], "str | None"]
 SETTLED_AFTER = 2_000_000_000
 """How long ago, in nanoseconds, a file must have changed for its identity to be trusted.
 
-Two changes within one tick of a file system's clock leave the same times; the coarsest clocks
-still in use (FAT, some network file systems) tick every two seconds.
+Two changes within one tick of a file system's clock leave the same times. The slowest clocks in use (FAT,
+some network file systems) tick every two seconds.
 """
 
 EARLIEST_DATE = 315_619_200
@@ -50,7 +50,7 @@ class _Remembered(NamedTuple):
 
 
 class LiveFiles:
-    """The files under ``root`` as they are at each moment, served below the URL path ``prefix``.
+    """The files under ``root`` as they are now, served below the URL path ``prefix``.
 
     ``hidden`` are paths relative to the root that are never served (manifests). ``index_file`` is the
     name of the file that is served at its folder's URL. Files of at most ``bodies.largest`` bytes are
@@ -139,7 +139,7 @@ class LiveFiles:
     def watched(self, path: str, asset: Asset) -> Watched | None:
         """Return the files that ``asset``, which was found at ``path``, was made from.
 
-        As long as they are unchanged, ``path`` has this asset. None where more than these files decides:
+        As long as they are unchanged, ``path`` has this asset. None where more than these files decide it:
         where files are gathered from several folders, where a variant may get a source, where a link may
         lead to a hidden file, and where the file changed too recently for its identity to be trusted.
         """

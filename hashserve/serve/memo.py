@@ -1,8 +1,8 @@
 """The memo: answers to plain GET and HEAD requests, in the form that a gateway sends.
 
 Invariant: an answer is recalled only where the site would answer the same, and never after the moment at
-which the site looks for a new manifest. An immutable file costs two lookups and no I/O; a live file costs
-a look at it and its variants.
+which the site looks for a new manifest. An immutable file takes two lookups and no I/O; a live file takes a
+look at it and its variants.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class AnswerMemo(Generic[Fields]):
     def _select(
         self, entry: Entry[Fields], method: str, fields: Mapping[str, Any]
     ) -> tuple[int, Callable[[], Fields], tuple[bytes, ...]] | None:
-        """Select what of an entry answers a request; None where more than this entry decides."""
+        """Return the part of an entry that answers a request; None if the entry alone cannot answer it."""
         if monotonic() >= self.due or method not in ("GET", "HEAD"):
             return None
         etag = fields.get("HTTP_IF_NONE_MATCH")
@@ -97,7 +97,7 @@ class AnswerMemo(Generic[Fields]):
         """Remember a value for a plain GET in ``hot`` or ``live``.
 
         The caller reads ``hot`` or ``live`` before it makes the value. If the memo is cleared in between, the
-        value is outdated, and goes where nobody looks any more.
+        value is outdated, and goes into a dictionary that is no longer used.
         """
         if request.accept_encoding is not None and len(request.accept_encoding) > LONGEST_REMEMBERED:
             return

@@ -1,7 +1,7 @@
-"""What is said about each kind of file: lifetime, media type, and the fields on every response.
+"""The policy: the lifetime and media type of a file, and the fields on every response.
 
-Invariant: these fields depend on settings and on a file's name, never on a request; they are made once
-for each asset, not once for each response.
+Invariant: these fields depend on settings and on a file's name, never on a request. They are made once for
+each asset, not for each response.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = [
 ]
 
 FOREVER = 31_536_000
-"""One year in seconds: the longest lifetime that caches are asked to honour."""
+"""One year in seconds, the usual longest lifetime."""
 
 IMMUTABLE = f"public, max-age={FOREVER}, immutable"
-"""The Cache-Control of what never changes (RFC 8246)."""
+"""The Cache-Control of files that never change (RFC 8246)."""
 
 _OURS = frozenset(
     {"content-length", "content-encoding", "content-range", "accept-ranges", "etag", "transfer-encoding"}
 )
-"""Fields that describe the bytes that are sent: no hook may set them."""
+"""Fields that describe the bytes of a response; no hook may set them."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -46,7 +46,7 @@ _logger = logging.getLogger("hashserve")
 class Policy(NamedTuple):
     """The settings that decide header fields; ``max_age`` is in seconds, None for no lifetime.
 
-    ``revalidates`` is for development: whatever is served is to be asked for again each time.
+    ``revalidates`` is for development: clients must revalidate every file at each use.
     ``expires`` adds an Expires field to each lifetime (`with_expires`, when the response is sent).
     """
 
@@ -69,7 +69,7 @@ class Policy(NamedTuple):
         return fields
 
     def fields(self, path: str, url: str, *, immutable: bool, media_type: str | None = None) -> Headers:
-        """Give the fields of the file at ``path`` on disk, served at the URL path ``url``."""
+        """Return the fields of the file at ``path`` on disk, which is served at the URL path ``url``."""
         known = self.media_types
         content_type = known.with_charset(media_type) if media_type else known.content_type(path)
         fields = [("Content-Type", content_type), *self._lifetime(path, url, immutable=immutable)]
@@ -77,7 +77,7 @@ class Policy(NamedTuple):
         return fields if self.add_headers is None else self._hooked(self.add_headers, fields, path, url)
 
     def lifetime(self) -> str | None:
-        """Give the Cache-Control of whatever may change; None for no such field."""
+        """Return the Cache-Control of files that may change; None for no such field."""
         if self.revalidates:
             return "no-cache"
         return None if self.max_age is None else f"public, max-age={self.max_age}"
@@ -95,7 +95,7 @@ class Policy(NamedTuple):
         try:
             hook(changed, path, url)
         except OSError as error:
-            # An OSError of the hook's own must not pass for one of the file that is being served.
+            # An OSError of the hook must not look like one of the file that is served.
             raise RuntimeError(f"add_headers_function failed for {path}") from error
         return [(name, value) for name, value in changed.items() if self._is_allowed(name, value, path)]
 
@@ -105,7 +105,7 @@ class Policy(NamedTuple):
                 "add_headers_function set %s of %s: dropped, hashserve sets it itself", name, path
             )
             return False
-        # Hop-by-hop fields are the server's (RFC 9110 section 7.6.1, PEP 3333).
+        # The server sets hop-by-hop fields (RFC 9110 section 7.6.1, PEP 3333).
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or is_hop_by_hop(name):
             _logger.error(
                 "add_headers_function set a field of %s that HTTP forbids: %r: %r", path, name, value
@@ -118,7 +118,7 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,9})(?![0-9])", re.IGNORECASE
 
 
 def with_expires(headers: Headers, now: int) -> Headers:
-    """Add the Expires field that says what max-age says, for caches that know no other (RFC 9111, 5.3).
+    """Add an Expires field with the lifetime of max-age, for old caches (RFC 9111, 5.3).
 
     ``now`` is in seconds since the epoch. A hook's own Expires stays as it is.
     """

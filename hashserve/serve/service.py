@@ -1,8 +1,8 @@
 """The service that every gateway asks: a site, its memo, and what is counted.
 
-Invariant: HEAD is GET without ranges and without a body (RFC 9110 sections 9.3.2 and 14.2), and this is
-decided here alone. Each answer is counted once: one from the memo by the function that copies its fields,
-any other before it is returned.
+Invariant: HEAD is GET without ranges and without a body (RFC 9110 sections 9.3.2 and 14.2). Only this
+module decides so; it also makes what the memo returns for HEAD. Each answer is counted once: one from the
+memo by the function that copies its fields, any other before it is returned.
 """
 
 from __future__ import annotations

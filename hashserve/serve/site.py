@@ -40,7 +40,7 @@ T = TypeVar("T")
 class Site:
     """The mounts of one server; the last one added is asked first.
 
-    ``on_change`` is called when other paths may be static, or other files fingerprinted, than before.
+    ``on_change`` is called when the mounts or their manifests have changed.
     ``on_drop`` is called when bodies were dropped from memory.
     """
 
@@ -190,7 +190,7 @@ class Site:
         """Whether a file that could not be read may be read later, so that its error is not final.
 
         A variant in a bad place of the disk is final, because the file can be sent without it. A shortage
-        of the machine is not. A file that the manifest states no digest of is looked at again.
+        of the machine is not. A file without a digest in the manifest is looked at again.
         """
         is_bad_variant = coding != IDENTITY and error.errno == errno.EIO
         if is_bad_variant:
