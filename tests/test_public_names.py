@@ -6,6 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_every_public_name_is_there(name: str) -> None:
     for public in module.__all__:
         assert not public.startswith("_"), public
         assert hasattr(module, public), public
+
+
+def test_no_two_classes_of_the_package_share_a_name() -> None:
+    names = [
+        node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    ]
+    names = [name for name in names if name != "Command"]  # Django finds its commands by this name
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 @pytest.mark.parametrize("name", sorted({*hashserve.__all__} - {"build"}))

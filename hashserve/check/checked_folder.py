@@ -16,7 +16,7 @@ from hashserve.check.contents import FileContent, FileWithVariants, PathContents
 from hashserve.check.findings import CheckFinding, finding
 from hashserve.check.fingerprint_proofs import is_start_of_digest
 from hashserve.check.manifest_index import ManifestIndex, index_of, token_in
-from hashserve.check.published_tree import PublishedFile, PublishedTree, read_published_tree
+from hashserve.check.published_tree import FileOnDisk, PublishedTree, read_published_tree
 from hashserve.check.reference_follower import ReferenceFollower
 from hashserve.errors import ManifestError
 from hashserve.fingerprint_patterns import fingerprint_of, without_fingerprint
@@ -168,6 +168,6 @@ def _files(tree: PublishedTree, index: ManifestIndex) -> Iterator[FileWithVarian
             yield FileWithVariants(path=path, file=tree.files.get(path), variants=_variants(path, tree))
 
 
-def _variants(path: str, tree: PublishedTree) -> dict[str, PublishedFile]:
+def _variants(path: str, tree: PublishedTree) -> dict[str, FileOnDisk]:
     found = {name: tree.files.get(path + coding.suffix) for name, coding in CODINGS.items()}
     return {name: file for name, file in found.items() if file is not None}

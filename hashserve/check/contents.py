@@ -11,7 +11,7 @@ from hashlib import md5, sha256
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.sources.scanner import LARGEST_READ
-from hashserve.check.published_tree import PublishedFile
+from hashserve.check.published_tree import FileOnDisk
 from hashserve.check.reference_follower import FollowedReferences, ReferenceFollower
 from hashserve.digests import digest_of, digest_text
 from hashserve.http.codings import CODINGS, DecodeError
@@ -24,11 +24,11 @@ class FileWithVariants:
     """A path, its file on disk or None, and the variants next to it by content coding."""
 
     path: str
-    file: PublishedFile | None
-    variants: Mapping[str, PublishedFile] = field(default_factory=dict)
+    file: FileOnDisk | None
+    variants: Mapping[str, FileOnDisk] = field(default_factory=dict)
 
     @property
-    def files(self) -> list[PublishedFile]:
+    def files(self) -> list[FileOnDisk]:
         """The file, if it is there, and the variants."""
         return [*filter(None, [self.file]), *self.variants.values()]
 
@@ -55,7 +55,7 @@ class FileContent:
 class VariantContent:
     """A variant on disk, and the SHA-256 of what it decodes to, or the reason why it does not decode."""
 
-    file: PublishedFile
+    file: FileOnDisk
     sha256: str = ""
     problem: str = ""
 
@@ -78,7 +78,7 @@ def read_contents(on_disk: FileWithVariants, follower: ReferenceFollower) -> Pat
     )
 
 
-def _file_content(file: PublishedFile, follower: ReferenceFollower) -> FileContent:
+def _file_content(file: FileOnDisk, follower: ReferenceFollower) -> FileContent:
     has_references = file.size <= LARGEST_READ and follower.is_searched(file.path)
     try:
         # Held whole only if it is searched, and no larger than what the build searches.
@@ -96,7 +96,7 @@ def _file_content(file: PublishedFile, follower: ReferenceFollower) -> FileConte
     )
 
 
-def _variant_content(file: PublishedFile, coding: str) -> VariantContent:
+def _variant_content(file: FileOnDisk, coding: str) -> VariantContent:
     try:
         decoded = CODINGS[coding].decode(read_chunks(file.location))
         return VariantContent(file=file, sha256=digest_of(decoded))

@@ -19,14 +19,14 @@ from hashserve.http.codings import CODINGS
 from hashserve.manifest.files import UNSERVED_MANIFESTS
 from hashserve.paths import is_servable
 
-__all__ = ["PublishedFile", "PublishedTree", "is_temporary", "read_published_tree"]
+__all__ = ["FileOnDisk", "PublishedTree", "is_temporary", "read_published_tree"]
 
 _COPY_ENDINGS = ("~", ".tmp", ".temp", ".bak", ".orig", ".rej", ".part", ".swp", ".swo")
 """Ends of the names of copies that editors, patches and downloads leave behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedFile:
+class FileOnDisk:
     """A regular file: its path below the root, its size in bytes, its time in nanoseconds."""
 
     path: str
@@ -40,7 +40,7 @@ class PublishedTree:
     """The files below ``root`` by path, and the findings about all other entries."""
 
     root: str
-    files: dict[str, PublishedFile] = field(default_factory=dict)
+    files: dict[str, FileOnDisk] = field(default_factory=dict)
     findings: list[CheckFinding] = field(default_factory=list)
 
 
@@ -146,7 +146,7 @@ class _TreeReader:
         elif not stat.S_IMODE(status.st_mode) & 0o444:
             self.report("file-unreadable", path, "no user has permission to read it")
         else:
-            self.tree.files[path] = PublishedFile(
+            self.tree.files[path] = FileOnDisk(
                 path=path, location=location, size=status.st_size, modified=status.st_mtime_ns
             )
 
