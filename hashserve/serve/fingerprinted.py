@@ -20,18 +20,18 @@ __all__ = ["FingerprintedFiles"]
 class FingerprintedFiles:
     """The assets of one manifest, under one root, served below the URL path ``prefix``.
 
-    ``memo_size`` is how many of them are remembered after their first request.
+    ``most_remembered`` is how many of them are remembered after their first request.
     """
 
     def __init__(
-        self, manifest: Manifest, root: Root, prefix: str, policy: Policy, *, memo_size: int
+        self, manifest: Manifest, root: Root, prefix: str, policy: Policy, *, most_remembered: int
     ) -> None:
         self.manifest = manifest
         self._root = root
         self._prefix = prefix
         self._policy = policy
         self._found: dict[str, AssetRecord] = {}
-        self._remembered: BoundedCache[str, Asset] = BoundedCache(memo_size)
+        self._remembered: BoundedCache[str, Asset] = BoundedCache(most_remembered)
 
     def asset(self, path: str) -> Asset | None:
         """Return the asset at a fingerprinted path, or None where no retained release lists it.

@@ -54,7 +54,7 @@ class LiveFiles:
 
     ``hidden`` are paths relative to the root that are never served (manifests). ``index_file`` is the
     name of the file that is served at its folder's URL. Files of at most ``bodies.largest`` bytes are
-    answered from the bytes that were inspected. ``memo_size`` is how many files are remembered.
+    answered from the bytes that were inspected. ``most_remembered`` is how many files are remembered.
     ``locate`` is for files that are gathered from several folders; the root is not used then.
     """
 
@@ -67,7 +67,7 @@ class LiveFiles:
         *,
         hidden: Collection[str],
         index_file: str | None = None,
-        memo_size: int,
+        most_remembered: int,
         locate: Locate | None = None,
     ) -> None:
         self.root = root
@@ -79,7 +79,7 @@ class LiveFiles:
         self._hidden_names = frozenset(map(os.path.basename, hidden))
         self._index_file = index_file
         self._bodies = bodies
-        self._remembered: BoundedCache[str, _Remembered] = BoundedCache(memo_size)
+        self._remembered: BoundedCache[str, _Remembered] = BoundedCache(most_remembered)
 
     def find(self, path: str) -> Asset | Directory | None:
         """Find what is at ``path`` (relative to the root) now; None where nothing may be served.

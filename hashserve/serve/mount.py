@@ -23,6 +23,7 @@ from hashserve.serve.follower import ManifestFollower
 from hashserve.serve.inspection import Root, Watched
 from hashserve.serve.live import Directory, LiveFiles, Locate
 from hashserve.serve.policy import IMMUTABLE, Policy
+from hashserve.settings.serve import ServeSettings
 
 __all__ = ["FingerprintedMatch", "LiveMatch", "Match", "Mount", "RedirectMatch"]
 
@@ -64,14 +65,12 @@ class Mount:
         self,
         root: Root,
         prefix: str | None,
+        settings: ServeSettings,
         policy: Policy,
         bodies: BodyCache,
         *,
         manifest_name: str | None = None,
-        index_file: str | None = None,
-        publish_manifest: bool = False,
         origin: str = "",
-        memo_size: int,
         locate: Locate | None = None,
         follows_manifest: bool = True,
         is_shared: bool = False,
@@ -81,11 +80,10 @@ class Mount:
         self.is_shared = is_shared
         self._locate = locate
         self._given_prefix = prefix
-        self._publish_manifest = publish_manifest
-        self._memo_size = memo_size
+        self._settings = settings
+        self._index_file = settings.index_name
         self._policy = policy
         self._bodies = bodies
-        self._index_file = index_file
         self._follower = ManifestFollower(root.path, manifest_name)
         self._follows_manifest = follows_manifest
         if follows_manifest:
@@ -108,7 +106,7 @@ class Mount:
             self._bodies,
             hidden=self._hidden_paths,
             index_file=self._index_file,
-            memo_size=self._memo_size,
+            most_remembered=self._settings.memo_size,
             locate=self._locate,
         )
 
@@ -120,7 +118,7 @@ class Mount:
                 self.prefix = prefix
                 self.live = self._live_files()
             self.table = FingerprintedFiles(
-                manifest, self.root, self.prefix, self._policy, memo_size=self._memo_size
+                manifest, self.root, self.prefix, self._policy, most_remembered=self._settings.memo_size
             )
 
     def follow(self) -> bool:
@@ -141,7 +139,7 @@ class Mount:
 
     def find(self, path: str, query: str) -> Match | None:
         """Find what a path below the prefix names, or None. Raises `OSError`."""
-        if path == PUBLISHED_MANIFEST and self._publish_manifest:
+        if path == PUBLISHED_MANIFEST and self._settings.publish_manifest:
             return self._find_manifest()
         if self.table is not None:
             asset = self.table.asset(path)

@@ -27,7 +27,7 @@ def is_clean_404(reply: Reply) -> bool:
 
 def table_of(tree: BuiltTree) -> FingerprintedFiles:
     return FingerprintedFiles(
-        tree.manifest(), Root(path=os.path.join(tree.root, "")), "/static/", Policy(), memo_size=100
+        tree.manifest(), Root(path=os.path.join(tree.root, "")), "/static/", Policy(), most_remembered=100
     )
 
 
@@ -192,7 +192,7 @@ def test_what_no_manifest_tells_is_found_once(
     root, path = collected
     manifest = Manifest.load(os.path.join(root, "staticfiles.json"))
     table = FingerprintedFiles(
-        manifest, Root(path=os.path.join(root, "")), "/static/", Policy(), memo_size=100
+        manifest, Root(path=os.path.join(root, "")), "/static/", Policy(), most_remembered=100
     )
     first = table.asset(path)
     os.unlink(os.path.join(root, path))

@@ -677,7 +677,7 @@ def test_a_file_that_is_replaced_between_the_inspection_and_the_answer_is_looked
 
 
 def files_of(root: str, **settings: Any) -> LiveFiles:
-    settings = {"hidden": (), "memo_size": 10, **settings}
+    settings = {"hidden": (), "most_remembered": 10, **settings}
     return LiveFiles(
         Root(path=os.path.join(root, "")),
         "/static/",
@@ -734,7 +734,7 @@ def test_the_hook_is_told_an_index_files_url_as_its_folders(root: str) -> None:
         BodyCache(1 << 20, largest=1 << 18),
         hidden=(),
         index_file="index.html",
-        memo_size=1,
+        most_remembered=1,
     )
     asset = files.find("folder/index.html")
     assert isinstance(asset, Asset)
