@@ -19,7 +19,7 @@ from hashserve.http.codings import CODINGS
 from hashserve.manifest.files import MANIFEST_NAME
 from hashserve.manifest.model import AssetRecord, Manifest, Release, format_row, release_id
 from hashserve.manifest.schema import Unhashed
-from tests.manifest.examples import DIGEST, FULL, TEXT, document
+from tests.manifest.examples import DIGEST, FULL, TEXT, document, node_id
 from tests.support.hypothesis_profile import QUICK
 from tests.support.trees import BuiltTree
 
@@ -153,6 +153,7 @@ def test_the_bytes_of_a_dumped_manifest_are_compact_sorted_and_utf_8() -> None:
         ("css/app.css", None),
         ("", None),
     ],
+    ids=node_id,
 )
 def test_a_record_states_what_its_row_states(path: str, expected: AssetRecord | None) -> None:
     assert FULL.record(path) == expected

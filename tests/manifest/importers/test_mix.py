@@ -4,6 +4,7 @@ import pytest
 
 from hashserve.manifest.importers.mix import from_mix
 from hashserve.manifest.model import Manifest
+from tests.manifest.examples import node_id
 from tests.manifest.importers.examples import MD5
 
 
@@ -16,6 +17,7 @@ from tests.manifest.importers.examples import MD5
         ("é\ud800", "%C3%A9?"),
         ("a\r\nb", "a%0D%0Ab"),
     ],
+    ids=node_id,
 )
 def test_a_query_is_encoded_so_that_a_page_can_contain_it(query: str, encoded: str) -> None:
     manifest = from_mix({"/js/app.js": f"/js/app.js?{query}"}, "m")

@@ -6,6 +6,7 @@ import pytest
 
 from hashserve.manifest.importers.vite import from_vite
 from hashserve.manifest.model import release_id
+from tests.manifest.examples import node_id
 from tests.manifest.importers.examples import VITE
 
 
@@ -95,7 +96,7 @@ def test_a_key_wins_over_a_derived_name() -> None:
     assert from_vite(document, "m").paths["style.css"] == "x/style-DiwrgTda.css"
 
 
-@pytest.mark.parametrize("key", ["../shared/a.js", "/a.js", "\0virtual:a.js", ""])
+@pytest.mark.parametrize("key", ["../shared/a.js", "/a.js", "\0virtual:a.js", ""], ids=node_id)
 def test_a_key_outside_the_root_is_ignored_and_its_file_is_listed(key: str) -> None:
     manifest = from_vite({key: {"file": "assets/a-DiwrgTda.js", "src": key}}, "m")
     assert manifest.paths == {}
