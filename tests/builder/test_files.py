@@ -8,6 +8,7 @@ from pathlib import Path
 import brotli
 import pytest
 
+from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.digests import digest_of
 from tests.support.files import put
@@ -58,3 +59,15 @@ def test_the_longest_name_comes_from_the_file_system_or_is_255_bytes(
         assert output.files.longest_name == os.pathconf(tmp_path, "PC_NAME_MAX")
         monkeypatch.delattr(os, "pathconf")
         assert output.files.longest_name == 255
+
+
+def test_a_file_that_is_unchanged_since_it_was_verified_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digest(files: OutputFiles, path: str, coding: str) -> None:
+        raise AssertionError(path)
+
+    with open_output(str(tmp_path)) as output:
+        put_one(output, "a", A)
+        monkeypatch.setattr(OutputFiles, "digest", digest)
+        assert output.files.holds("a", digest_of([A]))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hashserve import BuildError
-from hashserve.builder import BuildSettings, build
+from hashserve.builder import BuildReport, BuildSettings, build
+from hashserve.builder.releases.known_releases import load_known_releases
 from tests.support.building import manifest_of, wrong_files
 from tests.support.previous_releases import (
     Liar,
@@ -78,3 +79,25 @@ def test_a_damaged_file_of_a_required_site_is_only_reported(source: Path, first:
     with running_site(first) as url:
         report = build(source, out, BuildSettings(previous=url, require_previous=True))
     assert [finding.kind for finding in report.warnings] == ["lost"]
+
+
+def test_a_previous_release_without_a_manifest_is_not_asked_for_files(tmp_path: Path) -> None:
+    settings, report = BuildSettings(previous=str(tmp_path / "nowhere")), BuildReport()
+    known = load_known_releases(str(tmp_path / "staticfiles.json"), settings, report)
+    assert (known.in_force, known.manifests, known.previous) == (None, [], None)
+    assert [finding.kind for finding in report.findings] == ["previous"]
+
+
+def test_a_required_site_is_asked_for_its_manifest_once_if_it_has_all_files(
+    source: Path, first: Path, out: Path
+) -> None:
+    change(source)
+    asked: list[str] = []
+
+    def count(liar: Liar, path: str) -> None:
+        asked.append(path)
+        liar.tell_truth(path)
+
+    with lying_site(first, "staticfiles.json", count) as url:
+        build(source, out, BuildSettings(previous=url, require_previous=True))
+    assert len(asked) == 1

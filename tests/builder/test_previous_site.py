@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,17 @@ def test_a_site_whose_bodies_do_not_come_gets_no_more_requests(first: Path) -> N
             list(site.read(path))
 
 
+@pytest.mark.usefixtures("_impatient")
+def test_a_complete_answer_ends_a_row_of_failures(first: Path) -> None:
+    bad, good = (manifest_of(first).paths[path] for path in ("a.txt", "css/app.css"))
+    with lying_site(first, bad, hang) as url:
+        site = PreviousSite(url, "/static/")
+        for path in (bad, bad, good, bad, good):
+            with suppress(UnreachableError):
+                list(site.read(path))
+        assert b"".join(site.read(good)) == (first / good).read_bytes()
+
+
 class Clock:
     """A clock that only a test moves."""
 
@@ -208,6 +220,30 @@ def test_a_site_gets_no_more_requests_once_they_have_taken_too_long(monkeypatch:
     site = PreviousSite("http://127.0.0.1:1", "/static/")
     with pytest.raises(UnreachableError, match="not requested: requests to this site have taken over -1 s"):
         list(site.read("a.txt"))
+
+
+def test_a_request_ends_once_all_have_taken_too_long(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(previous_site, "time", clock)
+    path = manifest_of(first).paths["a.txt"]
+    with lying_site(first, "", wrong) as url:
+        chunks = PreviousSite(url, "/static/").read(path)
+        next(chunks)
+        clock.now += previous_site.MAX_SITE_SECONDS + 1
+        with pytest.raises(UnreachableError, match="requests to this site have taken over 3600 s"):
+            next(chunks)
+
+
+def test_requests_one_after_the_other_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(previous_site, "time", clock)
+    limits = previous_site._SiteLimits()
+    for _ in range(2):
+        limits.check_time()
+        with limits.timed():
+            clock.now += previous_site.MAX_SITE_SECONDS * 0.6
+    with pytest.raises(TimeoutError):
+        limits.check_time()
 
 
 def test_requests_at_the_same_time_count_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,3 +166,12 @@ def test_a_file_in_the_place_of_a_folder_is_put_after_the_manifest_and_then_is_o
     last = events.index(("put", "deep/thing"))
     assert last > events.index(MANIFEST)
     assert ("sync", "deep") in events[last:]
+
+
+def test_a_file_that_was_moved_away_is_not_one_that_a_build_made_any_more(tmp_path: Path) -> None:
+    with open_output(str(tmp_path)) as output:
+        put_one(output, "thing/a", A)
+        output.stage("thing", [B], digest_of([B]))
+        output.publish(Manifest(paths={}, files={}))
+        assert output.state.is_built("thing")
+        assert not output.state.is_built("thing/a")

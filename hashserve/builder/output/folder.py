@@ -71,7 +71,6 @@ class OutputFolder:
         A file that is older than the one at ``newer_than`` is not reused: servers take a variant that
         is older than its source for stale.
         """
-        self.state.add_built(path)
         status = self.files.verified_status(path, sha256, coding)
         if status is None or (newer_than and self._is_older(status, newer_than)):
             return False

@@ -1,6 +1,7 @@
 """The plan of an output: which content each path will hold.
 
-Invariant: a path holds one content. A path that a retained release lists never gets another content.
+Invariant: a path holds one content. A retained file is dropped where the new release needs its path, and is
+never served with another content.
 """
 
 from __future__ import annotations
