@@ -32,8 +32,8 @@ from django.test.utils import override_settings
 
 from hashserve.digests import digest_text
 from hashserve.digests import integrity_of as integrity
-from hashserve.django.cached_names import background_check
-from hashserve.django.cached_names.background_check import RunningCheck
+from hashserve.django.cached_names import background_refresh
+from hashserve.django.cached_names.background_refresh import RunningRefresh
 from hashserve.django.cached_names.encoding import Namespace, Pointer
 from hashserve.django.cached_names.followed_names import FollowedNames
 from hashserve.django.name_table import NameTable
@@ -566,7 +566,7 @@ def test_after_harm_a_process_keeps_what_it_knows(
         clock.pass_interval()
         names.refresh()
         assert {name: names.path_of(name) for name in names_of("r1", 2000)} == names_of("r1", 2000)
-    told = [record for record in caplog.records if "the next check is in" in record.message]
+    told = [record for record in caplog.records if "the next attempt is in" in record.message]
     assert len(told) == (harm in (evict_pointer, evict_all, damage_pointer)), (
         "a known table is not read again"
     )
@@ -692,7 +692,7 @@ def test_a_server_that_is_down_at_the_start_means_unhashed_names_until_it_is_the
         clock.pass_interval()
         eventually(names, path_in("r1"))
     assert (
-        len(_told(caplog, "the next check is in")) <= 2
+        len(_told(caplog, "the next attempt is in")) <= 2
     )  # pylibmc tells a server that is down from one without
     assert len(_told(caplog, "works again")) == 1
 
@@ -737,8 +737,8 @@ def _told(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
 def test_a_server_that_never_answers_holds_nobody_up_for_good(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background_check, "FIRST_PATIENCE", 0.1)
-    monkeypatch.setattr(background_check, "PATIENCE", 0.1)
+    monkeypatch.setattr(background_refresh, "FIRST_PATIENCE", 0.1)
+    monkeypatch.setattr(background_refresh, "PATIENCE", 0.1)
     local = NameTable(release="r1", names=names_of("r1"))
     timeouts = {"socket_timeout": 1} if name == "redis" else {"timeout": 1}
     with black_hole() as address, in_force(of_server(name, address, OPTIONS=timeouts)):
@@ -884,7 +884,7 @@ def test_a_child_of_a_fork_looks_for_itself_on_a_connection_of_its_own() -> None
     clock = Clock()
     names = reader(clock)
     eventually(names, path_in("r1"))
-    names._background._running = RunningCheck(
+    names._background._running = RunningRefresh(
         os.getpid()
     )  # as if a thread were looking, which will not live on in the child
     publish("r2")

@@ -16,7 +16,7 @@ from typing import ClassVar
 from django.core.cache import caches
 from django.db import connections
 
-from hashserve.django.cached_names.background_check import BackgroundCheck
+from hashserve.django.cached_names.background_refresh import BackgroundRefresh
 from hashserve.django.cached_names.encoding import Unusable
 from hashserve.django.cached_names.name_cache import (
     REPLACED_TABLE_SECONDS,
@@ -52,8 +52,10 @@ class _KnownNames:
             return _KnownNames(table=reading.table, digest=reading.digest, previous=previous)
         if isinstance(reading, Unchanged):
             return self
-        is_in_force = isinstance(reading, Unusable) and reading.release == local.release != ""
-        return replace(self, table=local, digest=None) if is_in_force or self.digest is None else self
+        is_local_in_force = isinstance(reading, Unusable) and reading.release == local.release != ""
+        if is_local_in_force or self.digest is None:
+            return replace(self, table=local, digest=None)
+        return self
 
     def __str__(self) -> str:
         if self.table is NO_NAMES:
@@ -65,7 +67,7 @@ class _KnownNames:
 class FollowedNames:
     """The names of ``site``, published and followed through the cache called ``alias``.
 
-    ``interval`` is the number of seconds between two checks for a new release. ``fallback`` returns the
+    ``interval`` is the number of seconds between two reads of the cache. ``fallback`` returns the
     names of the manifest on this machine, or None; it is called if the cache has no names, or lacks a
     name. ``retention`` is the number of seconds that the cache keeps a replaced table.
     """
@@ -84,7 +86,7 @@ class FollowedNames:
     ) -> None:
         self._cache = NameCache(alias, site, retention=retention)
         self._fallback = fallback
-        self._background = BackgroundCheck(
+        self._background = BackgroundRefresh(
             self._refresh_and_disconnect, on_no_result=self._use_local_names, interval=interval, clock=clock
         )
         self._problems = _ProblemLog(f"cache {alias!r}, site {site!r}", interval)
@@ -192,7 +194,7 @@ class FollowedNames:
             connections.close_all()
 
     def _take(self, reading: Reading, local: NameTable = NO_NAMES) -> None:
-        """Take over what was read; the caller holds the lock."""
+        """Use what was read; the caller holds the lock."""
         self._known = self._known.after(reading, local)
         if isinstance(reading, FoundTable):
             self._changes += 1
@@ -214,7 +216,7 @@ class _ProblemLog:
             kind = (type(reading), reading.release if isinstance(reading, Unusable) else "")
             if kind != self._logged:
                 _logger.warning(
-                    "%s: %s; templates get %s; the next check is in %s seconds",
+                    "%s: %s; templates get %s; the next attempt is in %s seconds",
                     *(self._place, reading.problem, known, self._interval),
                 )
             self._logged = kind

@@ -22,13 +22,12 @@ __all__ = ["bundler_names"]
 _logger = logging.getLogger("hashserve")
 
 
-def bundler_names(files: Iterable[CollectedFile], patterns: Sequence[str]) -> dict[str, str]:
+def bundler_names(files: Sequence[CollectedFile], patterns: Sequence[str]) -> dict[str, str]:
     """Return the logical path of each file that keeps its name, by its path in STATIC_ROOT.
 
     A file keeps its name if a bundler's manifest lists it, or if it matches one of ``patterns``.
     Raises `ManifestError`.
     """
-    files = tuple(files)
     names = already_fingerprinted([], [file.path for file in files], patterns)
     for source in _source_folders(files):
         for folder in source.subfolders():

@@ -74,7 +74,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
         try:
             names, release = self.load_manifest()
         except (OSError, ValueError) as error:
-            _logger.error("the new manifest is not used, the names before stay: %s", error)  # noqa: TRY400
+            _logger.error("the new manifest cannot be used, so templates keep the old names: %s", error)  # noqa: TRY400
             return
         if names:  # empty if the file was deleted just now
             self._loaded_manifest = None  # first, so that no thread has new names with old digests

@@ -27,7 +27,7 @@ class StorageNaming:
 
     @property
     def growth(self) -> int:
-        """By how many bytes a fingerprinted path may be longer: a dot and the digits of a SHA-256."""
+        """At most how many bytes a fingerprint adds to a path: a dot and the digits of a SHA-256."""
         return 65
 
     def name(self, logical_path: str, chunks: Iterable[bytes]) -> str:

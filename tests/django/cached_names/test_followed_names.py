@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hashserve.django.cached_names import background_check
+from hashserve.django.cached_names import background_refresh
 from hashserve.django.cached_names.followed_names import FollowedNames
 from hashserve.django.cached_names.name_cache import Reading
 from hashserve.django.name_table import NameTable
@@ -78,7 +78,7 @@ def test_look_ups_use_the_known_names_while_the_cache_is_read(clock: Clock) -> N
 def test_only_the_first_look_up_waits_for_a_cache_that_hangs(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background_check, "FIRST_PATIENCE", 0.01)
+    monkeypatch.setattr(background_refresh, "FIRST_PATIENCE", 0.01)
     publish("r1")
     names = reader(clock)
     may_go_on = threading.Event()
@@ -88,7 +88,7 @@ def test_only_the_first_look_up_waits_for_a_cache_that_hangs(
 
     HOOKS["get"] = hang
     assert names.path_of("a") is None
-    monkeypatch.setattr(background_check, "PATIENCE", 30.0)
+    monkeypatch.setattr(background_refresh, "PATIENCE", 30.0)
     clock.now += 5
     assert names.path_of("a") is None
     may_go_on.set()
@@ -215,7 +215,7 @@ def test_each_problem_is_logged_once_and_its_end_once(clock: Clock, caplog: pyte
         names.refresh()
     place = "cache 'default', site 'site'"
     names_of = "templates get the names of release r1"
-    end = "the next check is in 5 seconds"
+    end = "the next attempt is in 5 seconds"
     missing = "no release is published, or the cache evicted it"
     lines = [line for line in logged(caplog) if line.startswith(place)]
     assert lines == [
