@@ -1,4 +1,4 @@
-"""What tests with real programs share."""
+"""Fixtures of the tests with real programs."""
 
 from __future__ import annotations
 

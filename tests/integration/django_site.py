@@ -1,4 +1,4 @@
-"""Django's admin whose static files are in a folder that the build made; for gunicorn to run."""
+"""Django's admin with static files from the build's output, for gunicorn."""
 
 # Django has no types.
 # mypy: disable-error-code="import-untyped, misc"
@@ -19,7 +19,7 @@ urlpatterns: list[object] = []
 
 
 class Fingerprinted(StaticFilesStorage):
-    """Names static files as the manifest does; a name that it lacks is an error."""
+    """Returns the names of the manifest; a missing name is an error."""
 
     def url(self, name: str) -> str:
         return f"/static/{NAMES[name]}"
@@ -81,7 +81,7 @@ from django.urls import path  # noqa: E402
 
 @admin.register(LogEntry)
 class LogEntryAdmin(admin.ModelAdmin):
-    """Has a field that select2 searches in."""
+    """A page with a field that select2 searches."""
 
     autocomplete_fields = ("user",)
 

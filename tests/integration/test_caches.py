@@ -42,16 +42,16 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
 ANSWERS = 10_000 if SOAK else 400
-"""How many are waited for in each release."""
+"""The number of responses to wait for in each release."""
 
 CLIENTS = 3
 PAUSE = 0.0 if SOAK else 0.005
-"""How long, in seconds, each of them rests after a question: the machine has builds to run as well."""
+"""The pause of a client after a request, in seconds: the machine also runs builds."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 LIVING = "public, max-age=1"
 NOTHINGS = '"0123456789abcdef"'
-"""A tag that nothing has."""
+"""An entity-tag of no representation."""
 
 ACCEPTED: dict[str | None, str] = {
     None: "",
@@ -70,7 +70,7 @@ ACCEPTED: dict[str | None, str] = {
     "gzip;q=0.000, identity": "",
     "br;q=0, *": "gzip",
 }
-"""What clients send as Accept-Encoding, and the codings that they take beside identity."""
+"""Values of Accept-Encoding, and the codings that they accept besides identity."""
 
 RANGES = ["bytes=0-0", "bytes=7-99", "bytes=-20", "bytes=20-", "bytes=1000-1999", "bytes=99999999-"]
 SEVERAL = ["bytes=0-9,40-59", "bytes=-5,0-0", "bytes=5-6, 100-120, 30-33"]
@@ -81,7 +81,7 @@ SEVERAL = ["bytes=0-9,40-59", "bytes=-5,0-0", "bytes=5-6, 100-120, 30-33"]
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A request; ``kind`` tells of the path whether it lasts, lives, is foreseen, or is unknown."""
+    """A request; ``kind`` is that of its path: fingerprinted, unhashed, of the next release, or unknown."""
 
     path: str
     kind: str
@@ -92,7 +92,7 @@ class Question:
     if_none_match: str | None = None
 
     def request(self) -> bytes:
-        """Write it."""
+        """Return its bytes."""
         return get(
             self.path,
             method=self.method,
@@ -103,12 +103,12 @@ class Question:
         )
 
     def accepts(self, coding: str) -> bool:
-        """Whether the client takes a coding."""
+        """Return whether the client accepts a coding."""
         return coding == "identity" or coding in ACCEPTED[self.accepted].split()
 
 
 def drawn(choice: random.Random, truth: Truth, unknown: list[str], foreseen: list[str]) -> Question:
-    """Draw a question: mostly for what there is, of this release and of those before."""
+    """Draw a request, mostly for files of this release and of earlier ones."""
     kind = choice.choices(["lasting", "living", "unknown", "foreseen"], [70, 15, 8, 7 if foreseen else 0])[0]
     paths = {"lasting": truth.lasting, "living": truth.living, "unknown": unknown, "foreseen": foreseen}
     question = Question(path=choice.choice(paths[kind]), kind=kind, accepted=choice.choice([*ACCEPTED]))
@@ -129,7 +129,7 @@ def drawn(choice: random.Random, truth: Truth, unknown: list[str], foreseen: lis
     return replace(question, **fields[form])
 
 
-# What is found wrong, or done otherwise than the origin would
+# Faults, and differences from the origin
 
 WHOLE = "whole file for a range"
 WHOLE_OF_SEVERAL = "whole file for several ranges"
@@ -144,7 +144,7 @@ UNLOCKED = "part sent although If-Range names another representation"
 
 
 def faults(question: Question, answer: Raw, truth: Truth) -> Iterator[str]:
-    """Return what is not as it is from the origin."""
+    """Yield the differences from the origin."""
     if answer.status == 404:
         yield from faults_of_miss(question, answer)
     elif question.kind == "unknown":
@@ -239,14 +239,14 @@ def faults_of_whole(question: Question, answer: Raw, found: Representation) -> I
 
 
 def is_due(question: Question, found: Representation) -> bool:
-    """Whether a part is due: a range that is there, on a condition that holds, and less than the whole."""
+    """Return whether a 206 is expected: a satisfiable range, not the whole, with a matching If-Range."""
     asked = spans(question, len(found.body))
     wanted = sum(last - first + 1 for first, last in asked)
     return question.if_range in (None, found.etag) and 0 < wanted < len(found.body)
 
 
 def spans(question: Question, size: int) -> list[tuple[int, int]]:
-    """Return first and last position of each range that is there."""
+    """Return first and last position of each satisfiable range."""
     asked = []
     for part in (question.range or "").removeprefix("bytes=").split(",") if question.range else ():
         first, _, last = part.strip().partition("-")
@@ -271,7 +271,7 @@ def faults_of_parts(question: Question, answer: Raw, found: Representation, trut
 
 
 def of_before(question: Question, truth: Truth, fault: str) -> str:
-    """Return the name that a fault has where it is about what may be revalidated."""
+    """Return the name of a fault of a representation that may be revalidated."""
     return OF_BEFORE if question.kind == "living" or question.path in truth.early else fault
 
 
@@ -293,12 +293,12 @@ def parts_of(answer: Raw) -> list[tuple[str, bytes]]:
     return parts
 
 
-# Who asks
+# The clients
 
 
 @dataclass(kw_only=True)
 class Audience:
-    """Clients that keep asking a cache, and all that they got; equal bodies are kept once."""
+    """Clients that send requests to a cache all the time, and their responses; equal bodies are kept once."""
 
     cache: Cache
     truth: Truth
@@ -311,7 +311,7 @@ class Audience:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Have the clients ask inside; what goes wrong in them is kept in ``problems``."""
+        """Run the clients inside the context; their errors are kept in ``problems``."""
         clients = [
             threading.Thread(target=self._ask_on, args=[random.Random(seed)]) for seed in range(CLIENTS)
         ]
@@ -325,14 +325,14 @@ class Audience:
                 client.join()
 
     def ask(self, wire: Wire, question: Question) -> Raw:
-        """Ask one question and keep the answer."""
+        """Send one request, and keep the response."""
         answer = wire.ask(question.request())
         answer = replace(answer, body=self._bodies.setdefault(answer.body, answer.body))
         self.exchanges.append((question, answer))
         return answer
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many more answers have come, however long it takes while they come."""
+        """Wait for a number of further responses, as long as they keep coming."""
         enough = len(self.exchanges) + count
         while len(self.exchanges) < enough and not self.problems:
             wait_until(partial(self._has_more_than, len(self.exchanges)))
@@ -351,11 +351,11 @@ class Audience:
             self.problems.append(repr(error))
 
     def found(self) -> Counter[str]:
-        """Count what was not as it is from the origin."""
+        """Count the differences from the origin."""
         return Counter(fault for asked, given in self.exchanges for fault in faults(asked, given, self.truth))
 
     def examples(self, fault: str) -> list[str]:
-        """Show where something was found, for who has to look into it."""
+        """Return an example of a difference, for the message of a failure."""
         return [
             f"{fault}: {asked} {given.status} {dict(given.fields)}"
             for asked, given in self.exchanges
@@ -363,7 +363,7 @@ class Audience:
         ]
 
     def summary(self) -> str:
-        """Count the answers by status, by coding, and how many the cache had."""
+        """Count the responses by status and by coding, and the hits."""
         statuses = Counter(given.status for _, given in self.exchanges)
         codings = Counter(
             given.fields.get("content-encoding", "identity")
@@ -373,7 +373,7 @@ class Audience:
         return f"{len(self.exchanges)} answers, {self.hits()} hits; {dict(statuses)}; {dict(codings)}"
 
     def hits(self) -> int:
-        """Count what the cache had."""
+        """Count the hits."""
         return sum(self.cache.is_hit(given.fields) for _, given in self.exchanges)
 
 
@@ -395,12 +395,12 @@ INTERFERENCE: dict[str, set[str]] = {
     "HAProxy": {WHOLE, WHOLE_OF_SEVERAL, "gzip for 'gzip;q=0.000, identity'", OTHER_CODING},
     "Apache Traffic Server": {WHOLE_OF_SEVERAL, PLAIN_416, OF_BEFORE},
 }
-"""What each does otherwise than the origin would; every cache also keeps for a moment what is `EARLY`."""
+"""The differences of each cache from the origin; every cache also keeps `EARLY` ones for a moment."""
 
 
 @pytest.fixture
 def releases(tmp_path: Path) -> Releases:
-    """A site of which the first release is built."""
+    """A site with its first release."""
     os.chmod(tmp_path, 0o755)
     releases = Releases(tmp_path)
     releases.change()
@@ -436,7 +436,7 @@ def test_over_three_releases_every_client_gets_every_byte_right(
 
 
 def deploy(releases: Releases, audience: Audience) -> None:
-    """Deploy the next release, whose URLs everybody has asked for before; they are there at once."""
+    """Deploy the next release. The clients requested its URLs before, and get them at once."""
     releases.change()
     audience.foreseen = sorted(releases.foreseen())
     audience.truth.early.update(audience.foreseen)
@@ -456,7 +456,7 @@ def deploy(releases: Releases, audience: Audience) -> None:
 
 
 def assert_what_changed_is_seen(audience: Audience) -> None:
-    """Wait until the unhashed names have what is on disk now."""
+    """Wait until the unhashed names have their current content."""
     with Wire(audience.cache.port) as wire:
         for path in CHANGING:
             now = (audience.truth.root / path).read_bytes()
@@ -469,7 +469,7 @@ def gives(audience: Audience, wire: Wire, question: Question, body: bytes) -> bo
 
 
 def assert_what_was_early_is_immutable(audience: Audience) -> None:
-    """Wait until what was asked for while it was deployed is what it will be from then on."""
+    """Wait until URLs that were requested during the deploy have their final responses."""
     with Wire(audience.cache.port) as wire:
         for path in sorted(audience.truth.early):
             wait_until(partial(lasts, audience, wire, Question(path=path, kind="lasting")))

@@ -1,4 +1,4 @@
-"""The example, started as its readers start it: over raw HTTP, in a real browser, under gunicorn."""
+"""The example site, started as its readers start it: over raw HTTP, in a real browser, under gunicorn."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.real
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 120.0
-"""How long, in seconds, a server may take to build and to listen."""
+"""The longest time, in seconds, that a server may take to build and to listen."""
 
 IS_COMPLETE = "html[data-costs][data-checks][data-lookup]"
 
@@ -39,7 +39,7 @@ IS_COMPLETE = "html[data-costs][data-checks][data-lookup]"
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A response as it came: nothing decoded, nothing followed."""
+    """A response as received: not decoded, redirects not followed."""
 
     status: int
     fields: http.client.HTTPMessage
@@ -53,7 +53,7 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """A running example: its URL, its process, and what the process has printed, line by line."""
+    """A running example: its URL, its process, and the lines that it has printed."""
 
     url: str
     process: subprocess.Popen[str]
@@ -88,7 +88,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def running(command: list[str], folder: Path, printed: str = r"(http://\S+/)") -> Iterator[Demo]:
-    """Start a server, wait for the URL that it prints, and stop it in the end."""
+    """Start a server, wait for the URL that it prints, and stop it at the end."""
     process = subprocess.Popen(
         command,
         cwd=REPOSITORY,
@@ -237,20 +237,20 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @dataclass(frozen=True)
 class Visit:
-    """A page that has loaded, and what went wrong meanwhile."""
+    """A page that has loaded, and its errors."""
 
     page: Page
     complaints: list[str]
 
     def rows(self) -> dict[str, dict[str, str]]:
-        """Return what the table says of each asset, by URL path."""
+        """Return the table's values for each asset, by URL path."""
         found: list[dict[str, str]] = self.page.evaluate(
             "[...document.querySelectorAll('#rows tr')].map(row => ({...row.dataset}))"
         )
         return {urlsplit(row["url"]).path: row for row in found}
 
     def loaded(self) -> set[str]:
-        """Return the URL path of every asset that the browser says it has loaded for the page."""
+        """Return the URL path of every asset that the browser has loaded for the page."""
         urls: list[str] = self.page.evaluate(
             "performance.getEntriesByType('resource').filter(entry => entry.initiatorType !== 'fetch')"
             ".map(entry => entry.name)"
@@ -259,7 +259,7 @@ class Visit:
 
 
 def visit(context: BrowserContext, url: str, **options: Any) -> Visit:
-    """Open the page in a tab of its own and wait until it has measured everything."""
+    """Open the page in a new tab, and wait until it has measured everything."""
     page, complaints = context.new_page(), list[str]()
     page.on("console", lambda message: _note(complaints, message.type, message.text))
     page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
@@ -400,7 +400,7 @@ def test_the_port_may_come_from_the_environment(demo: Demo, folder: Path) -> Non
 
 
 def example_without(package: str) -> list[str]:
-    """Return the command that starts the example as if a package were not installed."""
+    """Return the command that starts the example as if a package were missing."""
     hide = f"import runpy, sys; sys.modules[{package!r}] = None; "
     start = "runpy.run_module('example_wsgi', {}, '__main__')"
     return [sys.executable, "-c", hide + start, "--port", "0"]

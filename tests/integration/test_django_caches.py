@@ -1,4 +1,4 @@
-"""The names of releases in real caches: whatever happens to them, a right URL or the unhashed one."""
+"""Names of releases in real caches: whatever happens to them, a URL is correct or unhashed."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ pytestmark = pytest.mark.real
 SITE = "example"
 TABLE = "hashserve_test_cache"
 TRIPS: Counter[str] = Counter()
-"""How often each method of a counted cache was called, since a test last cleared it."""
+"""The number of calls of each method of a counted cache, since a test cleared it."""
 
 
 class Counted:
-    """Counts the calls of a cache's methods; each is a round trip for the network's caches.
+    """Counts the calls of a cache's methods; each is a round trip to a cache on the network.
 
-    What a backend does by calling another of its methods counts once.
+    A method that calls another method of the backend counts once.
     """
 
     is_within = False
@@ -115,7 +115,7 @@ class CountedPyLibMC(Counted, PyLibMCCache):
 
 
 class Clock:
-    """A clock that stands still until a test moves it."""
+    """A clock that only a test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -160,7 +160,7 @@ def of_server(name: str, address: str, **more: Any) -> dict[str, Any]:
 
 
 def require_pylibmc() -> None:
-    """Skip the test where pylibmc is not to be had: it does not come compiled for every Python."""
+    """Skip the test without pylibmc, which is not compiled for every Python."""
     if find_spec("pylibmc") is not None:
         return
     if platform.system() == "Linux" and platform.machine() == "x86_64" and sys.version_info < (3, 12):
@@ -169,13 +169,13 @@ def require_pylibmc() -> None:
 
 
 def server_for(name: str, *options: str) -> Service:
-    """Return a server of its own for a test that is rough with it; it is not started yet."""
+    """Return a new server, not yet started, for a test that stops it."""
     return Redis(*options) if name == "redis" else Memcached(*options)
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Each kind of cache in turn, empty, as Django's setting for it; it is in force meanwhile."""
+    """Each kind of cache in turn, empty, as Django's setting, which is in force."""
     name: str = request.param
     if name in IN_MEMORY_OF_A_SERVER:
         server: Service = request.getfixturevalue("redis" if name == "redis" else "memcached")
@@ -195,7 +195,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str
 
 
 class in_force(override_settings):  # noqa: N801  # a context manager
-    """Have a cache be Django's default inside, and its connections closed at the end."""
+    """Make a cache Django's default inside the context, and close its connections at the end."""
 
     def __init__(self, setting: Mapping[str, Any]) -> None:
         super().__init__(CACHES={"default": dict(setting)})
@@ -213,7 +213,7 @@ class in_force(override_settings):  # noqa: N801  # a context manager
 
 
 def names_of(release: str, count: int = 20) -> dict[str, str]:
-    """Return names of a release, each with a fingerprint that no other release has."""
+    """Return names of a release, with fingerprints that no other release has."""
     names = (f"css/style{number}" for number in range(count))
     return {f"{name}.css": f"{name}.{_digest(release, name).hex()[:12]}.css" for name in names}
 
@@ -231,14 +231,14 @@ NAME = "css/style7.css"
 
 
 def publish(release: str, count: int = 20, site: str = SITE) -> None:
-    """Publish as a deploy does: from a process that does nothing else."""
+    """Publish from another process, as a deploy does."""
     FollowedNames("default", site=site).publish(
         release, names_of(release, count), integrity_of(release, count)
     )
 
 
 def apart(action: Callable[[], None], *, is_told: bool = True) -> None:
-    """Act on connections of its own, as another process would; its readers are told only if ``is_told``."""
+    """Use new connections, as another process does; readers are only told if ``is_told``."""
     everybody = FollowedNames._instances
     if not is_told:
         FollowedNames._instances = WeakSet()
@@ -258,7 +258,7 @@ def apart(action: Callable[[], None], *, is_told: bool = True) -> None:
 
 
 def reader(clock: Clock | None = None, **options: Any) -> FollowedNames:
-    """Return what a web process has that has just started."""
+    """Return the names of a web process that has just started."""
     return FollowedNames("default", site=SITE, interval=5.0, clock=clock or Clock(), **options)
 
 
@@ -267,7 +267,7 @@ def path_in(release: str) -> str:
 
 
 def eventually(names: FollowedNames, path: str | None) -> None:
-    """Wait until a name is given; a look may take longer than a look-up waits for it."""
+    """Wait until a name is found; reading the cache may take longer than a lookup waits."""
     wait_until(lambda: names.path_of(NAME) == path)
 
 
@@ -411,7 +411,7 @@ def test_ten_thousand_names_are_a_handful_of_round_trips() -> None:
     TRIPS.clear()
     publish("r1", 10_000)
     written = dict(TRIPS)
-    # The pointer before, after, and that nobody went back; the chunks written and read back.
+    # The pointer before and after, and a check that nobody went back; the chunks written and read back.
     assert written == {"get": 3, "set_many": 1, "get_many": 1, "set": 1, "touch": 1}
     TRIPS.clear()
     names = reader()
@@ -671,7 +671,7 @@ def test_a_key_prefix_that_memcached_cannot_take_is_an_error_that_says_so(memcac
         publish("r1")
 
 
-# Servers that go and come
+# Servers that stop and start
 
 
 @pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
@@ -693,7 +693,7 @@ def test_a_server_that_is_down_at_the_start_means_unhashed_names_until_it_is_the
         eventually(names, path_in("r1"))
     assert (
         len(_told(caplog, "the next attempt is in")) <= 2
-    )  # pylibmc tells a server that is down from one without
+    )  # pylibmc distinguishes a stopped server from a missing value
     assert len(_told(caplog, "works again")) == 1
 
 
@@ -721,7 +721,7 @@ def test_a_server_that_dies_and_comes_back_empty_is_noticed_in_the_log_alone(
 
 
 def is_published(release: str) -> bool:
-    """Publish as another process would; False if that failed."""
+    """Publish as another process does; return False if that failed."""
     try:
         apart(lambda: publish(release))
     except PublishError:
@@ -793,7 +793,7 @@ def test_under_pressure_from_other_writes_a_name_is_right_or_unhashed(
 
 
 def press(number: int) -> None:
-    """Write what else a site keeps in its cache: in some rounds more than there is room for."""
+    """Write other entries of a site into the cache, in some rounds more than fit."""
     random, cache = Random(number), caches["default"]
     for step in range(random.randrange(100)):
         start = random.randrange(100_000)
@@ -801,7 +801,7 @@ def press(number: int) -> None:
 
 
 def judge(names: FollowedNames, released: list[dict[str, str]]) -> str:
-    """Compare all names with the releases that they may be of: all of one, or all unhashed."""
+    """Check that all names are of one of these releases, or all unhashed."""
     names.refresh()
     given = {f"css/style{number}.css": names.path_of(f"css/style{number}.css") for number in range(5000)}
     if set(given.values()) == {None}:
@@ -886,7 +886,7 @@ def test_a_child_of_a_fork_looks_for_itself_on_a_connection_of_its_own() -> None
     eventually(names, path_in("r1"))
     names._background._running = RunningRefresh(
         os.getpid()
-    )  # as if a thread were looking, which will not live on in the child
+    )  # as if a thread were reading, which does not exist in the child
     publish("r2")
     clock.pass_interval()
     child = os.fork()

@@ -1,4 +1,4 @@
-"""The Django project in ``examples/django``, as its README has it run, in a real browser."""
+"""The Django project in ``examples/django``, run as its README says, in a real browser."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_admin_works_and_loads_only_what_is_immutable(
         )
         page.goto(f"{server.url}/admin/shop/tea/add/")
         page.locator("#id_name").press_sequentially("Evening Smoke")
-        assert page.input_value("#id_slug") == "evening-smoke"  # as the admin's scripts have it
+        assert page.input_value("#id_slug") == "evening-smoke"  # as the admin's scripts name it
         page.goto(f"{server.url}/admin/")
         page.wait_for_load_state("networkidle")
     assert {"admin/js/prepopulate.js", "admin/css/base.css"} <= logical(project, visit)
@@ -158,7 +158,7 @@ def test_asgi_serves_the_same(browser: Browser, project: Project) -> None:
 
 @pytest.fixture
 def developed(tmp_path: Path) -> Project:
-    """A project in development: nothing is collected."""
+    """A project in development, without collected files."""
     project = Project.copied_to(tmp_path, DEBUG="1")
     project.manage("migrate", "-v0")
     return project
@@ -205,7 +205,7 @@ def test_in_development_what_is_edited_or_added_is_there_at_the_next_reload(
     assert visit.problems == []
 
 
-# What the project says of itself
+# The project's own claims
 
 
 def test_django_finds_nothing_wrong_with_it(project: Project) -> None:
@@ -237,7 +237,7 @@ def test_every_text_of_the_templates_is_translated() -> None:
     assert {text for text in texts if f'msgid "{text}"\n' not in source} == set()
 
 
-# What its README says
+# Its README
 
 
 def test_the_readme_lists_every_variable_that_the_settings_read() -> None:
@@ -254,7 +254,7 @@ def test_the_code_of_the_readme_is_that_of_the_project() -> None:
 
 
 def commands() -> list[str]:
-    """Return the lines of the README that are to be typed."""
+    """Return the commands of the README."""
     blocks = re.findall(r"^```console\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
@@ -284,13 +284,13 @@ def is_server(line: str) -> bool:
 
 
 def typed(project: Project) -> dict[str, str]:
-    """Return the environment of somebody who types: this Python first, and nothing from any index."""
+    """Return the environment of the commands: this Python first in PATH, and no package index."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**project.variables, "PATH": path, "PIP_NO_INDEX": "1"}
 
 
 def assert_serves(project: Project, line: str) -> None:
-    """Start a server, at another port than the README's, and get a page and its style sheet."""
+    """Start a server on another port than the README's, and get a page and its style sheet."""
     port = free_port()
     at_port = f"{line} {port}" if "runserver" in line else line
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Django's own tests of its static files, passed by our storage but for what it does better."""
+"""Django's own tests of its static files pass with our storage, except where it does better."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def write_project(
 
 @contextmanager
 def running(name: str, command: Sequence[str], folder: Path, tree: BuiltTree) -> Iterator[Server]:
-    """Run a server in a project's folder; ``{fd}`` and ``{port}`` in its command are where it listens."""
+    """Run a server in a project's folder; ``{fd}`` and ``{port}`` in its command say where it listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = listener.getsockname()

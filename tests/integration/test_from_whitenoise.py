@@ -1,4 +1,4 @@
-"""A project that is set up for WhiteNoise, unchanged but for two dotted names, is served as before."""
+"""A project for WhiteNoise is served as before after a change of two dotted names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KITS = {
     ),
 }
 
-# What is in the documentation of WhiteNoise, each with a value that is not the default.
+# The settings in WhiteNoise's documentation, each with a value that is not the default.
 SETTINGS = """
 import os
 from django.http import HttpResponse
@@ -131,7 +131,7 @@ PLAIN = (
 
 @pytest.fixture(scope="module")
 def replies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What each of the two answers, by URL and accepted coding."""
+    """The responses of both, by URL and accepted coding."""
     folder = tmp_path_factory.mktemp("project")
     for path, content in FILES.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def answers_of(folder: Path, name: str, middleware: str, storage: str) -> dict[s
 
 
 def comparable(status: int, fields: dict[str, str | None], digest: str) -> tuple[Any, ...]:
-    """Leave out what means the same: the order of directives, quotes around a charset, a redirect's body."""
+    """Remove insignificant differences: order of directives, quotes around a charset, a redirect's body."""
     directives = frozenset((fields["Cache-Control"] or "").split(", "))
     media_type = (fields["Content-Type"] or "").replace('"', "")
     others = tuple(fields[name] for name in FIELDS if name not in ("Cache-Control", "Content-Type"))
@@ -174,12 +174,12 @@ def comparable(status: int, fields: dict[str, str | None], digest: str) -> tuple
 
 
 def expected(question: str, answer: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Say what we answer where WhiteNoise answers so."""
+    """Return our response for one of WhiteNoise's."""
     status, directives, *others = answer
-    # With a test of its own WhiteNoise knows no other immutable files; the manifest tells us of all.
+    # With its own test, WhiteNoise knows no other immutable files; we read all of them in the manifest.
     if re.search(r"\.[0-9a-f]{12}\.|/vendor/", question):
         directives = IMMUTABLE
-    # Too small to be worth a variant: less than 5 % or 64 bytes would be saved.
+    # Too small for a variant: it would save less than 5 % or 64 bytes.
     if question == "/static/docs/ br":
         others[2] = None
     return (status, directives, *others)

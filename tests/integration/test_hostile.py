@@ -1,6 +1,6 @@
-"""Hostile requests, in process and over sockets: nothing from outside, no exception, no 5xx, no memory lost.
+"""Hostile requests, in process and over sockets: no leak of files or memory, no exception, no 5xx.
 
-``HASHSERVE_SOAK=1`` makes over a million requests of it.
+``HASHSERVE_SOAK=1`` sends over a million requests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
 IN_PROCESS = 1_000_000 if SOAK else 12_000
 OVER_SOCKETS = 30_000 if SOAK else 600
 MOST_GROWTH = 16
-"""By how many MB a process may grow once its memories are full."""
+"""By how many MB a process may grow once its caches are full."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Fortress:
 
 
 def resident(process: int) -> float:
-    """Return the memory that a process holds, in MB."""
+    """Return the memory of a process, in MB."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     except OSError:
@@ -80,7 +80,7 @@ def test_no_hostile_request_gets_anything_that_is_not_public(
 
 
 def requests(fortress: Fortress, count: int) -> Iterator[bytes]:
-    """Return requests as bytes: the paths of the lists in the request line, and broken fields."""
+    """Yield requests as bytes: the paths of the lists in the request line, and broken fields."""
     chance = random.Random(0)
     paths = listed()
     for _ in range(count):
@@ -89,7 +89,7 @@ def requests(fortress: Fortress, count: int) -> Iterator[bytes]:
         else:
             path = chance.choice(paths).encode("utf-8", "surrogateescape")
             target = chance.choice((b"/static/", b"/static/css/", b"/static", b"/", b"")) + path
-        # What ends a request line is not for hashserve to see.
+        # The end of a request line does not reach hashserve.
         line = re.sub(rb"[\0-\x20\x7f]", lambda match: b"%%%02X" % match[0][0], target)
         fields = [
             chance.choice(
@@ -137,7 +137,7 @@ def test_no_hostile_request_over_a_socket_gets_anything_that_is_not_public(
 
 
 def answer_or_none(wire: Wire, request: bytes) -> Raw | None:
-    """Return the answer, None where the server closes the connection on what it cannot read."""
+    """Return the response; None if the server closes the connection."""
     try:
         return wire.ask(request)
     except (EOFError, ConnectionError):

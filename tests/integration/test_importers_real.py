@@ -1,4 +1,4 @@
-"""Importers against the manifests that the real tools write, of a small app that they really build."""
+"""Importers and the manifests of real tools, which build a small app."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
         "mini-css-extract-plugin@2.10.2",
         "css-loader@7.1.5",
     ),
-    # Newer ones of webpack have no SizeFormatHelpers, which Mix needs.
+    # Newer releases of webpack have no SizeFormatHelpers, which Mix needs.
     "laravel-mix": ("laravel-mix@6.0.49", "webpack@5.97.1"),
 }
 
@@ -105,7 +105,7 @@ Sprockets::Manifest.new(environment, ENV["OUT"]).compile("main.js", "style.css",
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    """Write an app with a dynamic import, a shared chunk, and CSS with an image too big to be inlined."""
+    """Write an app with a dynamic import, a shared chunk, and CSS with an image too large to be inlined."""
     folder = tmp_path / "app"
     (folder / "src").mkdir(parents=True)
     for name, text in SOURCES.items():
@@ -115,7 +115,7 @@ def app(tmp_path: Path) -> Path:
 
 
 def node_modules(name: str) -> Path:
-    """Install the packages of ``name`` once, whole or not at all, and give their folder."""
+    """Install the packages of ``name`` once, completely or not at all, and return their folder."""
     pins = hashlib.sha256(" ".join(PACKAGES[name]).encode()).hexdigest()[:8]
     target = CACHE / f"{name}-{pins}"
     if not target.is_dir():
@@ -180,13 +180,13 @@ def webpack(app: Path, **environment: str) -> Path:
 
 
 def emitted(out: Path) -> set[str]:
-    """Every file of a build but its manifests."""
+    """Return every file of a build except its manifests."""
     paths = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     return {path for path in paths if "manifest" not in path}
 
 
 def assert_unchanging(first: tuple[Path, Manifest], second: tuple[Path, Manifest]) -> None:
-    """What two builds of different sources both call immutable must be the same bytes."""
+    """Check that a name that two builds call immutable has the same bytes in both."""
     (one, manifest), (two, other) = first, second
     assert manifest.files.keys() != other.files.keys()
     for path in manifest.files.keys() & other.files.keys():

@@ -1,7 +1,7 @@
-"""The same tree under nginx and under hashserve, the same bytes sent to both: every difference is explained.
+"""The same tree under nginx and hashserve, and the same bytes to both: every difference is explained.
 
-Invariant: a difference is in `EXPLAINED`, with the section that makes ours right or says that both are, or it
-is a defect. ``HASHSERVE_SOAK=1`` asks 20,000 times instead of 400.
+Invariant: a difference is in `EXPLAINED`, with the section that allows our response or both, or it is a
+defect. ``HASHSERVE_SOAK=1`` sends 20,000 requests instead of 400.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/ngi
 
 
 class NginxStatic(Nginx):
-    """nginx that serves ``root`` under ``/static/`` with its variants, as it is usually set up for that."""
+    """nginx that serves ``root`` with its variants under ``/static/``, with the usual configuration."""
 
     def __init__(self, folder: Path, root: str) -> None:
         super().__init__(folder)
         self.root = root
 
     def configuration(self) -> str:
-        """Load the module that is no part of nginx itself."""
+        """Load the module that is not a part of nginx."""
         name = "ngx_http_brotli_static_module.so"
         found = [path for folder in MODULES if (path := Path(folder, name)).exists()]
         module = found[0] if found else missing("nginx's module brotli_static is not installed")
         return f"load_module {module};\n{super().configuration()}"
 
     def http(self) -> str:
-        """Compare dates as the standard does, and hold on to a client."""
+        """Compare dates as the standard says, and keep connections."""
         return "if_modified_since before; keepalive_requests 1000000; large_client_header_buffers 4 32k;"
 
     def server(self) -> str:
@@ -67,7 +67,7 @@ class NginxStatic(Nginx):
 
 @dataclass
 class Two:
-    """nginx and hashserve, a connection to each, and what each calls its representations."""
+    """nginx and hashserve, a connection to each, and the entity-tags of each."""
 
     theirs: Wire
     ours: Wire
@@ -93,7 +93,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
 
 
 def make_tree(root: str) -> BuiltTree:
-    """Make a tree in which every file, variants too, was modified at the same second."""
+    """Make a tree in which all files, variants too, have the same modification time."""
     tree = BuiltTree(root)
     tree.add("ten.txt", TEN)
     tree.add("css/styles.css", STYLES, variants=True)
@@ -120,7 +120,7 @@ CODED = ("css/styles.css", "live.css")
 
 
 def names_of(tree: BuiltTree) -> dict[str, str]:
-    """Map what tests call a file to its path: a fingerprinted one has ``#`` before its name."""
+    """Return the path of each file by its name in the tests, which is ``#`` and a name if fingerprinted."""
     return {**{name: name for name in CONTENTS}, **{f"#{name}": path for name, path in tree.names.items()}}
 
 
@@ -151,12 +151,12 @@ def written(method: str, target: str, fields: Sequence[tuple[str, str]]) -> byte
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-# What is asked
+# The requests
 
 
 @dataclass(frozen=True)
 class Question:
-    """One request; ``{identity}``, ``{gzip}`` and ``{br}`` stand for the asked server's own tags."""
+    """A request; ``{identity}``, ``{gzip}`` and ``{br}`` stand for the entity-tags of its server."""
 
     method: str
     name: str
@@ -164,11 +164,11 @@ class Question:
     fields: tuple[tuple[str, str], ...]
 
     def value(self, name: str) -> str | None:
-        """Return the value of a field, None where it is not sent."""
+        """Return the value of a field; None if it is not sent."""
         return dict(self.fields).get(name)
 
     def bytes_for(self, two: Two, whose: str) -> bytes:
-        """Write it for one of the servers."""
+        """Return its bytes for one of the servers."""
         names = names_of(two.tree)
         path = quoted(names[self.name]) if self.name in names else ""
         tags = two.tags[whose][self.name if self.name in names else "ten.txt"]
@@ -265,7 +265,7 @@ CODINGS = st.lists(CODING, max_size=4).map(", ".join)
 
 
 def optional(name: str, values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, str] | None]:
-    """A field, or in two of three cases none."""
+    """Return a strategy for a field, or in two of three cases none."""
     return st.sampled_from([False, False, True]).flatmap(
         lambda is_sent: values.map(lambda value: (name, value)) if is_sent else st.none()
     )
@@ -284,12 +284,12 @@ FIELDS = st.tuples(
 QUESTIONS = st.builds(Question, METHODS, NAMES, SPELT, FIELDS)
 
 
-# What is answered
+# The responses
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What of an answer is to be the same: its status, its coding, its ranges, and its content."""
+    """The compared parts of a response: status, coding, ranges, and content."""
 
     status: int
     coding: str | None = None
@@ -299,7 +299,7 @@ class Outcome:
 
 
 def outcome_of(question: Question, answer: Raw) -> Outcome:
-    """Reduce an answer to what can be compared; what is not well-formed fails."""
+    """Return the compared parts of a response; fail if it is malformed."""
     fields, coding = answer.fields, answer.fields.get("content-encoding")
     if answer.status in (200, 206, 304):
         assert "etag" in fields
@@ -317,11 +317,11 @@ def outcome_of(question: Question, answer: Raw) -> Outcome:
     return Outcome(answer.status)
 
 
-# Why they differ
+# The explanations
 
 
 def has_odd_path(question: Question) -> bool:
-    """Whether the path has what hashserve never looks for, however nginx reads it."""
+    """Return whether hashserve never looks up the path."""
     return question.spelling in {
         *("dot segment", "dot segments", "encoded dots", "out and in again", "two slashes", "NUL behind"),
         *("no hexadecimal", "backslash"),
@@ -329,7 +329,7 @@ def has_odd_path(question: Question) -> bool:
 
 
 def accepts(question: Question, coding: str) -> int:
-    """Return the qvalue of a coding in thousandths, by the letter of section 12.5.3."""
+    """Return the qvalue of a coding in thousandths, strictly by section 12.5.3."""
     qvalues: dict[str, int] = {}
     for member in (question.value("Accept-Encoding") or "").lower().split(","):
         name, _, weight = (part.strip() for part in member.partition(";"))
@@ -340,7 +340,7 @@ def accepts(question: Question, coding: str) -> int:
 
 
 def is_best(question: Question, coding: str | None) -> bool:
-    """Whether no coding that there is has a higher qvalue than ``coding``, which is not forbidden."""
+    """Return whether ``coding`` is acceptable, and no available coding has a higher qvalue."""
     chosen = accepts(question, coding or "identity")
     others = [accepts(question, other) for other in ("br", "gzip")]
     return chosen >= max(others) if coding else max(others) <= chosen or max(others) == 0
@@ -362,7 +362,7 @@ def sends(question: Question, *names: str) -> bool:
 Explanation = Callable[[Question, Outcome, Outcome], bool]
 
 ANY_OF_A_FILE = {200, 206, 304, 412, 416}
-"""What a file that is served gives, by preconditions and ranges."""
+"""The statuses of an existing file, by preconditions and ranges."""
 
 
 def options(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
@@ -521,19 +521,19 @@ EXPLAINED: tuple[Explanation, ...] = (
     strong_tag_of_another_coding,
     size_of_another_coding,
 )
-"""Every difference that is no defect, and why."""
+"""Every difference that is not a defect, and why."""
 
 
 COUNTS: Counter[str] = Counter()
 
 
 def explanation(asked: Question, theirs: Outcome, ours: Outcome) -> str | None:
-    """Name the difference, None where nothing explains it."""
+    """Return the name of the difference; None if nothing explains it."""
     return next((each.__name__ for each in EXPLAINED if each(asked, theirs, ours)), None)
 
 
 def same(theirs: Outcome, ours: Outcome, asked: Question) -> bool:
-    """Whether nothing differs; a fingerprinted file has no modification date here (13.1.3)."""
+    """Return whether nothing differs; our fingerprinted files have no modification date (13.1.3)."""
     if asked.name.startswith("#"):
         theirs = replace(theirs, modified=None)
     return theirs == ours

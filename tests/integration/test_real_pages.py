@@ -1,4 +1,4 @@
-"""Pages that use real trees, built and served, in a real browser."""
+"""Pages that use real trees, in a real browser."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_nothing_that_goes_wrong_in_a_page_is_overlooked(browser: Browser, tmp_p
     expected = ("/nowhere.png", "a complaint", "an exception", "in a worker", "/nowhere.json", "127.0.0.1:1/")
     with visit(browser, tmp_path, html("", WRONG)) as visited:
         seen = set[str]()
-        while seen != set(expected):  # else the test's own timeout ends it
+        while seen != set(expected):  # otherwise the test's own timeout ends it
             visited.page.evaluate("new Promise(requestAnimationFrame)")
             seen = {part for part in expected if any(part in problem for problem in visited.problems)}
 
@@ -209,7 +209,7 @@ def test_monaco_edits_with_its_own_loader_and_workers(browser: Browser) -> None:
 
     with visit(browser, built.out, page) as visited:
         visited.page.locator(".view-line .mtk7", has_text="3").wait_for()  # numbers have their own color
-        # Only the JSON worker can tell that a value is missing.
+        # Only the JSON worker finds that a value is missing.
         message = visited.wait("window.monaco && monaco.editor.getModelMarkers({})[0]?.message")
         assert "expected" in message.lower()
         visited.wait("document.fonts.load('16px codicon').then(fonts => fonts.length)")
@@ -260,7 +260,7 @@ ADDONS = {
     "GLTF": "loaders/GLTFLoader.js",
 }
 LEAF = f"{JSM}utils/BufferGeometryUtils.js"
-"""What GLTFLoader imports."""
+"""The module that GLTFLoader imports."""
 
 
 def scene(static: HashServe, imports: str, names: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What the build makes of real trees, against other parsers than its own: acorn and css-tree."""
+"""Builds of real trees, compared with other parsers: acorn and css-tree."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BASE = "http://tree.test/static/"
 LANGUAGES = (".css", ".js", ".mjs", ".cjs")
 
 EXPECTED = {
-    # files, references that are rewritten, and missing ones
+    # files, rewritten references, and missing ones
     "bootstrap": (44, 22, 0),
     "fontawesome": (2083, 80, 0),
     "jquery": (6, 0, 0),
@@ -38,7 +38,7 @@ EXPECTED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What a witness says of a file: its references, each with its kind, and a digest of all else."""
+    """A witness's result for a file: its references with their kinds, and a digest of the rest."""
 
     references: list[tuple[str, str]]
     rest: str
@@ -46,7 +46,7 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One reference before and after the build, of the file that went by ``path`` and goes by ``name``."""
+    """One reference before and after the build, of the file with the old ``path`` and the new ``name``."""
 
     path: str
     name: str
@@ -56,12 +56,12 @@ class Pair:
 
     @property
     def target(self) -> SplitResult | None:
-        """Where it led before, unless that is outside of the tree."""
+        """Its target before, unless that is outside of the tree."""
         return self.resolved(self.path, self.before)
 
     @property
     def new_target(self) -> SplitResult | None:
-        """Where it leads now."""
+        """Its target now."""
         return self.resolved(self.name, self.after)
 
     def resolved(self, holder: str, written: str) -> SplitResult | None:
@@ -74,7 +74,7 @@ class Pair:
 
 
 def asked(files: Iterable[Path]) -> Mapping[Path, Told]:
-    """Ask the witnesses about files."""
+    """Return the witnesses' results for files."""
     listed = json.dumps([str(path) for path in files])
     answer = subprocess.run(
         [require_tool("node"), str(WITNESS)],
@@ -93,7 +93,7 @@ def asked(files: Iterable[Path]) -> Mapping[Path, Told]:
 
 
 def read_files(built: Built) -> Iterator[tuple[Path, Path, str, str]]:
-    """Return each file that the build looked for references in: where it was, is, and its two names."""
+    """Yield each file with references: its locations before and after, and its two names."""
     for logical_path, name in built.manifest.paths.items():
         before = built.source / logical_path
         if name.endswith(LANGUAGES) and name != logical_path and before.is_file():
@@ -101,7 +101,7 @@ def read_files(built: Built) -> Iterator[tuple[Path, Path, str, str]]:
 
 
 def pairs(built: Built) -> list[Pair]:
-    """Return every reference of a tree, and check by the way that nothing else has changed."""
+    """Yield every reference of a tree, and check that nothing else has changed."""
     files = list(read_files(built))
     told = asked([path for before, after, *_ in files for path in (before, after)])
     found = []
@@ -157,6 +157,6 @@ def test_a_file_has_the_same_content_under_both_of_its_names(name: str) -> None:
     built = build_real(name)
     paths = built.manifest.paths
     for logical_path, path in paths.items():
-        # The name of another file's variant, as htmx.min.js.gz is, holds that.
+        # The name of another file's variant, such as htmx.min.js.gz, holds that variant.
         if (built.out / logical_path).is_file() and posixpath.splitext(logical_path)[0] not in paths:
             assert (built.out / logical_path).read_bytes() == (built.out / path).read_bytes()

@@ -1,6 +1,6 @@
-"""REDbot over every kind of URL: nothing is bad, and every warning is explained or there is none.
+"""REDbot on every kind of URL.
 
-Invariant: what REDbot and its linter say is in `EXPLAINED`, with the reason, or it is a defect.
+Invariant: each note of REDbot and its linter is in `EXPLAINED`, with the reason, or it is a defect.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ EXPLAINED: dict[str, tuple[str, set[str]]] = {
         {"several parts"},
     ),
 }
-"""Notes of the levels WARN and BAD, why they stay, and the kinds that they are for, where not for all."""
+"""Notes of the levels WARN and BAD, their reasons, and their kinds of URLs if not all."""
 
 URLS: dict[str, tuple[str, int]] = {
     "fingerprinted, with variants": ("{css/base.css}", 200),
@@ -66,7 +66,7 @@ URLS: dict[str, tuple[str, int]] = {
     "a link out of the root": ("out.txt", 404),
     "the manifest": (".well-known/hashserve.json", 200),
 }
-"""Kinds of URLs: paths, where braces stand for a fingerprinted one, and the status of a plain GET."""
+"""Kinds of URLs: a path, with braces around a fingerprinted one, and the status of a plain GET."""
 
 ANSWERS: dict[str, tuple[str, dict[str, str], int]] = {
     "brotli": ("{css/base.css}", {"Accept_Encoding": "br"}, 200),
@@ -80,12 +80,12 @@ ANSWERS: dict[str, tuple[str, dict[str, str], int]] = {
     "not allowed": ("{css/base.css}", {"method": "DELETE"}, 405),
     "options": ("{css/base.css}", {"method": "OPTIONS"}, 204),
 }
-"""What REDbot does not ask for by itself; its linter reads the answer as it came."""
+"""Requests that REDbot does not send; its linter reads their responses."""
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built site, and beside what was built some files of every other kind."""
+    """A built site, with some files of every other kind."""
     folder = tmp_path_factory.mktemp("redbot")
     releases = Releases(folder)
     releases.change()
@@ -110,13 +110,13 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 
 def tool(name: str) -> str:
-    """Return the path of a command that lies beside this Python's own."""
+    """Return the path of a command next to this Python."""
     path = Path(sys.executable).parent / name
     return str(path) if path.exists() else missing(f"{name} is not installed")
 
 
 def path_of(root: Path, path: str) -> str:
-    """Return the URL path that an entry of the tables means."""
+    """Return the URL path of an entry of the tables."""
     paths = Manifest.load(root / "staticfiles.json").paths
     return PREFIX + re.sub(r"{(.+)}", lambda found: paths[found[1]], path)
 
@@ -162,14 +162,14 @@ def test_its_linter_finds_nothing_in_other_answers(server: ServedRoot, root: Pat
 
 
 def received(port: int, request: bytes) -> bytes:
-    """Send a request and give all that comes back."""
+    """Send a request, and return all received bytes."""
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(1 << 16), b""))
 
 
 def unexplained(kind: str, notes: list[tuple[str, str]]) -> set[str]:
-    """Return the notes on a kind of URL that nobody has explained."""
+    """Return the unexplained notes on a kind of URL."""
     explained = {note for note, (_, kinds) in EXPLAINED.items() if not kinds or kind in kinds}
     return {note for level, note in notes if level not in GOOD} - explained
 

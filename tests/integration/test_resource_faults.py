@@ -1,7 +1,7 @@
-"""What a machine runs out of, and disks that fail: an honest 404 or 503 that no cache stores, told once.
+"""Missing resources and failing disks: a 404 or 503 that no cache stores, logged once.
 
-The disk fails by way of ``faults.c``, which a compiler makes into a library that the server loads
-before the C library: the server, its system calls and its log are the real ones.
+The disk fails by ``faults.c``, a library that the server loads before the C library. The server, its system
+calls and its log are real.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def tree(tmp_path: Path) -> BuiltTree:
 
 
 class Faulty:
-    """A server over a disk that fails on demand."""
+    """A server on a disk that fails on demand."""
 
     def __init__(self, server: ServedRoot, control: Path) -> None:
         self.server = server
@@ -65,12 +65,12 @@ class Faulty:
         self._wire = Wire(server.port)
 
     def ask(self, path: str, **fields: str) -> Raw:
-        """Send a GET; ``path`` lies below the prefix."""
+        """Send a GET; ``path`` is below the prefix."""
         return self._wire.ask(get(f"/static/{path}", **fields))
 
     @contextmanager
     def failing(self, calls: str, number: int, ending: str) -> Iterator[None]:
-        """Have these calls fail for each path that ends so."""
+        """Make these calls fail for each path with this end."""
         aside = self._control.with_suffix(".aside")
         aside.write_text(f"{calls} {number} {ending}", encoding="utf-8")
         aside.rename(self._control)
@@ -80,7 +80,7 @@ class Faulty:
             self._control.unlink()
 
     def told(self) -> list[str]:
-        """Return what the log has of hashserve."""
+        """Return hashserve's lines of the log."""
         return [line for line in self.server.told() if re.match("cannot|a new manifest|the manifest", line)]
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ def is_honest(answer: Raw, status: int) -> bool:
 
 
 OF_THE_MACHINE = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM, errno.ETIMEDOUT, errno.ENOTCONN)
-"""What says nothing of a file: it may well be there. The last two are network file systems'."""
+"""Errors that do not mean that a file is missing. The last two come from network file systems."""
 
 
 def test_a_disk_that_fails_is_a_503_for_each_call_and_kind_of_file_and_told_once(
@@ -235,7 +235,7 @@ def test_without_a_descriptor_left_it_is_a_503_until_there_is_one(tree: BuiltTre
         assert len([line for line in server.told() if line.startswith("cannot serve")]) == 1
 
 
-# What stands in the place of a file, or of the root
+# Other things in place of a file, or of the root
 
 
 def make_folder(location: str) -> None:
@@ -304,7 +304,7 @@ def test_a_root_that_is_unmounted_is_gone_and_serves_again_once_it_is_back(
 
 
 def fill(root: str, tree: BuiltTree) -> BuiltTree:
-    """Put the same tree into another root."""
+    """Build the same tree in another root."""
     there = replace(tree, root=root, names={}, records=[])
     there.add("ten.txt", TEN)
     there.add("css/styles.css", STYLES, variants=True)

@@ -1,7 +1,7 @@
 """Rolling deploys: four processes of two releases behind a balancer, and clients that load whole pages.
 
-Invariant: a page and all that it leads to are of one release, and each of them is there, whichever process
-answers for it. ``HASHSERVE_SOAK=1`` makes 100,000 requests of each kind instead of 2,000.
+Invariant: a page and all its files are of one release, and every file is found, whichever process answers.
+``HASHSERVE_SOAK=1`` sends 100,000 requests of each kind instead of 2,000.
 """
 
 from __future__ import annotations
@@ -56,21 +56,21 @@ application = HashServe(inner, {root!r}, "/static/")
 
 
 class Process(ServedRoot):
-    """A process of the site, whose pages name the release that was there when it started."""
+    """A process of the site; its pages name the files of the release at its start."""
 
     def __init__(self, folder: Path, root: Path) -> None:
         super().__init__(folder, str(root))
         (folder / "served.py").write_text(APPLICATION.format(root=str(root)), encoding="utf-8")
 
     def process(self) -> int:
-        """Tell that it answers."""
+        """Return whether it answers."""
         with Wire(self.port) as wire:
             return int(wire.ask(get("/page")).status == 200)
 
 
 @dataclass(kw_only=True)
 class Visitors:
-    """Clients that load page after page with all that each leads to; pages stay open for a while."""
+    """Clients that load pages with all their files; pages stay open for a while."""
 
     port: int
     releases: dict[str, dict[str, bytes]]
@@ -81,7 +81,7 @@ class Visitors:
 
     @contextmanager
     def visiting(self) -> Iterator[None]:
-        """Have them visit inside."""
+        """Run the clients inside the context."""
         threads = [
             threading.Thread(target=self._visit_on, args=[random.Random(seed)]) for seed in range(CLIENTS)
         ]
@@ -95,11 +95,11 @@ class Visitors:
                 thread.join()
 
     def summary(self, setup: str, balancer: type[Balancer]) -> str:
-        """Count the answers, and the pages of each release, for `tests.proofs`."""
+        """Count the responses, and the pages of each release, for `tests.proofs`."""
         return f"deploys: {setup}, {balancer.tool}: {dict(self.answers)}; pages {dict(self.pages)}"
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many more answers have come, however long it takes while they come."""
+        """Wait for a number of further responses, as long as they keep coming."""
         enough = self.answers.total() + count
         while self.answers.total() < enough and not self.problems:
             wait_until(partial(self._has_more_than, self.answers.total()))
@@ -126,7 +126,7 @@ class Visitors:
         return {"": page["release"], **page["urls"]}
 
     def _load(self, wire: Wire, page: dict[str, str], choice: random.Random) -> None:
-        """Load what a page names, and what that names; everything is as its release has it."""
+        """Load the files of a page, and their files, and compare them with the page's release."""
         truth = self.releases[page[""]]
         waiting = {url for name, url in page.items() if name and not name.startswith("film")}
         seen: set[str] = set()
@@ -156,14 +156,14 @@ class Visitors:
 
 @pytest.fixture(params=[HAProxyBalancer, NginxBalancer])
 def balancer(request: pytest.FixtureRequest) -> type[Balancer]:
-    """What asks the processes in turn."""
+    """The balancer in front of the processes."""
     make: type[Balancer] = request.param
     return make
 
 
 @dataclass(kw_only=True)
 class Site:
-    """Four processes behind a balancer, and who visits them."""
+    """Four processes behind a balancer, and their clients."""
 
     processes: Sequence[Process]
     visitors: Visitors
@@ -182,13 +182,13 @@ def serving(folder: Path, roots: Sequence[Path], make: type[Balancer], *, asks_o
 
 
 def restart(processes: Sequence[Process]) -> None:
-    """Change processes for new ones, one after the other."""
+    """Replace processes by new ones, one after the other."""
     for process in processes:
         process.restart()
 
 
 def contents(root: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Return what each URL of the release last built has."""
+    """Return the content of each URL of the last release."""
     return {PREFIX + path: (root / path).read_bytes() for path in manifest.paths.values()}
 
 
@@ -226,7 +226,7 @@ def test_retained_releases_in_a_shared_folder_leave_no_page_without_its_files(
 
 @dataclass(frozen=True, kw_only=True)
 class TwoFolders:
-    """Two machines' folders: one has the first release only, the other has both."""
+    """Folders of two machines: one has only the first release, the other has both."""
 
     old: Path
     new: Path
@@ -235,7 +235,7 @@ class TwoFolders:
 
 @pytest.fixture
 def two_folders(releases: Releases, tmp_path: Path) -> TwoFolders:
-    """The folders of two images of the site, the newer one built with what the older one had."""
+    """The folders of two images of the site; the newer one was built with ``--previous``."""
     old, new = tmp_path / "old", tmp_path / "new"
     first = releases.build(old)
     known = {first.release: contents(old, first)}
@@ -251,7 +251,7 @@ def test_folders_of_their_own_leave_no_page_without_its_files_where_the_balancer
     visitors = visited(two_folders, tmp_path, balancer, REQUESTS, asks_on=True)
     assert visitors.answers.total() >= REQUESTS
     assert set(visitors.answers) - {"file 404"} == {"page 200", "file 200"}
-    # HAProxy may ask the same process again, and again; nginx asks each of them once.
+    # HAProxy may try the same process repeatedly; nginx tries each once.
     allowed = visitors.answers["file 200"] // 200 if balancer is HAProxyBalancer else 0
     assert visitors.answers["file 404"] <= allowed
 
@@ -266,7 +266,7 @@ def test_without_that_an_old_process_does_not_know_a_new_file_and_nobody_remembe
 def visited(
     folders: TwoFolders, folder: Path, make: type[Balancer], count: int, *, asks_on: bool
 ) -> Visitors:
-    """Let two processes of each image be visited; every page is of one release, and its files too."""
+    """Visit two processes of each image; every page and its files are of one release."""
     roots = [folders.old, folders.old, folders.new, folders.new]
     with serving(folder, roots, make, asks_on=asks_on) as site:
         visitors = site.visitors

@@ -1,7 +1,7 @@
-"""What a page about cache busting in Django 1.8 says, step by step, against real servers.
+"""The claims of a page about cache busting in Django 1.8, step by step, with real servers.
 
-It names two storages, the names in debug mode, old files that stay, far-future expiry, nginx and
-memcached, CDNs, and a tag for what is no static file. Each has its section here.
+It describes two storages, the names in debug mode, old files that stay, far-future expiry, nginx and
+memcached, CDNs, and a tag for other URLs. Each has a section here.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def server(collected: Project) -> Iterator[Server]:
 
 @pytest.fixture
 def project(collected: Project, tmp_path: Path) -> Project:
-    """A project in production of which a first release is collected, to be changed."""
+    """A project in production with a first release, for a test to change."""
     return collected.copied_with_all(tmp_path)
 
 
 def files_of(root: Path) -> dict[str, bytes]:
-    """Return the content of every file that the manifest in a folder names, by its URL's path."""
+    """Return the content of every file in the manifest of a folder, by URL path."""
     files = Manifest.load(root / "staticfiles.json").files
     return {PREFIX + path: (root / path).read_bytes() for path in files}
 
@@ -86,7 +86,7 @@ OURS = "hashserve.django.storage.ManifestStaticFilesStorage"
 
 
 def collected_by(project: Project, name: str, backend: str) -> dict[str, object]:
-    """Collect with another storage into a folder called ``name`` and return the manifest as Django has it."""
+    """Collect with another storage into the folder ``name``, and return the manifest in Django's form."""
     settings = f'from teahouse.settings import *\nSTORAGES["staticfiles"] = {{"BACKEND": {backend!r}}}\n'
     (project.folder / f"{name}.py").write_text(settings, encoding="utf-8")
     root = project.folder.parent / name
@@ -129,14 +129,14 @@ CACHES: dict[str, Callable[[], Service]] = {"redis": Redis, "memcached": Memcach
 
 @contextmanager
 def cache_server(kind: str) -> Iterator[str]:
-    """Run a cache and return the URL that the project takes."""
+    """Run a cache, and yield its URL for the project."""
     with running(CACHES[kind]()) as service:
         yield f"{kind}://{service.address}"
 
 
 @pytest.fixture(params=CACHES)
 def cached(request: pytest.FixtureRequest, project: Project) -> Iterator[Project]:
-    """A project whose names are in a cache, not in a folder."""
+    """A project with its names in a cache, not in a folder."""
     with cache_server(request.param) as url:
         cached = project.having(STATICFILES="Cached", CACHE_URL=url)
         cached.collect()
@@ -193,7 +193,7 @@ PROXIES: dict[str, Front] = {
 
 @pytest.fixture(params=PROXIES)
 def front(request: pytest.FixtureRequest) -> Front:
-    """What makes a caching proxy with a folder of its own before an origin."""
+    """A function that returns a caching proxy with a folder in front of an origin."""
     return PROXIES[request.param]
 
 
@@ -221,7 +221,7 @@ def test_a_page_that_a_proxy_keeps_finds_the_old_files_it_refers_to(
         server.reload()
         again = fetch(f"{proxy.url}/en/")
         assert (again["X-Cache-Status"], again.text) == ("HIT", page)
-        for url in static_urls(page):  # none of which the proxy has seen before
+        for url in static_urls(page):  # the proxy has seen none of them before
             reply = fetch(proxy.url + url)
             assert (reply.status, reply["Cache-Control"], reply.body) == (200, IMMUTABLE, content[url])
             assert fetch(proxy.url + url)["X-Cache-Status"] == "HIT"
@@ -244,7 +244,7 @@ def test_the_expires_field_says_so_too_where_it_is_wanted(collected: Project) ->
             server.get(PREFIX + SHEET),
         ]
     lives = [seconds_until_expiry(reply) for reply in replies]
-    # The server may have dated its answer a second after ours was made, or before.
+    # The server's Date may be a second later than our response, or earlier.
     assert [round(life / 60) for life in lives] == [YEAR // 60, YEAR // 60, 1]
 
 
@@ -259,14 +259,14 @@ def seconds_until_expiry(reply: Reply) -> float:
 
 @contextmanager
 def nginx(project: Project) -> Iterator[str]:
-    """Serve the collected folder as the document's nginx does and return the URL and tells by whom."""
+    """Serve the collected folder as the document's nginx does, and yield the URL."""
     with running(NginxFiles(project.folder.parent / "nginx", project.static_root)) as proxy:
         yield proxy.url
 
 
 @contextmanager
 def ours(project: Project) -> Iterator[str]:
-    """Serve it by gunicorn and the middleware, whose workers must be the same in the end."""
+    """Serve it with gunicorn and the middleware; check that the workers are the same at the end."""
     with project.gunicorn() as server:
         workers = server.workers()
         yield server.url
@@ -286,7 +286,7 @@ def test_what_is_collected_is_served_at_once_what_is_deleted_is_gone_and_it_come
         assert first.body == (project.static_root / SHEET).read_bytes()
         project.append(SHEET, "main { color: #123 }")
         project.collect()
-        # What a browser that has the page open sends when it is reloaded.
+        # A browser sends this when an open page is reloaded.
         second = fetch(sheet, If_None_Match=first["ETag"])
         assert (second.status, second.body) == (200, (project.static_root / SHEET).read_bytes())
         assert second.body != first.body
@@ -331,13 +331,13 @@ def test_a_browser_shows_what_was_collected_at_an_ordinary_reload(browser: Brows
 
 @pytest.fixture
 def memcached_pages(project: Project) -> Iterator[Project]:
-    """A project whose pages memcached keeps for ten minutes."""
+    """A project with pages in memcached for ten minutes."""
     with cache_server("memcached") as url:
         yield project.having(CACHE_URL=url)
 
 
 def eventually(get: Callable[[], str], holds: Callable[[str], bool]) -> str:
-    """Get it again until it holds and return the one for which it does."""
+    """Get a page again until the condition holds, and return that page."""
     got = [get()]
     while not holds(got[-1]):
         assert len(got) < 1000, "it never came to hold"
@@ -347,7 +347,7 @@ def eventually(get: Callable[[], str], holds: Callable[[str], bool]) -> str:
 
 
 def rename_a_tea(project: Project, name: str) -> None:
-    """Change what a page shows without telling the page cache."""
+    """Change the content of a page, but not the page cache."""
     code = f"from shop.models import Tea; Tea.objects.filter(slug='iron-orchid').update(name={name!r})"
     project.manage("shell", "-c", code)
 
@@ -365,11 +365,11 @@ def test_a_deploy_is_seen_at_once_though_memcached_keeps_pages_for_ten_minutes(
         content = server.get(old).body
         project.append(SHEET, "main { color: #123 }")
         project.collect()
-        # The worker that answers looks for a new release every few seconds; the other one for itself.
+        # Each worker looks for a new release every few seconds, by itself.
         renewed = eventually(server.page, lambda page: project.url(SHEET) in page)
         assert "Steel Orchid" in renewed
         assert old not in renewed
-        assert server.get(old).body == content  # for whoever has the old page
+        assert server.get(old).body == content  # for clients with the old page
         assert server.workers() == workers
 
 
@@ -413,7 +413,7 @@ PAGES = ["/en/", "/de/", "/en/tea/iron-orchid/", "/de/tea/silver-down/"]
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """One answer for something static: what was asked for, and what came, decoded."""
+    """A request for a static file, and its decoded response."""
 
     path: str
     accepted: str
@@ -425,7 +425,7 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class SeenPage:
-    """One page: since which release it has been asked for, and all that it names, directly or not."""
+    """One page: its first possible release, and all files that it names, directly or not."""
 
     since: int
     named: frozenset[str]
@@ -433,10 +433,10 @@ class SeenPage:
 
 @dataclass(kw_only=True)
 class Audience:
-    """Clients that keep asking a proxy for pages and, of new and of old ones, for all that they name.
+    """Clients that request pages from a proxy all the time, and the files of new and old pages.
 
-    A proxy keeps a page for ten minutes; so that new ones are seen too, the clients ask for them
-    under another query from each release on, and under the former ones still.
+    A proxy keeps a page for ten minutes. To see new pages too, the clients add a new query with each
+    release, and still use the old ones.
     """
 
     url: str
@@ -449,14 +449,14 @@ class Audience:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, release: int) -> None:
-        """Have the proxy keep every page of a release from now on, and the clients ask for them too."""
+        """Request every page of a release, so that the proxy keeps it, and add them to the clients' pages."""
         for page in PAGES:
             self._get(f"{page}?since={release}", "identity")
         self.release = release
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Have three clients ask inside; what goes wrong in them is kept in ``problems``."""
+        """Run three clients inside the context; their errors are kept in ``problems``."""
         clients = [threading.Thread(target=self._ask_on, args=[random.Random(seed)]) for seed in range(3)]
         for client in clients:
             client.start()
@@ -468,13 +468,13 @@ class Audience:
                 client.join()
 
     def wait_for_pages(self, count: int) -> None:
-        """Wait until so many more pages, with all that they name, have come."""
+        """Wait for a number of further pages with all their files."""
         enough = self.states["page"] + count
         wait_until(lambda: self.problems or self.states["page"] >= enough)
         assert self.problems == []
 
     def summary(self) -> str:
-        """Count the answers: all, what the proxy says of them, and by content coding."""
+        """Count the responses: all, by the proxy's status, and by content coding."""
         codings = Counter[str]()
         for seen, count in self.seen.items():
             codings[seen.coding] += count
@@ -534,12 +534,12 @@ def references(text: str) -> set[str]:
 
 
 def resolved(url: str, reference: str) -> str:
-    """Return the path that a relative reference in the file at ``url`` leads to."""
+    """Return the path of a relative reference in the file at ``url``."""
     return urlsplit(urljoin(f"http://host{url}", reference)).path
 
 
 class Truth:
-    """What was collected: every content that each URL has had, and the URLs of each release."""
+    """The collected files: every content of each URL, and the URLs of each release."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -547,7 +547,7 @@ class Truth:
         self.releases: list[set[str]] = []
 
     def note(self) -> None:
-        """Read what was just collected."""
+        """Read the files of the last collection."""
         root = self.project.static_root
         self.releases.append({PREFIX + path for path in self.project.manifest().paths.values()})
         contents = {**files_of(root), PREFIX + SHEET: (root / SHEET).read_bytes()}
@@ -556,7 +556,7 @@ class Truth:
 
 
 def change(project: Project, number: int) -> None:
-    """Change leaves, roots and what is between, of style sheets, modules and pictures."""
+    """Change style sheets, modules and pictures at every level of the references."""
     for path in ("shop/css/cards.css", SHEET):
         project.append(path, f".release-{number} {{ --release: {number}; }}\n")
     for path in ("shop/js/store.js", "shop/js/timer.js"):

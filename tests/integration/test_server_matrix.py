@@ -1,4 +1,4 @@
-"""Every server, real sockets: raw bytes in, and what comes back compared with the application itself."""
+"""Every server over real sockets: raw requests, and responses compared with the application's own."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ pytestmark = pytest.mark.real
 NAMES = [engine.name for engine in MATRIX]
 SIZE = len(LARGE)
 PATIENCE = 1.5
-"""How long, in seconds, an answer is waited for that does not come."""
+"""How long, in seconds, to wait for a response that is not expected."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A server that runs, and the right answers."""
+    """A running server, and the expected responses."""
 
     server: Server
     oracle: Oracle
@@ -64,7 +64,7 @@ def server(running: Running) -> Server:
 
 
 def outcome_of(connection: Connection, request: bytes, exchange: Exchange, expected: Reply) -> str:
-    """Ask, then ask for something else on the same connection and return what was not as expected."""
+    """Send a request, then another one on the same connection, and return the difference."""
     try:
         connection.sock.sendall(request)
         answer = connection.receive(has_body=exchange.method != "HEAD")
@@ -79,7 +79,7 @@ def joined(*parts: str) -> str:
 
 
 def what_comes_next(connection: Connection) -> str:
-    """Return what becomes of a request on a connection that had an answer."""
+    """Return the outcome of a second request on a connection."""
     try:
         connection.sock.sendall(b"GET /static/ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = connection.receive()
@@ -120,7 +120,7 @@ def test_answers_are_dated_by_the_server(server: Server) -> None:
 
 
 def kept(server: Server, connection: Connection, answer: Answer) -> Connection:
-    """Return the connection, or another one if the server ends it."""
+    """Return the connection, or a new one if the server closed it."""
     assert connection.rest == b""
     if server.name in PERSISTENT and answer.fields.get("connection", "").lower() != "close":
         return connection
@@ -148,7 +148,7 @@ def test_ranges_of_a_large_file_at_many_offsets(server: Server, is_live: bool) -
 
 
 def is_answered(running: Running, exchange: Exchange) -> bool:
-    """Whether a server answers a row with that row's status."""
+    """Return whether a server answers a row with that row's status."""
     wanted = expected_outcome(running.server.name, exchange)
     return not wanted.isdigit() and wanted not in (NO_ANSWER, NO_NEXT) and "Expect" not in exchange.fields
 
@@ -180,7 +180,7 @@ PIPELINED = (
 
 
 def answered_in_order(running: Running) -> int:
-    """Send several requests at once and return how many are answered rightly, one after the other."""
+    """Send several requests at once, and return the number of correct responses in order."""
     rows = [next(row for row in EXCHANGES if row.name == name) for name in PIPELINED]
     with running.server.connect() as connection:
         connection.sock.sendall(b"".join(map(running.oracle.request, rows)))
@@ -207,11 +207,11 @@ def test_requests_that_do_not_wait_are_answered_in_order(running: Running) -> No
 
 ABORTED = 200
 MOST_GROWTH = 16
-"""By how many MB a process may grow meanwhile: less than one of the files."""
+"""By how many MB a process may grow: less than the size of one file."""
 
 
 def leave(server: Server, number: int) -> None:
-    """Ask for 20 MB or a part, take a little of it or nothing, and go, with or without a goodbye."""
+    """Request 20 MB or a part, read a little or nothing, and leave, with or without a reset."""
     path = server.url("large.bin") if number % 2 else "/static/large.bin"
     fields = ({}, {"Range": "bytes=1000000-"}, {"Range": "bytes=0-9,1000000-9000000"})[number % 3]
     with server.connect() as connection:
@@ -237,7 +237,7 @@ def test_clients_that_leave_in_the_middle_cost_neither_descriptors_nor_memory(se
     assert server.ask(server.url("ten.txt")).body == TEN
 
 
-# Files that go
+# Files that disappear
 
 
 def test_a_file_that_is_deleted_and_replaced_while_it_is_sent_is_sent_whole(server: Server) -> None:
@@ -253,7 +253,7 @@ def test_a_file_that_is_deleted_and_replaced_while_it_is_sent_is_sent_whole(serv
 
 
 def cut_short(server: Server) -> BaseException:
-    """Cut a file short while it is sent, and ask for more behind it and return how it ends."""
+    """Cut a file short while it is sent, send another request after it, and return the outcome."""
     path = put(server.tree.root, "cut.bin", LARGE)
     with server.connect() as connection:
         connection.sock.settimeout(PATIENCE if server.name in WAITS else 10.0)
@@ -267,7 +267,7 @@ def cut_short(server: Server) -> BaseException:
 
 def test_a_file_that_is_cut_short_while_it_is_sent_ends_the_connection(server: Server) -> None:
     if server.name in STOPS:
-        return  # it has a test of its own
+        return  # it has its own test
     assert isinstance(cut_short(server), TimeoutError) == (server.name in WAITS)
     answer = server.ask("/static/cut.bin")
     assert (answer.status, answer.body) == (200, LARGE[:1000])
@@ -283,7 +283,7 @@ def is_gone_after_a_failure(server: Server) -> bool:
     try:
         cut_short(server)
         server.process()
-        server.process()  # it stops with the first of them, but not each time
+        server.process()  # it stops at the first of them, but not every time
     except ConnectionRefusedError:
         return True
     except (OSError, EOFError):
