@@ -80,11 +80,11 @@ def test_a_dry_run_makes_nothing_and_needs_no_lock(out: Path) -> None:
     shutil.rmtree(out / ".hashserve")
     before = snapshot(out)
     out.chmod(0o555)
-    without_memory = prune(out, keep=1, dry_run=True)
+    without_state = prune(out, keep=1, dry_run=True)
     out.chmod(0o755)
     assert not (out / ".hashserve").exists()
     assert snapshot(out) == before
-    assert set(without_memory.files) < set(told.files), "only names that prove themselves"
+    assert set(without_state.files) < set(told.files), "only files whose path has the right fingerprint"
 
 
 def test_variants_in_codings_that_are_no_longer_built_are_removed(out: Path, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_site(out: Path) -> Iterator[str]:
-    """Serve an output by a real server in a process of its own; gives the URL of the site."""
+    """Serve an output with a real server in its own process; yield the URL of the site."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-c", _SERVE, out, str(port)])
     try:
@@ -119,7 +119,7 @@ Lie = Callable[["Liar", str], None]
 
 
 class Liar(http.server.BaseHTTPRequestHandler):
-    """Serves ``root`` as it is, but for one path, which it lies about."""
+    """A server of the folder ``root`` that lies about one path."""
 
     root: Path
     lie_path: str
