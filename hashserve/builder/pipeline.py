@@ -60,11 +60,12 @@ def build(
     on_progress: Progress = lambda step, done, total: None,
     **changes: Unpack[BuildArguments],
 ) -> BuildReport:
-    """Build the folders ``sources`` into the folder ``out``; for a path in several, the first counts.
+    """Build the folders ``sources`` into the folder ``out``.
 
-    ``out`` then holds each file under its own name and under its fingerprinted path, the variants
-    of both, and the manifest. ``changes`` are made to ``settings``. Raises `BuildError` or `SettingError`. If
-    it fails or is killed, the release that was in ``out`` is served as before.
+    If several sources have a file of the same path, that of the first is built. ``out`` then holds each file
+    under its own name and under its fingerprinted path, the variants of both, and the manifest. ``changes``
+    are made to ``settings``. Raises `BuildError` or `SettingError`. If it fails or is killed, the release that
+    was in ``out`` is served as before.
     """
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
@@ -119,7 +120,7 @@ def _build(
     naming: Naming | None = None,
     patterns: Patterns | None = None,
 ) -> tuple[BuildReport, Manifest]:
-    """Find the sources, lock the output, and build a release there."""
+    """Find the sources, lock the output, and build a release in it."""
     started = time.monotonic()
     report = BuildReport()
     waits: list[None] = []
@@ -137,7 +138,7 @@ def _build(
             report.findings.extend(tree.skipped)
             manifest = _build_release(tree, output, settings, report, on_progress, naming, patterns)
     except OSError as error:
-        # Foreseen failures say more. This one must not look like a defect of hashserve.
+        # Expected failures raise a `BuildError` that says more. Others must not look like a defect.
         where = error.filename if isinstance(error.filename, str) else target
         raise BuildError(
             where, f"failed: {error.strerror or error}", "the release in force is unchanged"
@@ -155,7 +156,11 @@ def _build_release(
     naming: Naming | None,
     patterns: Patterns | None,
 ) -> Manifest:
-    """Go through the steps in order; returns the manifest of the new release."""
+    """Build a release into the locked output, step by step; returns its manifest.
+
+    Sources -> references -> fingerprinted files -> variants -> plan of the output -> manifest -> staged files
+    under their own names -> switch.
+    """
     now = build_time()
     naming = naming or Fingerprinter.of(settings)
     paths = frozenset(file.logical_path for file in tree.files)
@@ -164,20 +169,16 @@ def _build_release(
         check_names(tree.files, output, naming, report)
         if settings.import_map is not None:
             check_bare(settings.import_map_bare, paths)
-        scanned = scan_tree(
-            tree,
-            Scanner(
-                paths,
-                naming,
-                prefix=settings.prefix,
-                js_references=settings.js_references,
-                patterns=patterns,
-                html=settings.html,
-            ),
-            report,
-            on_scanned=partial(_begin, variants, tree.unhashed),
-            on_progress=on_progress,
+        scanner = Scanner(
+            paths,
+            naming,
+            prefix=settings.prefix,
+            js_references=settings.js_references,
+            patterns=patterns,
+            html=settings.html,
         )
+        compress_early = partial(_compress_early, variants, tree.unhashed)
+        scanned = scan_tree(tree, scanner, report, on_scanned=compress_early, on_progress=on_progress)
         _fail_if_strict(tree.where, settings, report)
         check_unchanged(tree.kept, scanned, known_releases.manifests, report)
         interim = stage_type_changes(scanned, tree.kept, known_releases.in_force, output, report)
@@ -199,7 +200,7 @@ def _build_release(
         # Last: an import map that is older than the release names files that are retained, but one that is
         # newer names files that no manifest lists.
         os.replace(*import_map)
-    _record(report, release, retained)
+    _complete(report, release, retained)
     return manifest
 
 
@@ -222,8 +223,8 @@ def _variants(
     )
 
 
-def _begin(variants: Variants, unhashed: Unhashed, file: ScannedFile) -> None:
-    """Begin to compress a file that will be published as it is, under the name that it will have."""
+def _compress_early(variants: Variants, unhashed: Unhashed, file: ScannedFile) -> None:
+    """Begin to compress a file that will be published as it is."""
     if file.links and unhashed != "original":
         return
     # Where references are rewritten, only the file's own name has the original content.
@@ -250,8 +251,8 @@ def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) ->
         )
 
 
-def _record(report: BuildReport, release: NewRelease, retained: RetainedReleases) -> None:
-    """Put what was published into the report, and the findings in order."""
+def _complete(report: BuildReport, release: NewRelease, retained: RetainedReleases) -> None:
+    """Add to the report what was published, and sort its findings."""
     report.release = release.id
     report.retained_releases = len(retained.releases)
     report.retained_files = len(retained.records)

@@ -1,7 +1,7 @@
 """The fingerprinted files of a release, written under their paths.
 
-Invariant: a file is named and written after everything that it refers to, so that its path stands for its
-content and for all that this refers to.
+Invariant: a file is named and written after everything that it refers to, so that its path changes with its
+content and with everything that this refers to.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Paths that are a file in one release and a folder in the next.
 
-Invariant: until the switch, such a path is what the release in force has there, and no manifest in force
+Invariant: until the switch, such a path stays what it is in the release in force, and no manifest in force
 lists a file that is not there.
 """
 
@@ -26,16 +26,16 @@ def stage_type_changes(
 ) -> Manifest | None:
     """Stage each path of the new release that was a file and is a folder now, or the reverse.
 
-    ``paths`` are the logical paths of the release, ``kept`` those of them that keep their names. If
-    fingerprinted files of the manifest ``in_force`` have to go before the new manifest is in force, returns
-    that manifest without them.
+    ``paths`` are the logical paths of the release, and ``kept`` those of them that keep their names. If
+    fingerprinted files of the manifest ``in_force`` must be moved away before the switch, returns that
+    manifest without them.
     """
     folders = [folder for folder in sorted(folders_of(paths)) if output.files.has_file(folder)]
     changed = [*folders, *(path for path in kept if output.files.has_folder(path))]
     for path in changed:
         output.defer(path)
     for folder in folders:
-        report.add("lost", folder, "is dropped: the new release has a folder of that name")
+        report.add("lost", folder, "is dropped, because the new release has a folder of that name")
     if in_force is None:
         return None
     gone = {file for file in in_force.files if any(is_at_or_below(file, path) for path in changed)}

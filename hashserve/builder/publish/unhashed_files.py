@@ -1,6 +1,6 @@
-"""The files of a release under their own names: they, their variants and their removal are staged.
+"""The files of a release under their own names, and their variants.
 
-Invariant: the release in force has such a name too, so the name keeps its content until the switch.
+Invariant: the release in force has these names too, so they keep their contents until the switch.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["UnhashedFiles"]
 
 
 class UnhashedFiles:
-    """What the own names of the ``scanned`` files hold, as ``unhashed`` says, next to the ``published`` ones.
+    """The files under their own names, as ``unhashed`` says: the ``scanned`` or the ``published`` contents.
 
-    ``files`` has it by logical path, for each file that has a fingerprinted path too.
+    ``files`` has them by logical path: all that have a fingerprinted path too.
     """
 
     def __init__(
@@ -45,7 +45,10 @@ class UnhashedFiles:
             }
 
     def of_other_content(self) -> list[PublishedFile]:
-        """List the files whose content no fingerprinted file has, and that need variants of their own."""
+        """List the files that need variants of their own, because their content is not the published one.
+
+        They are in the output already: the framework that keeps the originals has put them there.
+        """
         return [
             file
             for path, file in self.files.items()
@@ -59,15 +62,14 @@ class UnhashedFiles:
         plan: Mapping[str, str],
         report: BuildReport,
     ) -> None:
-        """Stage every file and its variants, or their removal.
+        """Stage the files and their variants, and the removal of those that the release does not have.
 
-        ``sizes`` are those of the variants that are worth keeping, by SHA-256 and coding; ``plan`` says
-        what each path of the output holds.
+        ``sizes`` has the size of each variant by SHA-256 and coding. ``plan`` has the content of each path.
         """
         if self._unhashed == "none":
             self._stage_removals(output, plan)
         for path, file in self.files.items():
-            # A source file with the name of a variant that the build makes has only its fingerprinted path.
+            # If a variant has the path, the source file has only its fingerprinted path.
             if plan[path] == content_key(file.sha256):
                 output.stage(path, self._chunks(path, file, output), file.sha256)
             if self._unhashed == "rewritten" or path not in self._precompressed:
@@ -85,9 +87,9 @@ class UnhashedFiles:
     def _stage_variants(
         self, file: PublishedFile, sizes: Mapping[str, int], output: OutputFolder, plan: Mapping[str, str]
     ) -> None:
-        """Stage the variants of an unhashed file, and the removal of those that it no longer has."""
+        """Stage the variants of an unhashed file, and the removal of those that it does not have."""
         twin = self._published[file.path]
-        # The variants of a file of other content were written next to it already.
+        # The variants of a file of other content are next to it already.
         if file.sha256 == twin.sha256:
             for coding in sizes:
                 suffix = CODINGS[coding].suffix
@@ -98,7 +100,7 @@ class UnhashedFiles:
                 output.stage_removal(file.path + other.suffix)
 
     def _stage_removals(self, output: OutputFolder, plan: Mapping[str, str]) -> None:
-        """Stage the removal of each own name of a fingerprinted file, and of its variants."""
+        """Stage the removal of the files, and their variants, under their own names."""
         suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
         own_names = [path for path, file in self._published.items() if file.path != path]
         for name in (path + suffix for path in own_names for suffix in suffixes):

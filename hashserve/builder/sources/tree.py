@@ -110,7 +110,7 @@ def _fail(error: OSError) -> None:
 
 
 def _reason_to_skip(entry: os.DirEntry[str], logical_path: str) -> str | None:
-    """Say why an entry is left out that no pattern ignores; None if it is not."""
+    """Return why an entry is left out that no pattern ignores; None if it is not."""
     if not entry.name.isascii():
         _check_encoding(entry)
     if not _NEVER_SERVED.isdisjoint(entry.name):
