@@ -41,7 +41,7 @@ def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     table = BuildSettings.table
     special: dict[str, dict[str, Any]] = {
         "ignore": {
-            "help": f"{table['ignore'].help} {', '.join(DEFAULT_IGNORE)} always are.".replace("%", "%%")
+            "help": f"{table['ignore'].help} {', '.join(DEFAULT_IGNORE)} always are. May be repeated."
         },
         "codings": {"action": "store", "help": f"{table['codings'].help} (default: br,gzip)"},
         "wait": {

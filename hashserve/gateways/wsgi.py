@@ -51,12 +51,6 @@ class HashServe:
 
         application = HashServe(application, root="build/static", prefix="/static/")
 
-    ``root`` is a folder that ``hashserve build`` (or Django, or a bundler) filled, or any other folder;
-    `add_files` adds more of them. ``prefix`` is the URL path that the folder is served under; None stands
-    for the one that its manifest states, else ``/``. A prefix may be a whole URL, of a CDN that fetches
-    from here: files are served under its path, and `url` returns whole URLs. ``manifest`` names the
-    manifest below ``root``, if hashserve does not find it by itself.
-
     Raises `SettingError` for a wrong value, `TypeError` for an unknown setting, and `ManifestError` for a
     manifest that is broken from the start.
     """
@@ -251,11 +245,15 @@ def _split_prefix(prefix: str) -> tuple[str, str]:
 
 if HashServe.__doc__:  # it is None under python -OO
     HashServe.__doc__ += f"""
-    These settings mean what they mean to WhiteNoise:
+    The folder; `add_files` adds more folders:
 
-{help_lines(ServeSettings.table, of_whitenoise=True)}
+{help_lines(MountSettings.table.values())}
 
-    These are hashserve's own:
+    Settings that mean what they mean to WhiteNoise:
 
-{help_lines(ServeSettings.table, of_whitenoise=False)}
+{help_lines(row for row in ServeSettings.table.values() if row.is_of_whitenoise)}
+
+    Settings of hashserve's own:
+
+{help_lines(row for row in ServeSettings.table.values() if not row.is_of_whitenoise)}
     """

@@ -159,13 +159,9 @@ def closest(name: str, names: Iterable[str]) -> str:
     return f"did you mean {matches[0]!r}?" if matches else f"there are {', '.join(known)}"
 
 
-def help_lines(table: Mapping[str, Setting], *, of_whitenoise: bool) -> str:
-    """Write the settings of a table as a list for a docstring: name, default, help."""
-    return "\n".join(
-        f"    * {row.name}={row.default!r}: {row.help}"
-        for row in table.values()
-        if row.is_of_whitenoise is of_whitenoise
-    )
+def help_lines(rows: Iterable[Setting]) -> str:
+    """Write settings as a list for a docstring: name, default, help."""
+    return "\n".join(f"    * {row.name}={row.default!r}: {row.help}" for row in rows)
 
 
 class SignatureWithSettings:

@@ -39,13 +39,13 @@ class BuildSettings(Settings, options=True, keys=True):
     prefix: str = setting(
         default="/static/",
         read=url_path,
-        help="The URL path that the files are served under.",
+        help="URL path that the files are served under.",
         key="",  # Django's own key PREFIX follows STATIC_URL
     )
     ignore: Sequence[str] = setting(
         default=DEFAULT_IGNORE,
         read=strings,
-        help="Patterns of the names, or of the paths if they hold a slash, that are left out.",
+        help="Pattern of names, or of paths if it holds a slash, that are left out.",
         key="",  # collectstatic has its own option
         metavar="PATTERN",
     )
@@ -58,7 +58,7 @@ class BuildSettings(Settings, options=True, keys=True):
     skip_compress: Sequence[str] | None = setting(
         default=None,
         read=optional(extensions),
-        help="Extensions of files that get no variants, in place of the usual ones.",
+        help="Extensions of files without variants, instead of the usual ones.",
         option="",
         key="SKIP_COMPRESS_EXTENSIONS",
         is_of_whitenoise=True,
@@ -66,32 +66,32 @@ class BuildSettings(Settings, options=True, keys=True):
     digest: str = setting(
         default="md5",
         read=text,
-        help="The digest of hashlib that fingerprints are taken from.",
+        help="Digest of hashlib that fingerprints are taken from.",
     )
     digest_length: int = setting(
         default=12,
         read=positive,
-        help="Number of hex digits in a fingerprint.",
+        help="Number of hexadecimal digits in a fingerprint.",
         metavar="N",
     )
     js_references: JsReferences = setting(
         default="rewrite",
         read=one_of("rewrite", "import-map", "off"),
-        help="Which references in scripts are rewritten: all (rewrite), those that no import map can resolve "
+        help="References in scripts that are rewritten: all (rewrite), those that no import map replaces "
         "(import-map), or none (off).",
         metavar="CHOICE",
     )
     import_map: str | None = setting(
         default=None,
         read=optional(path),
-        help="A file to write the import map of all scripts to.",
+        help="File to write an import map of all scripts to, with integrity.",
         key="",  # Django's template tag makes the map
         metavar="FILE",
     )
     import_map_bare: Mapping[str, str] = setting(
         default={},
         read=specifiers,
-        help="Bare specifiers for the import map, with the logical path of each.",
+        help="Bare specifier for the import map, with the logical path of its module.",
         option="--bare",
         key="",  # Django's own key IMPORT_MAP_BARE is for the template tag
         metavar="NAME=PATH",
@@ -99,14 +99,14 @@ class BuildSettings(Settings, options=True, keys=True):
     already_hashed: Sequence[str] = setting(
         default=(),
         read=strings,
-        help="Patterns of paths that another tool fingerprinted; these files keep their names.",
+        help="Pattern of paths that another tool fingerprinted; they keep their names.",
         metavar="GLOB",
     )
     bundler_manifests: Sequence[str] = setting(
         default=(),
         read=paths,
-        help="Manifests of bundlers that the build does not find by their names, such as webpack's "
-        "manifest.json; the files that they list keep their names.",
+        help="Manifest of a bundler that is not found by its name, such as webpack's manifest.json; the "
+        "files that it lists keep their names.",
         option="--bundler-manifest",
         key="",  # collectstatic reads what the finders found
         metavar="FILE",
@@ -114,30 +114,30 @@ class BuildSettings(Settings, options=True, keys=True):
     html: bool = setting(
         default=False,
         read=flag,
-        help="Rewrite references in HTML pages too.",
+        help="Also rewrite references in HTML pages.",
         key="",  # Django's pages are templates
     )
     strict: bool = setting(
         default=False,
         read=flag,
-        help="Fail and publish nothing if there is a warning.",
+        help="Fail, and publish nothing, at any warning.",
     )
     keep: int = setting(
         default=3,
         read=positive,
-        help="Number of releases that stay served, the newest counted.",
+        help="Number of releases that stay served, including the newest.",
         metavar="N",
     )
     keep_days: float = setting(
         default=30,
         read=duration,
-        help="Older releases stay served too if they were replaced less than this many days ago.",
+        help="Days that a replaced release stays served, however many releases there are.",
         metavar="DAYS",
     )
     previous: str | None = setting(
         default=None,
         read=optional(path),
-        help="A folder or a URL that has the last release; its files are copied if they are still needed.",
+        help="Folder or URL of the last release; its files are copied if they are still needed.",
         metavar="WHERE",
     )
     require_previous: bool = setting(
@@ -148,7 +148,7 @@ class BuildSettings(Settings, options=True, keys=True):
     cache: str | None = setting(
         default=None,
         read=optional(folder),
-        help="A folder that keeps compressed files between builds.",
+        help="Folder that keeps compressed files between builds.",
         key="BUILD_CACHE",
         metavar="DIR",
     )

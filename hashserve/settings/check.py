@@ -28,31 +28,31 @@ class CheckSettings(Settings, options=True):
     max_sizes: Mapping[str, int | None] = setting(
         default={},
         read=size_limits(DEFAULT_MAX_SIZES),
-        help="Most bytes that a browser may load of one file (300k, 2M, off), for one kind (document, style, "
-        "script, font, image, media, other) or for all.",
+        help="Most bytes that a browser may load of one file (300k, 2M, off), of one kind (document, style, "
+        "script, font, image, media, other) or of all kinds.",
         option="--max-size",
         metavar="[KIND=]BYTES",
     )
     prefix: str | None = setting(
         default=None,
         read=optional(url_path),
-        help="The URL path that the folder is served under, if its manifest does not say.",
+        help="URL path that the folder is served under, if its manifest does not state one.",
     )
     js_references: JsReferences = setting(
         default="rewrite",
         read=one_of("rewrite", "import-map", "off"),
-        help="Which references in scripts the build rewrote: rewrite, import-map or off.",
+        help="References in scripts that the build rewrote: rewrite, import-map or off.",
         metavar="CHOICE",
     )
     html: bool = setting(
         default=False,
         read=flag,
-        help="Check references in HTML pages too, if the build rewrote them.",
+        help="Also check references in HTML pages, if the build rewrote them.",
     )
     threads: int | None = setting(
         default=None,
         read=optional(positive),
-        help="Number of files that are read at once; None stands for one for each core.",
+        help="Number of files that are read at once; None is one for each core.",
         option="",
     )
 

@@ -44,7 +44,7 @@ class ServeSettings(Settings, keys=True):
     max_age: int | None = setting(
         default=60,
         read=optional(whole_number),
-        help="Lifetime in seconds of files without a fingerprint; None sends no Cache-Control.",
+        help="Seconds that files without a fingerprint are cached; None sends no Cache-Control.",
         is_of_whitenoise=True,
     )
     allow_all_origins: bool = setting(
@@ -56,56 +56,53 @@ class ServeSettings(Settings, keys=True):
     charset: str = setting(
         default="utf-8",
         read=header_text,
-        help="The charset of every `text/` media type.",
+        help="Charset of every `text/` media type.",
         is_of_whitenoise=True,
     )
     mimetypes: Mapping[str, str] | None = setting(
         default=None,
         read=optional(media_types),
-        help="Media types by extension (`.foo`) or file name; they come before the built-in ones.",
+        help="Media types by extension (`.foo`) or file name, before the built-in ones.",
         is_of_whitenoise=True,
     )
     add_headers_function: HeadersHook | None = setting(
         default=None,
         read=optional(function),
-        help="A function that changes the fields of a file: it takes `wsgiref.headers.Headers`,"
-        " the path and the URL path.",
+        help="Changes the fields of a file; takes `wsgiref.headers.Headers`, path and URL path.",
         is_of_whitenoise=True,
     )
     index_file: str | bool | None = setting(
         default=None,
         read=index_file,
-        help="The file that is served for its folder's URL; True stands for `index.html`.",
+        help="Name of the file that is served for its folder's URL; True is `index.html`.",
         is_of_whitenoise=True,
     )
     immutable_file_test: ImmutableTest | str | None = setting(
         default=None,
         read=optional(url_test),
-        help="Which other files never change: a regular expression over URL paths, or a function of path and "
-        "URL path.",
+        help="Other immutable files: a regular expression over URLs, or a function of path and URL.",
         is_of_whitenoise=True,
     )
     autorefresh: bool = setting(
         default=False,
         read=flag,
-        help="Look for a new manifest at every request.",
+        help="Check for a new manifest at every request.",
         is_of_whitenoise=True,
     )
     on_unknown: Literal["404", "redirect", "pass"] = setting(
         default="404",
         read=one_of("404", "redirect", "pass"),
-        help="Response to a fingerprint that no release has: `404`, `redirect` to today's name, or `pass` to"
-        " the application.",
+        help="For a fingerprint that no release has: `404`, `redirect` to today's name, or `pass`.",
     )
     on_missing: Literal["pass", "404"] = setting(
         default="pass",
         read=one_of("pass", "404"),
-        help="Response to any other missing file: `pass` to the application, or `404`.",
+        help="For other missing files: `pass` to the application, or `404`.",
     )
     spa_fallback: str | None = setting(
         default=None,
         read=optional(servable_path),
-        help="The page of a single-page application; it answers navigations that nothing else answers.",
+        help="Page of a single-page application, for navigations that nothing else answers.",
         key="",
     )
     follow_symlinks: bool = setting(
@@ -132,22 +129,22 @@ class ServeSettings(Settings, keys=True):
     expires: bool = setting(
         default=False,
         read=flag,
-        help="Send an Expires field with each max-age, for old caches.",
+        help="Also send Expires, for HTTP/1.0 caches.",
     )
     check_interval: float = setting(
         default=1.0,
         read=seconds,
-        help="Seconds between two looks for a new manifest.",
+        help="Seconds between checks for a new manifest.",
     )
     body_budget: int = setting(
         default=64 * MIB,
         read=whole_number,
-        help="Bytes of bodies that each process keeps in memory.",
+        help="Bytes of files that each process keeps in memory.",
     )
     largest_body: int = setting(
         default=MIB,
         read=whole_number,
-        help="Bytes of the largest body that is kept in memory; larger ones are sent from their file.",
+        help="Bytes of the largest such file; larger ones are sent from disk.",
     )
     memo_size: int = setting(
         default=10_000,
@@ -157,7 +154,7 @@ class ServeSettings(Settings, keys=True):
     preload: bool = setting(
         default=False,
         read=flag,
-        help="Read bodies into memory at the start, before the server forks.",
+        help="Read files into memory at the start, before the server forks.",
     )
     counters: bool = setting(
         default=False,
@@ -178,19 +175,19 @@ class MountSettings(Settings):
     """Which folder is served, and under which URL."""
 
     root: str | os.PathLike[str] = setting(
-        default="",
+        default=None,  # nothing is served
         read=folder,
         help="A folder that a build, Django or a bundler filled, or any other folder.",
     )
     prefix: str | None = setting(
         default=None,
         read=optional(url),
-        help="The URL path of the folder; None stands for the one in its manifest, else `/`.",
+        help="URL path of the folder, or a CDN's URL; None is the manifest's, else `/`.",
     )
     manifest: str | os.PathLike[str] | None = setting(
         default=None,
         read=optional(path),
-        help="The name of the manifest below the root, if hashserve does not find it by itself.",
+        help="Name of the manifest below the root, if hashserve does not find it by itself.",
     )
 
 

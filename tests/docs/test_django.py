@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +136,27 @@ def first_column(page: str) -> list[str]:
 
 def test_the_table_of_settings_has_every_key_once() -> None:
     assert sorted(first_column("docs/django.md")) == sorted(KEYS)
+
+
+OF_THE_PROJECT = {"PREFIX", "AUTOREFRESH", "USE_FINDERS", "MANIFEST_STRICT", "CACHE", "SITE", "WAIT"}
+"""Keys whose default depends on other settings of the project, or is another in Django."""
+
+
+def test_the_table_of_settings_has_the_defaults_of_the_code() -> None:
+    text = (PROJECT / "docs/django.md").read_text(encoding="utf-8")
+    defaults = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", text, re.MULTILINE))
+    for name in KEYS.keys() - OF_THE_PROJECT:
+        stated = documented_value(defaults[name])
+        assert stated == KEYS[name].setting.default, name
+
+
+def documented_value(text: str) -> Any:
+    """The value that a page writes as ``64 MiB``, ``10,000`` or `["br"]`."""
+    number = re.fullmatch(r"([0-9,]+)( MiB)?", text)
+    if number is not None:
+        return int(number[1].replace(",", "")) << (20 if number[2] else 0)
+    value = ast.literal_eval(text.strip("`"))
+    return tuple(value) if isinstance(value, list) else value
 
 
 def test_the_table_of_whitenoises_settings_says_which_key_each_is() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from hashserve import HashServe, SettingError
 from hashserve.settings import Settings
-from hashserve.settings.serve import ServeSettings
+from hashserve.settings.serve import MountSettings, ServeSettings
 from tests.support.client import wrapped_application
 
 
@@ -79,5 +79,5 @@ def test_a_subclass_with_a_constructor_of_its_own_has_its_own_signature() -> Non
 
 def test_help_shows_every_setting_with_its_default_and_its_help() -> None:
     shown = pydoc.plain(pydoc.render_doc(HashServe))
-    for name, row in ServeSettings.table.items():
+    for name, row in {**MountSettings.table, **ServeSettings.table}.items():
         assert f"* {name}={row.default!r}: {row.help}" in shown

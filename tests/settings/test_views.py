@@ -428,7 +428,10 @@ def test_without_an_option_a_command_uses_the_defaults(command: str, commands_on
 
 
 @pytest.mark.parametrize(("command", "settings"), [("build", BuildSettings), ("check", CheckSettings)])
-def test_the_help_of_a_command_is_that_of_the_table(command: str, settings: type[Settings]) -> None:
+def test_the_help_of_a_command_is_that_of_the_table(
+    command: str, settings: type[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
     shown = " ".join(commands()[command].format_help().split())
     for row in settings.table.values():
         assert not row.option or row.help in shown
