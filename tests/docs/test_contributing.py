@@ -47,6 +47,11 @@ def test_every_module_that_is_run_is_there(module: str) -> None:
     assert location.with_suffix(".py").is_file() or (location / "__main__.py").is_file()
 
 
+def test_the_one_test_that_is_run_is_there() -> None:
+    path, word = re.findall(r"pytest (tests/\S+) -k (\w+)`", TEXT)[0]
+    assert re.search(rf"^def test_\w*{word}", (PROJECT / path).read_text(encoding="utf-8"), re.MULTILINE)
+
+
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"(?:pytest |`)(tests/[\w/]+(?:\.py)?)", TEXT))))
 def test_every_path_of_a_test_is_there(path: str) -> None:
     assert (PROJECT / path).exists()

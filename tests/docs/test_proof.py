@@ -21,7 +21,7 @@ oracle: {{'asked': 400, 'same': 390, 'same, 200': 390, 'options': 9, 'unexplaine
 in process: {{200: 7, 404: 5000}}, 62.9 MB after a tenth, 49.2 MB at the end
 over a socket: {{404: 8, 'closed': 1}}, 25.8 MB after a fifth, 26.2 MB at the end
 .caches: Varnish, defaults: 1234 answers, 567 hits; {{200: 1234}}; {{}}; {{"a 'b'": 2, 'wrong bytes': 1}}
-.deploys: two folders, asked on, nginx: {{'page 200': 1000, 'file 200': 2, 'file 404': 3}}; pages {{'a': 9}}
+.deploys: two folders, retries, nginx: {{'page 200': 1000, 'file 200': 2, 'file 404': 3}}; pages {{'a': 9}}
 5 of 25 builds killed, 12345 reads, 0 broken
 {"".join(f"{name}: 1000 executions, coverage 26, 38 seeds kept" + chr(10) for name in HARNESSES)}
 wsgi: 2000 executions, coverage 26, 38 seeds kept; BROKE, see .cache
@@ -54,7 +54,7 @@ def test_what_a_long_run_prints_becomes_the_tables() -> None:
     assert rows_of(page, "oracle")[0][::3] == ["options", "9"]
     assert rows_of(page, "hostile")[0] == ["in process", "5,007", "200: 7, 404: 5,000", "62.9 MB", "49.2 MB"]
     assert rows_of(page, "caches")[0][:5] == ["Varnish, defaults", "1,234", "567", "200: 1,234", "1"]
-    assert rows_of(page, "deploys") == [["two folders, asked on", "nginx", "1,000", "2", "3"]]
+    assert rows_of(page, "deploys") == [["two folders, retries", "nginx", "1,000", "2", "3"]]
     assert "5 of 25 builds were killed, 12,345 answers read meanwhile, 0 broken." in page
     assert {row[0]: row[2:] for row in rows_of(page, "fuzz")}["`wsgi`"] == ["2,000", "yes"]
     assert rows_of(page, "fuzz")[0][2:] == ["1,000", "no"]

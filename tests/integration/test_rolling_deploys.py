@@ -170,13 +170,13 @@ class Site:
 
 
 @contextmanager
-def serving(folder: Path, roots: Sequence[Path], make: type[Balancer], *, asks_on: bool) -> Iterator[Site]:
+def serving(folder: Path, roots: Sequence[Path], make: type[Balancer], *, retries: bool) -> Iterator[Site]:
     processes = [Process(folder / f"process-{number}", root) for number, root in enumerate(roots)]
     with ExitStack() as stack:
         for process in processes:
             stack.enter_context(running(process))
         addresses = [process.address for process in processes]
-        front = stack.enter_context(running(make(folder / "balancer", addresses, asks_on=asks_on)))
+        front = stack.enter_context(running(make(folder / "balancer", addresses, retries=retries)))
         visitors = Visitors(port=front.port, releases={})
         yield Site(processes=processes, visitors=visitors)
 
@@ -205,7 +205,7 @@ def test_retained_releases_in_a_shared_folder_leave_no_page_without_its_files(
 ) -> None:
     first = releases.build()
     old = contents(releases.root, first)
-    with serving(tmp_path, [releases.root] * 4, balancer, asks_on=False) as site:
+    with serving(tmp_path, [releases.root] * 4, balancer, retries=False) as site:
         visitors = site.visitors
         visitors.releases[first.release] = old
         with visitors.visiting():
@@ -245,10 +245,10 @@ def two_folders(releases: Releases, tmp_path: Path) -> TwoFolders:
     return TwoFolders(old=old, new=new, releases=known)
 
 
-def test_folders_of_their_own_leave_no_page_without_its_files_where_the_balancer_asks_on(
+def test_folders_of_their_own_leave_no_page_without_its_files_where_the_balancer_retries(
     two_folders: TwoFolders, tmp_path: Path, balancer: type[Balancer]
 ) -> None:
-    visitors = visited(two_folders, tmp_path, balancer, REQUESTS, asks_on=True)
+    visitors = visited(two_folders, tmp_path, balancer, REQUESTS, retries=True)
     assert visitors.answers.total() >= REQUESTS
     assert set(visitors.answers) - {"file 404"} == {"page 200", "file 200"}
     # HAProxy may try the same process repeatedly; nginx tries each once.
@@ -259,21 +259,21 @@ def test_folders_of_their_own_leave_no_page_without_its_files_where_the_balancer
 def test_without_that_an_old_process_does_not_know_a_new_file_and_nobody_remembers_it(
     two_folders: TwoFolders, tmp_path: Path, balancer: type[Balancer]
 ) -> None:
-    visitors = visited(two_folders, tmp_path, balancer, 1_000, asks_on=False)
+    visitors = visited(two_folders, tmp_path, balancer, 1_000, retries=False)
     assert set(visitors.answers) == {"page 200", "file 200", "file 404"}
 
 
 def visited(
-    folders: TwoFolders, folder: Path, make: type[Balancer], count: int, *, asks_on: bool
+    folders: TwoFolders, folder: Path, make: type[Balancer], count: int, *, retries: bool
 ) -> Visitors:
     """Visit two processes of each image; every page and its files are of one release."""
     roots = [folders.old, folders.old, folders.new, folders.new]
-    with serving(folder, roots, make, asks_on=asks_on) as site:
+    with serving(folder, roots, make, retries=retries) as site:
         visitors = site.visitors
         visitors.releases.update(folders.releases)
         with visitors.visiting():
             visitors.wait_for(count)
-    print(visitors.summary(f"two folders, {'asked on' if asks_on else 'not asked on'}", make))
+    print(visitors.summary(f"two folders, {'retries' if retries else 'no retries'}", make))
     assert visitors.problems == []
     assert min(visitors.pages[release] for release in folders.releases) > 10
     return visitors

@@ -113,15 +113,15 @@ class Cache(Proxy):
 class Balancer(Proxy):
     """A balancer in front of several origins (``host:port``), configured as under ``title`` of the page.
 
-    With ``asks_on``, it tries another origin after a 404.
+    With ``retries``, it tries another origin after a 404.
     """
 
     title: str
 
-    def __init__(self, folder: Path, origins: Sequence[str], *, asks_on: bool) -> None:
+    def __init__(self, folder: Path, origins: Sequence[str], *, retries: bool) -> None:
         super().__init__(folder)
         self.origins = origins
-        self.asks_on = asks_on
+        self.retries = retries
 
     def _changes(self) -> dict[str, str]:
         """Return the origins of this test, by those of the page."""
@@ -206,7 +206,7 @@ class NginxBalancer(NginxProcess, Balancer):
     def sites(self) -> str:
         """Return the origins and the server."""
         changes = {"listen 80;": f"listen {self.address};", **self._changes()}
-        return recommended(self.title, changes if self.asks_on else {**changes, " http_404": ""})
+        return recommended(self.title, changes if self.retries else {**changes, " http_404": ""})
 
 
 class NginxFiles(Nginx):
@@ -336,7 +336,7 @@ class HAProxyBalancer(HAProxyProcess, Balancer):
     def configuration(self) -> str:
         """Return its configuration file."""
         changes = {"bind :80": f"bind {self.address}", **self._changes()}
-        changes = changes if self.asks_on else {**changes, " 404\n": "\n"}
+        changes = changes if self.retries else {**changes, " 404\n": "\n"}
         return HAPROXY.format(recommended=recommended(self.title, changes))
 
 
