@@ -64,8 +64,8 @@ def build(
 
     If several sources have a file of the same path, that of the first is built. ``out`` then holds each file
     under its own name and under its fingerprinted path, the variants of both, and the manifest. ``changes``
-    are made to ``settings``. Raises `BuildError` or `SettingError`. If it fails or is killed, the release that
-    was in ``out`` is served as before.
+    are made to ``settings``. Raises `BuildError` or `SettingError`. If it fails or is killed, the release
+    that was in ``out`` is served as before.
     """
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]
