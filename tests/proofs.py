@@ -57,7 +57,7 @@ def by_row_group() -> str:
     rows = []
     for engine in MATRIX:
         passed = [_passed(engine.name, group) for group in groups]
-        rows.append([engine.name, *(f"{good} of {all_}" for good, all_ in passed), *_checks(engine.name)])
+        rows.append([engine.name, *(f"{good}/{total}" for good, total in passed), *_checks(engine.name)])
     return table(["server", *groups, "Date", "pipelining", "file cut short"], *rows)
 
 
