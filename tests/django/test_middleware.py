@@ -118,7 +118,7 @@ def test_status_fields_and_body_are_those_of_the_wrapper(
 
 
 @every_gateway
-def test_what_a_redirect_says_is_what_the_wrappers_says(gateway: str, tree: ServedTree) -> None:
+def test_a_redirect_is_that_of_the_wrapper(gateway: str, tree: ServedTree) -> None:
     put(tree.root, "folder/index.html", b"<p>")
     wrapper = HashServe(wrapped_application, tree.root, "/static/", index_file=True)
     ours = serve(gateway, tree, INDEX_FILE=True)
@@ -127,7 +127,7 @@ def test_what_a_redirect_says_is_what_the_wrappers_says(gateway: str, tree: Serv
 
 
 @every_gateway
-def test_several_fields_of_one_name_are_one_list(gateway: str, tree: ServedTree) -> None:
+def test_several_fields_of_one_name_become_one_list(gateway: str, tree: ServedTree) -> None:
     def add(fields: HeaderFields, path: str, url: str) -> None:
         fields.add_header("Link", "<a>")
         fields.add_header("link", "<b>")
@@ -160,7 +160,7 @@ def test_expires_says_what_max_age_says(gateway: str, tree: ServedTree) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/page", "/static", "/statics/ten.txt", "/static/none.txt", "/é"])
-def test_whoever_comes_next_gets_the_same_request_and_gives_the_response(tree: ServedTree, path: str) -> None:
+def test_the_next_middleware_gets_the_request_and_makes_the_response(tree: ServedTree, path: str) -> None:
     response = HttpResponse()
     seen = []
 
@@ -174,7 +174,7 @@ def test_whoever_comes_next_gets_the_same_request_and_gives_the_response(tree: S
 
 
 @pytest.mark.parametrize("path", ["/", "/page", "/static/none.txt", "/é"])
-def test_so_it_is_under_an_event_loop(tree: ServedTree, path: str) -> None:
+def test_the_next_middleware_gets_the_request_under_an_event_loop(tree: ServedTree, path: str) -> None:
     response = HttpResponse()
     seen = []
 
@@ -235,9 +235,7 @@ def thread_bound(get_response: Any) -> Any:
 @pytest.mark.parametrize(
     "stack", [[f"{__name__}.thread_bound", MIDDLEWARE], [MIDDLEWARE, f"{__name__}.thread_bound"]]
 )
-def test_middleware_that_knows_no_event_loop_may_stand_on_either_side(
-    tree: ServedTree, stack: list[str]
-) -> None:
+def test_middleware_without_an_event_loop_works_on_either_side(tree: ServedTree, stack: list[str]) -> None:
     application = django_application("asgi", STATIC_ROOT=tree.root, MIDDLEWARE=[*stack, ANSWERER])
     for path, body in (("/static/large.bin", LARGE), (tree.url("ten.txt"), TEN), ("/page", APPLICATION_BODY)):
         assert request(application, path).body == body
@@ -272,7 +270,7 @@ def test_static_files_are_served_below_the_path_of_static_url(
 @pytest.mark.parametrize(
     "static_url", ["/app/static/", "static/", "/static/", "https://cdn.example/app/static/"]
 )
-def test_a_forced_mount_point_is_no_part_of_the_path(gateway: str, tree: ServedTree, static_url: str) -> None:
+def test_the_path_excludes_a_forced_mount_point(gateway: str, tree: ServedTree, static_url: str) -> None:
     with project(
         STATIC_ROOT=tree.root,
         STATIC_URL=static_url,
@@ -287,7 +285,7 @@ def test_a_forced_mount_point_is_no_part_of_the_path(gateway: str, tree: ServedT
 
 
 @every_gateway
-def test_static_url_may_be_written_with_the_servers_mount_point(gateway: str, tree: ServedTree) -> None:
+def test_static_url_may_contain_the_mount_point_of_the_server(gateway: str, tree: ServedTree) -> None:
     application = django_application(
         gateway, STATIC_ROOT=tree.root, STATIC_URL="/app/static/", HASHSERVE={"ON_UNKNOWN": "redirect"}
     )
@@ -297,7 +295,7 @@ def test_static_url_may_be_written_with_the_servers_mount_point(gateway: str, tr
     assert request(application, "/page", script_name="/app").body == APPLICATION_BODY
 
 
-def test_a_start_does_not_fix_where_templates_see_a_relative_static_url(tree: ServedTree) -> None:
+def test_a_relative_static_url_still_follows_the_mount_point_after_the_start(tree: ServedTree) -> None:
     with project(STATIC_ROOT=tree.root, STATIC_URL="static/"):
         HashServeMiddleware(answered_elsewhere)
         set_script_prefix("/app/")
@@ -308,30 +306,30 @@ def test_a_start_does_not_fix_where_templates_see_a_relative_static_url(tree: Se
 
 
 @pytest.mark.parametrize("server_field", ["RAW_URI", "REQUEST_URI"])
-def test_a_name_that_is_not_utf_8_is_found_where_the_server_tells_what_was_sent(
+def test_a_name_that_is_not_utf_8_is_found_if_the_server_passes_the_raw_path(
     tree: ServedTree, server_field: str
 ) -> None:
     name = os.fsdecode(b"caf\xe9.txt")
     put(tree.root, name, TEN)
-    told = {server_field: "/app/static/caf%E9.txt?x=1"}
+    raw = {server_field: "/app/static/caf%E9.txt?x=1"}
     path = f"/static/{name}"
-    assert request(serve("wsgi", tree), path, told, script_name="/app").body == TEN
+    assert request(serve("wsgi", tree), path, raw, script_name="/app").body == TEN
     assert request(serve("wsgi", tree), path, {server_field: "http://h/static/caf%E9.txt"}).body == TEN
     for other in ({}, {server_field: "/elsewhere"}):
         assert request(serve("wsgi", tree), path, other).body == APPLICATION_BODY
     assert request(serve("asgi", tree), path, script_name="/app").body == TEN
 
 
-@pytest.mark.parametrize("told", [{}, {"raw_path": None}, {"raw_path": b"/elsewhere"}])
-def test_a_path_that_no_server_tells_of_is_taken_as_it_is(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("sent", [{}, {"raw_path": None}, {"raw_path": b"/elsewhere"}])
+def test_a_path_without_its_raw_form_is_used_as_it_is(sent: dict[str, Any]) -> None:
     asked = AsyncRequestFactory().get("/")
     asked.path_info = "/\ufffd.txt"
-    asked.scope = {**asked.scope, **told}
+    asked.scope = {**asked.scope, **sent}
     assert native_path(asked) == "/\xef\xbf\xbd.txt"
 
 
 @every_gateway
-def test_a_percent_sign_in_a_name_is_one(gateway: str, tree: ServedTree) -> None:
+def test_a_percent_sign_in_a_name_is_a_percent_sign(gateway: str, tree: ServedTree) -> None:
     put(tree.root, "50%é.txt", TEN)
     put(tree.root, "\ufffd.txt", TEN)
     for name in ("50%é.txt", "\ufffd.txt"):
@@ -355,7 +353,7 @@ def test_a_folder_is_served_at_the_root_of_the_site(gateway: str, tree: ServedTr
     assert request(application, "/static/none.txt").status == 404
 
 
-def test_what_is_not_at_the_root_of_the_site_asks_no_thread(tree: ServedTree, tmp_path: Any) -> None:
+def test_a_path_that_the_root_of_the_site_lacks_takes_no_thread(tree: ServedTree, tmp_path: Any) -> None:
     root = str(tmp_path / "public")
     put(root, "robots.txt", b"robots")
     put(root, "index.html", b"index")
@@ -382,7 +380,7 @@ def test_what_is_not_at_the_root_of_the_site_asks_no_thread(tree: ServedTree, tm
         _readers.cache_clear()
 
 
-def test_a_file_that_is_new_at_the_root_of_the_site_is_found(tree: ServedTree, tmp_path: Any) -> None:
+def test_a_new_file_at_the_root_of_the_site_is_found(tree: ServedTree, tmp_path: Any) -> None:
     root = str(tmp_path / "public")
     application = serve("asgi", tree, ROOT=root, CHECK_INTERVAL=0.01)
     assert request(application, "/robots.txt").body == APPLICATION_BODY
@@ -391,7 +389,7 @@ def test_a_file_that_is_new_at_the_root_of_the_site_is_found(tree: ServedTree, t
 
 
 @every_gateway
-def test_without_any_folder_everything_is_the_applications(gateway: str) -> None:
+def test_without_a_folder_every_request_is_the_applications(gateway: str) -> None:
     application = django_application(gateway, STATIC_ROOT=None)
     for path in ("/", "/static/ten.txt"):
         assert request(application, path).body == APPLICATION_BODY
@@ -401,7 +399,7 @@ def test_without_any_folder_everything_is_the_applications(gateway: str) -> None
 
 
 @every_gateway
-def test_in_development_files_are_what_the_finders_find_now(gateway: str, tmp_path: Any) -> None:
+def test_in_development_files_come_from_the_finders(gateway: str, tmp_path: Any) -> None:
     first, second = str(tmp_path / "first"), str(tmp_path / "second")
     put(first, "page.css", b"one")
     put(second, "page.css", b"hidden by the first")
@@ -434,7 +432,7 @@ def test_in_development_a_link_that_leaves_the_folder_is_followed(gateway: str, 
 
 
 @every_gateway
-def test_in_development_no_manifest_counts_and_nothing_is_immutable(gateway: str, tree: ServedTree) -> None:
+def test_in_development_nothing_is_immutable_by_a_manifest(gateway: str, tree: ServedTree) -> None:
     keys = {"MAX_AGE": 3600, "IMMUTABLE_FILE_TEST": ".", "INDEX_FILE": True}
     application = django_application(gateway, DEBUG=True, STATIC_ROOT=tree.root, HASHSERVE=keys)
     put(tree.root, "folder/index.html", b"<p>")
@@ -479,13 +477,13 @@ class OneFile(BaseFinder):
 
 
 @every_gateway
-def test_in_development_a_projects_own_finder_is_asked(gateway: str) -> None:
+def test_in_development_a_projects_own_finder_is_used(gateway: str) -> None:
     with project(DEBUG=True, STATICFILES_FINDERS=[f"{__name__}.OneFile"], STATIC_ROOT=None):
         application = start(gateway)
         assert b"Finds this very module" in request(application, "/static/module.py").body
 
 
-def test_finders_may_be_used_beside_a_build(tree: ServedTree, tmp_path: Any) -> None:
+def test_finders_may_be_used_along_with_a_build(tree: ServedTree, tmp_path: Any) -> None:
     put(str(tmp_path / "sources"), "page.css", b"found")
     with project(
         STATIC_ROOT=tree.root, STATICFILES_DIRS=[str(tmp_path / "sources")], HASHSERVE={"USE_FINDERS": True}
@@ -516,7 +514,7 @@ def test_every_descriptor_is_closed(gateway: str, tree: ServedTree, fields: dict
 
 
 def ask_with_wrapper(application: Application, path: str) -> Any:
-    """Give the body as a server gets it that sends files by itself."""
+    """Return the body that a server gets that sends files by itself."""
     environ: dict[str, Any] = {"PATH_INFO": path, "wsgi.file_wrapper": FileWrapper}
     setup_testing_defaults(environ)
     return application(environ, lambda status, headers: None)
@@ -541,7 +539,7 @@ def test_a_client_that_leaves_costs_no_descriptor(tree: ServedTree) -> None:
     assert descriptors() == before
 
 
-def test_a_server_is_told_where_the_file_ended_early(tree: ServedTree) -> None:
+def test_a_file_that_ends_early_is_an_error_for_the_server(tree: ServedTree) -> None:
     body = ask_with_wrapper(serve("wsgi", tree), "/static/large.bin")
     os.truncate(os.path.join(tree.root, "large.bin"), 10)
     assert len(b"".join(body)) == 10
@@ -578,7 +576,7 @@ class Gate:
             raise RuntimeError("a hook of a project's own")
 
 
-def test_while_a_file_is_looked_at_the_loop_goes_on(tree: ServedTree) -> None:
+def test_the_loop_goes_on_while_a_file_is_read(tree: ServedTree) -> None:
     gate = Gate()
     answer = middleware(tree, answered_elsewhere, ADD_HEADERS_FUNCTION=gate)
 
@@ -598,7 +596,7 @@ def test_while_a_file_is_looked_at_the_loop_goes_on(tree: ServedTree) -> None:
 @pytest.mark.parametrize(
     ("path", "fails"), [("/static/large.bin", False), ("/static/ten.txt", False), ("/static/ten.txt", True)]
 )
-def test_what_is_opened_for_a_client_that_left_is_closed(tree: ServedTree, path: str, fails: bool) -> None:
+def test_a_file_opened_for_a_client_that_left_is_closed(tree: ServedTree, path: str, fails: bool) -> None:
     gate = Gate(fails=fails)
     answer = middleware(tree, answered_elsewhere, ADD_HEADERS_FUNCTION=gate)
 
@@ -618,7 +616,7 @@ def test_what_is_opened_for_a_client_that_left_is_closed(tree: ServedTree, path:
     wait_until(lambda: descriptors() <= before)
 
 
-def test_a_hit_asks_no_thread_and_no_disk(tree: ServedTree) -> None:
+def test_a_hit_takes_no_thread_and_no_disk(tree: ServedTree) -> None:
     answer = middleware(tree, answered_elsewhere, CHECK_INTERVAL=3600)
 
     async def ask() -> bytes:
@@ -635,7 +633,7 @@ def test_a_hit_asks_no_thread_and_no_disk(tree: ServedTree) -> None:
         _readers.cache_clear()
 
 
-def test_however_many_requests_there_are_a_few_threads_read(tree: ServedTree) -> None:
+def test_a_few_threads_read_for_any_number_of_requests(tree: ServedTree) -> None:
     answer = middleware(tree, answered_elsewhere, LARGEST_BODY=0)
 
     async def ask() -> bytes:
@@ -665,7 +663,7 @@ def test_a_child_process_starts_its_own_threads(tree: ServedTree) -> None:
 # The start
 
 
-def test_a_setting_that_cannot_mean_anything_stops_the_start(tree: ServedTree) -> None:
+def test_a_wrong_setting_stops_the_start(tree: ServedTree) -> None:
     with pytest.raises(SettingError, match=r'HASHSERVE\["MAX_AGE"\]=-1: must be a whole number'):
         serve("wsgi", tree, MAX_AGE=-1)
 

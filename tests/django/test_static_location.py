@@ -1,4 +1,4 @@
-"""Where static files are: what the storage is told counts for the server too."""
+"""Where static files are: the options of the storage hold for the server too."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def stored(backend: str, **options: Any) -> dict[str, Any]:
         ("tests.nowhere.Storage", ELSEWHERE, ("/root", "/static/")),
     ],
 )
-def test_options_of_the_storage_count_before_settings(
+def test_options_of_the_storage_override_settings(
     backend: str, options: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     with override_settings(STATIC_ROOT="/root", STATIC_URL="/static/", **stored(backend, **options)):
         assert (static_root(), static_url()) == expected
 
 
-def test_without_a_folder_there_is_none() -> None:
+def test_a_project_may_have_no_folder() -> None:
     with override_settings(STATIC_ROOT=None):
         assert static_root() is None
 
@@ -59,7 +59,7 @@ def test_files_are_served_from_where_the_storage_puts_them(tmp_path: Path) -> No
         assert Client().get("/assets/css/app.css").status_code == 200
 
 
-def test_a_folder_that_is_not_there_yet_is_told_of_once_for_all_test_clients(
+def test_a_missing_folder_is_logged_once_for_all_test_clients(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = {"MIDDLEWARE": [MIDDLEWARE], "HASHSERVE": {"ON_MISSING": "404"}}

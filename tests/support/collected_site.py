@@ -43,7 +43,7 @@ class CollectedSite:
             put(self.source, path, content)
 
     def collect(self, backend: str = OURS, *, root: Path | None = None, **options: Any) -> Any:
-        """Run ``collectstatic``; gives the storage that it filled."""
+        """Run ``collectstatic`` and return the storage that it filled."""
         storages = {
             "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
             "staticfiles": {"BACKEND": backend},
@@ -55,7 +55,7 @@ class CollectedSite:
             return django_storage.staticfiles_storage._wrapped
 
     def open_storage(self, kind: Callable[[], Any] = ManifestStaticFilesStorage) -> Any:
-        """Make a storage as a process does that renders pages."""
+        """Make the storage of a process that renders pages."""
         with override_settings(STATIC_ROOT=str(self.root)):
             return kind()
 

@@ -44,9 +44,9 @@ def test_the_command_ends_with_a_summary_unless_verbosity_is_0(
     site: CollectedSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.collect(verbosity=1)
-    told = capsys.readouterr().out
-    assert "6 static files copied" in told
-    assert f"release {manifest_of(site.root).release} is in force" in told
+    output = capsys.readouterr().out
+    assert "6 static files copied" in output
+    assert f"release {manifest_of(site.root).release} is in force" in output
     site.collect(verbosity=0)
     assert not capsys.readouterr().out
 
@@ -99,7 +99,7 @@ def test_one_collection_waits_for_another(site: CollectedSite) -> None:
         waiting.result(60)
 
 
-def test_nothing_is_drawn_before_there_is_progress(
+def test_no_bar_is_drawn_before_the_build_begins(
     site: CollectedSite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(site.root, "left.txt", b"x")
@@ -116,7 +116,7 @@ def test_nothing_is_drawn_before_there_is_progress(
     assert drawn == [""]
 
 
-def test_output_that_nobody_reads_is_no_error_of_a_file(
+def test_a_closed_output_is_not_reported_as_an_error_of_a_file(
     site: CollectedSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: object, **options: object) -> None:

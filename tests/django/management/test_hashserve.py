@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
     ("action", "expected"),
     [("check", "nothing is wrong"), ("prune", "0 files"), ("report", "serves release")],
 )
-def test_an_action_is_done_on_static_root(
+def test_an_action_works_on_static_root(
     root: Path, action: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with override_settings(STATIC_ROOT=root):
@@ -37,13 +37,13 @@ def test_an_action_is_done_on_static_root(
     assert expected in capsys.readouterr().out
 
 
-def test_options_are_the_actions_own(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_belong_to_the_action(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with override_settings(STATIC_ROOT=root):
         Command().run_from_argv(["manage.py", "hashserve", "report", "--json"])
     assert f'"release": "{manifest_of(root).release}"' in capsys.readouterr().out
 
 
-def test_faults_end_the_process_with_the_code_of_the_command(root: Path) -> None:
+def test_faults_end_the_process_with_the_exit_code_of_the_action(root: Path) -> None:
     (root / manifest_of(root).paths["app.css"]).unlink()
     with override_settings(STATIC_ROOT=root), pytest.raises(SystemExit) as ended:
         call_command("hashserve", "check")
@@ -56,10 +56,10 @@ def test_help_is_that_of_the_action(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--keep-days" in capsys.readouterr().out
 
 
-def test_without_static_root_it_says_so() -> None:
+def test_a_missing_static_root_is_an_error() -> None:
     with override_settings(STATIC_ROOT=None), pytest.raises(CommandError, match="STATIC_ROOT is not set"):
         call_command("hashserve", "check")
 
 
-def test_it_is_a_command_of_djangos() -> None:
+def test_it_is_a_command_of_django() -> None:
     assert issubclass(Command, BaseCommand)

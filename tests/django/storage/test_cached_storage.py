@@ -57,7 +57,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(tmp_path)
 
 
-def test_a_process_without_files_gives_the_names_of_the_release(site: Site) -> None:
+def test_a_process_without_files_has_the_names_of_the_release(site: Site) -> None:
     site.collect()
     storage = site.web_process()
     assert storage.url("css/app.css") == f"/static/{site.path('css/app.css')}"
@@ -68,7 +68,7 @@ def test_a_process_without_files_gives_the_names_of_the_release(site: Site) -> N
     assert storage.integrity("css/app.css") == f"sha256-{record.sha256}"
 
 
-def test_what_is_collected_is_built_as_by_the_other_storage(site: Site) -> None:
+def test_the_build_is_that_of_the_other_storage(site: Site) -> None:
     site.collect()
     assert not wrong_files(site.root)
     assert (
@@ -95,7 +95,7 @@ def test_a_running_process_follows_a_deploy(site: Site) -> None:
     assert storage.url("css/base.css") == f"/static/{site.path('css/base.css')}" != old
 
 
-def test_a_name_that_no_release_has_is_given_unhashed_and_told_of_once(
+def test_a_name_that_no_release_has_stays_unhashed_and_is_logged_once(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     site.collect()
@@ -109,7 +109,7 @@ def test_a_name_that_no_release_has_is_given_unhashed_and_told_of_once(
 
 
 @pytest.mark.parametrize("has_files", [True, False])
-def test_where_the_cache_lost_everything_the_local_manifest_counts_or_unhashed_names_do(
+def test_an_empty_cache_means_names_of_the_local_manifest_or_unhashed_names(
     site: Site, has_files: bool
 ) -> None:
     site.collect()
@@ -118,7 +118,7 @@ def test_where_the_cache_lost_everything_the_local_manifest_counts_or_unhashed_n
     assert site.web_process(has_files=has_files).url("css/app.css") == f"/static/{expected}"
 
 
-def test_names_are_plain_with_debug(site: Site) -> None:
+def test_names_are_unhashed_with_debug(site: Site) -> None:
     site.collect()
     storage = site.web_process()
     with override_settings(DEBUG=True):
@@ -126,7 +126,7 @@ def test_names_are_plain_with_debug(site: Site) -> None:
         assert storage.integrity("css/app.css") == ""
 
 
-def test_a_cache_that_keeps_nothing_fails_the_collection_and_names_the_cache(site: Site) -> None:
+def test_the_error_about_a_cache_that_keeps_nothing_names_it(site: Site) -> None:
     dummy = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     with override_settings(CACHES=dummy), pytest.raises(CommandError, match=r"CACHES\['default'\]"):
         site.collect()
@@ -137,7 +137,7 @@ def test_a_dry_run_publishes_nothing(site: Site) -> None:
     assert site.web_process().release == ""
 
 
-def test_a_root_that_was_removed_takes_no_name_away(site: Site) -> None:
+def test_names_stay_when_the_root_is_removed(site: Site) -> None:
     site.collect()
     storage = site.web_process(has_files=True)
     expected = f"/static/{site.path('css/app.css')}"
@@ -145,7 +145,7 @@ def test_a_root_that_was_removed_takes_no_name_away(site: Site) -> None:
     assert storage.url("css/app.css") == expected
 
 
-def test_a_build_without_a_cache_publishes_where_it_is_deployed(site: Site, capsys: Any) -> None:
+def test_a_build_without_a_cache_is_published_where_it_is_deployed(site: Site, capsys: Any) -> None:
     dummy = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     with override_settings(CACHES=dummy):
         with pytest.raises(CommandError, match=r"PUBLISH_NAMES.*hashserve publish"):
@@ -159,7 +159,7 @@ def test_a_build_without_a_cache_publishes_where_it_is_deployed(site: Site, caps
     assert site.web_process().url("css/app.css") == f"/static/{site.path('css/app.css')}"
 
 
-def test_nothing_is_published_where_nothing_is_collected_or_no_cache_is_asked(site: Site) -> None:
+def test_publishing_without_a_release_or_without_a_cache_is_an_error(site: Site) -> None:
     plain = BACKEND.replace("Cached", "Manifest")
     for backend, problem in ((BACKEND, "there is no release"), (plain, "keeps no names in a cache")):
         stored = override_settings(STATIC_ROOT=str(site.root), STORAGES={"staticfiles": {"BACKEND": backend}})
@@ -168,7 +168,7 @@ def test_nothing_is_published_where_nothing_is_collected_or_no_cache_is_asked(si
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
-def test_a_copy_gives_the_same_names(site: Site, copied: Callable[[Any], Any]) -> None:
+def test_a_copy_has_the_same_names(site: Site, copied: Callable[[Any], Any]) -> None:
     site.collect()
     storage = site.web_process(has_files=True)
     with override_settings(STATIC_ROOT=str(site.root)):

@@ -43,7 +43,7 @@ def test_names_are_unhashed_with_debug(site: CollectedSite) -> None:
     assert storage.url("css/app.css") != "/static/css/app.css"
 
 
-def test_integrity_is_that_of_the_file_the_url_names(site: CollectedSite) -> None:
+def test_integrity_is_that_of_the_file_at_the_url(site: CollectedSite) -> None:
     storage = site.collect()
     record = manifest_of(site.root).record(paths_of(site.root)["css/app.css"])
     assert record is not None

@@ -134,7 +134,7 @@ def script(source: str, **context: Any) -> tuple[dict[str, str | None], dict[str
 # Integrity
 
 
-def test_the_integrity_is_that_of_the_file_that_static_names(project: Project) -> None:
+def test_the_integrity_is_that_of_the_file_at_the_url(project: Project) -> None:
     page = render('{% static "js/app.js" %} {% static_integrity "js/app.js" %}')
     assert page == f"{project.url('js/app.js')} {project.digest('js/app.js')}"
 
@@ -147,12 +147,12 @@ def test_the_integrity_of_an_unknown_name_is_empty(project: Project) -> None:
     assert render('[{% static_integrity "no/such.js" %}]') == "[]"
 
 
-def test_there_is_no_integrity_while_files_are_edited(debugged: Project) -> None:
+def test_there_is_no_integrity_with_debug(debugged: Project) -> None:
     assert render('[{% static_integrity "js/app.js" %}]') == "[]"
 
 
 @pytest.mark.parametrize("backend", [PLAIN, DJANGOS_MANIFEST])
-def test_there_is_no_integrity_from_a_storage_that_does_not_tell(backend: str, tmp_path: Path) -> None:
+def test_there_is_no_integrity_with_a_storage_without_digests(backend: str, tmp_path: Path) -> None:
     with Project(tmp_path, backend) as project:
         project.collect()
         assert render('[{% static_integrity "js/app.js" %}]') == "[]"
@@ -179,7 +179,7 @@ def test_there_is_no_integrity_from_a_storage_that_does_not_tell(backend: str, t
         ("captions.vtt", {"rel": "preload", "as": "track", "type": "text/vtt"}),
     ],
 )
-def test_a_preload_link_says_what_its_file_is_for(
+def test_a_preload_link_has_the_destination_of_its_file(
     project: Project, name: str, attributes: dict[str, str]
 ) -> None:
     expected = {**attributes, "href": project.url(name)}
@@ -208,11 +208,11 @@ def test_keywords_become_attributes(project: Project, keywords: str, expected: d
     assert ("media" in attributes) == ("media" in expected)
 
 
-def test_a_module_is_preloaded_as_a_plain_script_if_one_says_so(project: Project) -> None:
+def test_module_false_preloads_a_module_as_a_plain_script(project: Project) -> None:
     assert link('{% preload "js/lib.mjs" module=False %}')["rel"] == "preload"
 
 
-def test_a_destination_that_no_browser_knows_is_an_error(project: Project) -> None:
+def test_an_unknown_destination_is_an_error(project: Project) -> None:
     with pytest.raises(SettingError, match="as='video': must be one of fetch, font, image"):
         render('{% preload "js/app.js" as="video" %}')
 
@@ -220,7 +220,7 @@ def test_a_destination_that_no_browser_knows_is_an_error(project: Project) -> No
 @pytest.mark.parametrize(
     ("keywords", "has_integrity"), [("", False), ('crossorigin="anonymous"', True), ("module=True", True)]
 )
-def test_from_another_origin_there_is_integrity_with_cors_alone(
+def test_a_link_to_another_origin_has_integrity_only_with_cors(
     keywords: str, has_integrity: bool, tmp_path: Path
 ) -> None:
     with Project(tmp_path, OURS, STATIC_URL="https://cdn.example/static/") as project:
@@ -257,7 +257,7 @@ def test_the_import_map_has_bare_logical_and_unhashed_names_with_integrity(proje
     assert document["integrity"] == {project.url(name): project.digest(name) for name in names}
 
 
-def test_the_import_map_can_be_of_a_part(project: Project) -> None:
+def test_the_import_map_can_be_limited_to_starts_of_paths(project: Project) -> None:
     with override_settings(**BARE):
         imports = script('{% import_map "shop/" "nowhere/" %}')[1]["imports"]
     assert set(imports) == {
@@ -278,7 +278,7 @@ def test_the_import_map_of_a_release_is_written_once(
     assert len(html_elements._kept_maps[staticfiles_storage._wrapped]) <= 32
 
 
-def test_nothing_in_a_name_leaves_the_script(project: Project) -> None:
+def test_no_name_ends_the_script_element(project: Project) -> None:
     bare = {"</script><script>alert(1)": "js/app.js", "<!--&": "js/app.js"}
     with override_settings(HASHSERVE={"IMPORT_MAP_BARE": bare}):
         page = render("{% import_map %}")
@@ -289,7 +289,7 @@ def test_nothing_in_a_name_leaves_the_script(project: Project) -> None:
         )
 
 
-def test_with_debug_the_import_map_has_what_the_finders_find(debugged: Project) -> None:
+def test_the_import_map_has_the_files_of_the_finders_with_debug(debugged: Project) -> None:
     with override_settings(**BARE):
         document = script("{% import_map %}")[1]
     assert set(document) == {"imports"}
@@ -298,7 +298,7 @@ def test_with_debug_the_import_map_has_what_the_finders_find(debugged: Project) 
     assert len(document["imports"]) == 7
 
 
-def test_with_djangos_own_storage_the_import_map_has_its_names(tmp_path: Path) -> None:
+def test_the_import_map_has_the_names_of_djangos_storage(tmp_path: Path) -> None:
     with Project(tmp_path, DJANGOS_MANIFEST) as project:
         project.collect()
         put(tmp_path / "source", "later.js", b"")
@@ -307,7 +307,7 @@ def test_with_djangos_own_storage_the_import_map_has_its_names(tmp_path: Path) -
         assert "later.js" not in document["imports"]
 
 
-def test_a_bare_name_of_a_script_that_is_not_there_is_an_error(project: Project) -> None:
+def test_a_bare_name_of_a_missing_script_is_an_error(project: Project) -> None:
     with (
         override_settings(HASHSERVE={"IMPORT_MAP_BARE": {"x": "no/such.js"}}),
         pytest.raises(ValueError, match=r"no/such\.js"),
@@ -318,7 +318,7 @@ def test_a_bare_name_of_a_script_that_is_not_there_is_an_error(project: Project)
 # Names from a cache
 
 
-def test_every_tag_works_in_a_process_that_has_only_the_cache(tmp_path: Path) -> None:
+def test_every_tag_works_in_a_process_with_only_the_cache(tmp_path: Path) -> None:
     with Project(tmp_path, CACHED) as project:
         project.collect()
         url, digest, release = project.url("js/app.js"), project.digest("js/app.js"), project.manifest.release
@@ -352,11 +352,11 @@ def test_the_token_can_be_kept_in_a_variable(project: Project) -> None:
     assert re.fullmatch(r"\[\d+\]", render("{% cache_bust as t %}[{{ t }}]"))
 
 
-def test_where_there_is_no_release_the_token_is_the_time(debugged: Project) -> None:
+def test_the_token_is_the_time_without_a_release(debugged: Project) -> None:
     assert re.fullmatch(r"\d{10}", render("{% cache_bust release %}"))
 
 
 @pytest.mark.parametrize("words", ["nonsense", '"nonsense"', "release time"])
-def test_any_other_word_is_an_error_of_the_template(project: Project, words: str) -> None:
+def test_another_word_is_an_error_of_the_template(project: Project, words: str) -> None:
     with pytest.raises(TemplateSyntaxError, match="cache_bust takes"):
         render(f"{{% cache_bust {words} %}}")
