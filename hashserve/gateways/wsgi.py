@@ -181,7 +181,7 @@ class HashServe:
         memo, method = self._memo, environ["REQUEST_METHOD"]
         # GET was looked up in `__call__`.
         recalled = memo.recall(path, method, environ) if method == "HEAD" else None
-        if recalled is None:
+        if recalled is None and path in memo.live:
             recalled = memo.recall_live(path, method, environ)
         if recalled is not None:
             start_response(STATUS_LINES[recalled[0]], recalled[1])

@@ -166,13 +166,13 @@ def _thousandths(weight: str | None) -> int:
 
 
 def choose_coding(accept_encoding: str | None, sizes: Mapping[str, int]) -> str:
-    """Choose the coding to send from ``sizes``, which maps codings to body sizes in bytes.
+    """Choose the coding to send from ``sizes``: body sizes in bytes by coding, identity included.
 
     The highest qvalue wins, then the smallest body, then the order of ``sizes``. Identity comes last if
     the client did not rank it. It is also sent if nothing is acceptable, because a 406 would help nobody.
     Without a field the choice is identity.
     """
-    if accept_encoding is None:
+    if accept_encoding is None or len(sizes) == 1:
         return IDENTITY
     qvalues = _ranking(accept_encoding)
     rest = qvalues.get("*", 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hashserve.http.codings import IDENTITY, choose_coding, is_acceptable
+from hashserve.http.codings import IDENTITY, is_acceptable
 from hashserve.http.dates import format_date, parse_date
 from hashserve.http.entity_tags import EntityTag
 from hashserve.http.messages import Headers, StoredFile
@@ -44,12 +44,6 @@ class Asset(NamedTuple):
     fields: Headers
     sha256: str
     last_modified: int | None = None
-
-    def select(self, accept_encoding: str | None) -> Representation:
-        """Return the representation for an Accept-Encoding value."""
-        if len(self.sizes) == 1:
-            return self.representations[IDENTITY]
-        return self.representations[choose_coding(accept_encoding, self.sizes)]
 
     def validators(self, selected: Representation, accept_encoding: str | None = None) -> Validators:
         """Return the validators for preconditions on ``selected``.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from hashserve.http.codings import choose_coding
 from hashserve.http.messages import Body, FileSpan, Headers, Request, Response
 from hashserve.http.preconditions import NotModified, evaluate, range_applies
 from hashserve.http.ranges import ByteRange, select_ranges
@@ -27,7 +28,7 @@ def respond(asset: Asset, request: Request, common_fields: Headers) -> Response:
         if request.method == "OPTIONS":
             return options(request, common_fields)
         return method_not_allowed(common_fields)
-    selected = asset.select(request.accept_encoding)
+    selected = asset.representations[choose_coding(request.accept_encoding, asset.sizes)]
     if request.has_preconditions:
         outcome = evaluate(request, asset.validators(selected, request.accept_encoding))
         if isinstance(outcome, NotModified):

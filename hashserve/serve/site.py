@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from hashserve.http.codings import IDENTITY
+from hashserve.http.codings import IDENTITY, choose_coding
 from hashserve.http.messages import Request
 from hashserve.http.responses import method_not_allowed, not_found, options, redirect, unavailable
 from hashserve.paths import decode_path, mount_point_of, query_suffix, url_of
@@ -171,7 +171,7 @@ class Site:
             try:
                 response, descriptor = self.bodies.load(response, keep=mount.may_remember)
             except OSError as error:
-                coding = asset.select(request.accept_encoding).coding
+                coding = choose_coding(request.accept_encoding, asset.sizes)
                 if self._may_recover(mount, found, coding, error):
                     raise
                 self.problems.log_once(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")

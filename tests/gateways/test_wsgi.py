@@ -20,7 +20,6 @@ from whitenoise import WhiteNoise
 from hashserve import HashServe, ManifestError, SettingError, UnknownAssetError
 from hashserve.digests import digest_of, integrity_of
 from hashserve.serve.memo import LONGEST_REMEMBERED
-from hashserve.serve.preload import preload
 from hashserve.serve.problem_log import MOST_LOGGED
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.support.files import put
@@ -548,22 +547,6 @@ def test_a_hit_from_memory_needs_no_disk(built: BuiltTree) -> None:
     for accept_encoding in ("br", "gzip", "identity", "br"):
         assert request(application, path, accept_encoding=accept_encoding).status == 200
     assert request(application, path, range="bytes=0-3").body == STYLES[:4]
-
-
-def test_preload_stays_within_the_budget_and_tells_of_what_is_missing(
-    built: BuiltTree, caplog: pytest.LogCaptureFixture
-) -> None:
-    for number in range(20):
-        built.add(f"{number}.txt", b"%02d" % number * 1000)
-    built.publish()
-    os.unlink(os.path.join(built.root, built.names["0.txt"]))
-    application = HashServe(wrapped_application, built.root, body_budget=20_000, preload=True)
-    bodies = application._site.bodies._bodies
-    assert 0 < len(bodies) < 20
-    assert bodies.total()[1] <= 20_000
-    assert "cannot serve" in caplog.text
-    live = HashServe(wrapped_application, os.path.join(built.root, "css"), "/", preload=True)
-    assert preload(live._site) == 0
 
 
 def remembered(application: HashServe) -> int:

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from hashserve.digests import digest_of, integrity_of
 from hashserve.http.messages import FileSpan, Request
 from hashserve.serve.answers import Answer
-from hashserve.serve.asset_urls import AssetUrls, readings
+from hashserve.serve.asset_urls import AssetUrls
 from hashserve.serve.files import ChangedFileError, is_exhaustion
 from hashserve.serve.inspection import OutsideRootError
 from hashserve.serve.locks import renew_locks
@@ -312,23 +311,6 @@ def test_a_manifest_of_django_1_0_without_a_prefix_is_served_from_the_top(tmp_pa
     assert body_of(answer) == STYLES
 
 
-@pytest.mark.parametrize(
-    ("path", "split"),
-    [
-        ("a", ("a", "")),
-        ("a?b", ("a", "?b")),
-        ("a#b", ("a", "#b")),
-        ("a?b#c", ("a", "?b#c")),
-        ("a#b?c", ("a", "#b?c")),
-        ("", ("", "")),
-        ("?", ("", "?")),
-    ],
-)
-def test_a_path_is_read_as_it_stands_then_without_what_is_behind(path: str, split: tuple[str, str]) -> None:
-    *_, last = readings(path)
-    assert last == split
-
-
 def test_a_site_follows_in_a_child_whoever_was_following_at_the_fork(built: BuiltTree) -> None:
     site = site_of(built.root)
     site._following.lock.acquire()
@@ -375,11 +357,3 @@ def test_an_outdated_name_that_nothing_is_known_of_is_a_404(built: BuiltTree) ->
     answer = get(plain, f"/static/{path}")
     assert answer is not None
     assert answer.response.status == 200
-
-
-def test_the_integrity_of_what_keeps_its_name_is_of_the_bytes_on_disk(tmp_path: Any) -> None:
-    put(str(tmp_path), "robots.txt", TEN)
-    put(str(tmp_path), "staticfiles.json", b'{"version": "1.1", "paths": {"robots.txt": "robots.txt"}}')
-    site = site_of(str(tmp_path))
-    assert AssetUrls(site).url("robots.txt") == "/static/robots.txt"
-    assert AssetUrls(site).integrity("robots.txt") == integrity_of(digest_of([TEN]))

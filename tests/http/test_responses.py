@@ -1,0 +1,76 @@
+"""Responses that need no asset: their fields come from values alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from hashserve.http.messages import Headers, Request, Response
+from hashserve.http.responses import (
+    ANY_ORIGIN,
+    METHODS,
+    method_not_allowed,
+    not_found,
+    options,
+    redirect,
+    unavailable,
+)
+
+COMMON = [ANY_ORIGIN, ("X-Content-Type-Options", "nosniff")]
+PREFLIGHT = Request(
+    method="OPTIONS",
+    path="/",
+    origin="https://example.org",
+    requested_method="GET",
+    requested_fields="range, x-one",
+)
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [(not_found(COMMON), 404), (method_not_allowed(COMMON), 405), (unavailable(COMMON), 503)],
+)
+def test_an_error_has_the_common_fields_and_is_never_stored(response: Response, status: int) -> None:
+    (body,) = response.body
+    assert response.status == status
+    assert set(COMMON) <= set(response.headers)
+    assert ("Cache-Control", "no-store") in response.headers
+    assert isinstance(body, bytes)
+    assert ("Content-Length", str(len(body))) in response.headers
+
+
+def test_a_wrong_method_is_told_the_right_ones() -> None:
+    assert ("Allow", METHODS) in method_not_allowed([]).headers
+
+
+@pytest.mark.parametrize(("cache_control", "values"), [("no-cache", ["no-cache"]), (None, [])])
+def test_a_redirect_may_be_stored_as_its_caller_says(cache_control: str | None, values: list[str]) -> None:
+    response = redirect("app.css", COMMON, cache_control)
+    assert (response.status, dict(response.headers)["Location"]) == (302, "app.css")
+    assert [value for name, value in response.headers if name == "Cache-Control"] == values
+
+
+def test_a_preflight_is_allowed_where_every_origin_is() -> None:
+    fields = dict(options(PREFLIGHT, COMMON).headers)
+    assert fields["Access-Control-Allow-Methods"] == METHODS
+    assert fields["Access-Control-Allow-Headers"] == "range, x-one"
+
+
+@pytest.mark.parametrize(
+    ("asked", "common_fields"),
+    [
+        (PREFLIGHT, []),
+        (PREFLIGHT._replace(origin=None), COMMON),
+        (PREFLIGHT._replace(requested_method=None), COMMON),
+    ],
+    ids=["no-origin-allowed", "no-origin", "no-method"],
+)
+def test_options_that_are_no_preflight_have_no_field_of_one(asked: Request, common_fields: Headers) -> None:
+    response = options(asked, common_fields)
+    assert response.headers == [("Allow", METHODS), *common_fields]
+
+
+@pytest.mark.parametrize("requested", [None, "", "x one", "x-one,\r\nset-cookie: a"])
+def test_field_names_that_are_none_are_not_sent_back(requested: str | None) -> None:
+    fields = dict(options(PREFLIGHT._replace(requested_fields=requested), COMMON).headers)
+    assert "Access-Control-Allow-Headers" not in fields
+    assert "Access-Control-Allow-Methods" in fields
