@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.http.messages import StoredFile
 from hashserve.manifest.model import AssetRecord, Manifest
+from hashserve.paths import is_servable
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.inspection import Root, inspect
@@ -36,12 +37,14 @@ class FingerprintedFiles:
     def asset(self, path: str) -> Asset | None:
         """Return the asset at a fingerprinted path, or None where no retained release lists it.
 
+        A path that is never served has no asset either, even if it is listed.
+
         Raises `OSError` where the manifest does not state what the file holds, and the file is missing.
         """
         asset = self._remembered.get(path)
         if asset is None:
             record = self.record(path)
-            if record is not None:
+            if record is not None and is_servable(path):
                 asset = self._make(record)
                 self._remembered.put(path, asset)
         return asset

@@ -15,7 +15,7 @@ from hashserve.http.messages import CONDITIONAL_FIELDS, Request
 from hashserve.serve.inspection import Watched
 from hashserve.serve.locks import ForkSafeLock
 
-__all__ = ["BYPASSING_FIELDS", "LONGEST_REMEMBERED", "AnswerMemo", "Entry", "Memory", "Recalled"]
+__all__ = ["BYPASSING_FIELDS", "LONGEST_REMEMBERED", "AnswerMemo", "Entry", "Recalled"]
 
 LONGEST_REMEMBERED = 256
 """The longest Accept-Encoding value, in characters, that an answer is remembered for."""
@@ -38,7 +38,7 @@ Entry = tuple[Callable[[], Fields], bytes, str, Callable[[], Fields], Callable[[
 Recalled = tuple[int, Fields, tuple[bytes, ...]]
 """A recalled answer: its status, its fields, which are the caller's own, and its body."""
 
-Memory = dict[str, dict["str | None", V]]
+ByPath = dict[str, dict["str | None", V]]
 """Values by path, then by Accept-Encoding value."""
 
 
@@ -49,8 +49,8 @@ class AnswerMemo(Generic[Fields]):
     """
 
     def __init__(self, limit: int) -> None:
-        self.hot: Memory[Entry[Fields]] = {}
-        self.live: Memory[tuple[Watched, Entry[Fields]]] = {}
+        self.hot: ByPath[Entry[Fields]] = {}
+        self.live: ByPath[tuple[Watched, Entry[Fields]]] = {}
         self.due = 0.0
         self._limit = limit
         self._remembered = 0
@@ -93,7 +93,7 @@ class AnswerMemo(Generic[Fields]):
             return (200, entry[0], (entry[1],)) if method == "GET" else (200, entry[4], ())
         return (304, entry[3], ()) if etag == entry[2] else None
 
-    def remember(self, memory: Memory[V], request: Request, value: V) -> None:
+    def remember(self, values: ByPath[V], request: Request, value: V) -> None:
         """Remember a value for a plain GET in ``hot`` or ``live``.
 
         The caller reads ``hot`` or ``live`` before it makes the value. If the memo is cleared in between, the
@@ -101,7 +101,7 @@ class AnswerMemo(Generic[Fields]):
         """
         if request.accept_encoding is not None and len(request.accept_encoding) > LONGEST_REMEMBERED:
             return
-        of_path = memory.setdefault(request.path, {})
+        of_path = values.setdefault(request.path, {})
         if request.accept_encoding not in of_path:
             self._make_room()
         of_path[request.accept_encoding] = value

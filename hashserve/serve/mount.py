@@ -143,7 +143,7 @@ class Mount:
             return self._find_manifest()
         if self.table is not None:
             asset = self.table.asset(path)
-            if asset is not None and is_servable(path):
+            if asset is not None:
                 return FingerprintedMatch(path, asset)
         if self._index_file is not None:
             return self._find_with_index(path, query, self._index_file)

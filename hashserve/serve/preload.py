@@ -33,7 +33,7 @@ def _preload_form(site: Site, mount: Mount, path: str, order: int) -> bool:
             return False
         site.bodies.read(file)
     except OSError as error:
-        site.problems.log_once(str(error))
+        site.failure_log.log_once(str(error))
         return False
     return True
 

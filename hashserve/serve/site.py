@@ -19,13 +19,13 @@ from hashserve.paths import decode_path, mount_point_of, query_suffix, url_of
 from hashserve.serve.answers import Answer
 from hashserve.serve.assets import Asset
 from hashserve.serve.bodies import BodyCache
+from hashserve.serve.failure_log import FailureLog, log_missing_root
 from hashserve.serve.files import ChangedFileError, is_exhaustion
 from hashserve.serve.inspection import Root
 from hashserve.serve.live import Locate
 from hashserve.serve.locks import ForkSafeLock
 from hashserve.serve.mount import FingerprintedMatch, LiveMatch, Mount, RedirectMatch
 from hashserve.serve.policy import Policy, policy_of
-from hashserve.serve.problem_log import ProblemLog, log_missing_root
 from hashserve.serve.respond import respond
 from hashserve.settings.serve import ServeSettings
 
@@ -57,7 +57,7 @@ class Site:
         self.policy = policy or policy_of(settings)
         self.mounts: tuple[Mount, ...] = ()
         self.bodies = BodyCache(settings.body_budget, settings.largest_body, on_drop)
-        self.problems = ProblemLog(clock)
+        self.failure_log = FailureLog(clock)
         self.check_due = clock() + settings.check_interval
         self._common_fields = self.policy.common_fields()
         self._on_change = on_change
@@ -174,7 +174,7 @@ class Site:
                 coding = choose_coding(request.accept_encoding, asset.sizes)
                 if self._may_recover(mount, found, coding, error):
                     raise
-                self.problems.log_once(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")
+                self.failure_log.log_once(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")
                 if coding == IDENTITY:
                     return Answer(not_found(self._common_fields), kind="failed")
                 asset = asset.without(coding)
@@ -246,7 +246,7 @@ class Site:
 
     def _answer_failure(self, path: str, error: OSError) -> Answer:
         """Log why a file cannot be read, and answer without the reason."""
-        self.problems.log_failure(path, error)
+        self.failure_log.log_failure(path, error)
         is_passing = is_exhaustion(error) or isinstance(error, ChangedFileError)
         response = unavailable(self._common_fields) if is_passing else not_found(self._common_fields)
         return Answer(response, kind="failed")

@@ -20,7 +20,7 @@ from whitenoise import WhiteNoise
 from hashserve import HashServe, ManifestError, SettingError, UnknownAssetError
 from hashserve.digests import digest_of, integrity_of
 from hashserve.serve.memo import LONGEST_REMEMBERED
-from hashserve.serve.problem_log import MOST_LOGGED
+from hashserve.serve.failure_log import MOST_LOGGED
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.support.files import put
 from tests.support.trees import STYLES, TEN, BuiltTree, build_tree, put_variants
@@ -582,7 +582,7 @@ def test_memory_is_bounded_whatever_clients_send(built: BuiltTree) -> None:
         assert all(key is None or len(key) <= LONGEST_REMEMBERED for key in memo)
     site = application._site
     assert len(site.bodies._bodies) <= 10
-    assert len(site.problems._logged) <= MOST_LOGGED
+    assert len(site.failure_log._logged) <= MOST_LOGGED
     for mount in site.mounts:
         assert len(mount.live._remembered) <= 500
         assert mount.table is not None

@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashserve.paths import url_of
 from hashserve.serve.files import is_exhaustion
 
-__all__ = ["LOGGED_AGAIN_AFTER", "MOST_LOGGED", "ProblemLog", "log_missing_root"]
+__all__ = ["LOGGED_AGAIN_AFTER", "MOST_LOGGED", "FailureLog", "log_missing_root"]
 
 MOST_LOGGED = 1000
 """How many different messages one site logs."""
@@ -24,8 +24,8 @@ LOGGED_AGAIN_AFTER = 60.0
 _logger = logging.getLogger("hashserve")
 
 
-class ProblemLog:
-    """The problems that one site has logged; ``clock`` counts seconds."""
+class FailureLog:
+    """What one site has logged; ``clock`` counts seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
