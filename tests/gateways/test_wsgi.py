@@ -1,4 +1,4 @@
-"""The WSGI adapter: WhiteNoise's arguments beside WhiteNoise itself, ours, and bounded memory."""
+"""The WSGI gateway: WhiteNoise's arguments compared with WhiteNoise, our own, and bounded memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from whitenoise import WhiteNoise
 
 from hashserve import HashServe, ManifestError, SettingError, UnknownAssetError
 from hashserve.digests import digest_of, integrity_of
-from hashserve.serve.memo import LONGEST_REMEMBERED
 from hashserve.serve.failure_log import MOST_LOGGED
+from hashserve.serve.memo import LONGEST_REMEMBERED
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.support.files import put
 from tests.support.trees import STYLES, TEN, BuiltTree, build_tree, put_variants
 
-# Beside WhiteNoise
+# Compared with WhiteNoise
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def directives(reply: Reply) -> set[str] | None:
 
 
 def summary(reply: Reply) -> tuple[object, ...]:
-    """Say of an answer what both must agree on."""
+    """Return the part of a response on which both must agree."""
     fields = ("Location", "Access-Control-Allow-Origin", "X-Custom", "Content-Disposition")
     content_type = None if reply.status == 302 else reply["Content-Type"].replace('"', "")
     body = b"" if reply.status == 302 else reply.body
@@ -140,7 +140,7 @@ def test_whitenoises_arguments_mean_what_they_mean_to_whitenoise(
     for path in PATHS:
         if path == "/static" and autorefresh:
             continue  # WhiteNoise answers this one only without autorefresh
-        # What WhiteNoise gives a folder's two other URLs is what we give them, byte for byte.
+        # The responses to a folder's two other URLs are those of WhiteNoise, byte for byte.
         assert summary(request(ours, path)) == summary(unchecked(theirs, path)), path
 
 
@@ -231,7 +231,7 @@ NAVIGATION = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 
 class App:
-    """An application that knows ``/known`` and answers everything else 404, in one of many manners."""
+    """An application that knows ``/known`` and answers all else with 404, in one of many manners."""
 
     def __init__(self, manner: str) -> None:
         self.manner = manner
@@ -620,7 +620,7 @@ def test_with_no_memory_at_all_everything_is_served(built: BuiltTree) -> None:
     assert remembered(application) == 0
 
 
-def test_a_manifest_that_is_broken_from_the_start_is_told_of(tmp_path: Any) -> None:
+def test_a_manifest_that_is_broken_from_the_start_is_an_error(tmp_path: Any) -> None:
     put(str(tmp_path), "staticfiles.json", b"{")
     with pytest.raises(ManifestError, match=r"staticfiles\.json"):
         HashServe(wrapped_application, tmp_path)
@@ -674,7 +674,7 @@ def test_a_hooks_own_modification_date_counts(built: BuiltTree) -> None:
         assert request(application, path, if_unmodified_since="Fri, 31 Dec 1999 00:00:00 GMT").status == 412
 
 
-# What a first reading by a stranger found
+# URLs in pages, and odd names and settings
 
 
 class Page:
@@ -843,7 +843,7 @@ def test_a_large_file_of_the_right_length_and_wrong_bytes_is_not_served(built: B
     assert request(application, f"/static/{path}").status == 404
 
 
-def test_a_named_manifest_that_is_not_there_yet_is_told_of(
+def test_a_named_manifest_that_does_not_exist_yet_is_logged(
     built: BuiltTree, caplog: pytest.LogCaptureFixture
 ) -> None:
     HashServe(wrapped_application, built.root, manifest="later.json")

@@ -1,4 +1,4 @@
-"""Bodies as servers take them: through their own wrapper, through ours, and given up half-way."""
+"""Bodies as servers read them: through their own wrapper, through ours, and only in part."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def open_descriptors() -> set[str]:
 
 @pytest.fixture(params=["live", "fingerprinted"])
 def served(request: pytest.FixtureRequest, built: BuiltTree) -> tuple[HashServe, str, str]:
-    """An application, the URL of a large file under it, and where that is on disk."""
+    """Return an application, the URL of a large file in it, and its place on disk."""
     path = built.add("large.bin", LARGE)
     built.publish()
     name = path if request.param == "fingerprinted" else "large.bin"
@@ -33,14 +33,14 @@ def served(request: pytest.FixtureRequest, built: BuiltTree) -> tuple[HashServe,
 
 
 class SeekedWrapper(FileWrapper):
-    """Sends from the file's offset on, up to Content-Length, as gunicorn's does."""
+    """A wrapper that sends from the file's offset up to Content-Length, as gunicorn's does."""
 
 
 SeekedWrapper.__module__ = "gunicorn.http.wsgi"
 
 
 def from_byte_0(stream: Any, block_size: int = 8192) -> Iterable[bytes]:
-    """Send from byte 0 whatever the offset, as uWSGI does."""
+    """Send from byte 0, whatever the offset is, as uWSGI does."""
     stream.seek(0)
     return FileWrapper(stream, block_size)
 
@@ -61,7 +61,7 @@ def test_every_wrapper_gets_what_it_sends_right(
     reply = request(application, path, environ, **fields)
     length = int(reply["Content-Length"])
     assert (reply.status, reply.headers) == (right.status, right.headers)
-    # What follows Content-Length such a server does not send.
+    # Such a server sends nothing after Content-Length.
     body = reply.body[:length] if wrapper is SeekedWrapper else reply.body
     assert body == right.body
     assert len(right.body) == length
@@ -180,7 +180,7 @@ def test_a_part_behind_the_new_end_of_a_file_ends_the_connection(served: tuple[H
     application, path, location = served
     environ = {"wsgi.file_wrapper": SeekedWrapper, "HTTP_RANGE": "bytes=100-149"}
     body = started(application, path, environ)
-    os.truncate(location, 120)  # longer than the part, and too short for where the part is
+    os.truncate(location, 120)  # longer than the part, but it ends within the part
     assert b"".join(body) == LARGE[100:120]
     with pytest.raises(TruncatedFileError) as caught:
         body.close()

@@ -96,7 +96,7 @@ PATHOLOGICAL = [
     ("\u212a", "identity"),  # a Kelvin sign, k in lower case
     ("gzip;q=oops, br;q=0.5", "br"),  # the rest counts
     ("br;q=oops, gzip", "gzip"),
-    ("br;q=oops, *;q=0.5, gzip;q=0", "br"),  # what is malformed is not there, so * stands for it
+    ("br;q=oops, *;q=0.5, gzip;q=0", "br"),  # a malformed member does not count, so * stands for it
     ("gzip;q=0, gzip", "identity"),  # the first counts
     ("gzip, gzip;q=0", "gzip"),
     ("x-gzip;q=0, gzip", "identity"),
@@ -229,7 +229,7 @@ def reference_choice(value: str, sizes: dict[str, int]) -> str:
         elif "*" in qvalues:
             qvalue = qvalues["*"]
         elif coding == "identity":
-            qvalue = 0.5  # acceptable, but the client asked for whatever it did list
+            qvalue = 0.5  # acceptable, but the client listed others
         else:
             continue
         if qvalue > 0:

@@ -23,7 +23,7 @@ DATES = [
     ("Sun Nov 06 08:49:37 1994", NOV_6),
     ("Wed Nov 16 08:49:37 1994", NOV_6 + 864_000),
     (" Sun, 06 Nov 1994 08:49:37 GMT\t", NOV_6),
-    ("Mon, 06 Nov 1994 08:49:37 GMT", NOV_6),  # the wrong day of the week: nothing follows from it
+    ("Mon, 06 Nov 1994 08:49:37 GMT", NOV_6),  # the wrong day of the week has no effect
     ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
     ("Wed, 31 Dec 1969 23:59:59 GMT", -1),
     ("Mon, 01 Jan 0001 00:00:00 GMT", -62_135_596_800),
@@ -121,7 +121,7 @@ def rfc850(moment: datetime) -> str:
 
 def years_from_now(years: int, *, days: int) -> datetime:
     now = datetime.now(timezone.utc).replace(microsecond=0)
-    # From the 28th on, so that there is such a day in each year.
+    # Up to the 28th, which every month has.
     return now.replace(day=min(now.day, 28), year=now.year + years) + timedelta(days=days)
 
 

@@ -86,7 +86,7 @@ def test_one_entity_tag_is_parsed_by_its_grammar(value: str, expected: EntityTag
         (",", []),
         ("*", []),
         ("a", []),
-        # Up to the first thing that is not one.
+        # Up to the first member that is not one.
         ('"a", b, "c"', ['"a"']),
         ('"a" "b"', ['"a"']),
         ('"a"b, "c"', ['"a"']),
@@ -108,7 +108,7 @@ def test_a_list_of_entity_tags_is_parsed_up_to_what_is_none(value: str, expected
 
 
 def reference_end_of_tag(value: str, start: int) -> int | None:
-    """Give where the entity-tag that starts at ``start`` ends, or None."""
+    """Return the end of the entity-tag that starts at ``start``, or None."""
     position = start
     if value[position : position + 2] == "W/":
         position += 2

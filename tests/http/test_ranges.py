@@ -17,7 +17,7 @@ UNSATISFIABLE = "416"
 
 
 def outcome(value: str, size: int) -> str:
-    """Write what is selected as positions: ``0-4, 9-9``; or the status of a whole or of none."""
+    """Write the selected ranges as positions (``0-4, 9-9``), or the status if there are none."""
     selected = select_ranges(value, size)
     if selected is None:
         return WHOLE

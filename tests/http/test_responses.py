@@ -38,7 +38,7 @@ def test_an_error_has_the_common_fields_and_is_never_stored(response: Response, 
     assert ("Content-Length", str(len(body))) in response.headers
 
 
-def test_a_wrong_method_is_told_the_right_ones() -> None:
+def test_a_405_lists_the_methods_that_are_allowed() -> None:
     assert ("Allow", METHODS) in method_not_allowed([]).headers
 
 

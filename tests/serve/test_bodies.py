@@ -1,4 +1,4 @@
-"""The bodies kept in memory: proven, and never more than the budget."""
+"""Bodies in memory: each is proven, and together they stay within the budget."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_whatever_counts_as_small_enough_is_really_kept(tmp_path: Any, budget: i
             assert cache._bodies.get(file) is not None, size
 
 
-def test_whoever_refers_to_bodies_is_told_when_some_are_dropped(tmp_path: Any) -> None:
+def test_the_callback_is_called_when_bodies_are_dropped(tmp_path: Any) -> None:
     told: list[int] = []
     cache = BodyCache(10_000, 4000, lambda: told.append(1))
     for number in range(10):

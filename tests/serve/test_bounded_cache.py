@@ -90,12 +90,12 @@ def test_a_hit_among_the_young_writes_nothing() -> None:
     assert written == ["a"]
 
 
-def test_whoever_asked_is_told_of_each_generation_that_was_dropped() -> None:
+def test_the_callback_is_called_for_each_generation_that_was_dropped() -> None:
     drops: list[int] = []
     cache = of_length(4, lambda: drops.append(len(cache)))
     for number in range(6):
         cache.put(str(number), "1")
-    assert drops == [3, 3]  # told when it was done, and outside the lock
+    assert drops == [3, 3]  # called after the drop, and outside the lock
     assert not cache.put("big", "xxx")
     assert len(drops) == 2
 
@@ -116,7 +116,7 @@ def test_what_was_cleared_is_gone_and_weighs_nothing() -> None:
         ([], 5, True),
         ([], 6, False),
         (["xxx"], 2, True),
-        (["xxx"], 3, True),  # the young become the old, of which there are none
+        (["xxx"], 3, True),  # the young become the old, and there were no old
         (["xxx", "xxx"], 2, True),
         (["xxx", "xxx"], 3, False),  # the old would be dropped
         (["xxx", "xxx"], 6, False),

@@ -59,7 +59,7 @@ def _switching_often() -> Iterator[None]:
 
 @pytest.fixture(params=[live_module.SETTLED_AFTER, 20_000_000], ids=["fresh", "remembered"])
 def _settling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have files remembered soon in one of two runs, else never as quickly as they change here."""
+    """Let one of two runs remember files at once; in the other they change too fast for that."""
     monkeypatch.setattr(live_module, "SETTLED_AFTER", request.param)
 
 
@@ -92,13 +92,13 @@ def by_link(path: str, content: bytes) -> None:
 
 
 def in_pieces(path: str, content: bytes) -> None:
-    """Truncate it and write it anew, piece by piece, each of them on disk at once."""
+    """Truncate the file, and write it again in pieces, each on disk at once."""
     with open(path, "wb", buffering=0) as stream:
         stream.writelines(content[offset : offset + 3000] for offset in range(0, len(content), 3000))
 
 
 def over_itself(path: str, content: bytes) -> None:
-    """Write over what is there, then cut off what is left of it."""
+    """Write over the old content, then cut off the rest of it."""
     with open(path, "r+b", buffering=0) as stream:
         stream.writelines(content[offset : offset + 3000] for offset in range(0, len(content), 3000))
         stream.truncate()
@@ -287,7 +287,7 @@ def written_in_place(tree: BuiltTree) -> None:
 
 
 def without_digests(tree: BuiltTree) -> None:
-    """Write a manifest as Django does, which tells nothing of what is in the files."""
+    """Write a manifest as Django does: it states nothing about the content of files."""
     by_rename(manifest_of(tree), json.dumps({"version": "1.1", "hash": "", "paths": tree.names}).encode())
 
 
@@ -316,7 +316,7 @@ def test_every_manifest_that_is_published_is_served_whole_while_it_is_swapped(
         tree.add("file.bin", version(number), variants=True)
         publish(tree)
 
-    # Where no manifest is there for a moment, the last one that was seen stays in force.
+    # If the manifest is missing for a moment, the last one stays in force.
     may_lag = check_interval > 0 or publish not in (whole, without_digests)
     history = History(has_variants=True, may_lag=may_lag)
     hammer(application, history, lambda: application.url("file.bin"), change)
@@ -365,7 +365,7 @@ def test_a_release_that_is_pruned_is_whole_or_a_clean_404(tmp_path: Any) -> None
 def test_a_fingerprinted_file_that_is_disturbed_is_what_its_name_says_or_a_clean_404(
     tmp_path: Any, disturb: Callable[[str, bytes], None], largest_body: int
 ) -> None:
-    """It gets other content, and its own again."""
+    """It gets other content, and then its own again."""
     tree = BuiltTree(str(tmp_path / "root"))
     path = tree.add("file.bin", version(3))
     tree.publish()
@@ -500,7 +500,7 @@ def held_by_another_thread(lock: Any) -> Iterator[None]:
 
 
 def in_a_child(action: Callable[[], bool]) -> bool:
-    """Run in a forked child, given up after a while; whether it came to a true end."""
+    """Run an action in a forked child, with a time limit; return whether it returned True."""
     child = os.fork()
     if child == 0:
         status = 1

@@ -1,4 +1,4 @@
-"""What every request gets: the tables of the design, row by row, over every kind of root and each adapter."""
+"""What every request gets: the tables of the design, row by row, for each kind of root and each gateway."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_nothing_there_is_passed_on_or_a_404_where_the_prefix_is_owned(
 def test_what_is_not_under_the_prefix_reaches_the_wrapped_application_untouched(
     tree: ServedTree, path: str
 ) -> None:
-    # Django hands on a request of its own: test_django_middleware has that row.
+    # Django passes on another request: tests/django/test_middleware.py has that row.
     body = [b"x"]
     seen: list[tuple[object, object]] = []
 

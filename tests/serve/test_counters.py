@@ -1,4 +1,4 @@
-"""Counts: every answer once, whichever way it came, whatever threads and memos do."""
+"""Counts: every answer once, on each of its ways, with threads and with memos that are dropped."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_an_answer_is_counted_once_whether_it_was_remembered_or_not(
 
 
 def difference(before: Counts, after: Counts) -> tuple[dict[tuple[str, str], int], int]:
-    """Tell which responses were counted between, and how many bytes."""
+    """Return the responses and the bytes that were counted in between."""
     flat = [
         {
             (str(kind), name): number
@@ -169,9 +169,7 @@ def test_the_page_of_a_single_page_application_is_a_kind_of_its_own(
     assert application.counters()["passed"]["missing"] == (on_missing == "pass")
 
 
-def test_what_the_log_tells_of_is_counted_as_failed(
-    built: BuiltTree, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_logged_failure_is_counted_as_failed(built: BuiltTree, monkeypatch: pytest.MonkeyPatch) -> None:
     application = counting(built)
     os.unlink(os.path.join(built.root, built.names["ten.txt"]))
     assert request(application, path_of(built)).status == 404
@@ -208,7 +206,7 @@ def test_the_counts_are_a_plain_dictionary(built: BuiltTree) -> None:
     assert counts["kept_bytes"] >= len(TEN)
 
 
-def test_without_the_setting_nothing_is_counted_and_the_remedy_is_told(built: BuiltTree) -> None:
+def test_without_the_setting_nothing_is_counted_and_the_error_names_the_remedy(built: BuiltTree) -> None:
     application = HashServe(wrapped_application, built.root)
     with pytest.raises(SettingError, match="counters=False: nothing is counted; make it True"):
         application.counters()
@@ -266,7 +264,7 @@ def in_threads(work: Callable[[int], object]) -> None:
     def run(number: int) -> None:
         try:
             work(number)
-        except BaseException as error:  # noqa: BLE001  # given to the test below
+        except BaseException as error:  # noqa: BLE001  # raised in the test below
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
@@ -280,7 +278,7 @@ def in_threads(work: Callable[[int], object]) -> None:
 
 
 def ask(application: Application, path: str, environ: dict[str, str]) -> str:
-    """Send a request without any of the checks of `tests.support.client`; gives the status."""
+    """Send a request without the checks of `tests.support.client`; return the status."""
     statuses: list[str] = []
 
     def start_response(status: str, headers: object, exc_info: object = None) -> Callable[[bytes], object]:
@@ -424,7 +422,7 @@ def test_the_middleware_counts_what_it_answers(built: BuiltTree, gateway: str) -
     assert after["passed"]["missing"] - before["passed"]["missing"] == 1
 
 
-def test_django_tells_the_remedy_where_nothing_is_counted() -> None:
+def test_django_names_the_remedy_where_nothing_is_counted() -> None:
     from hashserve.django.counting import counters
     from tests.support.django_client import project
 

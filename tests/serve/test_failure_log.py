@@ -1,4 +1,4 @@
-"""The log of problems: once for a file, now and then for the machine, and never as a client likes."""
+"""The log of failures: once for a file, from time to time for the machine, and in no client's words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_path_never_starts_a_line_of_its_own(caplog: pytest.LogCaptureFixture)
     assert caplog.messages == ["cannot serve /a%0AERROR%20all%20is%20lost: [Errno 13] denied"]
 
 
-def test_no_more_than_so_many_problems_of_files_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_number_of_logged_problems_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     log = FailureLog(lambda: 0.0)
     for number in range(MOST_LOGGED + 10):
         log.log_once(str(number))

@@ -1,4 +1,4 @@
-"""What goes wrong on real machines: a clear error or a clear report each, and never half a release."""
+"""What fails on real machines: each failure has a clear error or report, and leaves no half release."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def assert_untouched(out: Path, before: dict[str, tuple[int, int]]) -> None:
-    """The release in force is as it was: each file of it, byte by byte and name by name."""
+    """Whether the release in force is unchanged: each file, its name and its bytes."""
     after = snapshot(out)
     assert {path: after.get(path) for path in before} == before
     assert not wrong_files(out)
@@ -56,7 +56,7 @@ def assert_untouched(out: Path, before: dict[str, tuple[int, int]]) -> None:
 
 
 def published(out: Path) -> dict[str, tuple[int, int]]:
-    """Give the snapshot of the files that belong to the release in force, the manifest included."""
+    """Return a snapshot of the files of the release in force, with its manifest."""
     paths = manifest_of(out).paths
     needed = {"staticfiles.json", *paths, *paths.values()}
     return {path: seen for path, seen in snapshot(out).items() if path.removesuffix(".br") in needed}
@@ -136,7 +136,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def run_as_nobody(*arguments: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
-    """Run ``hashserve`` as somebody whom permissions hold for, which they do not for root."""
+    """Run ``hashserve`` as a user for whom permissions count; for root they do not."""
     return subprocess.run(
         [sys.executable, "-c", _AS_NOBODY, *arguments], capture_output=True, text=True, check=False
     )
@@ -144,7 +144,7 @@ def run_as_nobody(*arguments: str | os.PathLike[str]) -> subprocess.CompletedPro
 
 @pytest.fixture
 def common(tmp_path: Path) -> Iterator[Path]:
-    """A folder that everybody can reach and write to, as pytest's are not, with a source in it."""
+    """A folder with a source that every user can reach and write to, unlike the folders of pytest."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)
@@ -215,7 +215,7 @@ def test_any_name_will_do_for_the_folders(tmp_path: Path) -> None:
     assert request(HashServe(wrapped_application, root=out), "/static/a.txt").body == TEXT
 
 
-# Sources that change under the build's hands
+# Sources that change during a build
 
 
 def changing(monkeypatch: pytest.MonkeyPatch, change: object) -> None:
@@ -475,7 +475,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def peak_megabytes(tmp_path: Path, name: str, megabytes: int) -> int:
-    """Build one file of so many MB, that compresses well and quickly; gives the peak of the process."""
+    """Build a file of this many MB, which compresses well and fast; return the peak memory of the process."""
     block = b"".join(b"line %d of something\n" % (number % 5000) for number in range(50_000))[: 1 << 20]
     location = put(tmp_path / name, "large.txt", b"")
     with open(location, "wb") as stream:
@@ -491,7 +491,7 @@ def peak_megabytes(tmp_path: Path, name: str, megabytes: int) -> int:
 
 
 def test_a_hundred_megabytes_take_no_more_memory_than_forty(tmp_path: Path) -> None:
-    """Both are above the size from which brotli's window, and with it its memory, grows no more."""
+    """Above both sizes, brotli's window and memory do not grow any more."""
     if sys.platform != "linux":
         missing("the unit of ru_maxrss is known on Linux alone")
     assert peak_megabytes(tmp_path, "hundred", 100) < peak_megabytes(tmp_path, "forty", 40) + 30

@@ -60,7 +60,7 @@ def test_a_file_that_looks_fingerprinted_and_is_not_listed_is_not_immutable(buil
         assert request(application, f"/static/{name}")["Cache-Control"] == "public, max-age=60"
 
 
-def test_a_media_type_that_the_manifest_tells_is_sent(built: BuiltTree) -> None:
+def test_the_media_type_in_the_manifest_is_sent(built: BuiltTree) -> None:
     manifest = Manifest.load(os.path.join(built.root, "staticfiles.json"))
     path = built.names["ten.txt"]
     told = {path: "text/x-ten"}
@@ -97,7 +97,7 @@ def damage(path: str) -> None:
 
 
 def replace_with_other_content(path: str) -> None:
-    """Of the same size as the file, and decodable as far as that goes."""
+    """Write other content of the same size; a variant decodes to it."""
     other = STYLES[::-1]
     coded = {".br": brotli.compress(other), ".gz": gzip.compress(other)}.get(path[-3:], other)
     with open(path, "wb") as stream:
@@ -122,7 +122,7 @@ SPOILING = [cut_short, damage, replace_with_other_content, delete, make_a_folder
 
 
 @pytest.mark.parametrize("spoil", SPOILING)
-def test_a_damaged_variant_is_told_of_and_left_out(
+def test_a_damaged_variant_is_logged_and_left_out(
     built: BuiltTree, spoil: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     application = HashServe(wrapped_application, built.root)
@@ -173,12 +173,12 @@ def test_a_large_file_that_is_not_as_long_as_the_manifest_says_is_a_404(
     assert request(application, f"/static/{path}", if_none_match="*").status == 304
 
 
-# A manifest that tells nothing: found on disk, once
+# A manifest without digests: they are found on disk, once
 
 
 @pytest.fixture
 def collected(tmp_path: Any) -> tuple[str, str]:
-    """A folder with Django's manifest: its root, and the fingerprinted path of a style sheet."""
+    """Return the root of a folder with Django's manifest, and the fingerprinted path of a style sheet."""
     root = str(tmp_path)
     put(root, "app.css", STYLES)
     path = collect_as_django(root, ["app.css"])["app.css"]
@@ -186,7 +186,7 @@ def collected(tmp_path: Any) -> tuple[str, str]:
     return root, path
 
 
-def test_what_no_manifest_tells_is_found_once(
+def test_what_a_manifest_does_not_state_is_found_on_disk_once(
     collected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, path = collected
@@ -203,7 +203,7 @@ def test_what_no_manifest_tells_is_found_once(
 
 
 @pytest.mark.parametrize("spoil", [cut_short, replace_with_other_content])
-def test_of_what_no_manifest_tells_the_disk_is_the_truth(
+def test_what_a_manifest_does_not_state_follows_the_disk(
     collected: tuple[str, str], spoil: Callable[[str], None]
 ) -> None:
     root, path = collected
@@ -221,7 +221,7 @@ def test_of_what_no_manifest_tells_the_disk_is_the_truth(
 
 
 @pytest.mark.parametrize("spoil", SPOILING)
-def test_of_what_no_manifest_tells_a_damaged_variant_is_left_out(
+def test_a_damaged_variant_of_a_file_without_digest_is_left_out(
     collected: tuple[str, str], spoil: Callable[[str], None]
 ) -> None:
     root, path = collected

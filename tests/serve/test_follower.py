@@ -87,7 +87,7 @@ def test_an_unknown_fingerprint_of_a_release_newer_than_the_last_check_is_found_
     assert reply.body == b"new"
 
 
-def test_whoever_waited_while_another_took_the_new_manifest_over_finds_it_too(built: BuiltTree) -> None:
+def test_a_thread_that_waited_finds_the_manifest_that_another_took_over(built: BuiltTree) -> None:
     application = HashServe(wrapped_application, built.root, check_interval=1000.0)
     site = application._site
     follow = site.follow
@@ -277,7 +277,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error_at_the_start_unless_it_is_go
     else:
         follower.load()
     assert follower.manifest is None
-    assert follower.check()  # it is there, and that is new
+    assert follower.check()  # it exists again, which is a change
     assert not follower.check()
     assert caplog.text.count("is not used") == 1
     monkeypatch.undo()

@@ -42,7 +42,7 @@ def root(tmp_path: Any) -> str:
 
 @pytest.fixture(params=["settled", "unsettled"], autouse=True)
 def settled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Once as if the files had been there for long, so that they are remembered; once as it is."""
+    """Run each test twice: with files that count as old, so that they are remembered, and with new ones."""
     if request.param == "settled":
         monkeypatch.setattr(live_module, "SETTLED_AFTER", -1)
     return bool(request.param == "settled")
@@ -309,7 +309,7 @@ def test_a_link_within_the_root_is_served(application: HashServe, root: str) -> 
     assert request(application, "/static/folder-link/deep.txt").body == b"deep"
 
 
-def test_a_link_out_of_the_root_is_a_404_and_told_of_once(
+def test_a_link_out_of_the_root_is_a_404_and_logged_once(
     application: HashServe, root: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     outside = put(os.path.dirname(root), "secret.txt", b"secret")
@@ -520,7 +520,7 @@ def test_characters_that_are_no_bytes_name_nothing(application: HashServe) -> No
 
 @contextmanager
 def without_rights() -> Iterator[None]:
-    """Be nobody for a while, where the tests run as root, whom no permission stops."""
+    """Become the user nobody for a while if the tests run as root, who needs no permission."""
     if os.geteuid() != 0:
         yield
         return
@@ -531,7 +531,7 @@ def without_rights() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_file_without_permission_is_a_404_and_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_without_permission_is_a_404_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with tempfile.TemporaryDirectory() as root:
         os.chmod(root, 0o755)
         put(root, "closed/x.txt", b"x")
@@ -552,7 +552,7 @@ def test_a_file_without_permission_is_a_404_and_told_of_once(caplog: pytest.LogC
 
 @contextmanager
 def without_descriptors() -> Iterator[None]:
-    """Let this process open no more files for a while."""
+    """Let this process open no files for a while."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest_free = os.dup(0)
     os.close(lowest_free)
@@ -570,7 +570,7 @@ def test_without_descriptors_it_is_a_503_that_no_cache_stores(application: HashS
     assert request(application, "/static/ten.txt").body == TEN
 
 
-def test_what_is_told_of_is_bounded(root: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_of_one_site_is_bounded(root: str, caplog: pytest.LogCaptureFixture) -> None:
     application = HashServe(wrapped_application, root, "/static/")
     outside = put(os.path.dirname(root), "secret.txt", b"secret")
     for number in range(1010):
@@ -583,7 +583,7 @@ def test_what_is_told_of_is_bounded(root: str, caplog: pytest.LogCaptureFixture)
 
 
 def changing_when_read(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object], times: int) -> None:
-    """Have ``change`` happen after each of the first ``times`` reads of any file."""
+    """Call ``change`` after each of the first ``times`` reads of any file."""
     real_read, done = os.read, list[None]()
 
     def reading(descriptor: int, most: int) -> bytes:
@@ -599,7 +599,7 @@ def changing_when_read(monkeypatch: pytest.MonkeyPatch, change: Callable[[], obj
 def changing_when_opened(
     monkeypatch: pytest.MonkeyPatch, path: str, change: Callable[[], object], times: int
 ) -> None:
-    """Have ``change`` happen after each of the first ``times`` opens of ``path``."""
+    """Call ``change`` after each of the first ``times`` opens of ``path``."""
     real_open, done = os.open, list[None]()
 
     def opening(name: Any, *arguments: Any, **keywords: Any) -> int:
@@ -707,7 +707,7 @@ def test_a_file_is_not_remembered_while_it_or_one_of_its_variants_has_just_chang
     while os.stat(changed).st_ctime_ns <= before:
         os.chmod(changed, 0o644)
     files, now = files_of(root), os.stat(changed).st_ctime_ns + 1
-    # The other file changed longer ago than is waited for, this one a nanosecond ago.
+    # The other file changed long enough ago, this one a nanosecond ago.
     monkeypatch.setattr(live_module, "SETTLED_AFTER", 1)
     monkeypatch.setattr("hashserve.serve.live.time.time_ns", lambda: now)
     asset = files.find("css/styles.css")
@@ -723,7 +723,7 @@ def test_paths_that_name_nothing_are_not_remembered(root: str) -> None:
     assert len(files._remembered) == 0
 
 
-def test_the_hook_is_told_an_index_files_url_as_its_folders(root: str) -> None:
+def test_the_hook_gets_the_folders_url_for_an_index_file(root: str) -> None:
     told: list[str] = []
     put(root, "folder/index.html", b"<p>")
     policy = Policy(add_headers=lambda fields, path, url: told.append(url))

@@ -41,7 +41,7 @@ def test_a_lock_that_another_thread_holds_at_a_fork_is_free_in_the_child() -> No
     held.wait()
     child = os.fork()
     if child == 0:  # pragma: no cover  # no coverage is written there
-        # Were the lock not free, an alarm would end the child.
+        # If the lock were not free, an alarm would end the child.
         import signal
 
         signal.alarm(20)

@@ -1,4 +1,4 @@
-"""The memo: which requests bypass it, wherever it is asked."""
+"""The memo: which requests bypass it, in the memo itself and in the gateway."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_no_answer_is_recalled_for_a_request_with_such_a_field(
     assert memo.recall(path, method, {name: "x"}) is None
 
 
-def test_if_modified_since_does_not_count_beside_if_none_match(built: BuiltTree) -> None:
+def test_if_modified_since_does_not_count_next_to_if_none_match(built: BuiltTree) -> None:
     application = HashServe(wrapped_application, built.root, check_interval=3600.0)
     path = f"/static/{built.names['ten.txt']}"
     etag = request(application, path)["ETag"]

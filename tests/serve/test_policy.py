@@ -136,7 +136,7 @@ def test_a_field_that_describes_the_bytes_is_not_the_hooks(
         ("TE", "trailers"),
     ],
 )
-def test_a_field_that_http_forbids_is_left_out_and_told_of(
+def test_a_field_that_http_forbids_is_left_out_and_logged(
     name: str, value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, logger="hashserve"):

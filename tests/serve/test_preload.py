@@ -12,7 +12,7 @@ from tests.support.client import wrapped_application
 from tests.support.trees import BuiltTree
 
 
-def test_preload_stays_within_the_budget_and_tells_of_what_is_missing(
+def test_preload_stays_within_the_budget_and_logs_missing_files(
     built: BuiltTree, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(20):

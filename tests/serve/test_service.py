@@ -32,7 +32,7 @@ def path_of(built: BuiltTree) -> str:
 
 
 def warmed(built: BuiltTree, policy: Policy | None = None) -> tuple[Service[Fields], str, str]:
-    """Give a service that was asked once, the path, and the entity-tag."""
+    """Return a service that has answered once, the path, and the entity-tag."""
     service, path = service_of(built, policy), path_of(built)
     answer = service.answer(Request("GET", path))
     assert answer is not None
@@ -54,7 +54,7 @@ def test_a_plain_hit_is_recalled_with_fields_of_its_own(built: BuiltTree) -> Non
     assert first[1] is not second[1]
 
 
-# What is asked beside the path, `{etag}` for the entity-tag, and the status that is recalled.
+# The method, the fields (`{etag}` stands for the entity-tag), and the status that is recalled.
 RECALLED: list[tuple[str, dict[str, str], int | None]] = [
     ("GET", {}, 200),
     ("HEAD", {}, 200),
@@ -110,7 +110,7 @@ def test_a_long_accept_encoding_is_not_remembered(built: BuiltTree) -> None:
         ) == is_remembered
 
 
-def test_whoever_wants_to_know_is_told_where_static_paths_lie(built: BuiltTree) -> None:
+def test_the_bounds_of_static_paths_are_passed_on_when_they_change(built: BuiltTree) -> None:
     told: list[tuple[str, str]] = []
     service = Service(ServeSettings(), copier, on_aim=lambda *bounds: told.append(bounds))
     assert not "/static/x".startswith(service.prefixes)

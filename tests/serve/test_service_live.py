@@ -1,4 +1,4 @@
-"""A service and live files: what is recalled of them, and that whatever changes on disk is seen."""
+"""A service and live files: what is recalled of them, and that every change on disk is seen."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def copier(headers: Headers) -> Callable[[], Fields]:
 
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every file count as one that changed long ago: these tests do not wait for it."""
+    """Let every file count as one that changed long ago, so that no test waits."""
     monkeypatch.setattr(live_module, "SETTLED_AFTER", -1)
 
 
@@ -44,7 +44,7 @@ def service_of(*roots: str | os.PathLike[str], **settings: object) -> Service[Fi
 
 
 def ask(service: Service[Fields], path: str, **fields: str) -> tuple[int, bytes] | None:
-    """Ask in full generality, as every request that nothing is recalled for."""
+    """Ask the service itself, without the memo."""
     answer = service.answer(Request("GET", path, **fields))
     if answer is None:
         return None
@@ -54,7 +54,7 @@ def ask(service: Service[Fields], path: str, **fields: str) -> tuple[int, bytes]
 def recalled(
     service: Service[Fields], path: str, fields: dict[str, str] | None = None
 ) -> tuple[int, bytes] | None:
-    """Ask for what is recalled alone."""
+    """Ask the memo alone."""
     found = service.memo.recall_live(path, "GET", fields or {})
     return None if found is None else (found[0], b"".join(found[2]))
 
@@ -84,7 +84,7 @@ def test_a_variant_is_recalled_for_who_takes_it(root: str) -> None:
     assert recalled(service, path, BROTLI) == (200, brotli.compress(BEFORE))
 
 
-# What is asked beside the path, `{etag}` for the entity-tag, and the status that is recalled.
+# The method, the fields (`{etag}` stands for the entity-tag), and the status that is recalled.
 RECALLED: list[tuple[str, dict[str, str], int | None]] = [
     ("GET", {}, 200),
     ("HEAD", {}, 200),
@@ -242,7 +242,7 @@ def test_a_file_changed_lately_is_not_recalled(root: str, monkeypatch: pytest.Mo
     assert recalled(service, PATH) is None
 
 
-# Paths whose answer rests on more than the file and its variants.
+# Paths whose answer depends on more than the file and its variants.
 UNRECALLED = ("css/jquery.0123456789ab.css", "css/lone.css.gz", "css/staticfiles.json")
 
 

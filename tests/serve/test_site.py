@@ -1,4 +1,4 @@
-"""The site without any server: pure requests in, answers out."""
+"""The site without a server: requests in, answers out."""
 
 from __future__ import annotations
 
@@ -134,11 +134,11 @@ def test_no_error_of_the_disk_comes_out(
         assert str(error).encode() not in body_of(answer)
     is_looked_at_again = isinstance(error, (ChangedFileError, FileNotFoundError))
     assert len(attempts) == 2 * (ATTEMPTS if is_looked_at_again else 1)
-    # What the machine lacks is told once, whichever file it is for.
+    # A shortage of the machine is logged once for all files.
     assert caplog.text.count("cannot serve") == (1 if is_exhaustion(error) else 2)
 
 
-def test_a_lack_that_lasts_is_told_again_now_and_then(
+def test_a_shortage_that_lasts_is_logged_again_from_time_to_time(
     built: BuiltTree, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def failing(*arguments: Any) -> Any:
@@ -183,7 +183,7 @@ def test_a_disk_that_fails_keeps_no_page_from_an_application_that_shares_its_pre
 
 
 def failing_for(monkeypatch: pytest.MonkeyPatch, ending: str, number: int) -> None:
-    """Have each open of a path that ends so fail."""
+    """Let each open fail of a path with this ending."""
     real_open = os.open
 
     def opening(path: Any, *arguments: Any, **keywords: Any) -> int:
@@ -311,14 +311,14 @@ def test_a_manifest_of_django_1_0_without_a_prefix_is_served_from_the_top(tmp_pa
     assert body_of(answer) == STYLES
 
 
-def test_a_site_follows_in_a_child_whoever_was_following_at_the_fork(built: BuiltTree) -> None:
+def test_a_site_follows_in_a_child_if_another_thread_was_following_at_the_fork(built: BuiltTree) -> None:
     site = site_of(built.root)
     site._following.lock.acquire()
     renew_locks()  # what runs in a child after the fork
     assert not site.follow()
 
 
-# The manifest, where the operator publishes it
+# The published manifest
 
 PUBLISHED = "/static/.well-known/hashserve.json"
 
