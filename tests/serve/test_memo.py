@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hashserve import HashServe
-from hashserve.http.messages import CONDITIONAL_FIELDS, PRECONDITIONS, Request
+from hashserve.http.messages import CONDITIONAL_FIELDS
 from hashserve.serve.memo import BYPASSING_FIELDS
 from tests.support.client import request, wrapped_application
 from tests.support.trees import TEN, BuiltTree
@@ -30,20 +30,6 @@ def test_the_gateway_bypasses_the_memo_for_the_same_fields_as_the_memo_itself() 
         *BYPASSING_FIELDS,
         "HTTP_IF_NONE_MATCH",
     }
-
-
-@pytest.mark.parametrize("name", CONDITIONAL_FIELDS)
-def test_a_get_with_a_conditional_field_is_not_plain(name: str) -> None:
-    asked = Request("GET", "/")._replace(**{name: "x"})
-    assert not asked.is_plain_get
-    assert asked.has_preconditions == (name in PRECONDITIONS)
-
-
-def test_a_get_without_them_is_plain_whatever_else_it_has() -> None:
-    others = {name: "x" for name in Request._fields if name not in (*CONDITIONAL_FIELDS, "method")}
-    assert Request(method="GET", **others).is_plain_get
-    assert not Request(method="GET", **others).has_preconditions
-    assert not Request(method="HEAD", **others).is_plain_get
 
 
 @pytest.mark.parametrize("name", BYPASSING_FIELDS)
