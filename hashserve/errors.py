@@ -29,12 +29,9 @@ class HashserveError(Exception):
         return self
 
 
-_MENTION = re.compile(r"\{setting:([a-z_]+)\}")
-
-
 def _spell(text: str, names: Mapping[str, str]) -> str:
     """Replace each ``{setting:name}`` in a text by the name that the user knows the setting by."""
-    return _MENTION.sub(lambda mention: names.get(mention[1], mention[1]), text)
+    return re.sub(r"\{setting:([a-z_]+)\}", lambda mention: names.get(mention[1], mention[1]), text)
 
 
 class SettingError(HashserveError, ValueError):

@@ -93,6 +93,29 @@ def test_an_error_holds_its_data_and_builds_its_text(
     assert isinstance(error, kind)
 
 
+NAMES = {"keep": "--keep", "cache": 'HASHSERVE["BUILD_CACHE"]'}
+
+
+def test_a_wrong_setting_is_spelt_as_a_view_has_it_and_so_are_those_that_are_mentioned() -> None:
+    error = SettingError("keep", 0, "needs {setting:cache} and {setting:previous}")
+    assert str(error) == "keep=0: needs cache and previous"
+    assert str(error.spelt(NAMES)) == '--keep=0: needs HASHSERVE["BUILD_CACHE"] and previous'
+
+
+@pytest.mark.parametrize("kind", [BuildError, SourceError, PublishError])
+def test_a_setting_in_a_remedy_is_spelt_as_a_view_has_it(kind: type[BuildError]) -> None:
+    error = kind("{setting:keep}.css", "is a file", "choose another {setting:cache}")
+    assert str(error) == "{setting:keep}.css: is a file; choose another cache"
+    spelt = error.spelt(NAMES)
+    assert type(spelt) is kind
+    assert str(spelt) == '{setting:keep}.css: is a file; choose another HASHSERVE["BUILD_CACHE"]'
+
+
+def test_an_error_without_settings_is_spelt_as_it_is() -> None:
+    error = ManifestError("staticfiles.json", "", "is empty")
+    assert error.spelt(NAMES) is error
+
+
 @every_error
 def test_an_error_survives_another_process_and_a_copy(
     error: HashserveError, text: str, members: dict[str, object], kind: type[Exception]

@@ -56,6 +56,25 @@ def test_a_reference_to_a_missing_file_is_logged_and_stays(
     assert b"url(gone.png)" in (site.root / paths_of(site.root)["css/lost.css"]).read_bytes()
 
 
+def test_a_wrong_setting_of_the_build_is_named_as_the_project_wrote_it(site: CollectedSite) -> None:
+    with (
+        override_settings(HASHSERVE={"PREVIOUS": "s3://bucket"}),
+        pytest.raises(CommandError, match=r"^HASHSERVE\[\"PREVIOUS\"\]='s3://bucket': must be a folder"),
+    ):
+        site.collect()
+
+
+def test_a_build_cache_that_cannot_be_made_is_named_as_the_project_wrote_it(
+    site: CollectedSite, tmp_path: Path
+) -> None:
+    put(tmp_path, "file", b"")
+    with (
+        override_settings(HASHSERVE={"BUILD_CACHE": str(tmp_path / "file/cache")}),
+        pytest.raises(CommandError, match=r'choose another HASHSERVE\["BUILD_CACHE"\]$'),
+    ):
+        site.collect()
+
+
 def test_a_strict_collection_fails_for_a_missing_file_and_the_release_stays(
     site: CollectedSite,
 ) -> None:
