@@ -100,7 +100,19 @@ def test_a_span_is_the_text_as_written_and_nothing_around_it(
 
 @pytest.mark.parametrize(
     "piece",
-    [b"url(", b'url("a"', b"@import ", b"image-set(", b"\\1", b'"', b"/*", b"@supports(", b"url(\\123456 "],
+    [
+        b"url(",
+        b"src(",
+        b"src() ",
+        b'url("a"',
+        b"@import ",
+        b"image-set(",
+        b"\\1",
+        b'"',
+        b"/*",
+        b"@supports(",
+        b"url(\\123456 ",
+    ],
 )
 def test_repetition_costs_neither_recursion_nor_more_than_its_length(piece: bytes) -> None:
     assert_linear(lambda size: find_css_references(piece * size), size=2000)
