@@ -20,7 +20,10 @@ HEAVY = {
     "datetime",
     "email",
     "glob",
+    "hashserve.gateways.wsgi_fallback",
     "hashserve.manifest.importers",
+    "hashserve.serve.header_hook",
+    "hashserve.serve.preload",
     "inspect",
     "pathlib",
     "random",
@@ -28,11 +31,13 @@ HEAVY = {
     "ssl",
     "tempfile",
     "whitenoise",
+    "wsgiref.headers",
+    "wsgiref.util",
 }
 
 # These are loaded before the count, because what they load in turn differs between Python versions.
 START = """
-import hashlib, http, importlib.util, json, logging, sys, threading, typing, urllib.parse, wsgiref.headers
+import hashlib, http, importlib.util, json, logging, sys, threading, typing, urllib.parse
 before = set(sys.modules)
 from hashserve import HashServe
 

@@ -17,12 +17,10 @@ from urllib.parse import urlsplit
 
 from hashserve.errors import SettingError
 from hashserve.gateways.wsgi_bodies import STATUS_LINES, send
-from hashserve.gateways.wsgi_fallback import run_with_fallback
 from hashserve.http.messages import Headers, Request
 from hashserve.paths import mount_point_of
 from hashserve.serve.asset_urls import AssetUrls
 from hashserve.serve.counters import Counters, Counts
-from hashserve.serve.preload import preload
 from hashserve.serve.service import Service
 from hashserve.settings import SignatureWithSettings, help_lines
 from hashserve.settings.serve import MountSettings, ServeSettings
@@ -77,6 +75,8 @@ class HashServe:
         if root is not None:
             self.add_files(root, prefix, manifest=manifest)
         if values.preload:
+            from hashserve.serve.preload import preload  # few servers need it
+
             preload(self._site)
 
     __signature__ = SignatureWithSettings(__init__, ServeSettings)
@@ -194,6 +194,8 @@ class HashServe:
         if answer is not None:
             return send(answer, environ, start_response)
         if service.site.is_navigation(request):
+            from hashserve.gateways.wsgi_fallback import run_with_fallback  # few sites need it
+
             fallback = partial(service.fallback, request)
             return run_with_fallback(self._pass_on, environ, start_response, fallback)
         return self._pass_on(environ, start_response)

@@ -6,11 +6,8 @@ each asset, not for each response.
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import NamedTuple
-from wsgiref.headers import Headers as HeaderFields
-from wsgiref.util import is_hop_by_hop
 
 from hashserve.http.dates import format_date
 from hashserve.http.media_types import MediaTypes
@@ -31,16 +28,6 @@ FOREVER = 31_536_000
 
 IMMUTABLE = f"public, max-age={FOREVER}, immutable"
 """The Cache-Control of files that never change (RFC 8246)."""
-
-_OURS = frozenset(
-    {"content-length", "content-encoding", "content-range", "accept-ranges", "etag", "transfer-encoding"}
-)
-"""Fields that describe the bytes of a response; no hook may set them."""
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
-_logger = logging.getLogger("hashserve")
 
 
 class Policy(NamedTuple):
@@ -74,7 +61,11 @@ class Policy(NamedTuple):
         content_type = known.with_charset(media_type) if media_type else known.content_type(path)
         fields = [("Content-Type", content_type), *self._lifetime(path, url, immutable=immutable)]
         fields += self.common_fields()
-        return fields if self.add_headers is None else self._hooked(self.add_headers, fields, path, url)
+        if self.add_headers is None:
+            return fields
+        from hashserve.serve.header_hook import changed_by
+
+        return changed_by(self.add_headers, fields, path, url)
 
     def lifetime(self) -> str | None:
         """Return the Cache-Control of files that may change; None for no such field."""
@@ -89,29 +80,6 @@ class Policy(NamedTuple):
             return [("Cache-Control", IMMUTABLE)]
         lifetime = self.lifetime()
         return [] if lifetime is None else [("Cache-Control", lifetime)]
-
-    def _hooked(self, hook: HeadersHook, fields: Headers, path: str, url: str) -> Headers:
-        changed = HeaderFields(fields)
-        try:
-            hook(changed, path, url)
-        except OSError as error:
-            # An OSError of the hook must not look like one of the file that is served.
-            raise RuntimeError(f"add_headers_function failed for {path}") from error
-        return [(name, value) for name, value in changed.items() if self._is_allowed(name, value, path)]
-
-    def _is_allowed(self, name: str, value: str, path: str) -> bool:
-        if name.lower() in _OURS:
-            _logger.warning(
-                "add_headers_function set %s of %s: dropped, hashserve sets it itself", name, path
-            )
-            return False
-        # The server sets hop-by-hop fields (RFC 9110 section 7.6.1, PEP 3333).
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or is_hop_by_hop(name):
-            _logger.error(
-                "add_headers_function set a field of %s that HTTP forbids: %r: %r", path, name, value
-            )
-            return False
-        return True
 
 
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,9})(?![0-9])", re.IGNORECASE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
-from wsgiref.headers import Headers as HeaderFields
 
 from hashserve.settings import Settings, setting
 from hashserve.settings.readers import (
@@ -26,10 +25,11 @@ from hashserve.settings.readers import (
 
 if TYPE_CHECKING:
     import os
+    from wsgiref.headers import Headers as HeaderFields
 
 __all__ = ["HeadersHook", "ImmutableTest", "MountSettings", "ServeSettings"]
 
-HeadersHook = Callable[[HeaderFields, str, str], None]
+HeadersHook = Callable[["HeaderFields", str, str], None]
 """Called with the fields of one file, its path on disk and its URL path; changes the fields."""
 
 ImmutableTest = Callable[[str, str], bool]

@@ -1,23 +1,16 @@
 from __future__ import annotations
 
-import logging
-from wsgiref.headers import Headers as HeaderFields
-
 import pytest
 
 from hashserve.http.media_types import MediaTypes
 from hashserve.http.messages import Headers
-from hashserve.serve.policy import FOREVER, IMMUTABLE, Policy, with_expires
-from hashserve.settings.serve import HeadersHook
+from hashserve.serve.policy import FOREVER, IMMUTABLE, Policy, policy_of, with_expires
+from hashserve.settings.serve import ServeSettings
 
 PATH, URL = "/srv/static/css/app.css", "/static/css/app.css"
 COMMON = [("Access-Control-Allow-Origin", "*"), ("X-Content-Type-Options", "nosniff")]
 CSS = ("Content-Type", "text/css; charset=utf-8")
 LIVE = [CSS, ("Cache-Control", "public, max-age=60"), *COMMON]
-
-
-def fields_with(hook: HeadersHook) -> list[tuple[str, str]]:
-    return Policy(add_headers=hook).fields(PATH, URL, immutable=False)
 
 
 @pytest.mark.parametrize(
@@ -71,89 +64,6 @@ def test_a_media_type_that_is_known_goes_before_the_name(media_type: str | None,
     assert fields["Content-Type"] == expected
 
 
-def test_a_hook_adds_changes_and_takes_away_fields() -> None:
-    def hook(headers: HeaderFields, path: str, url: str) -> None:
-        assert (path, url) == (PATH, URL)
-        headers["X-Added"] = "1"
-        headers["cache-control"] = "no-cache"
-        headers.add_header("Vary", "Origin")
-        headers.add_header("Vary", "Cookie")
-        del headers["X-Content-Type-Options"]
-
-    fields = fields_with(hook)
-    assert sorted(fields, key=str) == sorted(
-        [
-            CSS,
-            COMMON[0],
-            ("X-Added", "1"),
-            ("cache-control", "no-cache"),
-            ("Vary", "Origin"),
-            ("Vary", "Cookie"),
-        ],
-        key=str,
-    )
-
-
-def test_a_hook_never_changes_the_policy_itself() -> None:
-    policy = Policy(add_headers=lambda headers, path, url: headers.add_header("X-Added", "1"))
-    first = policy.fields(PATH, URL, immutable=False)
-    assert policy.fields(PATH, URL, immutable=False) == first == [*LIVE, ("X-Added", "1")]
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["Content-Length", "content-encoding", "CONTENT-RANGE", "Accept-Ranges", "ETag", "Transfer-Encoding"],
-)
-def test_a_field_that_describes_the_bytes_is_not_the_hooks(
-    name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.WARNING, logger="hashserve"):
-        fields = fields_with(lambda headers, path, url: headers.add_header(name, "1"))
-    assert fields == LIVE
-    (record,) = caplog.records
-    assert record.levelno == logging.WARNING
-    assert name in record.getMessage()
-    assert PATH in record.getMessage()
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("X-Split", "a\r\nSet-Cookie: b=c"),
-        ("X-Split", "a\nb"),
-        ("X-Null", "a\0b"),
-        ("X-Delete", "a\x7f"),
-        ("X-Euro", "\u20ac"),
-        ("X-Surrogate", "\ud800"),
-        ("X Space", "a"),
-        ("X-Colon:", "a"),
-        ("X-\xe9", "a"),
-        ("X-Line\n", "a"),
-        ("", "a"),
-        ("Connection", "close"),  # hop by hop: the server's
-        ("keep-alive", "timeout=5"),
-        ("Upgrade", "h2c"),
-        ("TE", "trailers"),
-    ],
-)
-def test_a_field_that_http_forbids_is_left_out_and_logged(
-    name: str, value: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.ERROR, logger="hashserve"):
-        fields = fields_with(lambda headers, path, url: headers.__setitem__(name, value))
-    assert fields == LIVE
-    (record,) = caplog.records
-    assert record.levelno == logging.ERROR
-    assert repr(name) in record.getMessage()
-    assert "\n" not in record.getMessage()
-
-
-@pytest.mark.parametrize("value", ["", "a", "a\tb", " a ", "\xe9\xff", 'a, b; c="d"', "x" * 100_000])
-def test_a_field_that_http_allows_is_kept(value: str) -> None:
-    fields = fields_with(lambda headers, path, url: headers.__setitem__("X-Any", value))
-    assert fields == [*LIVE, ("X-Any", value)]
-
-
 def test_what_is_to_be_asked_for_each_time_is_never_immutable() -> None:
     policy = Policy(revalidates=True, max_age=60, is_immutable=lambda path, url: True)
     for immutable in (True, False):
@@ -181,3 +91,24 @@ def test_expires_says_what_max_age_says(headers: Headers, expires: str | None) -
 def test_a_hooks_own_expires_stays() -> None:
     headers = [("Cache-Control", "max-age=60"), ("expires", "0")]
     assert with_expires(headers, 0) == headers
+
+
+def test_a_policy_of_settings_has_their_values() -> None:
+    settings = ServeSettings(
+        max_age=5, expires=True, allow_all_origins=False, nosniff=False, charset="koi8-r"
+    )
+    policy = policy_of(settings)
+    assert policy[:5] == (5, True, False, False, False)
+    assert policy.media_types.content_type("a.txt") == "text/plain; charset=koi8-r"
+    assert policy_of(settings, revalidates=True).lifetime() == "no-cache"
+
+
+def test_an_immutable_file_test_is_a_function_or_an_expression_over_url_paths() -> None:
+    for test in (r"^/static/v[0-9]+/", lambda path, url: url.startswith("/static/v1/")):
+        policy = policy_of(ServeSettings(immutable_file_test=test))
+        lifetimes = [
+            dict(policy.fields("/srv/v1/a.css", url, immutable=False))["Cache-Control"]
+            for url in ("/static/v1/a.css", "/other/static/v1/a.css")
+        ]
+        assert lifetimes == [IMMUTABLE, "public, max-age=60"]
+    assert policy_of(ServeSettings()).is_immutable is None
