@@ -10,7 +10,7 @@ from collections.abc import Callable
 from weakref import WeakSet
 
 from hashserve.django.responses import Store
-from hashserve.django.settings import PLACES, load
+from hashserve.django.settings import SPELLINGS, load
 from hashserve.errors import SettingError
 from hashserve.http.messages import Headers
 from hashserve.serve.counters import Counters, Counts
@@ -30,7 +30,7 @@ def counters() -> Counts:
     Raises `SettingError` unless ``HASHSERVE["COUNTERS"]`` is set.
     """
     if not load().serve.counters:
-        raise SettingError(PLACES["counters"], False, "nothing is counted; set it to True")
+        raise SettingError(SPELLINGS["counters"], False, "nothing is counted; set it to True")
     return _counters.counts(service.state() for service in list(_services))
 
 

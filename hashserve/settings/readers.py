@@ -1,7 +1,7 @@
 """What the value of a setting may be.
 
-Invariant: a reader returns the value that is used, and reads that value to itself; it raises `ValueError`
-with what the value must be, without the name of the setting, which every view spells in its own way.
+Invariant: a reader returns the value that is used, or raises `ValueError` with what the value must be. The
+message does not name the setting: every view spells it in its own way.
 """
 
 # A wrong type is a wrong value of a setting here, and no defect of the caller's code.
@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.schema import unsafe_path
@@ -126,7 +127,8 @@ def one_of(*choices: str) -> Reader:
 
 def strings(value: Any) -> tuple[str, ...]:
     """Read a list of strings that are not empty."""
-    items = tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else (None,)
+    is_list = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    items = tuple(value) if is_list else (None,)
     if not all(isinstance(item, str) and item for item in items):
         raise ValueError("must be a list of strings, none of them empty")
     return items
@@ -194,6 +196,10 @@ def url(value: Any) -> str:
     """Read a URL or the path of one."""
     if not isinstance(value, str):
         raise ValueError('must be the path of a URL, such as "/static/", or a URL')
+    try:
+        urlsplit(value)
+    except ValueError as error:
+        raise ValueError(f"is not a URL: {error}") from None
     return value
 
 

@@ -30,7 +30,7 @@ def loaded(given: Any = None, **settings: Any) -> DjangoSettings:
 def value_of(settings: DjangoSettings, field: str) -> Any:
     """The value of a setting, whichever part has it."""
     if field in settings.build:
-        return settings.build[field]
+        return getattr(BuildSettings.of(settings.build), field)
     return getattr(settings.own if field in OwnSettings.table else settings.serve, field)
 
 
@@ -200,6 +200,7 @@ PREFIXES: list[tuple[str | None, str | None, str]] = [
     ("static/", "/app", "/static/"),
     ("/app/static/", "/app", "/static/"),
     ("/app/static/", "/app/", "/static/"),
+    ("/app/app/static/", "/app", "/app/static/"),
     ("/application/static/", "/app", "/application/static/"),
     ("https://cdn.example/app/static/", "/app", "/static/"),
     ("https://cdn.example/static/", None, "/static/"),

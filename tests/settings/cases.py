@@ -170,7 +170,7 @@ MOUNT: Mapping[str, Cases] = {
     ),
     "prefix": Cases(
         [Right("/s/", "/s/"), Right("https://cdn.example/s/", "https://cdn.example/s/"), Right(None, None)],
-        [Wrong(7, URL), Wrong(b"/s/", URL)],
+        [Wrong(7, URL), Wrong(b"/s/", URL), Wrong("http://[", "is not a URL: Invalid IPv6 URL")],
     ),
     "manifest": Cases(
         [
@@ -203,7 +203,7 @@ BUILD: Mapping[str, Cases] = {
     ),
     "ignore": Cases(
         [Right(["*.bak"], ("*.bak",)), Right((), ())],
-        [Wrong("*.bak", STRINGS), Wrong(7, STRINGS), Wrong(("",), STRINGS, "")],
+        [Wrong("*.bak", STRINGS), Wrong({"*.bak": 1}, STRINGS), Wrong(7, STRINGS), Wrong(("",), STRINGS, "")],
     ),
     "codings": Cases(
         [

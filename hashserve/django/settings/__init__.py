@@ -7,7 +7,7 @@ too. Nothing of the build is imported here: a server does without it.
 from __future__ import annotations
 
 from hashserve.django.settings.loading import (
-    PLACES,
+    SPELLINGS,
     DjangoSettings,
     given,
     load,
@@ -21,7 +21,7 @@ from hashserve.django.settings.table import KEYS, NAME
 __all__ = [
     "KEYS",
     "NAME",
-    "PLACES",
+    "SPELLINGS",
     "DjangoSettings",
     "given",
     "load",

@@ -15,8 +15,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from hashserve.django.settings.readers import static_prefix
 from hashserve.django.settings.table import KEYS, NAME, OwnSettings
+from hashserve.django.static_location import static_url
 from hashserve.errors import HashserveError, SettingError
 from hashserve.settings import closest
 from hashserve.settings.serve import HeadersHook, ServeSettings
@@ -28,9 +28,9 @@ WAIT = 600.0
 
 
 class DjangoSettings(NamedTuple):
-    """The settings in force: Django's own, those of serving, and what is set for the build.
+    """The settings in force: those that only Django has, those of serving, and those of the build.
 
-    The build's are values by field of `BuildSettings`, so that a server does not make one.
+    ``build`` has the values that are set, by field of `BuildSettings`, which a server does not need.
     """
 
     own: OwnSettings
@@ -42,7 +42,7 @@ class DjangoSettings(NamedTuple):
         hook = self.own.add_headers_function
         if not isinstance(hook, str):
             return hook
-        name = PLACES["add_headers_function"]
+        name = SPELLINGS["add_headers_function"]
         try:
             found = import_string(hook)
         except ImportError as error:
@@ -58,17 +58,17 @@ def load() -> DjangoSettings:
     values, errors = _read()
     if errors:
         raise errors[0]
-    own = {
+    given_or_default = {
         "use_finders": settings.DEBUG,
-        "prefix": static_prefix(),
+        "prefix": static_url() or "/",
         "cache": "staticfiles" if "staticfiles" in settings.CACHES else "default",
-        # The same on every host and in every build of one site; another site mostly has another.
+        # The same on every host and in every build of one site; most other sites have another one.
         "site": getattr(settings, "ROOT_URLCONF", None) or "site",
         **values["own"],
     }
-    serve = {"autorefresh": settings.DEBUG, **values["serve"]}
-    build = {"prefix": own["prefix"], "wait": WAIT, **values["build"]}
-    return DjangoSettings(OwnSettings.of(own), ServeSettings.of(serve), build)
+    own = OwnSettings.of(given_or_default)
+    serve = ServeSettings.of({"autorefresh": settings.DEBUG, **values["serve"]})
+    return DjangoSettings(own, serve, {"prefix": own.prefix, "wait": WAIT, **values["build"]})
 
 
 def problems() -> list[SettingError]:
@@ -77,7 +77,7 @@ def problems() -> list[SettingError]:
 
 
 def twice_given() -> list[tuple[str, str]]:
-    """List our keys that are set although WhiteNoise's setting is there too; ours count."""
+    """List the keys that are set although WhiteNoise's setting is set too; the keys count."""
     pairs = ((name, key.white_noise) for name, key in KEYS.items() if name in given())
     return [(name, other) for name, other in pairs if other is not None and hasattr(settings, other)]
 
@@ -89,7 +89,7 @@ def given() -> Mapping[object, object]:
 
 
 def _read() -> tuple[dict[str, dict[str, Any]], list[SettingError]]:
-    """Read every key: the values by part and field, and what is wrong."""
+    """Read every key; return the values as they were set, by part and field, and what is wrong."""
     values: dict[str, dict[str, Any]] = {"own": {}, "serve": {}, "build": {}}
     errors = [*_not_a_mapping(), *_unknown_keys()]
     found = given()
@@ -103,9 +103,11 @@ def _read() -> tuple[dict[str, dict[str, Any]], list[SettingError]]:
         if value is None and key.part == "build":
             continue  # as if it were not set, so that a project can pass on a variable
         try:
-            values[key.part][key.setting.name] = key.setting.read(value)
+            key.setting.read(value)
         except ValueError as error:
             errors.append(SettingError(place, value, str(error)))
+        else:
+            values[key.part][key.setting.name] = value
     return values, errors
 
 
@@ -131,7 +133,7 @@ def spelt_as_keys() -> Iterator[None]:
     try:
         yield
     except HashserveError as error:
-        spelt = error.spelt(PLACES)
+        spelt = error.spelt(SPELLINGS)
         if spelt is error:
             raise
         raise spelt from error
@@ -147,7 +149,7 @@ def _places() -> dict[str, str]:
     return {key.setting.name: _place(name) for name, key in keys}
 
 
-PLACES: Mapping[str, str] = {**_places(), "out": "STATIC_ROOT"}
+SPELLINGS: Mapping[str, str] = {**_places(), "out": "STATIC_ROOT"}
 """How a project writes the settings of serving and of the build, by their names."""
 
 

@@ -17,7 +17,7 @@ from hashserve.settings.serve import HeadersHook, ServeSettings
 __all__ = ["KEYS", "NAME", "Key", "OwnSettings"]
 
 NAME = "HASHSERVE"
-"""The name of the setting that holds all of ours."""
+"""The name of the setting that has all of these keys."""
 
 
 class OwnSettings(Settings, keys=True):
