@@ -86,10 +86,9 @@ def _span_chunks(descriptor: int, span: FileSpan, block_size: int) -> Iterator[b
 
 def _was_written_to(descriptor: int, span: FileSpan) -> bool:
     """Whether an open file was written to since it was opened; a rename or an unlink does not count."""
-    status = os.fstat(descriptor)
-    if span.file.file_identity is None:
-        return status.st_size != span.file.size
-    return content_marks(identify(status)) != content_marks(span.file.file_identity)
+    known = span.file.file_identity
+    assert known is not None  # the spans of an open file have it
+    return content_marks(identify(os.fstat(descriptor))) != content_marks(known)
 
 
 class WatchedFile(io.FileIO):

@@ -5,8 +5,7 @@ Invariant: a file that cannot be read is logged and skipped; no body is dropped 
 
 from __future__ import annotations
 
-from hashserve.http.messages import StoredFile
-from hashserve.serve.mount import Mount
+from hashserve.serve.fingerprinted import FingerprintedFiles
 from hashserve.serve.site import Site
 
 __all__ = ["preload"]
@@ -17,30 +16,24 @@ def preload(site: Site) -> int:
 
     The smallest representation of each asset comes first, because most clients get that one.
     """
-    count = 0
-    for mount in site.mounts:
-        paths = () if mount.table is None else tuple(mount.table.manifest.paths.values())
-        for order in range(3):
-            count += sum(_preload_form(site, mount, path, order) for path in paths)
-    return count
+    tables = [mount.table for mount in site.mounts if mount.table is not None]
+    return sum(
+        _preload_form(site, table, path, place)
+        for table in tables
+        for place in range(3)
+        for path in table.manifest.paths.values()
+    )
 
 
-def _preload_form(site: Site, mount: Mount, path: str, order: int) -> bool:
-    """Read the representation that is in this place when they are ordered by size, if there is room."""
+def _preload_form(site: Site, table: FingerprintedFiles, path: str, place: int) -> bool:
+    """Read the representation in this place of the order by size, if there is one and room for it."""
     try:
-        file = _file(mount, path, order)
-        if file is None or not site.bodies.has_room(file):
+        asset = table.asset(path)
+        forms = sorted(asset.representations.values(), key=lambda form: form.size) if asset else []
+        if place >= len(forms) or not site.bodies.has_room(forms[place].content):
             return False
-        site.bodies.read(file)
+        site.bodies.read(forms[place].content)
     except OSError as error:
         site.failure_log.log_once(str(error))
         return False
     return True
-
-
-def _file(mount: Mount, path: str, order: int) -> StoredFile | None:
-    asset = None if mount.table is None else mount.table.asset(path)
-    if asset is None:
-        return None
-    forms = sorted(asset.representations.values(), key=lambda form: form.size)
-    return forms[order].content if order < len(forms) else None
