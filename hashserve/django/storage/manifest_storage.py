@@ -16,7 +16,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from hashserve.digests import integrity_of
-from hashserve.django.name_table import NameTable
+from hashserve.django.name_table import NO_NAMES, NameTable
 from hashserve.django.page_release import pinned
 from hashserve.django.settings import load
 from hashserve.django.storage.building_storage import BuildingStorage
@@ -42,6 +42,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._interval = load().serve.check_interval
         self._identity: FileIdentity | None = None
+        self._table = NO_NAMES
         super().__init__(*args, **kwargs)
         self._first_names = self.hashed_files
         self._next_check = monotonic() + self._interval
@@ -87,7 +88,10 @@ class ManifestStaticFilesStorage(BuildingStorage):
     def _current(self) -> NameTable:
         if monotonic() >= self._next_check:
             self._follow()
-        return NameTable(release=self.manifest_hash or "", names=self.hashed_files)
+        release = self.manifest_hash or ""
+        if self._table.names is not self.hashed_files or self._table.release != release:
+            self._table = NameTable(release=release, names=self.hashed_files)
+        return self._table
 
     # What templates use
 

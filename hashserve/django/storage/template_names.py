@@ -5,14 +5,13 @@ Invariant: the query and the fragment stay as they were written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 __all__ = ["TemplateName"]
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateName:
+class TemplateName(NamedTuple):
     """A name, and the same name split into its parts."""
 
     text: str
@@ -30,6 +29,8 @@ class TemplateName:
 
     def with_path(self, path: str) -> str:
         """Return the name with another path."""
+        if self.parts.path == self.text:  # as most names; joining the parts takes 1 us
+            return path
         # Old style sheets write "?#" for old browsers; splitting the name drops that question mark.
         path += "?" if "?#" in self.text and not self.parts.query else ""
         return urlunsplit(self.parts._replace(path=path))
