@@ -33,7 +33,7 @@ def test_what_a_bundlers_manifest_lists_is_known_by_the_bundlers_name(source: Pa
     assert not wrong_files(tmp_path / "out")
 
 
-def test_a_bundlers_manifest_that_is_broken_is_named(source: Path) -> None:
+def test_a_broken_bundler_manifest_is_named(source: Path) -> None:
     put(source, ".vite/manifest.json", b"{")
     with pytest.raises(ManifestError, match=r"manifest\.json"):
         already_fingerprinted([str(source)], [], [])
@@ -49,7 +49,7 @@ def test_of_two_files_that_would_have_one_logical_path_the_second_keeps_its_own(
     }
 
 
-def test_a_variant_beside_a_kept_file_is_the_builds_business() -> None:
+def test_a_variant_next_to_a_kept_file_is_not_kept_itself() -> None:
     paths = ["a-0123456789ab.js", "a-0123456789ab.js.br", "b-0123456789ab.js.gz"]
     assert already_fingerprinted([], paths, ["*"]).keys() == {"a-0123456789ab.js", "b-0123456789ab.js.gz"}
 
@@ -82,7 +82,7 @@ def webpack_source(tmp_path: Path, manifest: dict[str, str], *, below: str = "")
     return source
 
 
-def test_a_plain_manifest_counts_where_it_is_named(tmp_path: Path) -> None:
+def test_a_plain_manifest_is_read_where_it_is_named(tmp_path: Path) -> None:
     source = webpack_source(tmp_path, PLAIN)
     build(source, tmp_path / "out")
     assert HASHED not in manifest_of(tmp_path / "out").files
@@ -91,7 +91,7 @@ def test_a_plain_manifest_counts_where_it_is_named(tmp_path: Path) -> None:
     assert not wrong_files(tmp_path / "out")
 
 
-def test_a_named_manifest_in_a_folder_of_a_source_speaks_of_that_folder(tmp_path: Path) -> None:
+def test_a_named_manifest_in_a_source_is_read_for_that_source(tmp_path: Path) -> None:
     source = webpack_source(tmp_path, PLAIN, below="dist/")
     named = str(source / "dist/manifest.json")
     assert already_fingerprinted([str(source)], [f"dist/{HASHED}", HASHED], [], [named]) == {
@@ -99,7 +99,7 @@ def test_a_named_manifest_in_a_folder_of_a_source_speaks_of_that_folder(tmp_path
     }
 
 
-def test_a_named_manifest_elsewhere_speaks_of_the_first_source_that_has_its_files(tmp_path: Path) -> None:
+def test_a_named_manifest_elsewhere_is_read_for_the_first_source_that_has_its_files(tmp_path: Path) -> None:
     named = put(tmp_path, "manifest.json", json.dumps({"main.js": f"/static/{HASHED}"}).encode())
     other, source = tmp_path / "other", webpack_source(tmp_path, {})
     put(other, "a.txt", b"a")
@@ -115,7 +115,7 @@ def test_a_named_manifest_elsewhere_speaks_of_the_first_source_that_has_its_file
         ({"main.js": "js/main.js"}, "lists no fingerprinted file of the source"),
     ],
 )
-def test_a_named_manifest_that_helps_nothing_is_a_mistake(
+def test_a_named_manifest_that_lists_no_source_file_is_refused(
     tmp_path: Path, manifest: dict[str, str] | None, problem: str
 ) -> None:
     source = webpack_source(tmp_path, manifest or {})
@@ -132,7 +132,7 @@ def test_a_named_manifest_that_is_none_says_what_is_expected(tmp_path: Path) -> 
         build(source, tmp_path / "out", BuildSettings(bundler_manifests=[str(named)]))
 
 
-def test_a_source_s_own_compressed_file_beside_a_kept_one_outlives_builds(tmp_path: Path) -> None:
+def test_a_compressed_file_of_the_source_next_to_a_kept_file_stays_in_the_output(tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     put(source, "app-3f2a1b9c.js", b"x")  # too small for a variant to be worth keeping
     put(source, "app-3f2a1b9c.js.gz", gzip.compress(b"x", mtime=0))

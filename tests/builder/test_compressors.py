@@ -20,9 +20,7 @@ TEXT = b"a text that is long enough to be worth compressing\n" * 20
 
 @pytest.mark.parametrize("coding", ["br", "gzip", "zstd"])
 @pytest.mark.parametrize("content", [b"", b"x", TEXT, os.urandom(300_000)])
-def test_what_is_compressed_decodes_to_what_it_was_and_is_the_same_each_time(
-    coding: str, content: bytes
-) -> None:
+def test_a_variant_decodes_to_its_content_and_is_the_same_each_time(coding: str, content: bytes) -> None:
     streams = io.BytesIO(), io.BytesIO()
     sizes = [compress([content], len(content), coding, stream) for stream in streams]
     coded = streams[0].getvalue()
@@ -31,7 +29,7 @@ def test_what_is_compressed_decodes_to_what_it_was_and_is_the_same_each_time(
     assert b"".join(CODINGS[coding].decode([coded])) == content
 
 
-def test_a_huge_content_is_compressed_at_a_quality_that_ends_today(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_content_is_compressed_at_a_faster_quality(monkeypatch: pytest.MonkeyPatch) -> None:
     best, fast = io.BytesIO(), io.BytesIO()
     content = b"".join(b"%d %d\n" % (number, number * number) for number in range(5000))
     compress([content], len(content), "br", best)
@@ -41,7 +39,7 @@ def test_a_huge_content_is_compressed_at_a_quality_that_ends_today(monkeypatch: 
     assert brotli.decompress(fast.getvalue()) == content
 
 
-def test_a_coding_that_nobody_can_make_is_named() -> None:
+def test_a_coding_without_a_compressor_is_refused() -> None:
     with pytest.raises(SettingError, match="must be among br, gzip, zstd"):
         compress([], 0, "lzma", io.BytesIO())
 
@@ -58,7 +56,7 @@ def test_a_variant_has_to_save_64_bytes_and_5_percent(size: int, coded: int, wor
     ("path", "expected"),
     [("a.css", True), ("a.PNG", False), ("a.woff2", False), ("a.svg", True), ("a", True), ("png", True)],
 )
-def test_types_that_are_compressed_already_are_known_by_their_extension(path: str, expected: bool) -> None:
+def test_formats_that_are_compressed_already_are_known_by_their_extension(path: str, expected: bool) -> None:
     assert is_compressible(path) is expected
 
 

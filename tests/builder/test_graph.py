@@ -152,7 +152,7 @@ def test_files_without_references_are_named_as_django_names_them() -> None:
         (Fingerprinter(digest="sha256", length=20), hashlib.sha256(b"x").hexdigest()[:20]),
     ],
 )
-def test_a_token_is_the_start_of_the_digest(fingerprinter: Fingerprinter, token: str) -> None:
+def test_a_fingerprint_is_the_start_of_the_digest(fingerprinter: Fingerprinter, token: str) -> None:
     assert fingerprinter.fingerprint([b"x"]) == fingerprinter.fingerprint([b"", b"x"]) == token
 
 

@@ -38,7 +38,7 @@ def read_map(tmp_path: Path) -> dict[str, dict[str, str]]:
     return loaded
 
 
-def test_a_leafs_change_renames_the_leaf_alone(source: Path, tmp_path: Path) -> None:
+def test_a_change_of_a_leaf_renames_only_the_leaf(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build(source, out, settings(tmp_path))
     before, old_map = manifest_of(out).paths, read_map(tmp_path)
@@ -77,7 +77,7 @@ def test_the_map_is_what_a_browser_takes(source: Path, tmp_path: Path) -> None:
     assert list(loaded["imports"]) == sorted(loaded["imports"])
 
 
-def test_off_leaves_scripts_alone_and_style_sheets_not(source: Path, tmp_path: Path) -> None:
+def test_off_rewrites_style_sheets_but_no_scripts(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     put(source, "app.css", b"a { background: url(img/dot.svg) }")
     build(source, out, BuildSettings(js_references="off"))
@@ -119,7 +119,7 @@ def test_a_bare_specifier_has_to_stand_for_a_script_of_the_tree(
     assert not (tmp_path / "out/js").exists()
 
 
-def test_a_map_in_the_place_of_a_device_is_refused(source: Path, tmp_path: Path) -> None:
+def test_an_import_map_is_not_written_to_a_pipe(source: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BuildError, match="pipe: is not a regular file; choose another name for the import"):
         build(source, tmp_path / "out", BuildSettings(import_map=str(tmp_path / "pipe")))

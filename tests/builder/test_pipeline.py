@@ -54,7 +54,7 @@ def test_an_unchanged_rebuild_writes_nothing(source: Path, out: Path) -> None:
     assert snapshot(out) == before
 
 
-def test_a_lost_memory_of_what_was_proven_costs_nothing_but_time(source: Path, out: Path) -> None:
+def test_a_lost_build_state_costs_only_time(source: Path, out: Path) -> None:
     build(source, out)
     (out / ".hashserve/state.json").write_text("{")
     assert build(source, out).written == 0

@@ -18,7 +18,7 @@ def source(tmp_path: Path) -> Path:
     return put_texts(tmp_path / "source")
 
 
-def test_a_stale_variant_in_the_source_takes_no_name_from_the_real_one(source: Path, out: Path) -> None:
+def test_a_stale_variant_in_the_source_does_not_replace_the_real_one(source: Path, out: Path) -> None:
     put(source, "a.txt.gz", b"not even gzip")
     report = build(source, out)
     assert [finding.kind for finding in report.warnings] == ["variant-name"]
@@ -31,7 +31,7 @@ def test_a_stale_variant_in_the_source_takes_no_name_from_the_real_one(source: P
     assert snapshot(out) == before
 
 
-def test_a_right_variant_in_the_source_is_no_matter_for_a_report(source: Path, out: Path) -> None:
+def test_a_right_variant_in_the_source_is_not_reported(source: Path, out: Path) -> None:
     build(source, out)
     put(source, "a.txt.gz", (out / "a.txt.gz").read_bytes())
     assert build(source, out).warnings == []
@@ -54,7 +54,7 @@ def test_precompressed_files_beside_a_bundlers_own_do_not_displace_the_variants_
     assert not wrong_files(out)
 
 
-def test_a_variant_of_an_unhashed_file_goes_when_the_file_is_not_worth_one_any_more(
+def test_a_variant_of_an_unhashed_file_is_removed_when_it_is_no_longer_worth_it(
     source: Path, out: Path
 ) -> None:
     build(source, out)

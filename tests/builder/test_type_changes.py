@@ -30,7 +30,7 @@ def source_with(tmp_path: Path, name: str, *paths: str) -> Path:
 
 
 @TURNS
-def test_the_new_release_has_the_name_and_what_it_costs_the_old_is_reported(
+def test_the_new_release_has_the_name_and_the_files_that_the_old_one_loses_are_reported(
     tmp_path: Path, out: Path, first: str, second: str
 ) -> None:
     build(source_with(tmp_path, "old", first), out)
@@ -61,7 +61,7 @@ def test_the_build_after_that_writes_nothing(tmp_path: Path, out: Path, first: s
 
 
 @TURNS
-def test_a_lost_memory_changes_nothing(tmp_path: Path, out: Path, first: str, second: str) -> None:
+def test_a_lost_build_state_changes_nothing(tmp_path: Path, out: Path, first: str, second: str) -> None:
     build(source_with(tmp_path, "old", first), out)
     (out / ".hashserve/state.json").unlink()
     build(source_with(tmp_path, "new", second), out)
@@ -71,7 +71,7 @@ def test_a_lost_memory_changes_nothing(tmp_path: Path, out: Path, first: str, se
 @pytest.mark.parametrize(
     ("first", "second"), [("0123456789abcdef", "0123456789abcdef/a.txt"), ("a/b.txt", "a"), ("a/b", "a")]
 )
-def test_what_another_tool_fingerprinted_gives_way_too(
+def test_a_kept_file_of_the_old_release_is_moved_away_too(
     tmp_path: Path, out: Path, first: str, second: str
 ) -> None:
     settings = BuildSettings(already_hashed=("0123456789abcdef", "a", "a/*"))
@@ -85,7 +85,7 @@ def test_what_another_tool_fingerprinted_gives_way_too(
 
 
 @TURNS
-def test_what_no_build_made_is_in_the_way_for_good(
+def test_a_file_that_no_build_made_is_never_moved_away(
     tmp_path: Path, out: Path, first: str, second: str
 ) -> None:
     build(source_with(tmp_path, "old"), out)
@@ -97,7 +97,7 @@ def test_what_no_build_made_is_in_the_way_for_good(
     assert not temporaries(out)
 
 
-def test_a_link_is_nothing_that_a_build_made(tmp_path: Path, out: Path) -> None:
+def test_a_link_counts_as_made_by_no_build(tmp_path: Path, out: Path) -> None:
     build(source_with(tmp_path, "old", "thing/a.txt"), out)
     (out / "thing/link").symlink_to(tmp_path / "old", target_is_directory=True)
     with pytest.raises(BuildError, match="no build made it"):
@@ -146,7 +146,7 @@ def served(out: Path, path: str) -> bytes:
 @pytest.mark.parametrize(
     ("first", "second"), [("thing", "thing/a.txt"), ("thing/a.txt", "thing"), ("a", "a/b.txt"), ("a/b", "a")]
 )
-def test_wherever_it_is_killed_no_manifest_lists_what_is_not_there(
+def test_a_build_that_is_killed_anywhere_leaves_no_manifest_that_lists_a_missing_file(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
 ) -> None:
     settings = BuildSettings(already_hashed=("a", "a/*"))
