@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from queue import SimpleQueue
@@ -45,30 +46,6 @@ class _Missing(NamedTuple):
     alike: Sequence[PublishedFile]
     coding: str
     lacking: Sequence[PublishedFile]
-
-
-class _Sizes:
-    """The sizes of variants, by SHA-256 and coding, as they become known; 0 means that there is none."""
-
-    def __init__(self, contents: Iterable[str], codings: Sequence[str], on_progress: Progress) -> None:
-        self.found: dict[str, dict[str, int]] = {sha256: {} for sha256 in contents}
-        self._codings = codings
-        self._on_progress = on_progress
-        self._done = 0
-        if not codings:
-            for _ in self.found:
-                self._count()
-
-    def put(self, sha256: str, coding: str, size: int) -> None:
-        found = self.found[sha256]
-        found[coding] = size
-        if len(found) == len(self._codings):
-            self.found[sha256] = {coding: found[coding] for coding in self._codings if found[coding]}
-            self._count()
-
-    def _count(self) -> None:
-        self._done += 1
-        self._on_progress("compress", self._done, len(self.found))
 
 
 class Variants:
@@ -143,28 +120,41 @@ class Variants:
         contents: dict[str, list[PublishedFile]] = {}
         for file in files:
             contents.setdefault(file.sha256, []).append(file)
-        sizes = _Sizes(contents, self._codings, on_progress)
-        missing = list(self._settle(contents.values(), sizes))
+        sizes = {sha256: dict.fromkeys(self._codings, 0) for sha256 in contents}
+        missing = list(self._missing(contents, sizes))
         # The largest first, so that no core makes one alone at the end.
         missing.sort(key=lambda variant: -variant.alike[0].size)
-        self._run(iter(missing), sizes)
-        return sizes.found
+        left = Counter(variant.alike[0].sha256 for variant in missing)
+        done = len(contents) - len(left)
+        for number in range(1, done + 1):
+            on_progress("compress", number, len(contents))
+        for variant, size in self._made(iter(missing)):
+            sha256 = variant.alike[0].sha256
+            sizes[sha256][variant.coding] = size
+            left[sha256] -= 1
+            if not left[sha256]:
+                done += 1
+                on_progress("compress", done, len(contents))
+        return {
+            sha256: {coding: size for coding, size in found.items() if size}
+            for sha256, found in sizes.items()
+        }
 
-    def _settle(self, contents: Iterable[Sequence[PublishedFile]], sizes: _Sizes) -> Iterator[_Missing]:
-        """Put the sizes of the variants that are there or not worth it; yield those that are missing."""
-        for alike in contents:
-            first = alike[0]
-            is_hopeless = not first.size or not any(
+    def _missing(
+        self, contents: Mapping[str, Sequence[PublishedFile]], sizes: Mapping[str, dict[str, int]]
+    ) -> Iterator[_Missing]:
+        """Yield the variants that must be made, and put the sizes of those that are there into ``sizes``."""
+        for sha256, alike in contents.items():
+            is_hopeless = not alike[0].size or not any(
                 is_compressible(file.path, self._skipped) for file in alike
             )
             for coding in self._codings:
-                if is_hopeless or self._earlier.was_not_worth_it(first.sha256, coding):
+                if is_hopeless or self._earlier.was_not_worth_it(sha256, coding):
                     self._remove(alike, coding)
-                    sizes.put(first.sha256, coding, 0)
                 elif lacking := [file for file in alike if not self._has(file, coding)]:
                     yield _Missing(alike, coding, lacking if len(lacking) < len(alike) else alike)
                 else:
-                    sizes.put(first.sha256, coding, self._size_there(alike, coding))
+                    sizes[sha256][coding] = self._size_there(alike, coding)
 
     def _has(self, file: PublishedFile, coding: str) -> bool:
         path = file.path + CODINGS[coding].suffix
@@ -178,8 +168,8 @@ class Variants:
         self._remove(alike, coding)
         return 0
 
-    def _run(self, missing: Iterator[_Missing], sizes: _Sizes) -> None:
-        """Make what is missing, on every core."""
+    def _made(self, missing: Iterator[_Missing]) -> Iterator[tuple[_Missing, int]]:
+        """Make what is missing, on every core; yields each variant and its size, as they are done."""
         outcomes: SimpleQueue[Future[tuple[_Missing, int]]] = SimpleQueue()
         running = 0
         while True:
@@ -188,9 +178,8 @@ class Variants:
                 running += 1
             if not running:
                 return
-            made, size = outcomes.get().result()
+            yield outcomes.get().result()
             running -= 1
-            sizes.put(made.alike[0].sha256, made.coding, size)
 
     def _make(self, variant: _Missing) -> tuple[_Missing, int]:
         """Write a variant next to each file that lacks it; returns its size too, 0 if it saves too little."""
