@@ -68,7 +68,9 @@ class HashServe:
         self._script_name: ContextVar[str] = ContextVar("script_name", default="")
         self._is_mounted = False  # no request had a mount point yet
         self._counters = Counters() if values.counters else None
-        self._service: Service[Headers] = Service(values, _copier, on_aim=self._aim, counters=self._counters)
+        self._service: Service[Headers] = Service(
+            values, _copier, on_bounds=self._set_bounds, counters=self._counters
+        )
         self._memo = self._service.memo
         self._site = self._service.site
         self._urls = AssetUrls(self._site)
@@ -94,7 +96,7 @@ class HashServe:
         name = None if mount.manifest is None else os.fspath(mount.manifest)
         self._site.add(mount.root, path, name, origin=origin)
 
-    def _aim(self, lowest: str, highest: str) -> None:
+    def _set_bounds(self, lowest: str, highest: str) -> None:
         """Set the bounds between which `__call__` looks for static files.
 
         After the first request with a mount point there are no bounds: every other request then passes
@@ -205,7 +207,7 @@ class HashServe:
         script_name = environ.get("SCRIPT_NAME", "")
         if script_name and self._highest != _ABOVE_ALL_PATHS:
             self._is_mounted = True
-            self._aim("", "")
+            self._set_bounds("", "")
         if self._is_mounted:
             self._script_name.set(script_name)
         return self.application(environ, start_response)

@@ -132,7 +132,7 @@ class LiveFiles:
         now = time.time_ns()
         found = inspect(location, self.root, keep=self._bodies.largest)
         asset = self._make(path, found)
-        if _is_settled(found, now) and _is_of(found, watched):
+        if _is_settled(found, now) and _matches(found, watched):
             self._remembered.put(path, _Remembered(watched, asset))
         return asset
 
@@ -186,7 +186,7 @@ def _date_of(status: os.stat_result) -> int | None:
     return int(status.st_mtime) if EARLIEST_DATE <= status.st_mtime <= time.time() else None
 
 
-def _is_of(found: Inspected, watched: Watched) -> bool:
+def _matches(found: Inspected, watched: Watched) -> bool:
     """Whether the inspected files are those that were looked at before.
 
     If a link leads to another release in between, the bytes of that release must not be remembered as this

@@ -54,7 +54,7 @@ class AnswerMemo(Generic[Fields]):
         self.due = 0.0
         self._limit = limit
         self._remembered = 0
-        self._counting = ForkSafeLock()
+        self._guard = ForkSafeLock()
 
     def recall(self, path: str, method: str, fields: Mapping[str, Any]) -> Recalled[Fields] | None:
         """Return the remembered answer to a request for a native path, or None.
@@ -108,14 +108,14 @@ class AnswerMemo(Generic[Fields]):
 
     def _make_room(self) -> None:
         """Count one more answer; if there are too many, forget all others."""
-        with self._counting.lock:
+        with self._guard.lock:
             if self._remembered >= self._limit:
                 self._start_again()
             self._remembered += 1
 
     def clear(self) -> None:
         """Forget every answer."""
-        with self._counting.lock:
+        with self._guard.lock:
             self._start_again()
 
     def _start_again(self) -> None:

@@ -154,11 +154,11 @@ class Mount:
         asset = self.live.find_even_hidden(MANIFEST_NAME)
         return None if asset is None else LiveMatch(asset.with_cache_control("no-store"))
 
-    def find_bare(self, query: str) -> RedirectMatch | None:
+    def find_at_prefix(self, query: str) -> RedirectMatch | None:
         """Find what the prefix without its last slash names: a redirect, if there is an index file."""
         name = self.prefix.rstrip("/").rpartition("/")[2]
         has_index = self._index_file is not None and self._find_live(self._index_file, query) is not None
-        return _moved_below(name) if has_index else None
+        return _redirect_below(name) if has_index else None
 
     def _find_live(self, path: str, query: str) -> LiveMatch | None:
         asset = self.live.find(path)
@@ -181,7 +181,7 @@ class Mount:
         found = self.live.find(path)
         if isinstance(found, Directory):
             index = self._find_live(f"{path}/{index_file}", query)
-            return _moved_below(name) if index else None
+            return _redirect_below(name) if index else None
         return self._find_live(path, query) if found else None
 
     def _is_versioned(self, asset: Asset, path: str, query: str) -> bool:
@@ -197,14 +197,14 @@ class Mount:
             fingerprint
         )
 
-    def lists_nothing_like(self, path: str) -> bool:
-        """Whether a path that names nothing here looks fingerprinted.
+    def is_unlisted_fingerprint(self, path: str) -> bool:
+        """Whether a path, which names nothing here, looks fingerprinted.
 
         Below the prefix ``/`` this is always False, because URLs of the application may look so too.
         """
         return self.prefix != "/" and is_servable(path) and looks_fingerprinted(path)
 
-    def may_yet_list(self, path: str) -> bool:
+    def may_become_listed(self, path: str) -> bool:
         """Whether a newer manifest, or the first one, may list a live file."""
         if not self._follows_manifest or not looks_fingerprinted(path):
             return False
@@ -245,6 +245,6 @@ class Mount:
         return found.sha256 if isinstance(found, Asset) else None
 
 
-def _moved_below(name: str) -> RedirectMatch:
+def _redirect_below(name: str) -> RedirectMatch:
     """Refer to a sibling folder; without "./", the "a" of "a:b/" would be a scheme (RFC 3986, 4.2)."""
     return RedirectMatch(f"{'./' if ':' in name else ''}{url_of(name)}/")

@@ -33,8 +33,8 @@ class Service(Generic[Fields]):
 
     ``copier`` takes header fields, and returns a function that returns a new copy of them in that form.
     Every path that may be static starts with one of ``prefixes``, so that it is at least ``lowest`` and
-    below ``highest``; ``on_aim`` is called with these two bounds when they change. Services for event loops
-    set ``remembers_live`` to False, because they never call `AnswerMemo.recall_live`, which reads the disk.
+    below ``highest``; ``on_bounds`` is called with these two when they change. Services for event loops set
+    ``remembers_live`` to False, because they never call `AnswerMemo.recall_live`, which reads the disk.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Service(Generic[Fields]):
         copier: Callable[[Headers], Callable[[], Fields]],
         policy: Policy | None = None,
         *,
-        on_aim: Callable[[str, str], None] = lambda lowest, highest: None,
+        on_bounds: Callable[[str, str], None] = lambda lowest, highest: None,
         counters: Counters | None = None,
     ) -> None:
         self.memo: AnswerMemo[Fields] = AnswerMemo(settings.memo_size)
@@ -51,7 +51,7 @@ class Service(Generic[Fields]):
         self.lowest, self.highest = "", ""  # no path is below ""
         self.remembers_live = True
         self._copier = copier
-        self._on_aim = on_aim
+        self._on_bounds = on_bounds
         self._counters = counters
         self.site = Site(settings, policy, on_change=self._take_over, on_drop=self.memo.clear)
 
@@ -135,5 +135,5 @@ class Service(Generic[Fields]):
         # character raised by one.
         self.lowest = min(self.prefixes)
         self.highest = max(prefix[:-1] + chr(ord(prefix[-1]) + 1) for prefix in self.prefixes if prefix)
-        self._on_aim(self.lowest, self.highest)
+        self._on_bounds(self.lowest, self.highest)
         self.memo.clear()

@@ -129,7 +129,7 @@ class Site:
         if path is None:
             return None
         try:
-            return insist(self._find, path, request) or self._answer_nothing(path, request)
+            return retry(self._find, path, request) or self._answer_missing(path, request)
         except OSError as error:
             return self._answer_failure(path, error)
 
@@ -141,19 +141,19 @@ class Site:
             if path.startswith(prefix):
                 found = mount.find(path[len(prefix) :], request.query)
             elif prefix == f"{path}/":
-                found = mount.find_bare(request.query)
+                found = mount.find_at_prefix(request.query)
             else:
                 continue
             if isinstance(found, FingerprintedMatch):
                 return self._load_fingerprinted(mount, found, request)
             if isinstance(found, LiveMatch):
                 # The files of a new release are on disk before this process has read its manifest.
-                if mount.may_yet_list(path[len(prefix) :]) and self.follow():
+                if mount.may_become_listed(path[len(prefix) :]) and self.follow():
                     return self._find(path, request)
                 # A mount that is asked earlier has nothing here now, but may have by the next request.
                 return self._load_live(LiveMatch(found.asset) if is_preceded else found, request)
             if found is not None:
-                return self._answer_moved(found, request)
+                return self._redirect_to_index(found, request)
             is_preceded = True
         return None
 
@@ -195,7 +195,7 @@ class Site:
             return False
         return is_exhaustion(error) or (mount.table is not None and mount.table.forget(found.path))
 
-    def _answer_moved(self, found: RedirectMatch, request: Request) -> Answer:
+    def _redirect_to_index(self, found: RedirectMatch, request: Request) -> Answer:
         fields = self._common_fields
         if request.method == "OPTIONS":
             return Answer(options(request, fields), kind="redirect")
@@ -204,13 +204,13 @@ class Site:
         location = found.location + query_suffix(request.query)
         return Answer(redirect(location, fields, self.policy.lifetime()), kind="redirect")
 
-    def _answer_nothing(self, path: str, request: Request) -> Answer | None:
+    def _answer_missing(self, path: str, request: Request) -> Answer | None:
         """Answer for a path that names nothing: an unknown fingerprint, or any other path."""
         if self._looks_fingerprinted(path):
             # A page of a new release may be here before the next check. Look again also if nothing changed:
             # another thread may have taken the manifest over.
             self.follow()
-            return insist(self._find, path, request) or self._answer_unknown(path, request)
+            return retry(self._find, path, request) or self._answer_unknown(path, request)
         is_owned = any(not mount.is_shared for mount, _ in self._mounts_of(path))
         if self.settings.on_missing == "pass" or not is_owned:
             return None
@@ -222,7 +222,7 @@ class Site:
         return path is not None and self._looks_fingerprinted(path)
 
     def _looks_fingerprinted(self, path: str) -> bool:
-        return any(mount.lists_nothing_like(relative) for mount, relative in self._mounts_of(path))
+        return any(mount.is_unlisted_fingerprint(relative) for mount, relative in self._mounts_of(path))
 
     def _mounts_of(self, path: str) -> Iterator[tuple[Mount, str]]:
         for mount in self.mounts:
@@ -237,10 +237,10 @@ class Site:
             for mount, relative in self._mounts_of(path):
                 current = mount.current_path(relative)
                 if current is not None:
-                    return self._answer_outdated(mount.prefix + current, request)
+                    return self._redirect_to_current(mount.prefix + current, request)
         return Answer(not_found(self._common_fields), kind="unknown")
 
-    def _answer_outdated(self, current: str, request: Request) -> Answer:
+    def _redirect_to_current(self, current: str, request: Request) -> Answer:
         location = mount_point_of(request.mount) + url_of(current) + query_suffix(request.query)
         return Answer(redirect(location, self._common_fields, "no-store"), kind="unknown")
 
@@ -267,7 +267,7 @@ class Site:
             return None
         page = self.settings.spa_fallback or ""
         try:
-            return insist(self._find_fallback, page, request)
+            return retry(self._find_fallback, page, request)
         except OSError as error:
             return self._answer_failure(page, error)
 
@@ -283,7 +283,7 @@ class Site:
         return None
 
 
-def insist(find: Callable[[str, Request], T], path: str, request: Request) -> T:
+def retry(find: Callable[[str, Request], T], path: str, request: Request) -> T:
     """Call ``find`` again as long as files change while it looks. Raises `OSError` in the end."""
     for _ in range(ATTEMPTS - 1):
         try:

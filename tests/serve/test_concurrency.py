@@ -529,7 +529,7 @@ def test_a_child_serves_though_another_thread_held_the_locks_at_the_fork(built: 
         site._following,
         site.bodies._bodies._guard,
         live._remembered._guard,
-        application._service.memo._counting,
+        application._service.memo._guard,
     ]
 
     def serves() -> bool:

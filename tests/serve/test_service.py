@@ -112,7 +112,7 @@ def test_a_long_accept_encoding_is_not_remembered(built: BuiltTree) -> None:
 
 def test_the_bounds_of_static_paths_are_passed_on_when_they_change(built: BuiltTree) -> None:
     told: list[tuple[str, str]] = []
-    service = Service(ServeSettings(), copier, on_aim=lambda *bounds: told.append(bounds))
+    service = Service(ServeSettings(), copier, on_bounds=lambda *bounds: told.append(bounds))
     assert not "/static/x".startswith(service.prefixes)
     service.site.add(built.root, "/static/")
     assert told[-1] == (service.lowest, service.highest) == ("/static/", "/static0")
