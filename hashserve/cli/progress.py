@@ -20,7 +20,7 @@ __all__ = ["progress"]
 def progress(*, shown: bool) -> Iterator[Progress]:
     """Show progress bars on a terminal, and remove them at the end; yields what a build reports to.
 
-    Elsewhere nobody watches a log fill. There, one line says that the build waits for another one,
+    Elsewhere, one line says that the build waits for another one, and nothing else is written,
     because a log that stands still looks like a build that hangs.
     """
     if not shown:

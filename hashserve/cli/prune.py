@@ -1,4 +1,4 @@
-"""``hashserve prune``: its arguments and what it tells."""
+"""The command ``hashserve prune``: its arguments, and what it shows."""
 
 from __future__ import annotations
 
