@@ -290,6 +290,17 @@ def is_safe(path: str) -> bool:
         ({"created": "1"}, 'expected whole seconds since 1970, found "1"'),
         ({"unhashed": ["none"]}, 'expected one of "rewritten", "original", "none", found a list'),
         ({"media_types": {"a": None}}, "expected a media type, found nothing"),
+        ({"media_types": {"a": "html"}}, 'expected a media type, found "html"'),
+        ({"queries": {"a": "é"}}, 'expected a query string, found "é"'),
+        ({"queries": []}, "expected an object, found a list"),
+        ({"releases": {}}, "expected a list, found an object"),
+        ({"releases": [{"paths": {"a": 1}}]}, "expected a string, found 1"),
+        ({"releases": [{"paths": {}, "id": 5}]}, "expected printable text, found 5"),
+        ({"prefix": "static"}, 'expected a path that starts and ends with /, found "static"'),
+        ({"prefix": "/../"}, "is not a relative path inside the root"),
+        ({"skipped": "jpg"}, 'expected a list, found "jpg"'),
+        ({"columns": {}}, 'expected a list that starts with "size", "sha256"'),
+        ({"files": {}}, '"css/app.55e7cbb9ba48.css" has no row in hashserve.files'),
         (
             {"files": {"a": "1"}},
             'expected "SIZE SHA256 SIZE-OF-BR SIZE-OF-GZIP", found "1"',
@@ -309,3 +320,4 @@ def test_a_file_that_is_no_manifest_is_an_error_that_says_what_to_do() -> None:
         'build/staticfiles.json: version: expected "1.0" or "1.1", found nothing; '
         "check that hashserve or Django wrote this file, and build again"
     )
+    assert error_of('{"version": "2"}').problem.startswith('expected "1.0" or "1.1", found "2"; ')
