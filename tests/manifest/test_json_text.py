@@ -40,6 +40,25 @@ def test_deep_nesting_is_an_error_at_any_depth(depth: int, place: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{]", "line 1, column 2: is not valid JSON (Expecting property name enclosed in double quotes); "),
+        (b"\xff", "byte 0: is not UTF-8 text; write the file again with the tool that made it"),
+        (b"[" * 200_000, "is nested too deeply for a manifest"),
+        (b"9" * 5000, "holds a number that is too long: "),
+    ],
+    ids=lambda value: node_id(value[:20]),
+)
+def test_an_error_says_what_is_wrong_with_the_text(text: bytes | str, problem: str) -> None:
+    assert str(error_of(text)).startswith(f"build/staticfiles.json: {problem}")
+
+
+def test_a_lone_surrogate_in_the_bytes_is_an_unsafe_path() -> None:
+    error = error_of(b'{"version": "1.1", "paths": {"\xed\xa0\x80": "a"}}')
+    assert error.location == r'paths: "\ud800"'
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("css/app.css", '"css/app.css"'),

@@ -294,6 +294,9 @@ def test_an_error_names_the_file_that_was_loaded(tmp_path: Path) -> None:
     with pytest.raises(ManifestError) as caught:
         Manifest.loads("{}")
     assert caught.value.path == "<manifest>"
+    with pytest.raises(ManifestError) as caught:
+        Manifest.of({})
+    assert caught.value.path == "<manifest>"
 
 
 # Writing
