@@ -884,9 +884,8 @@ def test_a_child_of_a_fork_looks_for_itself_on_a_connection_of_its_own() -> None
     clock = Clock()
     names = reader(clock)
     eventually(names, path_in("r1"))
-    names._background._running = RunningRefresh(
-        os.getpid()
-    )  # as if a thread were reading, which does not exist in the child
+    # As if a thread were reading; it does not exist in the child.
+    names._background._running = RunningRefresh(os.getpid(), threading.Event())
     publish("r2")
     clock.pass_interval()
     child = os.fork()

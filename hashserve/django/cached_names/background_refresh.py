@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextvars import Context
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hashserve.serve.locks import ForkSafeLock
 
@@ -29,12 +29,11 @@ _OVERDUE = float("-inf")
 """The due time of a refresh that must run before anything else."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunningRefresh:
-    """A refresh that runs: in which process, and the event of its end."""
+class RunningRefresh(NamedTuple):
+    """A refresh that runs: the id of its process, and the event of its end."""
 
     process: int
-    ended: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event
 
 
 class BackgroundRefresh:
@@ -97,7 +96,7 @@ class BackgroundRefresh:
             # A thread that ran at a fork does not exist in the child.
             if self._running is not None and self._running.process == process:
                 return None
-            self._running = RunningRefresh(process)
+            self._running = RunningRefresh(process, threading.Event())
             return self._running
 
     def _wait_for_first_result(self) -> None:

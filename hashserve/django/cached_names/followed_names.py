@@ -10,8 +10,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from django.core.cache import caches
 from django.db import connections
@@ -36,8 +35,7 @@ __all__ = ["FollowedNames"]
 _logger = logging.getLogger("hashserve")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _KnownNames:
+class _KnownNames(NamedTuple):
     """The table in use, its digest if it is from the cache, and the table that was used before it."""
 
     table: NameTable = NO_NAMES
@@ -54,7 +52,7 @@ class _KnownNames:
             return self
         is_local_in_force = isinstance(reading, Unusable) and reading.release == local.release != ""
         if is_local_in_force or self.digest is None:
-            return replace(self, table=local, digest=None)
+            return self._replace(table=local, digest=None)
         return self
 
     def __str__(self) -> str:
@@ -153,7 +151,7 @@ class FollowedNames:
         local = self._local_table()
         with self._guard.lock:
             if self._known.digest is None:
-                self._known = replace(self._known, table=local)
+                self._known = self._known._replace(table=local)
 
     # Publishing
 

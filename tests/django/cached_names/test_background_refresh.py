@@ -137,7 +137,7 @@ def test_a_refresh_is_tried_again_after_no_thread_could_start(
 
 
 def test_a_child_of_a_fork_runs_the_refresh_that_its_parent_had_begun(refreshed: Refreshed) -> None:
-    refreshed.background._running = RunningRefresh(os.getpid() + 1)
+    refreshed.background._running = RunningRefresh(os.getpid() + 1, threading.Event())
     refreshed.background.run_if_due()
     assert refreshed.refreshes == 1
 
