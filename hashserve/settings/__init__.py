@@ -1,6 +1,7 @@
 """What users can set: one table for each part of hashserve.
 
-`HashServe(...)`, Django's ``HASHSERVE`` and the command line are views of these tables.
+`HashServe(...)`, Django's ``HASHSERVE`` and the command line are views of these tables. A new setting is one
+call of `setting` in a class here, one line in the type of its keyword arguments, and the code that uses it.
 
 Invariant: a setting has one default, one reader and one help text, whichever view a value comes through; a
 view adds only its own spelling. Nothing here imports the part that is set: a server knows the tables of

@@ -17,7 +17,7 @@ from wsgiref.util import FileWrapper
 import pytest
 from whitenoise import WhiteNoise
 
-from hashserve import HashServe, ManifestError, SettingError, UnknownAssetError
+from hashserve import HashServe, ManifestError, UnknownAssetError
 from hashserve.digests import digest_of, integrity_of
 from hashserve.serve.failure_log import MOST_LOGGED
 from hashserve.serve.memo import LONGEST_REMEMBERED
@@ -187,24 +187,6 @@ def test_every_argument_of_whitenoise_is_one_of_ours() -> None:
     ours = inspect.signature(HashServe).parameters
     for name, parameter in theirs.items():
         assert (ours[name].default, ours[name].kind) == (parameter.default, parameter.kind)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"on_unknown": "ignore"},
-        {"on_missing": "redirect"},
-        {"max_age": -1},
-        {"max_age": "60"},
-        {"body_budget": 1.5},
-        {"largest_body": -1},
-        {"memo_size": True},
-        {"immutable_file_test": "("},
-    ],
-)
-def test_a_setting_that_cannot_mean_anything_is_an_error(settings: dict[str, Any]) -> None:
-    with pytest.raises(SettingError, match=next(iter(settings))):
-        HashServe(wrapped_application, **settings)
 
 
 # Index files
@@ -777,30 +759,6 @@ def test_a_name_with_a_delimiter_in_it_has_a_url_that_serves_it(built: BuiltTree
     assert "#" not in url
     assert request(application, unquote(url)).body == b"odd name"
     assert application.integrity(name).startswith("sha256-")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("charset", "u\r\nX: y"),
-        ("charset", None),
-        ("mimetypes", {".css": "text/css\r\nX: y"}),
-        ("mimetypes", {".css": None}),
-        ("check_interval", float("nan")),
-        ("check_interval", -1),
-        ("check_interval", "1"),
-        ("body_budget", None),
-    ],
-)
-def test_a_setting_that_means_nothing_is_refused(built: BuiltTree, name: str, value: Any) -> None:
-    with pytest.raises(SettingError, match=name):
-        HashServe(wrapped_application, built.root, **{name: value})
-
-
-def test_a_root_that_is_no_folder_is_refused(built: BuiltTree) -> None:
-    for root in ("", os.path.join(built.root, "ten.txt")):
-        with pytest.raises(SettingError, match="root"):
-            HashServe(wrapped_application, root)
 
 
 def test_no_line_break_of_a_query_reaches_a_field(built: BuiltTree) -> None:
