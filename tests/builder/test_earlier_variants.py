@@ -88,14 +88,17 @@ def test_a_variant_is_copied_from_any_file_of_the_previous_release_that_has_it(
     assert make(output, [file], reused, "br") == (0, {file.sha256: {"br": len(coded)}})
 
 
-@pytest.mark.parametrize("content", [None, b"damaged"])
+OTHER = brotli.compress(TEXT[::-1])  # found to be another content only after all of it was copied
+
+
+@pytest.mark.parametrize("content", [None, b"damaged", OTHER])
 def test_a_variant_that_the_previous_release_does_not_have_whole_is_made(
     output: OutputFolder, tmp_path: Path, content: bytes | None
 ) -> None:
     if content is not None:
         put(tmp_path / "previous", "a.1.css.br", content)
     file = publish(output, "new.css")
-    earlier = known({"a.css": "a.1.css"}, {"a.1.css": "50 0"})
+    earlier = known({"a.css": "a.1.css"}, {"a.1.css": f"{len(OTHER)} 0"})
     reused = EarlierVariants([earlier], ("br",), previous=PreviousFolder(str(tmp_path / "previous")))
     compressed, sizes = make(output, [file], reused, "br")
     assert compressed == 1

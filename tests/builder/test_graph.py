@@ -4,6 +4,7 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 from django.contrib.staticfiles.storage import HashedFilesMixin
@@ -23,6 +24,7 @@ from hashserve.builder.naming.graph import (
 from hashserve.builder.references.finder import find_references
 from hashserve.builder.references.languages import language_of
 from hashserve.builder.references.resolver import Internal, Resolver
+from hashserve.builder.references.rewrite import Frame
 from hashserve.errors import SettingError
 
 Graph = dict[str, list[str]]
@@ -183,6 +185,14 @@ def test_a_file_that_keeps_its_name_is_referred_to_as_written() -> None:
     found = built({"a.css": b"a{b:url(%69.1234.png)}", "i.1234.png": b"png"}, kept=["i.1234.png"])
     assert found.keys() == {"a.css"}
     assert found["a.css"].content == b"a{b:url(%69.1234.png)}"
+
+
+def test_a_framed_reference_to_a_file_that_keeps_its_name_is_in_its_frame() -> None:
+    source = sources_of({"a.css": b"a{b:url(i.png)}", "i.png": b""})["a.css"]
+    frame = Frame(start=4, end=14, before=b'url("', after=b'")')
+    framed = RewriteSource(content=source.content, links=(replace(source.links[0], frame=frame),))
+    found = fingerprint_file("a.css", framed, {"i.png": "i.png"}, Fingerprinter())
+    assert found.content == b'a{b:url("i.png")}'
 
 
 @given(graphs(), st.data())

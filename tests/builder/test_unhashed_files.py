@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
 
 from hashserve import BuildError, HashServe
-from hashserve.builder import BuildSettings, build
+from hashserve.builder import BuildReport, BuildSettings, build
+from hashserve.builder.pipeline import build_files
+from hashserve.builder.sources.tree import SourceFile
+from hashserve.manifest.schema import Unhashed
 from tests.support.building import contents, manifest_of, put_texts, snapshot, wrong_files
 from tests.support.client import request, wrapped_application
 from tests.support.files import put
@@ -76,3 +80,42 @@ def test_the_unhashed_files_of_a_build_that_fails_late_are_those_of_the_release_
     with pytest.raises(BuildError, match="cannot be written"):
         build(source, out, BuildSettings(import_map=str(tmp_path / "nowhere/map.json")))
     assert {path: contents(out)[path] for path in before} == before
+
+
+# Files that a framework has collected in the output
+
+
+def build_collected(out: Path, unhashed: Unhashed, *paths: str) -> BuildReport:
+    """Build files of the output, as a framework does that has put them there."""
+    files = [SourceFile(logical_path=path, location=str(out / path)) for path in sorted(paths)]
+    return build_files(files, out, BuildSettings(), kept={}, unhashed=unhashed)[0]
+
+
+def test_the_variants_of_an_original_are_not_made_where_the_source_has_one(out: Path) -> None:
+    put_texts(out)
+    coded = gzip.compress((out / "css/app.css").read_bytes(), 1)
+    put(out, "css/app.css.gz", coded)
+    report = build_collected(out, "original", "a.txt", "css/app.css", "css/app.css.gz", "img/dot.svg")
+    assert (out / "css/app.css.gz").read_bytes() == coded
+    assert not (out / "css/app.css.br").exists()
+    assert (out / "a.txt.br").exists()
+    # It decodes to the original, and not to the fingerprinted file with its rewritten references.
+    assert [finding.kind for finding in report.warnings] == ["variant-name"]
+
+
+def test_the_variants_of_an_original_that_is_no_longer_worth_them_are_removed(out: Path) -> None:
+    put_texts(out)
+    build_collected(out, "original", "css/app.css", "img/dot.svg")
+    assert (out / "css/app.css.br").exists()
+    put(out, "css/app.css", b"body { background: url(../img/dot.svg) }\n")
+    build_collected(out, "original", "css/app.css", "img/dot.svg")
+    assert not (out / "css/app.css.br").exists()
+    assert not wrong_files(out)
+
+
+def test_without_unhashed_files_a_name_of_a_variant_is_removed_and_not_reported(out: Path) -> None:
+    put(put_texts(out), "a.txt.gz", b"not gzip")
+    assert build_collected(out, "none", "a.txt", "a.txt.gz").warnings == []
+    assert not (out / "a.txt").exists()
+    assert not (out / "a.txt.gz").exists()
+    assert not wrong_files(out)

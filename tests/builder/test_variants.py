@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import IO
 
 import brotli
 import pytest
 
-from hashserve import SourceError
+from hashserve import Manifest, SourceError
 from hashserve.builder import BuildReport
 from hashserve.builder.compression import variants
 from hashserve.builder.compression.earlier_variants import EarlierVariants
@@ -227,6 +228,31 @@ def test_nothing_is_begun_whose_variant_is_there_already(output: OutputFolder) -
         read = begun(made, file)
         made.make([file])
     assert not read.is_set()
+
+
+def test_nothing_is_begun_that_an_earlier_build_found_not_worth_it(output: OutputFolder) -> None:
+    file = publish(output, "a.css", LARGE)
+    rows = {"a.1.css": f"{file.size} {file.sha256} 0"}
+    earlier = Manifest(paths={"a.css": "a.1.css"}, files=rows, codings=("br",))
+    with Variants(output, BuildReport(), ("br",), EarlierVariants([earlier], ("br",))) as made:
+        made.begin(file, fails_to_read)
+        assert not made._early
+
+
+def test_the_largest_variants_are_made_first(output: OutputFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [publish(output, f"{number}.css", TEXT * number) for number in (2, 1, 3)]
+    sizes: list[int] = []
+
+    def noted(
+        chunks: Iterable[bytes], size: int, coding: str, into: IO[bytes], stopped: threading.Event
+    ) -> None:
+        sizes.append(size)
+        into.write(b"coded")
+
+    monkeypatch.setattr(variants, "compress", noted)
+    with variants_of(output, "br", threads=1) as made:
+        made.make(files)
+    assert sizes == [len(TEXT) * number for number in (3, 2, 1)]
 
 
 @pytest.mark.parametrize(

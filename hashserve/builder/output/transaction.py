@@ -48,7 +48,7 @@ class Transaction:
         self._written: list[str] = []
         self._staged: dict[str, StagedFile] = {}
         self._after_manifest: set[str] = set()
-        self._removals: list[str] = []
+        self._removals: dict[str, None] = {}  # a path can be added twice
         self._deferred: dict[str, str] = {}
 
     def location(self, path: str) -> str:
@@ -88,11 +88,11 @@ class Transaction:
 
     def add_removal(self, path: str) -> None:
         """Let `perform` remove the file at ``path``."""
-        self._removals.append(path)
+        self._removals[path] = None
 
     def cancel_removals(self, paths: Container[str]) -> None:
         """Let `perform` remove none of ``paths``."""
-        self._removals = [path for path in self._removals if path not in paths]
+        self._removals = {path: None for path in self._removals if path not in paths}
 
     def perform(
         self, files: OutputFiles, state: BuildState, manifest: Manifest | None, interim: Manifest | None
@@ -129,7 +129,7 @@ class Transaction:
             raise write_error(error.filename2 or error.filename or self._root, error) from error
         for path, file in self._staged.items():
             files.add_verified(path, file.sha256, file.coding)
-        self._staged, self._after_manifest, self._removals = {}, set(), []
+        self._staged, self._after_manifest, self._removals = {}, set(), {}
 
     def _temporary_location(self, kind: str) -> str:
         return f"{self._temporary_folder}/{kind}-{next(self._numbers)}"

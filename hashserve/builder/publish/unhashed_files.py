@@ -67,14 +67,14 @@ class UnhashedFiles:
         ``sizes`` has the size of each variant by SHA-256 and coding. ``plan`` has the content of each path.
         """
         if self._unhashed == "none":
-            self._stage_removals(output, plan)
+            self._stage_removals(output)
         for path, file in self.files.items():
             # If a variant has the path, the source file has only its fingerprinted path.
             if plan[path] == content_key(file.sha256):
                 output.stage(path, self._chunks(path, file, output), file.sha256)
             if self._unhashed == "rewritten" or path not in self._precompressed:
-                self._stage_variants(file, sizes.get(file.sha256, {}), output, plan)
-        output.cancel_removals(plan)
+                self._stage_variants(file, sizes.get(file.sha256, {}), output)
+        output.cancel_removals(plan)  # a name that is removed as a variant may be that of a source file
         self._check_named_as_variants(output, report)
 
     def _chunks(self, path: str, file: PublishedFile, output: OutputFolder) -> Iterator[bytes]:
@@ -84,9 +84,7 @@ class UnhashedFiles:
             return read_chunks(output.location(twin.path))
         return source_chunks(self._scanned[path])
 
-    def _stage_variants(
-        self, file: PublishedFile, sizes: Mapping[str, int], output: OutputFolder, plan: Mapping[str, str]
-    ) -> None:
+    def _stage_variants(self, file: PublishedFile, sizes: Mapping[str, int], output: OutputFolder) -> None:
         """Stage the variants of an unhashed file, and the removal of those that it does not have."""
         twin = self._published[file.path]
         # The variants of a file of other content are next to it already.
@@ -96,16 +94,16 @@ class UnhashedFiles:
                 content = read_chunks(output.location(twin.path + suffix))
                 output.stage(file.path + suffix, content, file.sha256, coding, newer_than=file.path)
         for other in CODINGS.values():
-            if other.name not in sizes and file.path + other.suffix not in plan:
+            if other.name not in sizes:
                 output.stage_removal(file.path + other.suffix)
 
-    def _stage_removals(self, output: OutputFolder, plan: Mapping[str, str]) -> None:
+    def _stage_removals(self, output: OutputFolder) -> None:
         """Stage the removal of the files, and their variants, under their own names."""
         suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
-        own_names = [path for path, file in self._published.items() if file.path != path]
-        for name in (path + suffix for path in own_names for suffix in suffixes):
-            if name not in plan:
-                output.stage_removal(name)
+        for path, file in self._published.items():
+            if file.path != path:
+                for suffix in suffixes:
+                    output.stage_removal(path + suffix)
 
     def _check_named_as_variants(self, output: OutputFolder, report: BuildReport) -> None:
         """Report each source file that has the name of a variant of another, and is none."""
