@@ -7,16 +7,17 @@
     python -m benchmarks.django_request  # what it costs inside Django
     python -m benchmarks.servers         # requests under real servers, nginx and Caddy
     python -m benchmarks.start           # what a start costs, in time, memory and system calls
-    python -m benchmarks.build           # what a build costs, and collectstatic
+    python -m benchmarks.build           # what a build costs, compared with collectstatic
     python -m benchmarks.browser         # what a browser loads, over two releases
     python -m benchmarks compare A B     # the differences between two results
 
-Input: `corpus`, `mix`, `source_tree`, `visited`. Subjects: `subjects`, `engines`, `django_project`.
-Measuring: `harness`, `processes`, `launch`, `load`, `profiles`. Output: `report` (of one benchmark),
-`results` (of a run, as JSON), `figures`, `page`, `compare`, `readme`.
+Files: `corpus`, `mix`, `source_tree`. What is compared: `subjects`, `wsgi_servers`, `file_servers`,
+`django_project`, `subject_application`, `page_application`. Measurement: `harness`, `processes`,
+`command_cost`, `load`, `profiles`. Output: `report` (of one benchmark), `results` (of a run, as JSON),
+`analysis`, `charts`, `html_report`, `comparison`, `publication` (into README and docs).
 
-Invariant: figures are only compared within one run, pair by pair. Compared subjects answer the same
-request, and their responses are checked before the measurement.
+Invariant: figures are compared only within one run, pair by pair. All subjects of a case answer the same
+request, and each response is checked before it is measured.
 """
 
 from __future__ import annotations

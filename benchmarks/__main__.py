@@ -1,11 +1,11 @@
-"""``python -m benchmarks``: run every benchmark, or look at what they found.
+"""``python -m benchmarks``: run every benchmark, or work with a result.
 
 ::
 
     python -m benchmarks                  # run all of them
-    python -m benchmarks compare A B      # what differs between two results, beyond their spreads
-    python -m benchmarks page RESULT      # make tables and page of a result again, from its samples
-    python -m benchmarks readme RESULT    # write a result's figures into README and docs
+    python -m benchmarks compare A B      # the ratios that differ by more than the spreads of both results
+    python -m benchmarks page RESULT      # make the tables and the page again from the samples of a result
+    python -m benchmarks readme RESULT    # write the figures of a result into README and docs
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import browser, build, compare, django_request, readme, request_cost, servers, start
-from benchmarks.conclusions import concluded
+from benchmarks import browser, build, comparison, django_request, publication, request_cost, servers, start
+from benchmarks.analysis import analysed
 from benchmarks.options import Options, options_of, parser, run_all
 from benchmarks.report import Report
 from benchmarks.results import Result, ResultError
@@ -25,11 +25,11 @@ ALL = (request_cost.run, django_request.run, servers.run, start.run, build.run, 
 
 
 def build_once(options: Options) -> Report:
-    """Build everything once: a peer takes minutes for it, and all benchmarks have half an hour."""
+    """Build everything once, because WhiteNoise's build takes a minute and all benchmarks half an hour."""
     return build.run(replace(options, processes=options.processes or 1))
 
 
-IN_TURN = tuple(build_once if each is build.run else each for each in ALL)
+RUNS = tuple(build_once if each is build.run else each for each in ALL)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,15 +39,15 @@ def main(arguments: Sequence[str]) -> int:
         return run(arguments)
     try:
         return COMMANDS[name](rest)
-    except (ResultError, readme.ReadmeError) as error:
+    except (ResultError, publication.PublicationError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run all benchmarks in turn, because nothing else may run during one."""
+    """Run all benchmarks, one after the other."""
     options = parser(__doc__)
-    run_all(IN_TURN, options_of(vars(options.parse_args(arguments))))
+    run_all(RUNS, options_of(vars(options.parse_args(arguments))))
     return 0
 
 
@@ -56,32 +56,32 @@ def show_differences(arguments: Sequence[str]) -> int:
     if len(arguments) != 2:
         return _usage("compare A B")
     first, second = (Result.load(Path(name)) for name in arguments)
-    print(compare.told(first, second))
-    return int(any(each.is_judged and each.differs for each in compare.comparisons(first, second)))
+    print(comparison.comparison_text(first, second))
+    return int(any(each.is_judged and each.differs for each in comparison.comparisons(first, second)))
 
 
 def make_page(arguments: Sequence[str]) -> int:
-    """Write the page of a result next to it."""
-    from benchmarks.page import page_of
+    """Write the HTML and the Markdown of a result next to it."""
+    from benchmarks.html_report import html_report
 
     if len(arguments) != 1:
         return _usage("page RESULT")
     path = Path(arguments[0])
-    result = concluded(Result.load(path))
-    for made, text in (
-        (path.with_suffix(".html"), page_of(result)),
+    result = analysed(Result.load(path))
+    for output, text in (
+        (path.with_suffix(".html"), html_report(result)),
         (path.with_suffix(".md"), result.markdown()),
     ):
-        made.write_text(text, encoding="utf-8")
-        print(made)
+        output.write_text(text, encoding="utf-8")
+        print(output)
     return 0
 
 
 def publish(arguments: Sequence[str]) -> int:
-    """Write a result's figures into the texts."""
+    """Write the figures of a result into README and docs."""
     if len(arguments) != 1:
         return _usage("readme RESULT")
-    for path in readme.publish(concluded(Result.load(Path(arguments[0])))):
+    for path in publication.publish(analysed(Result.load(Path(arguments[0])))):
         print(path)
     return 0
 

@@ -1,13 +1,14 @@
 """What a browser loads: requests, bytes and revalidations of headless Chromium, over two releases.
 
-One browser visits a page with the assets of the demo site and of Django's admin (`benchmarks.visited`) twice,
-and twice more after a release that changes a stylesheet and a script module. hashserve serves the output of
-``hashserve build``; WhiteNoise serves the output of ``collectstatic`` with its compressed manifest storage.
-Both have the same sources and the same server (gunicorn), which the release restarts, like a deploy.
+The browser visits a page (`benchmarks.page_application`) with the assets of the demo site and of Django's
+admin twice. Then a release changes a stylesheet and a script module, and the browser visits the page twice
+more. hashserve serves the output of ``hashserve build``; WhiteNoise serves the output of ``collectstatic``
+with its compressed manifest storage. Both have the same sources and the same server (gunicorn). Each release
+restarts the server, as a deploy does.
 
-For both, the lifetime of unhashed files is cut from a minute to 5 seconds, less than the time between two
-visits, so that such files are requested again. Requests and statuses come from the server's log, bytes from
-Chromium (fields and bodies, on the wire). They depend on no clock, so one run is enough.
+For both, the lifetime of unhashed files is 5 seconds instead of a minute. That is less than the time between
+two visits, so the browser requests such files again. Requests and statuses come from the server's log, bytes
+from Chromium (fields and bodies, on the wire). These numbers depend on no clock, so one run is enough.
 """
 
 from __future__ import annotations
@@ -24,15 +25,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.django_project import WHITENOISE as KIT
-from benchmarks.django_project import collect_command, make_project
+from benchmarks.django_project import WHITENOISE_SETUP, collect_command, make_project
 from benchmarks.harness import PROJECT, Sample, Series
 from benchmarks.machine import tool
 from benchmarks.options import Options, options_of, parser, run_and_report
-from benchmarks.processes import free_port, started
+from benchmarks.page_application import LIFETIME
+from benchmarks.processes import free_port, running_server
 from benchmarks.report import Report, Target, markdown_table
 from benchmarks.subjects import HASHSERVE, WHITENOISE
-from benchmarks.visited import LIFETIME
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, CDPSession
@@ -61,7 +61,7 @@ document.documentElement.dataset.visited = String(typeof costs + typeof element)
 
 
 def missing() -> str | None:
-    """Return why it cannot run here; None if it can."""
+    """Return why this benchmark cannot run here; None if it can."""
     if tool("chromium") is None:
         return "chromium is not installed"
     try:
@@ -75,7 +75,7 @@ def missing() -> str | None:
 
 
 def make_sources(folder: Path) -> None:
-    """Gather the page's assets and their folders: the demo's, the admin's, and fonts."""
+    """Copy the folders with the page's assets: the demo's, the admin's, and fonts."""
     shutil.copytree(PROJECT / "example" / "static", folder)
     shutil.copytree(_static_files_of("django.contrib.admin"), folder / "admin")
     shutil.copytree(_static_files_of("unfold") / FONTS_FOLDER, folder / FONTS_FOLDER)
@@ -85,7 +85,7 @@ def make_sources(folder: Path) -> None:
 def _static_files_of(package: str) -> Path:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"the page has files of {package}: install the dependency group bench")
+        raise ModuleNotFoundError(f"the page needs {package}: install the dependency group bench")
     top = Path(spec.origin).parent / "static"
     return top / "admin" if package == "django.contrib.admin" else top
 
@@ -99,7 +99,7 @@ def change(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One subject's build of the sources, and its port: a browser's cache belongs to host and port."""
+    """A subject's build of the sources, and its port, which stays: a browser caches by host and port."""
 
     subject: str
     sources: Path
@@ -108,12 +108,12 @@ class Site:
 
     @property
     def out(self) -> Path:
-        """The output folder of all its releases."""
+        """The output folder, which all releases share."""
         return self.folder / "out"
 
     @property
     def log(self) -> Path:
-        """The requests that reached its server."""
+        """The log of the requests that reached the server."""
         return self.folder / "log"
 
     def build(self) -> None:
@@ -124,25 +124,25 @@ class Site:
             return
         project = self.folder / "project"
         if not project.exists():
-            make_project(project, self.sources, self.out, KIT)
+            make_project(project, self.sources, self.out, WHITENOISE_SETUP)
         _run(collect_command(), project)
 
     @contextmanager
-    def served(self) -> Iterator[None]:
+    def serving(self) -> Iterator[None]:
         """Serve the build."""
         environment = {
             "BENCHMARK_SUBJECT": self.subject,
             "BENCHMARK_ROOT": str(self.out),
             "BENCHMARK_LOG": str(self.log),
         }
-        with started(_server, environment, port=self.port):
+        with running_server(_server, environment, port=self.port):
             yield
 
 
 def _server(port: int) -> Sequence[str]:
     options = ["--no-control-socket", "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
-    place = ["--bind", f"127.0.0.1:{port}", "benchmarks.visited:application"]
-    return [sys.executable, "-m", "gunicorn", *options, *place]
+    options += ["--bind", f"127.0.0.1:{port}"]
+    return [sys.executable, "-m", "gunicorn", *options, "benchmarks.page_application:application"]
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
@@ -154,27 +154,27 @@ def _run(command: Sequence[str], folder: Path) -> None:
 # Visits
 
 
-@dataclass(kw_only=True)  # no slots: playwright keeps its own names on whose methods it calls
-class Wire:
-    """The bytes on the wire for one page, as Chromium counts them."""
+@dataclass(kw_only=True)  # no slots: playwright sets attributes on listeners
+class WireBytes:
+    """The number of bytes on the wire for one page, as Chromium counts them."""
 
-    bytes: float = 0.0
+    total: float = 0.0
 
     def listen(self, session: CDPSession) -> None:
-        """Start to count."""
+        """Start counting."""
         session.on("Network.loadingFinished", self._finished)
         session.send("Network.enable")
 
     def _finished(self, event: dict[str, Any]) -> None:
-        self.bytes += event["encodedDataLength"]
+        self.total += event["encodedDataLength"]
 
 
 def visit(context: BrowserContext, site: Site) -> dict[str, float]:
     """Open the page in a new tab, wait until it has loaded, and return the values by metric."""
     site.log.write_text("", encoding="utf-8")
-    wire, page = Wire(), context.new_page()
+    wire_bytes, page = WireBytes(), context.new_page()
     try:
-        wire.listen(context.new_cdp_session(page))
+        wire_bytes.listen(context.new_cdp_session(page))
         page.goto(f"http://127.0.0.1:{site.port}/", wait_until="networkidle")
         page.wait_for_function("document.documentElement.dataset.visited === 'functionfunction'")
     finally:
@@ -185,12 +185,12 @@ def visit(context: BrowserContext, site: Site) -> dict[str, float]:
     return {
         "requests": len(lines),
         "revalidations": sum(line.startswith("304") for line in lines),
-        "bytes": wire.bytes,
+        "bytes": wire_bytes.total,
     }
 
 
 def visits(report: Report, folder: Path, pause: float) -> None:
-    """Visit each subject's site twice, make the second release, and visit them twice again."""
+    """Visit each subject's site twice, make the second release, and visit each twice again."""
     from playwright.sync_api import sync_playwright
 
     tree = folder / "sources"
@@ -209,9 +209,9 @@ def visits(report: Report, folder: Path, pause: float) -> None:
             for site in sites:
                 site.folder.mkdir(exist_ok=True)
                 site.build()
-            with ExitStack() as serving:
+            with ExitStack() as running:
                 for site in sites:
-                    serving.enter_context(site.served())
+                    running.enter_context(site.serving())
                 for name in release:
                     time.sleep(pause if name != VISITS[0] else 0)
                     for site in sites:
@@ -225,11 +225,11 @@ def _samples(case: str, subject: str, values: dict[str, float]) -> Iterator[Samp
         yield Sample(case=case, subject=subject, metric=metric, process=0, turn=0, value=value)
 
 
-# All together
+# The benchmark
 
 
 def run(options: Options) -> Report:
-    """Visit everything; without Chromium, the report has only a note."""
+    """Make all visits; without Chromium, the report has only a note."""
     pause = 0.0 if options.quick else PAUSE
     report = Report(name="browser", settings={"pause": pause})
     if reason := missing():
@@ -237,33 +237,34 @@ def run(options: Options) -> Report:
         return report
     with tempfile.TemporaryDirectory() as folder:
         visits(report, Path(folder), pause)
-    conclude(report)
+    analyse(report)
     return report
 
 
-def conclude(report: Report) -> None:
-    """Make the table, the targets and the note of the visits, if there were any."""
+def analyse(report: Report) -> None:
+    """Make the table, the targets and the note, if there are samples."""
     if not report.series.samples:
         return
     report.tables = [("A page, visited twice in each of two releases", visit_table(report.series))]
     report.targets = targets(report.series)
     report.notes = [
         (
-            "Each response of hashserve's has X-Content-Type-Options: nosniff, 33 bytes that WhiteNoise does "
-            "not send; and a module that imports a changed one has a new name too, and so is sent again, "
-            "where WhiteNoise's page asks for it, and for what it imports, each time its minute is over."
+            "Each response of hashserve has X-Content-Type-Options: nosniff, 33 bytes that WhiteNoise does "
+            "not send. With hashserve, a module that imports a changed module gets a new name too, so it is "
+            "sent again. With WhiteNoise, imported modules keep their unhashed names, and the browser "
+            "revalidates them when a minute is over."
         )
     ]
 
 
 def visit_table(series: Series) -> str:
-    """Return the cost of each visit."""
+    """Return the requests and bytes of each visit."""
     rows = []
     for case in series.cases():
         for subject in SUBJECTS:
             requests, revalidations, size = (series.summary(case, subject, of).median for of in METRICS)
             rows.append((case, subject, f"{requests:.0f}", f"{revalidations:.0f}", f"{size:,.0f}"))
-    return markdown_table(("visit", "", "requests", "of them 304", "bytes on the wire"), rows)
+    return markdown_table(("visit", "", "requests", "304 responses", "bytes on the wire"), rows)
 
 
 def targets(series: Series) -> list[Target]:
@@ -276,7 +277,7 @@ def targets(series: Series) -> list[Target]:
             found=f"{count:.0f}",
             is_met=count <= limit,
         )
-        # The page; and after the release the stylesheet, the module, and the module that imports it.
+        # The page only; after the release also the stylesheet, the module, and the module that imports it.
         for case, count, limit in zip(VISITS[1:], requests[1:], (1, 4, 1), strict=True)
     ]
     for case in VISITS:

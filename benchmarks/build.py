@@ -1,19 +1,19 @@
 """What a build costs, compared with collectstatic and WhiteNoise's compressed manifest storage.
 
 Both build the tree of `benchmarks.source_tree` (Bootstrap, Font Awesome, jQuery, three.js, Django's admin)
-with brotli 11 and gzip 9: into an empty folder, again without a change, after a change to a small stylesheet
-that another one imports, and after a change to the largest stylesheet. They take turns. Each run is the
-user's command in a fresh process, and its start and imports count. Before each run, the sources are in the
-page cache and older writes are on disk. hashserve syncs its files to the disk before the manifest names them,
-and that time counts; the peer does not sync.
+with brotli 11 and gzip 9. There are four cases: an empty folder, no change, a changed small stylesheet that
+another one imports, and a changed largest stylesheet. The subjects take turns. Each run is the user's command
+in a fresh process; its start and imports count. Before each run, the sources are in the page cache and older
+writes are on disk. hashserve syncs its files to the disk before it writes the manifest, and that time counts;
+the peer does not sync.
 
-The peer is a project with the settings of WhiteNoise's guide and no others; the tree has every source map
-that its files name, so Django's storage accepts it. The same project with hashserve's storage takes part too.
-It keeps the originals under their own names, as Django does, so it has more to compress than ``hashserve
+The peer is a Django project with the settings of WhiteNoise's guide and no others. The tree has every source
+map that its files name, so Django's storage accepts it. The same project with hashserve's storage takes part
+too. It keeps the originals under their own names, as Django does, so it compresses more than ``hashserve
 build``.
 
-Growth is measured on made-up files of 1 kB, for hashserve with gzip only: brotli would hide the cost of the
-rest of the build. The time of a build of one file is subtracted.
+Growth is measured with generated files of 1 kB, for hashserve with gzip only, because brotli would hide the
+cost of the rest of the build. The time of a build of one file is subtracted.
 """
 
 from __future__ import annotations
@@ -28,9 +28,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.django_project import OURS, WHITENOISE, Kit, collect_command, make_project
+from benchmarks.command_cost import CommandCost, run_command
+from benchmarks.django_project import (
+    HASHSERVE_SETUP,
+    WHITENOISE_SETUP,
+    Setup,
+    collect_command,
+    make_project,
+)
 from benchmarks.harness import PROJECT, Sample, Series, rotated, summarize
-from benchmarks.launch import Cost, launch
 from benchmarks.options import Options, options_of, parser, run_and_report
 from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
 from benchmarks.source_tree import (
@@ -46,13 +52,18 @@ from hashserve.manifest.files import MANIFEST_NAME
 
 __all__ = ["PublishedTree", "published_tree", "run"]
 
-HASHSERVE, CACHED, BROUGHT = "hashserve", "hashserve --cache", "hashserve --previous"
-PEER, STORAGE = "collectstatic, WhiteNoise", "collectstatic, hashserve"
-COLD, UNCHANGED, LEAF, LARGE = "cold", "nothing changed", "a small stylesheet changed", "the largest changed"
-ONE = "1 file"
-CASES = (COLD, UNCHANGED, LEAF, LARGE)
+HASHSERVE, WITH_CACHE, WITH_PREVIOUS = "hashserve", "hashserve --cache", "hashserve --previous"
+PEER, HASHSERVE_STORAGE = "collectstatic, WhiteNoise", "collectstatic, hashserve"
+COLD, UNCHANGED, SMALL_CHANGE, LARGE_CHANGE = (
+    "cold",
+    "nothing changed",
+    "a small stylesheet changed",
+    "the largest changed",
+)
+ONE_FILE = "1 file"
+CASES = (COLD, UNCHANGED, SMALL_CHANGE, LARGE_CHANGE)
 METRICS = ("wall_seconds", "processor_seconds", "peak_bytes")
-CODED = ("br", "gzip")
+VARIANT_CODINGS = ("br", "gzip")
 
 SIZES = (1_000, 10_000)
 QUICK_FOLDERS = ("css/", "img/")
@@ -60,18 +71,18 @@ QUICK_FOLDERS = ("css/", "img/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """A command that builds one tree into the folder ``out``, and its working folder."""
+    """A command that builds one tree into ``out``, and its working folder."""
 
     name: str
     command: Sequence[str]
     folder: Path
     out: Path
 
-    def build(self, tree: SourceTree, *options: str) -> Cost:
+    def build(self, tree: SourceTree, *options: str) -> CommandCost:
         """Build the tree once."""
         warm(tree)
         os.sync()
-        cost = launch([*self.command, *options], folder=self.folder)
+        cost = run_command([*self.command, *options], folder=self.folder)
         print(f"{self.name}: {cost.wall_seconds:.1f} s, {cost.processor_seconds:.1f} s CPU", file=sys.stderr)
         return cost
 
@@ -86,22 +97,22 @@ def hashserve(tree: SourceTree, out: Path, *options: str) -> Builder:
     return Builder(name=HASHSERVE, command=[*command, *options], folder=PROJECT, out=out)
 
 
-def collector(name: str, kit: Kit, tree: SourceTree, folder: Path) -> Builder:
+def collector(name: str, setup: Setup, tree: SourceTree, folder: Path) -> Builder:
     """Return the builder for ``collectstatic`` of a Django project in ``folder``."""
     project, out = folder / "project", folder / "collected"
-    make_project(project, tree.root, out, kit)
+    make_project(project, tree.root, out, setup)
     return Builder(name=name, command=collect_command(), folder=project, out=out)
 
 
-# What was built
+# The output of a build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedTree:
     """The output of a build. Sizes are in bytes, by coding.
 
-    ``stored`` counts the fingerprinted files and their variants on disk. ``sent`` counts what a client
-    that accepts one coding gets for all of them: the file itself if it has no variant. ``files`` and
+    ``stored`` counts the fingerprinted files and their variants on disk. ``sent`` counts the bytes that a
+    client with that coding receives for all of them: the uncoded file if it has no variant. ``files`` and
     ``size`` count everything in the folder.
     """
 
@@ -113,16 +124,16 @@ class PublishedTree:
 
 
 def published_tree(out: Path, tree: SourceTree) -> PublishedTree:
-    """Measure the output for a tree. Raises `AssertionError` if a file is missing."""
+    """Measure the output of a build. Raises `AssertionError` if a file is missing."""
     paths = _manifest_paths(out)
     missing = {path.relative_to(tree.root).as_posix() for path in tree.files} - paths.keys()
     if missing:
-        raise AssertionError(f"{len(missing)} files are not in {out}, {min(missing)} among them")
+        raise AssertionError(f"{len(missing)} files are not in {out}, for example {min(missing)}")
     everything = [path.stat().st_size for path in out.rglob("*") if path.is_file()]
     stored, sent = Counter[str](), Counter[str]()
     for path in set(paths.values()):
         own = (out / path).stat().st_size
-        variants = {coding: _size(out / f"{path}{CODINGS[coding].suffix}") for coding in CODED}
+        variants = {coding: _size(out / f"{path}{CODINGS[coding].suffix}") for coding in VARIANT_CODINGS}
         stored.update({IDENTITY: own, **variants})
         sent.update({IDENTITY: own, **{coding: size or own for coding, size in variants.items()}})
     return PublishedTree(
@@ -140,7 +151,7 @@ def _size(path: Path) -> int:
 
 
 def _manifest_paths(out: Path) -> dict[str, str]:
-    """Return the fingerprinted path of each file; hashserve and Django write this part alike."""
+    """Return the fingerprinted path of each file; hashserve and Django write it in the same format."""
     document = json.loads((out / MANIFEST_NAME).read_text(encoding="utf-8"))
     paths: dict[str, str] = document["paths"]
     return paths
@@ -150,18 +161,18 @@ def check_is_current(out: Path, tree: SourceTree, path: str) -> None:
     """Check that the last change to a stylesheet is in its fingerprinted file."""
     last_line = (tree.root / path).read_bytes().splitlines()[-1]
     if last_line not in (out / _manifest_paths(out)[path]).read_bytes():
-        raise AssertionError(f"{out} holds an old {path}")
+        raise AssertionError(f"{out} has an old {path}")
 
 
-# Beside the peer
+# Comparison with the peer
 
 
 def compare(report: Report, tree: SourceTree, folder: Path, turns: int) -> dict[str, PublishedTree]:
-    """Let all subjects build the tree in every case, ``turns`` times, and return their last cold outputs."""
+    """Build the tree with all subjects in every case, ``turns`` times, and return the last cold outputs."""
     builders = (
         hashserve(tree, folder / "built"),
-        collector(PEER, WHITENOISE, tree, folder / "theirs"),
-        collector(STORAGE, OURS, tree, folder / "ours"),
+        collector(PEER, WHITENOISE_SETUP, tree, folder / "whitenoise"),
+        collector(HASHSERVE_STORAGE, HASHSERVE_SETUP, tree, folder / "hashserve"),
     )
     originals = {path: (tree.root / path).read_bytes() for path in (tree.leaf, tree.large)}
     cache = str(folder / "cache")
@@ -169,17 +180,17 @@ def compare(report: Report, tree: SourceTree, folder: Path, turns: int) -> dict[
     for turn in range(turns):
         for case in CASES:
             _prepare(case, tree, builders, turn)
-            # The peer takes as long for these as for the cold case, a minute each: once is enough.
-            is_once = turn > 0 and case != COLD
-            taking_part = [builder for builder in builders if builder.name != PEER or not is_once]
-            for builder in rotated(taking_part, turn):
+            # The peer needs a minute for each case, cold or not, so it builds the others only once.
+            leaves_out_peer = turn > 0 and case != COLD
+            active = [builder for builder in builders if builder.name != PEER or not leaves_out_peer]
+            for builder in rotated(active, turn):
                 report.series.extend(_samples(case, builder.name, turn, builder.build(tree)))
                 _check(case, builder, tree)
             if case == COLD:
                 published = {builder.name: published_tree(builder.out, tree) for builder in builders}
         for path, content in originals.items():
             (tree.root / path).write_bytes(content)
-        report.series.extend(_samples_with_help(builders[0], tree, turn, cache, folder / "previous"))
+        report.series.extend(_samples_of_reuse(builders[0], tree, turn, cache, folder / "previous"))
     return published
 
 
@@ -187,27 +198,27 @@ def _prepare(case: str, tree: SourceTree, builders: Sequence[Builder], turn: int
     if case == COLD:
         for builder in builders:
             builder.empty()
-    elif case in (LEAF, LARGE):
-        change(tree, tree.leaf if case == LEAF else tree.large, turn)
+    elif case in (SMALL_CHANGE, LARGE_CHANGE):
+        change(tree, tree.leaf if case == SMALL_CHANGE else tree.large, turn)
 
 
 def _check(case: str, builder: Builder, tree: SourceTree) -> None:
-    if case in (LEAF, LARGE):
-        check_is_current(builder.out, tree, tree.leaf if case == LEAF else tree.large)
+    if case in (SMALL_CHANGE, LARGE_CHANGE):
+        check_is_current(builder.out, tree, tree.leaf if case == SMALL_CHANGE else tree.large)
 
 
-def _samples_with_help(
+def _samples_of_reuse(
     builder: Builder, tree: SourceTree, turn: int, cache: str, previous: Path
 ) -> list[Sample]:
-    """Build into an empty folder twice: with a full cache, and from a complete release."""
+    """Build into an empty folder twice: with a full cache, and with a previous release."""
     builder.empty()
-    found = _samples(COLD, CACHED, turn, builder.build(tree, "--cache", cache))
+    found = _samples(COLD, WITH_CACHE, turn, builder.build(tree, "--cache", cache))
     shutil.rmtree(previous, ignore_errors=True)
     builder.out.rename(previous)
-    return [*found, *_samples(COLD, BROUGHT, turn, builder.build(tree, "--previous", str(previous)))]
+    return [*found, *_samples(COLD, WITH_PREVIOUS, turn, builder.build(tree, "--previous", str(previous)))]
 
 
-def _samples(case: str, subject: str, turn: int, cost: Cost) -> list[Sample]:
+def _samples(case: str, subject: str, turn: int, cost: CommandCost) -> list[Sample]:
     return [
         Sample(case=case, subject=subject, metric=metric, process=turn, turn=0, value=value)
         for metric, value in asdict(cost).items()
@@ -218,32 +229,32 @@ def _samples(case: str, subject: str, turn: int, cost: Cost) -> list[Sample]:
 
 
 def grow(report: Report, sizes: Sequence[int], folder: Path, turns: int) -> None:
-    """Build trees of one file and of many, in turns."""
+    """Build trees of one file and of many files, in turns."""
     trees = {size: make_small_files(folder / f"files-{size}", size) for size in (1, *sizes)}
     for turn in range(turns):
         for size, tree in trees.items():
             builder = hashserve(tree, folder / f"built-{size}", "--codings", "gzip")
             builder.empty()
-            for case in (COLD, UNCHANGED, LEAF):
-                if case == LEAF:
+            for case in (COLD, UNCHANGED, SMALL_CHANGE):
+                if case == SMALL_CHANGE:
                     change(tree, tree.leaf, turn)
                 report.series.extend(_samples(growth_case(case), _files(size), turn, builder.build(tree)))
 
 
 def growth_case(case: str) -> str:
-    """Return the name of a case of the growth."""
+    """Return the name of the growth's case."""
     return f"growth, {case}"
 
 
 def _files(size: int) -> str:
-    return ONE if size == 1 else f"{size:,} files"
+    return ONE_FILE if size == 1 else f"{size:,} files"
 
 
-# All together
+# The benchmark
 
 
 def run(options: Options) -> Report:
-    """Build everything, in turns."""
+    """Run all builds, in turns."""
     sizes = (20, 40) if options.quick else (*SIZES, 100_000) if options.full else SIZES
     turns = options.processes or (1 if options.quick else 3 if options.full else 2)
     report = Report(name="build", settings={"sizes": sizes, "processes": turns, "page_cache": "warm"})
@@ -257,13 +268,13 @@ def run(options: Options) -> Report:
         published = compare(report, tree, Path(folder), turns)
         report.facts["published"] = {name: asdict(found) for name, found in published.items()}
     with tempfile.TemporaryDirectory() as folder:
-        # These take seconds, so one run would say little.
+        # These builds take seconds, so a single run would be too noisy.
         grow(report, sizes, Path(folder), turns if options.quick else max(turns, 3))
-    conclude(report)
+    analyse(report)
     return report
 
 
-def conclude(report: Report) -> None:
+def analyse(report: Report) -> None:
     """Make the tables and the targets."""
     tree, sizes = report.facts["tree"], report.settings["sizes"]
     published = {name: PublishedTree(**found) for name, found in report.facts["published"].items()}
@@ -280,10 +291,10 @@ def conclude(report: Report) -> None:
 
 
 def cost_table(series: Series) -> str:
-    """Return times, memory, and the ratios to the peer."""
+    """Return times, memory, and ratios to the peer."""
     rows = []
     for case in CASES:
-        for subject in (HASHSERVE, CACHED, BROUGHT, STORAGE, PEER):
+        for subject in (HASHSERVE, WITH_CACHE, WITH_PREVIOUS, HASHSERVE_STORAGE, PEER):
             if series.has(case, subject, METRICS[0]):
                 wall, processor, peak = (series.summary(case, subject, metric) for metric in METRICS)
                 faster, less = (series.ratio(case, PEER, subject, metric) for metric in METRICS[:2])
@@ -308,20 +319,20 @@ def output_table(published: Mapping[str, PublishedTree]) -> str:
     for name, found in published.items():
         counts = (found.fingerprinted, found.files, found.size)
         for kind, sizes, more in (("on disk", found.stored, counts), ("as sent", found.sent, ())):
-            cells = [f"{sizes[coding]:,}" for coding in (IDENTITY, *CODED)]
+            cells = [f"{sizes[coding]:,}" for coding in (IDENTITY, *VARIANT_CODINGS)]
             cells += [f"{count:,}" for count in more] or [""] * len(counts)
             rows.append((name, kind, *cells))
-    head = ("", "fingerprinted files", IDENTITY, *CODED, "of them", "all files", "all bytes")
+    head = ("", "", IDENTITY, *VARIANT_CODINGS, "fingerprinted files", "all files", "all bytes")
     return markdown_table(head, rows)
 
 
 def growth_table(series: Series, sizes: Sequence[int]) -> str:
-    """Return the time that a file adds, and its ratio to that in the smallest tree."""
+    """Return times, memory, and the time that each file adds."""
     rows = []
-    for case in map(growth_case, (COLD, UNCHANGED, LEAF)):
+    for case in map(growth_case, (COLD, UNCHANGED, SMALL_CHANGE)):
         for size in sizes:
             wall, processor, peak = (series.summary(case, _files(size), metric) for metric in METRICS)
-            added = [series.summary(case, _files(size), metric, minus=ONE) for metric in METRICS[:2]]
+            added = [series.summary(case, _files(size), metric, minus=ONE_FILE) for metric in METRICS[:2]]
             rows.append(
                 (
                     case,
@@ -344,7 +355,7 @@ def speed_targets(series: Series) -> list[Target]:
         at_most(f"{COLD}: time over the peer's", share, 0.5),
         *(
             at_least(f"{case}: faster than the peer", series.ratio(case, PEER, HASHSERVE, metric), limit)
-            for case, limit in ((UNCHANGED, 50), (LEAF, 30), (LARGE, 30))
+            for case, limit in ((UNCHANGED, 50), (SMALL_CHANGE, 30), (LARGE_CHANGE, 30))
         ),
     ]
 
@@ -359,17 +370,17 @@ def size_targets(published: Mapping[str, PublishedTree]) -> list[Target]:
             found=f"{ours[coding] / theirs[coding]:.5f}x",
             is_met=ours[coding] <= theirs[coding],
         )
-        for coding in (IDENTITY, *CODED)
+        for coding in (IDENTITY, *VARIANT_CODINGS)
     ]
 
 
 def growth_targets(series: Series, sizes: Sequence[int]) -> list[Target]:
-    """Return the targets for growth: a file adds as much time to the largest tree as to the smallest."""
+    """Return the targets for growth: a file adds no more time to the largest tree than to the smallest."""
     found = []
     for case in map(growth_case, (COLD, UNCHANGED)):
         for name, metric in (("time", METRICS[0]), ("processor time", METRICS[1])):
             smallest, largest = (
-                series.summary(case, _files(size), metric, minus=ONE) for size in _ends(sizes)
+                series.summary(case, _files(size), metric, minus=ONE_FILE) for size in _ends(sizes)
             )
             if smallest.median > 0:
                 more = summarize([[largest.median / sizes[-1] / (smallest.median / sizes[0])]])

@@ -1,7 +1,7 @@
-"""The corpus: real files, the same on every machine with the same Django, without a network.
+"""The corpus: the files of Django's admin, which need no network, and trees made of them.
 
-Invariant: people wrote these files for browsers; only names and one large file, a stand-in for a film, are
-made up. The manifest of a tree is correct.
+Invariant: the contents are files that people wrote for browsers; only names and one large file, in the place
+of a film, are generated. The manifest of a tree is correct.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ __all__ = [
     "bundle",
     "compressed",
     "fingerprinted",
-    "publish",
-    "publish_plainly",
     "put",
+    "write_manifest",
+    "write_plain_manifest",
 ]
 
 FINGERPRINT = r"\.[0-9a-f]{12}\."
-"""The expression for fingerprinted names in these trees, for WhiteNoise."""
+"""The expression that tells WhiteNoise which names are fingerprinted."""
 
 SETTLING = 2.1
-"""The age, in seconds, at which hashserve trusts the times of a live file."""
+"""The age, in seconds, from which hashserve trusts the modification time of a live file."""
 
 FILM_SIZE = 5 * 1024 * 1024
 _LARGEST = 40_000
@@ -77,7 +77,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The served tree: paths below the root, sizes in bytes."""
+    """A tree to serve: paths below the root, and sizes in bytes of ``hashed`` by coding."""
 
     root: str
     hashed: str
@@ -91,7 +91,7 @@ def admin_files() -> dict[str, bytes]:
     """Read the static files of the installed Django's admin, by path, in order."""
     found = find_spec("django.contrib.admin")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("the corpus is Django's admin: install hashserve[bench]")
+        raise ModuleNotFoundError("the corpus needs Django's admin: install hashserve[bench]")
     top = Path(found.origin).parent / "static" / "admin"
     files = sorted(path for path in top.rglob("*") if path.is_file())
     return {path.relative_to(top).as_posix(): path.read_bytes() for path in files}
@@ -123,7 +123,7 @@ def compressible() -> dict[str, Content]:
 def build_site(root: Path) -> Site:
     """Make a site: the admin's files, fingerprinted and not, a bundle, and a film of 5 MB.
 
-    Waits until the files are old enough for their times to be trusted.
+    Waits until hashserve trusts the files' modification times.
     """
     main = compressed(bundle())
     film = Content(identity=random.Random(5).randbytes(FILM_SIZE), variants={})
@@ -132,7 +132,7 @@ def build_site(root: Path) -> Site:
     for logical, content in contents.items():
         put(root, logical, content)
         put(root, names[logical], content)
-    publish(root, names, [content.record(names[logical]) for logical, content in contents.items()])
+    write_manifest(root, names, [content.record(names[logical]) for logical, content in contents.items()])
     time.sleep(SETTLING)
     sizes = {"identity": len(main.identity), **{name: len(body) for name, body in main.variants.items()}}
     return Site(
@@ -147,8 +147,8 @@ def build_site(root: Path) -> Site:
 def build_many(root: Path, number: int) -> str:
     """Make ``number`` fingerprinted files with two variants each, and return the path of the last one.
 
-    The contents repeat in folders of other names. Equal files are hard links, which saves disk space; the
-    numbers of names, stats and manifest entries are those of copies.
+    The contents repeat in folders with other names. Equal files are hard links, which saves disk space and
+    changes no number of names, system calls or manifest entries.
     """
     names, records = {}, []
     originals: dict[str, Path] = {}
@@ -161,7 +161,7 @@ def build_many(root: Path, number: int) -> str:
             put(root, path, content)
         else:
             _link(first, root / path)
-    publish(root, names, records)
+    write_manifest(root, names, records)
     return path
 
 
@@ -180,7 +180,7 @@ def _link(first: Path, other: Path) -> None:
 def _link_or_copy(first: str, other: str) -> None:
     try:
         os.link(first, other)
-    except OSError:  # a file system without links, or a file with too many
+    except OSError:  # the file system has no links, or the file has too many
         shutil.copyfile(first, other)
 
 
@@ -199,8 +199,8 @@ def put(root: Path, path: str, content: Content) -> None:
         Path(f"{location}{_SUFFIXES[coding]}").write_bytes(body)
 
 
-def publish(root: Path, names: dict[str, str], records: list[AssetRecord]) -> None:
-    """Write the manifest, as ``hashserve build`` does."""
+def write_manifest(root: Path, names: dict[str, str], records: list[AssetRecord]) -> None:
+    """Write the manifest in the format of ``hashserve build``."""
     manifest = Manifest(
         paths=names,
         files={record.path: format_row(record, _CODINGS) for record in records},
@@ -212,8 +212,8 @@ def publish(root: Path, names: dict[str, str], records: list[AssetRecord]) -> No
     manifest.write(root / MANIFEST_NAME)
 
 
-def publish_plainly(root: Path, name: str) -> None:
-    """Write Django's own manifest next to that of a tree."""
+def write_plain_manifest(root: Path, name: str) -> None:
+    """Write Django's own format of the manifest next to a tree's manifest."""
     known = Manifest.load(root / MANIFEST_NAME)
     document = {"paths": dict(known.paths), "version": "1.1", "hash": known.release}
     (root / name).write_text(json.dumps(document), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Django projects that differ only in storage and middleware: WhiteNoise's, and ours.
+"""Django projects that differ only in storage and middleware: WhiteNoise's and hashserve's.
 
-Invariant: each project has the settings of its guide, and no others.
+Invariant: each project has the settings of its guide and no others.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["OURS", "WHITENOISE", "Kit", "collect_command", "make_project"]
+__all__ = ["HASHSERVE_SETUP", "WHITENOISE_SETUP", "Setup", "collect_command", "make_project"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kit:
-    """The dotted names of a middleware and its storage."""
+class Setup:
+    """The import paths of a middleware and its storage."""
 
     middleware: str
     storage: str
 
 
-WHITENOISE = Kit(
+WHITENOISE_SETUP = Setup(
     middleware="whitenoise.middleware.WhiteNoiseMiddleware",
     storage="whitenoise.storage.CompressedManifestStaticFilesStorage",
 )
-OURS = Kit(
+HASHSERVE_SETUP = Setup(
     middleware="hashserve.django.middleware.HashServeMiddleware",
     storage="hashserve.django.storage.ManifestStaticFilesStorage",
 )
@@ -52,16 +52,16 @@ STORAGES = {{
 """
 
 
-def make_project(folder: Path, source: Path, out: Path, kit: Kit = WHITENOISE) -> None:
-    """Write the project that collects the tree ``source`` into ``out``."""
+def make_project(folder: Path, source: Path, out: Path, setup: Setup = WHITENOISE_SETUP) -> None:
+    """Write a project that collects the tree ``source`` into ``out``."""
     folder.mkdir(parents=True)
     (folder / "manage.py").write_text(_MANAGE, encoding="utf-8")
     settings = _SETTINGS.format(
-        source=str(source), out=str(out), middleware=kit.middleware, storage=kit.storage
+        source=str(source), out=str(out), middleware=setup.middleware, storage=setup.storage
     )
     (folder / "settings.py").write_text(settings, encoding="utf-8")
 
 
 def collect_command() -> list[str]:
-    """Return the command to run in the project's folder."""
+    """Return the command of collectstatic, to run in the project's folder."""
     return [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]

@@ -1,9 +1,10 @@
 """What one request costs inside Django: hashserve's middleware and WhiteNoise's, under both handlers.
 
-There is no server and no socket: each request is a new environ as gunicorn passes it; status, fields and body
-are consumed. Both middlewares are in the same handler, before the same view. The handler alone (``Django``)
-answers with that view: the cost of every request of this project. Ratios compare what each adds to that, and
-the whole. Times are processor time of all threads. Page cache and every memo are warm.
+There is no server and no socket. Each request is a new environ, as gunicorn makes it; status, fields and body
+are consumed. Each middleware runs in the same handler, in front of the same page. The subject ``Django`` is
+the handler and the page without either middleware. Ratios compare whole requests. Times are the processor
+time of the handler's thread; under ASGI, the time of worker threads does not count. Page cache and every memo
+are warm.
 """
 
 from __future__ import annotations
@@ -54,13 +55,13 @@ CASES = (
 Answer = tuple[int, dict[str, str], int]
 """A status, the fields, and the size of the body."""
 
-Ask = Callable[[int], Answer]
+Sender = Callable[[int], Answer]
 """Sends a number of requests and returns the last response."""
 
 
 @sync_and_async_middleware  # type: ignore[untyped-decorator]
 def page(get_response: Any) -> Any:
-    """Answer everything with a page, without resolving a URL, which costs every subject the same."""
+    """Answer everything with a page. It resolves no URL, because that costs every subject the same."""
 
     async def answer_async(request: Any) -> HttpResponse:
         return HttpResponse(PAGE)
@@ -81,16 +82,16 @@ def configure(site: Site) -> None:
     )
 
 
-def asker(gateway: str, subject: str, environ: Mapping[str, Any]) -> Ask:
+def sender(gateway: str, subject: str, environ: Mapping[str, Any]) -> Sender:
     """Start a handler with one subject, and return a function that sends it the request of ``environ``."""
     settings.MIDDLEWARE = [*SUBJECTS[subject], f"{page.__module__}.page"]
     if gateway == "wsgi":
-        return _asker_by_wsgi(WSGIHandler(), environ)
-    return _asker_by_asgi(ASGIHandler(), environ)
+        return _wsgi_sender(WSGIHandler(), environ)
+    return _asgi_sender(ASGIHandler(), environ)
 
 
-def _asker_by_wsgi(handler: Any, environ: Mapping[str, Any]) -> Ask:
-    def ask(loops: int) -> Answer:
+def _wsgi_sender(handler: Any, environ: Mapping[str, Any]) -> Sender:
+    def send(loops: int) -> Answer:
         started: list[Any] = []
         for _ in repeat(None, loops):
             started.clear()
@@ -101,10 +102,10 @@ def _asker_by_wsgi(handler: Any, environ: Mapping[str, Any]) -> Ask:
             body.close()
         return int(started[0][:3]), dict(started[1]), size
 
-    return ask
+    return send
 
 
-def _asker_by_asgi(handler: Any, environ: Mapping[str, Any]) -> Ask:
+def _asgi_sender(handler: Any, environ: Mapping[str, Any]) -> Sender:
     loop = asyncio.new_event_loop()
 
     async def exchange() -> Answer:
@@ -114,12 +115,12 @@ def _asker_by_asgi(handler: Any, environ: Mapping[str, Any]) -> Ask:
         async def receive() -> dict[str, Any]:
             nonlocal is_first
             if not is_first:
-                await asyncio.Event().wait()  # the client stays
+                await asyncio.Event().wait()  # the client stays connected
             is_first = False
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: dict[str, Any]) -> None:
-            # As a server does, which drops a body once it is sent.
+            # A server keeps no body that it has sent, so only the size is kept here.
             nonlocal size
             size += len(message.get("body", b""))
             if "status" in message:
@@ -129,12 +130,12 @@ def _asker_by_asgi(handler: Any, environ: Mapping[str, Any]) -> Ask:
         fields = {name.decode(): value.decode("latin-1") for name, value in started["headers"]}
         return started["status"], fields, size
 
-    async def ask_all(loops: int) -> Answer:
+    async def send_all(loops: int) -> Answer:
         for _ in repeat(None, loops - 1):
             await exchange()
         return await exchange()
 
-    return lambda loops: loop.run_until_complete(ask_all(loops))
+    return lambda loops: loop.run_until_complete(send_all(loops))
 
 
 def _scope(environ: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,23 +157,23 @@ def _scope(environ: Mapping[str, Any]) -> dict[str, Any]:
 
 def work(site: dict[str, Any], process: int, turns: int, least_seconds: float) -> Any:
     """Measure every case under both handlers in this process, and return the samples."""
-    place = Site(**site)
-    configure(place)
-    # WhiteNoise's bodies are not made for an event loop; Django warns each time.
+    known_site = Site(**site)
+    configure(known_site)
+    # WhiteNoise's bodies are synchronous, and Django warns about each one under ASGI.
     warnings.simplefilter("ignore")
     samples: list[Sample] = []
     for gateway in GATEWAYS:
         for case in CASES:
-            samples += measure(gateway, case, place, process, turns, least_seconds)
+            samples += measure(gateway, case, known_site, process, turns, least_seconds)
     return {"samples": [asdict(sample) for sample in samples]}
 
 
 def measure(
     gateway: str, case: Case, site: Site, process: int, turns: int, least_seconds: float
 ) -> Iterable[Sample]:
-    """Measure one case under one handler, after a check of the response."""
-    asks = {subject: _checked(gateway, subject, case, site) for subject in SUBJECTS}
-    drives = {subject: _drive(ask) for subject, ask in asks.items()}
+    """Check the responses of one case under one handler, and measure it."""
+    senders = {subject: _checked_sender(gateway, subject, case, site) for subject in SUBJECTS}
+    drives = {subject: _drive(send) for subject, send in senders.items()}
     for turn, name, value in timed_in_turns(drives, turns=turns, least_seconds=least_seconds, first=process):
         yield Sample(
             case=f"{gateway}: {case.name}",
@@ -184,30 +185,30 @@ def measure(
         )
 
 
-def _drive(ask: Ask) -> Callable[[int], None]:
+def _drive(send: Sender) -> Callable[[int], None]:
     def drive(loops: int) -> None:
-        ask(loops)
+        send(loops)
 
     return drive
 
 
-def _checked(gateway: str, subject: str, case: Case, site: Site) -> Ask:
+def _checked_sender(gateway: str, subject: str, case: Case, site: Site) -> Sender:
     environ = environ_of(case, site)
-    ask = asker(gateway, subject, environ)
-    _, fields, _ = ask(2)
+    send = sender(gateway, subject, environ)
+    _, fields, _ = send(2)
     if subject == ALONE:
-        return ask
+        return send
     if case.revalidates:
         environ["HTTP_IF_NONE_MATCH"] = fields["ETag"]
-    status, _, size = ask(2)
+    status, _, size = send(2)
     expected = {"hit, br": site.sizes["br"], "5 MB, whole": 5 * 1024 * 1024, "not static": len(PAGE)}
     if str(status) != case.status or size != expected.get(case.name, 0):
         raise AssertionError(f"{subject} under {gateway} answers {case.name} with {status}, {size} bytes")
-    return ask
+    return send
 
 
 def run(options: Options) -> Report:
-    """Measure; every process is a fresh interpreter."""
+    """Measure every case in several fresh interpreters."""
     processes = options.processes or (1 if options.quick else 3)
     turns, least_seconds = (2, 0.005) if options.quick else (15, 0.02)
     report = Report(
@@ -220,25 +221,24 @@ def run(options: Options) -> Report:
         for process in range(processes):
             done = run_worker("benchmarks.django_request", {**task, "process": process})
             report.series.extend(Sample(**sample) for sample in done["samples"])
-    conclude(report)
+    analyse(report)
     return report
 
 
-def conclude(report: Report) -> None:
+def analyse(report: Report) -> None:
     """Make the table, the targets and the note."""
     report.tables = [("Cost of one request, with Django's own", cost_table(report.series))]
     report.targets = targets(report.series)
     report.notes = [
         (
-            "Under ASGI, WhiteNoise's large bodies are read whole into memory before the first byte is sent; "
-            f"hashserve holds {AHEAD * PIECE // 1024:,} kB of one at a time, and asks a thread for each. "
-            "The cost of that is in the table."
+            "Under ASGI, WhiteNoise reads a large body into memory before it sends the first byte. hashserve "
+            f"reads up to {AHEAD * PIECE // 1024:,} kB at a time, in a thread."
         )
     ]
 
 
 def cost_table(series: Series) -> str:
-    """Return each subject's cost in each case, and the ratios."""
+    """Return each subject's cost in each case, and the ratio."""
     rows = []
     for gateway in GATEWAYS:
         for case in CASES:
@@ -252,7 +252,7 @@ def cost_table(series: Series) -> str:
 
 
 def targets(series: Series) -> list[Target]:
-    """Return the targets: never more than WhiteNoise's cost."""
+    """Return the targets: no case costs more than with WhiteNoise."""
     cases = ("hit, br", "304", "not static", "5 MB, whole")
     return [
         at_least(f"{name}: rate over WhiteNoise's", series.ratio(name, WHITENOISE, HASHSERVE, METRIC), 1)

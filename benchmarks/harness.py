@@ -1,11 +1,10 @@
-"""Samples: how they are taken, and what is concluded from them.
+"""Samples, their medians and their ratios.
 
-Invariant: subjects are measured in turns (A B C, A B C, ...), so that a machine that slows down slows all of
-them. Ratios are computed within a turn; their median follows.
+Invariant: subjects are measured in turns (A B C, A B C, ...), so a machine that slows down slows all of them.
+A ratio is computed within each turn, then the median of these ratios.
 
-pyperf is not used: it takes every sample of A, in all of its processes, before the first one of B, so on a
-shared machine the ratio of two of its results is also the ratio of two moments. Calibrated loops, warm-ups,
-many fresh processes and medians are done as pyperf does them.
+pyperf is not used: it takes all samples of A before the first sample of B, so a machine that slows down
+changes their ratio. As in pyperf, loops are calibrated and warmed up, and many fresh processes are measured.
 """
 
 from __future__ import annotations
@@ -46,19 +45,19 @@ Drive = Callable[[int], object]
 """Does the measured work a number of times."""
 
 CLOCK = thread_time if get_clock_info("thread_time").resolution < 1e-6 else perf_counter
-"""Processor time in seconds, to which other processes add nothing, if the clock is fine enough."""
+"""The processor time of this thread in seconds, or the wall-clock time if that clock is too coarse."""
 
 
 class WorkerError(Exception):
-    """A process that takes samples failed; holds its output."""
+    """A process that takes samples failed; the text has its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One value of one ``metric`` (its unit is in its name) of one subject in one case.
+    """One value of a metric of one subject in one case. The metric's name contains its unit.
 
-    ``process`` numbers the fresh interpreters, ``turn`` the rounds within each. Samples with the same
-    numbers were taken one after the other.
+    ``process`` is the number of the fresh interpreter, ``turn`` that of the turn in it. Samples with equal
+    numbers were taken directly one after the other.
     """
 
     case: str
@@ -71,7 +70,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A median, and the interval that contains it in 19 of 20 runs; ``count`` is the number of processes."""
+    """A median, the interval that contains it in 19 of 20 runs, and the number of processes."""
 
     median: float
     low: float
@@ -80,15 +79,15 @@ class Summary:
 
     @property
     def spread(self) -> float:
-        """Half of the interval, as a part of the median."""
+        """Half of the interval, relative to the median."""
         return (self.high - self.low) / 2 / abs(self.median) if self.median else 0.0
 
 
 def summarize(groups: Iterable[Sequence[float]]) -> Summary:
     """Summarize the values of several processes, one group each. Raises `ValueError` if there are none.
 
-    The memory layout of a process makes all of its values higher or lower, so a thousand values of one
-    process say no more than their median. The interval is Student's, over these medians.
+    The memory layout of a process makes all of its values higher or lower, so its median is as good as a
+    thousand values. The interval is Student's, over these medians.
     """
     known = [statistics.median(group) for group in groups if group]
     if not known:
@@ -106,7 +105,7 @@ def _student(degrees: int) -> float:
 
 
 _STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-"""For one to ten degrees of freedom; for more, it is a little less than the last."""
+"""The values for one to ten degrees of freedom. Those for more are a little less than the last."""
 
 
 class Series:
@@ -129,20 +128,20 @@ class Series:
         return bool(self._values.get((case, subject, metric)))
 
     def summary(self, case: str, subject: str, metric: str, *, minus: str | None = None) -> Summary:
-        """Summarize a subject's values, less those of the subject ``minus`` in the same turn."""
+        """Summarize a subject's values after subtracting those of the subject ``minus`` in the same turn."""
         own = self._of(case, subject, metric)
         other = self._of(case, minus, metric) if minus is not None else {}
         return summarize(_by_process({turn: value - other.get(turn, 0.0) for turn, value in own.items()}))
 
     def ratio(self, case: str, over: str, under: str, metric: str, *, minus: str | None = None) -> Summary:
-        """Summarize ``over`` / ``under``, turn by turn, each less ``minus`` in that turn first.
+        """Summarize the ratio ``over`` / ``under`` of each turn, with ``minus`` subtracted from both.
 
-        A turn in which nothing is left of ``under`` has no ratio.
+        A turn in which ``under`` is then not positive has no ratio.
         """
         overs, unders = self._of(case, over, metric), self._of(case, under, metric)
-        less = self._of(case, minus, metric) if minus is not None else {}
+        subtracted = self._of(case, minus, metric) if minus is not None else {}
         pairs = {
-            turn: (overs[turn] - less.get(turn, 0.0), unders[turn] - less.get(turn, 0.0))
+            turn: (overs[turn] - subtracted.get(turn, 0.0), unders[turn] - subtracted.get(turn, 0.0))
             for turn in overs
             if turn in unders
         }
@@ -159,11 +158,11 @@ class Series:
 
     def subjects(self, case: str, metric: str) -> list[str]:
         """List the subjects with values of a metric in a case, in order."""
-        return [subject for of, subject, what in self._values if (of, what) == (case, metric)]
+        return [subject for key, subject, name in self._values if (key, name) == (case, metric)]
 
     def metrics(self, case: str) -> list[str]:
         """List the metrics of a case, in order."""
-        return list(dict.fromkeys(metric for of, _, metric in self._values if of == case))
+        return list(dict.fromkeys(metric for key, _, metric in self._values if key == case))
 
     def documents(self) -> list[dict[str, Any]]:
         """Return every sample for JSON: process, turn and value, by case, subject and metric."""
@@ -179,7 +178,7 @@ class Series:
 
     @classmethod
     def from_documents(cls, documents: Iterable[Mapping[str, Any]]) -> Series:
-        """Return the series of these documents."""
+        """Read the series from documents of JSON."""
         return cls(
             Sample(
                 case=document["case"],
@@ -203,7 +202,7 @@ def _by_process(values: Mapping[tuple[int, int], float]) -> list[list[float]]:
 
 
 def calibrate(drive: Drive, least_seconds: float) -> int:
-    """Return how many loops of ``drive`` take at least ``least_seconds``; this also warms it up."""
+    """Return a number of loops that takes ``drive`` at least ``least_seconds``; this also warms it up."""
     loops = 1
     while True:
         seconds = _time(drive, loops)
@@ -216,10 +215,10 @@ def calibrate(drive: Drive, least_seconds: float) -> int:
 def timed_in_turns(
     drives: Mapping[str, Drive], *, turns: int, least_seconds: float, first: int = 0
 ) -> Iterator[tuple[int, str, float]]:
-    """Time each drive once a turn, and yield turn, name, and the seconds of one loop.
+    """Time each drive once a turn, and yield turn, name, and the seconds of one loop by `CLOCK`.
 
-    The seconds are processor time (`CLOCK`). The order starts with drive number ``first``, so that over
-    several processes each is the first once. The garbage collector stays on, as in servers.
+    Each turn starts with drive number ``first``, so every drive can be the first in some process. The garbage
+    collector stays on, as in servers.
     """
     loops = {name: calibrate(drive, least_seconds) for name, drive in drives.items()}
     gc.collect()
@@ -236,7 +235,7 @@ def _time(drive: Drive, loops: int) -> float:
 
 
 def in_turns(names: Sequence[str], turns: int) -> Iterator[tuple[int, str]]:
-    """Return every name once a turn: A B C, A B C, ..."""
+    """Yield the turn and the name, with every name once a turn: A B C, A B C, ..."""
     for turn in range(turns):
         for name in names:
             yield turn, name
@@ -251,7 +250,7 @@ def rotated(items: Sequence[Item], first: int) -> list[Item]:
 def run_worker(module: str, arguments: Mapping[str, Any], *, under: Sequence[str] = ()) -> Any:
     """Run ``python -m module --worker ...`` in a fresh interpreter, and return the JSON that it prints.
 
-    ``under`` is a command to run it under, such as ``strace``. Raises `WorkerError`.
+    ``under`` is a command that runs the interpreter, such as ``strace``. Raises `WorkerError`.
     """
     command = [*under, sys.executable, "-m", module, "--worker", json.dumps(dict(arguments))]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
--- Sends the requests of a list of paths, one after the other, and tells what came of it as JSON.
+-- Requests the paths of a list in turn, and prints the totals as JSON.
 local requests, number = {}, 0
 
 function init(arguments)

@@ -1,7 +1,7 @@
-"""Load: wrk, what it sends, and its results.
+"""The load on a server, made by wrk.
 
-Invariant: the load is the same for every subject: the same requests in the same order, over the same number
-of connections, from its own core if there is one.
+Invariant: every subject gets the same requests in the same order, over the same number of connections. wrk
+runs on its own core if there is more than one.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SCRIPT = Path(__file__).with_name("load.lua")
 
 
 class LoadError(Exception):
-    """wrk is missing, or a server fails under its load."""
+    """wrk is missing, or the server did not answer correctly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a load: times in seconds; numbers of ``lost`` connections and ``refused`` requests."""
+    """The result of a load: seconds, ``lost`` connections, and ``refused`` requests (status from 400)."""
 
     requests: int
     seconds: float
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Requests for ``paths`` in turn, over ``connections``, each for one request if ``is_closing``."""
+    """Requests for ``paths`` in turn. If ``is_closing``, each connection carries one request."""
 
     name: str
     paths: Sequence[str]
@@ -55,7 +55,7 @@ class Load:
     is_closing: bool = False
 
     def send(self, port: int, seconds: int) -> Outcome:
-        """Load the server on a port for some seconds. Raises `LoadError`."""
+        """Send requests to a port for some seconds. Raises `LoadError`."""
         executable = tool("wrk")
         if executable is None:
             raise LoadError("wrk is not installed: apt-get install wrk")
@@ -70,15 +70,16 @@ class Load:
 
     def _options(self, seconds: int) -> list[str]:
         fields = {"Accept-Encoding": ACCEPTED, **({"Connection": "close"} if self.is_closing else {})}
-        given = [option for name, value in fields.items() for option in ("-H", f"{name}: {value}")]
-        return ["-t1", f"-c{self.connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(SCRIPT), *given]
+        headers = [option for name, value in fields.items() for option in ("-H", f"{name}: {value}")]
+        options = ["-t1", f"-c{self.connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(SCRIPT)]
+        return [*options, *headers]
 
 
-def outcome_of(told: str, complaints: str = "") -> Outcome:
-    """Read the script's output. Raises `LoadError` if it is empty, or if there was no response."""
-    lines = [line for line in told.splitlines() if line.startswith("{")]
+def outcome_of(output: str, errors: str = "") -> Outcome:
+    """Read the output of wrk. Raises `LoadError` if it has no totals or no response."""
+    lines = [line for line in output.splitlines() if line.startswith("{")]
     if not lines:
-        raise LoadError(f"wrk failed:\n{told}{complaints}")
+        raise LoadError(f"wrk failed:\n{output}{errors}")
     outcome = Outcome(**json.loads(lines[-1]))
     if not outcome.requests:
         raise LoadError(f"no request was answered: {outcome}")
@@ -86,7 +87,7 @@ def outcome_of(told: str, complaints: str = "") -> Outcome:
 
 
 def check(port: int, expected: Mapping[str, bytes]) -> None:
-    """Check the responses of a server for each path, twice. Raises `LoadError`."""
+    """Check the response for each path twice. Raises `LoadError` if one is wrong."""
     for path, body in [*expected.items()] * 2:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         try:
@@ -96,7 +97,8 @@ def check(port: int, expected: Mapping[str, bytes]) -> None:
         finally:
             connection.close()
         if response.status != 200 or found != body:
+            coding = response.headers["Content-Encoding"] or "identity"
             raise LoadError(
-                f"{path}: {response.status}, {len(found)} bytes of {response.headers['Content-Encoding']}, "
-                f"not {len(body)}"
+                f"{path}: the response has status {response.status} and {len(found)} bytes ({coding}); "
+                f"200 and {len(body)} bytes are expected"
             )

@@ -1,6 +1,7 @@
-"""What the figures depend on: the machine, the interpreter, the versions of all parts, the commit.
+"""The machine, the interpreter, the versions and the commit on which figures depend.
 
-Invariant: every installed part is listed with its version, and nothing identifies the machine's owner.
+Invariant: every installed program and package that takes part is listed with its version. Nothing identifies
+the machine's owner.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)+")
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return machine, versions and commit for JSON."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     processor = _processor()
     return {
@@ -67,14 +68,14 @@ def machine() -> dict[str, Any]:
 
 
 def cores() -> int:
-    """Count the processor's cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def tool(name: str) -> str | None:
-    """Find an executable; some servers are outside of PATH."""
-    places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
-    return shutil.which(name, path=places)
+    """Find an executable in PATH, or in /usr/sbin, where Debian installs servers."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+    return shutil.which(name, path=path)
 
 
 def _processor() -> str:
@@ -103,7 +104,7 @@ def _version_of_tool(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Return the commit, with a plus if the tree differs from it."""
+    """Return the commit, with a plus if hashserve/ has uncommitted changes."""
     try:
         commit = _git("rev-parse", "HEAD")
         return f"{commit}+" if _git("status", "--porcelain", "hashserve") else commit

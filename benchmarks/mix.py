@@ -1,8 +1,8 @@
-"""Twenty files like those of a page: kinds, number and sizes are those of HttpArena's static profile.
+"""A mix of twenty files like those of a page, with the types and sizes of HttpArena's static profile.
 
-They are 842 kB in all; 99 kB of them are fonts and pictures. Invariant: the text is cut from real packages,
-and no part of it is used twice, so that it compresses as real text does. Fonts and pictures are made-up
-bytes, because nothing compresses them.
+They have 842 kB, of which 99 kB are fonts and pictures. Invariant: all text is cut from real packages and no
+part is used twice, so it compresses as real text does. Fonts and pictures are random bytes, because real ones
+do not compress either.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.corpus import FILM_SIZE, Content, compressed, fingerprinted, publish, put
+from benchmarks.corpus import FILM_SIZE, Content, compressed, fingerprinted, put, write_manifest
 from tests.support.npm_trees import tree
 
 __all__ = ["ONE", "Mix", "build_mix"]
 
 ONE = "js/helpers.js"
-"""The file of the load of one file: 60 kB of script."""
+"""The script of 60 kB that the loads with one file request."""
 
 _TEXTS = {
     "css": {"reset.css": 8, "layout.css": 12, "theme.css": 20, "utilities.css": 40, "components.css": 140},
@@ -37,10 +37,10 @@ _BINARIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mix:
-    """A tree of twenty files: the bytes for a client that accepts brotli, by fingerprinted path.
+    """The tree of the twenty files: ``sent`` has the body that a client with brotli receives, by path.
 
-    ``one`` is the path of the file of the load of one file; ``size`` is of all files, uncoded. The film
-    of 5 MB is in the tree too, but not in the mix.
+    ``one`` is the path that the loads with one file request; ``size`` is that of all files, uncoded. The
+    film of 5 MB is in the tree too, but not in the mix.
     """
 
     root: Path
@@ -53,18 +53,18 @@ class Mix:
 
 def build_mix(root: Path) -> Mix:
     """Make the tree. Raises `tests.support.npm_trees.TreeUnavailableError`."""
-    mixed = dict(_contents())
+    mix = dict(_contents())
     film = Content(identity=random.Random(5).randbytes(FILM_SIZE), variants={})
-    contents = {**mixed, "media/film.mp4": film}
+    contents = {**mix, "media/film.mp4": film}
     names = {logical: fingerprinted(logical, content) for logical, content in contents.items()}
     for logical, content in contents.items():
         put(root, names[logical], content)
-    publish(root, names, [content.record(names[logical]) for logical, content in contents.items()])
+    write_manifest(root, names, [content.record(names[logical]) for logical, content in contents.items()])
     return Mix(
         root=root,
-        sent={names[path]: content.variants.get("br", content.identity) for path, content in mixed.items()},
+        sent={names[path]: content.variants.get("br", content.identity) for path, content in mix.items()},
         one=names[ONE],
-        size=sum(len(content.identity) for content in mixed.values()),
+        size=sum(len(content.identity) for content in mix.values()),
         film=names["media/film.mp4"],
         film_bytes=film.identity,
     )
@@ -85,11 +85,11 @@ def _contents() -> Iterator[tuple[str, Content]]:
 
 
 def _sources(folder: str) -> list[Path]:
-    """List the files that the text of a folder comes from."""
+    """Return the files from which the text of a folder is cut."""
     if folder == "html":
         django = find_spec("django")
         if django is None or django.origin is None:
-            raise ModuleNotFoundError("the mix has Django's templates in it: install hashserve[bench]")
+            raise ModuleNotFoundError("the mix needs Django's templates: install hashserve[bench]")
         return sorted(Path(django.origin).parent.rglob("*.html"))
     found = {
         "css": ("bootstrap", "dist/css/bootstrap.css"),

@@ -1,4 +1,4 @@
-"""The options of every benchmark, and the code around its run."""
+"""The command-line options of the benchmarks, and the code that runs them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Run = Callable[["Options"], Report]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How thorough to be: ``quick`` is a smoke test whose figures mean nothing; ``full`` takes longer.
+    """The options: ``quick`` is a smoke test whose figures mean nothing, ``full`` adds the largest sizes.
 
-    ``only`` names the subjects that take part, if a benchmark can do without the others.
+    ``only`` has words; a server takes part if its name contains one of them, or if there are none.
     """
 
     quick: bool = False
@@ -32,31 +32,33 @@ class Options:
     only: tuple[str, ...] = ()
     output: Path = RESULTS
 
-    def takes(self, name: str) -> bool:
-        """Return whether something of this name takes part."""
+    def includes(self, name: str) -> bool:
+        """Return whether the server of this name takes part."""
         return not self.only or any(word.casefold() in name.casefold() for word in self.only)
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """Make the parser of the options."""
-    made = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
-    made.add_argument("--quick", action="store_true", help="a smoke test; its figures mean nothing")
-    made.add_argument("--full", action="store_true", help="the largest sizes too")
-    made.add_argument("--processes", type=int, metavar="N", help="fresh interpreters for each comparison")
-    made.add_argument(
+    """Return the parser of the options."""
+    options = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    options.add_argument("--quick", action="store_true", help="a smoke test; its figures mean nothing")
+    options.add_argument("--full", action="store_true", help="the largest sizes too")
+    options.add_argument("--processes", type=int, metavar="N", help="number of fresh interpreters")
+    options.add_argument(
         "--only",
         action="append",
         default=[],
         metavar="WORD",
-        help="of the servers, those whose name has this word in it; may be given again",
+        help="measure only servers whose name contains this word; can be repeated",
     )
-    made.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER", help="where the results go")
-    return made
+    options.add_argument(
+        "--output", type=Path, default=RESULTS, metavar="FOLDER", help="where to write the results"
+    )
+    return options
 
 
-def options_of(given: Mapping[str, Any]) -> Options:
-    """Return the options of the parsed arguments."""
-    return Options(**{**given, "only": tuple(given["only"])})
+def options_of(arguments: Mapping[str, Any]) -> Options:
+    """Return the options of parsed arguments."""
+    return Options(**{**arguments, "only": tuple(arguments["only"])})
 
 
 def main(
@@ -65,15 +67,15 @@ def main(
     description: str | None,
     arguments: Sequence[str] | None = None,
 ) -> None:
-    """Run a benchmark from the command line, or as a worker of it."""
+    """Run a benchmark from the command line, or do the work of one of its processes."""
     options = parser(description)
     options.add_argument("--worker", help=argparse.SUPPRESS)
-    given = vars(options.parse_args(arguments))
-    task = given.pop("worker")
+    parsed = vars(options.parse_args(arguments))
+    task = parsed.pop("worker")
     if task is not None:
         print(json.dumps(_work(work, json.loads(task))))
         return
-    run_and_report(run, options_of(given))
+    run_and_report(run, options_of(parsed))
 
 
 def _work(work: Callable[..., Any], task: Mapping[str, Any]) -> Any:
@@ -81,14 +83,15 @@ def _work(work: Callable[..., Any], task: Mapping[str, Any]) -> Any:
 
 
 def run_and_report(run: Run, options: Options) -> None:
-    """Run a benchmark, print its Markdown and write its result."""
+    """Run one benchmark, print its report and write its result."""
     run_all([run], options)
 
 
 def run_all(runs: Iterable[Run], options: Options) -> Path:
-    """Run benchmarks in turn, and return the location of the JSON; page and Markdown are next to it.
+    """Run benchmarks one after the other, and return the location of the JSON.
 
-    The result is written after each of them, so that a failure loses nothing.
+    HTML and Markdown are next to it. The result is written after each benchmark, so a failure loses no
+    finished report.
     """
     runs = list(runs)
     result = Result(is_quick=options.quick)
@@ -105,10 +108,12 @@ def run_all(runs: Iterable[Run], options: Options) -> Path:
 
 
 def _written(result: Result, folder: Path, name: str) -> Path:
-    from benchmarks.page import page_of  # workers do not draw: the import takes half a second
+    from benchmarks.html_report import (
+        html_report,  # imported late: it takes half a second, and workers draw nothing
+    )
 
     path = folder / result.file_name(name)
     result.write(path)
     path.with_suffix(".md").write_text(result.markdown(), encoding="utf-8")
-    path.with_suffix(".html").write_text(page_of(result), encoding="utf-8")
+    path.with_suffix(".html").write_text(html_report(result), encoding="utf-8")
     return path

@@ -1,7 +1,7 @@
-"""Processes that a benchmark starts, with their children, and what they cost.
+"""The processes that a benchmark starts, and their processor time.
 
-Invariant: every started process and its children are stopped, whatever happens. Processor time is the
-kernel's own count, threads that have ended included.
+Invariant: every started process and its children are stopped, also after an error. Processor time is the
+kernel's count and includes threads that have ended.
 """
 
 from __future__ import annotations
@@ -21,14 +21,21 @@ import psutil
 from benchmarks.harness import PROJECT
 from benchmarks.machine import cores, tool
 
-__all__ = ["StartError", "free_port", "on_its_own_core", "processor_seconds", "running", "started"]
+__all__ = [
+    "StartError",
+    "free_port",
+    "on_its_own_core",
+    "processor_seconds",
+    "running_command",
+    "running_server",
+]
 
-PATIENCE = 60.0
-"""The longest time, in seconds, that a server may take to listen."""
+START_TIMEOUT = 60.0
+"""The longest time, in seconds, until a server listens."""
 
 
 class StartError(Exception):
-    """A server does not start; holds its output."""
+    """A server did not start; the text has its output."""
 
 
 def free_port() -> int:
@@ -40,7 +47,7 @@ def free_port() -> int:
 
 
 def on_its_own_core(command: Sequence[str], *, is_load: bool = False) -> list[str]:
-    """Run servers on all cores except the last, and load on that one, if there is more than one."""
+    """Return the command with its cores, if there are several: the last for a load, others for a server."""
     taskset, count = tool("taskset"), cores()
     if taskset is None or count < 2:
         return list(command)
@@ -50,8 +57,10 @@ def on_its_own_core(command: Sequence[str], *, is_load: bool = False) -> list[st
 
 
 @contextmanager
-def running(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
-    """Run a command in its own session; its output is kept for `StartError`."""
+def running_command(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[psutil.Process]:
+    """Run a command in its own session, and keep its output for `StartError`."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
             command,
@@ -72,7 +81,7 @@ def running(command: Sequence[str], environment: Mapping[str, str] | None = None
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its session, because a killed master leaves its workers."""
+    """Stop a process and its session, because workers survive their killed master."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
@@ -83,42 +92,45 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def started(
+def running_server(
     command_at: Callable[[int], Sequence[str]],
     environment: Mapping[str, str] | None = None,
     *,
     port: int | None = None,
 ) -> Iterator[tuple[int, psutil.Process]]:
-    """Run a server on a port, or a free one, and yield it once it listens. Raises `StartError`."""
+    """Run a server on ``port`` or a free one, and yield port and process once it listens.
+
+    Raises `StartError`.
+    """
     port = port or free_port()
-    with running(on_its_own_core(command_at(port)), environment) as process:
+    with running_command(on_its_own_core(command_at(port)), environment) as process:
         _wait_for(port, process)
         yield port, process
 
 
 def _wait_for(port: int, process: psutil.Process) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1):
                 return
         except OSError:
             if process.status() == psutil.STATUS_ZOMBIE:
-                raise StartError("it has ended") from None
+                raise StartError("the server ended before it listened") from None
             if time.monotonic() > deadline:
-                raise StartError(f"nobody listens at port {port} after {PATIENCE:g} s") from None
+                raise StartError(f"nothing listens on port {port} after {START_TIMEOUT:g} s") from None
         time.sleep(0.02)
 
 
 def processor_seconds(process: psutil.Process) -> float:
-    """Return the processor time, in seconds, of a process and all of its descendants so far."""
+    """Return the processor time, in seconds, that a process and its descendants have used."""
     return sum(map(_own_seconds, [process, *process.children(recursive=True)]))
 
 
 def _own_seconds(process: psutil.Process) -> float:
-    """Read the process's own clock, if there is one: /proc only has hundredths of a second."""
+    """Read the process's own clock on Linux, because /proc counts only hundredths of a second."""
     if sys.platform != "linux":
         times = process.cpu_times()
         return float(times.user + times.system)
-    # clock_getcpuclockid(3): the complement of the number, and 2 for the scheduler's count.
+    # clock_getcpuclockid(3): the complement of the process id, and 2 for the scheduler's count.
     return time.clock_gettime(~process.pid << 3 | 2)

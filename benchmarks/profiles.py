@@ -1,7 +1,7 @@
-"""Profiles: the parts of a server's processor time in the kernel, the server, and Python.
+"""Profiles: the shares of kernel, server and Python in a server's processor time.
 
-Invariant: profiles and measurements are separate runs, because a profile takes time itself. Without perf, or
-the permission to use it, there is none.
+Invariant: profiles and measurements are separate runs, because profiling takes time. Without perf, or without
+the permission to use it, there is no profile.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _PYTHON = re.compile(r"(lib)?python3[\d.]*(\.so.*)?")
 
 
 def shares(process: psutil.Process, work: Callable[[], object], distribution: str) -> dict[str, float] | None:
-    """Sample a process and its descendants during some work, and return the part of each owner.
+    """Profile a process and its descendants during some work, and return the share of each owner.
 
-    All code written in Python counts as Python's.
+    All Python code counts as Python's. Returns None if there is no profile.
     """
     perf = tool("perf")
     if perf is None:
         return None
-    numbers = ",".join(str(each.pid) for each in (process, *process.children(recursive=True)))
+    process_ids = ",".join(str(each.pid) for each in (process, *process.children(recursive=True)))
     with tempfile.TemporaryDirectory() as folder:
         record = str(Path(folder) / "record")
-        command = [perf, "record", "--quiet", "-F", _FREQUENCY, "-p", numbers, "-o", record]
+        command = [perf, "record", "--quiet", "-F", _FREQUENCY, "-p", process_ids, "-o", record]
         sampling = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             work()
@@ -51,7 +51,7 @@ def shares(process: psutil.Process, work: Callable[[], object], distribution: st
 
 
 def shares_in(report: str, distribution: str) -> dict[str, float] | None:
-    """Add up perf's figures of each object; None if there are none."""
+    """Sum up the lines of perf's report by owner; None if there are none."""
     lines = _LINE.findall(report)
     found = dict.fromkeys(OWNERS, 0.0)
     for percent, name in lines:
@@ -60,7 +60,7 @@ def shares_in(report: str, distribution: str) -> dict[str, float] | None:
 
 
 def owner_of(name: str, distribution: str) -> str:
-    """Return the owner of an object of code, by the name of its file."""
+    """Return the owner of a binary or library, by its file name."""
     if name.startswith("["):
         return LIBRARIES if name == "[vdso]" else KERNEL
     if distribution in name:

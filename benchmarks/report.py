@@ -1,7 +1,7 @@
-"""Reports: the samples of one benchmark, and the conclusions from them.
+"""The report of one benchmark: its samples, and the tables, targets and notes made from them.
 
-Invariant: a report holds every sample, so every figure can be computed again; each figure in its tables has
-its spread.
+Invariant: a report has every sample, so every figure can be computed again. Each measured figure in a table
+has its spread.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from benchmarks.harness import PROJECT, Series, Summary
 __all__ = ["RESULTS", "Report", "Target", "at_least", "at_most", "markdown_table", "quantity"]
 
 RESULTS = PROJECT / "benchmarks" / "results"
-"""Where results are written unless told otherwise; not under version control."""
+"""The default folder of results; it is not under version control."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A target of this project: its name, its limit, and what was found."""
+    """A target of this project: its name, its limit, and the value found."""
 
     name: str
     limit: str
@@ -49,9 +49,9 @@ def at_most(name: str, found: Summary, limit: float, unit: str = "x") -> Target:
 
 
 def quantity(summary: Summary, unit: str, *, per_unit: float = 1.0) -> str:
-    """Return a median and its spread for a table; ``per_unit`` is the value of one unit.
+    """Return a median and its spread as text; ``per_unit`` is the size of the unit.
 
-    A single value has no spread; the text says "once".
+    A single value has no spread, so its text ends with "once".
     """
     median = summary.median / per_unit
     digits = 0 if abs(median) >= 1000 else 1 if abs(median) >= 100 else 2 if abs(median) >= 1 else 3
@@ -60,7 +60,7 @@ def quantity(summary: Summary, unit: str, *, per_unit: float = 1.0) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table whose columns are aligned in plain text too."""
+    """Return a Markdown table whose columns are aligned in the source too."""
     cells = [list(head), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
@@ -70,9 +70,10 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 @dataclass(kw_only=True)
 class Report:
-    """The report of one benchmark. ``tables`` are titles and Markdown; ``facts`` are in no table.
+    """The report of one benchmark.
 
-    ``seconds`` is its duration by the clock.
+    ``tables`` are pairs of title and Markdown; ``facts`` are other values from which tables are made;
+    ``seconds`` is the duration of the benchmark.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Report:
     seconds: float = 0.0
 
     def document(self) -> dict[str, Any]:
-        """Return everything for JSON."""
+        """Return the whole report for JSON."""
         return {
             "name": self.name,
             "seconds": round(self.seconds, 1),
@@ -99,7 +100,7 @@ class Report:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Report:
-        """Return the report of a document."""
+        """Read a report from JSON."""
         return cls(
             name=document["name"],
             seconds=document["seconds"],
@@ -112,7 +113,7 @@ class Report:
         )
 
     def markdown(self) -> str:
-        """Return everything for a reader, as Markdown."""
+        """Return tables, targets and notes as Markdown."""
         parts = [f"## {self.name}"]
         for title, table in self.tables:
             parts += [f"### {title}", table]

@@ -1,15 +1,15 @@
-"""What one request costs in process: hashserve, its peers, and an application that does nothing else.
+"""What one request costs in process: hashserve, its peers, and a constant application.
 
-There is no server and no socket: each request is a new environ, as gunicorn makes it for Chromium. Status and
-fields are kept, and the body is consumed and closed, as servers do. The tables show costs without the
-driver's own loop, which is measured in the same turns (``driver``): the same work around a body that already
-exists. Ratios are shown without the loop and with it. Times are processor time, on which other work on the
-machine has the least effect.
+There is no server and no socket. Each request is a new environ, as gunicorn makes it for Chromium. Status and
+fields are kept, and the body is consumed and closed, as servers do. The driver's own loop is measured in the
+same turns (the subject ``driver``): it does the same work around a body that already exists. The tables
+subtract its time; ratios are shown with it too. Times are processor time, because other work on the machine
+changes that the least.
 
 The constant application is the limit: it returns the same bytes and fields as hashserve. Its list of fields
 is new each time, because the server may change it. For the film it opens the file, as the simplest
 application would. Page cache and every memo are warm. Django's own handler of static files, which is for
-development, takes part if it can: it has no codings, no ranges and no entity-tags, so its revalidation uses
+development, takes part where it can. It has no codings, no ranges and no entity-tags, so it revalidates by
 Last-Modified.
 """
 
@@ -27,7 +27,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import FileWrapper
 
-from benchmarks import hit_parts
+from benchmarks import hit_steps
 from benchmarks.corpus import Site, build_site
 from benchmarks.harness import Sample, Series, Summary, run_worker, timed_in_turns
 from benchmarks.options import Options, main
@@ -55,18 +55,19 @@ DRIVER = "driver"
 PEERS = (WHITENOISE, SERVESTATIC, DJANGO)
 
 FILM_NOTE = (
-    f"A block of the 5 MB is {BLOCK_SIZE // 1024} kB from hashserve and from the constant application (which "
-    "opens the file each time), 8 kB from WhiteNoise and ServeStatic and 4 kB from Django; servers with "
-    "sendfile read none."
+    f"hashserve and the constant application (which opens the file each time) send 5 MB in blocks of "
+    f"{BLOCK_SIZE // 1024} kB, WhiteNoise and ServeStatic of 8 kB, Django of 4 kB. Servers with sendfile "
+    "read no blocks."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One kind of request. ``path`` names a path of the site, or is one of the application's.
+    """One kind of request. ``path`` is the name of one of the site's paths, or a path of the application.
 
-    ``revalidates`` sends the validator of an earlier response; ``reads`` is how much of the body is
-    consumed. Django takes part if it ``is_plain``, and hashserve with counters if it ``is_counted``.
+    A request that ``revalidates`` sends the validator of an earlier response; ``reads`` is the part of the
+    body that is consumed. Django takes part if the case ``is_plain``, hashserve with counters if it
+    ``is_counted``.
     """
 
     name: str
@@ -104,7 +105,7 @@ CASES = (
 
 
 def environ_of(case: Case, site: Site) -> WSGIEnvironment:
-    """Return the environ that gunicorn makes of Chromium's request, behind a proxy that ends TLS."""
+    """Return the environ that gunicorn makes for Chromium behind a proxy that ends TLS."""
     path = case.path if case.path.startswith("/") else f"/static/{getattr(site, case.path)}"
     return {
         "wsgi.errors": sys.stderr,
@@ -150,7 +151,7 @@ def environ_of(case: Case, site: Site) -> WSGIEnvironment:
     }
 
 
-# The driver: the work of a server around an application
+# The driver: what a server does around an application
 
 
 class Exchange:
@@ -171,7 +172,7 @@ class Exchange:
         return self.write
 
     def write(self, chunk: bytes) -> None:
-        """Refuse the write callable, which no application here uses."""
+        """Fail, because no application here uses the write callable."""
         raise NotImplementedError
 
 
@@ -190,7 +191,7 @@ def drive(application: WSGIApplication, template: WSGIEnvironment, loops: int) -
 
 
 def drive_to_first_block(application: WSGIApplication, template: WSGIEnvironment, loops: int) -> None:
-    """Send requests, and close each body after the first block."""
+    """Send requests and close each body after the first block."""
     for _ in repeat(None, loops):
         exchange = Exchange()
         body = application(template.copy(), exchange.start_response)
@@ -201,7 +202,7 @@ def drive_to_first_block(application: WSGIApplication, template: WSGIEnvironment
 
 
 def drive_nothing(application: WSGIApplication, template: WSGIEnvironment, loops: int) -> None:
-    """Do what `drive` does, without the call: ``application`` only holds the body."""
+    """Do the same as `drive` without calling the application."""
     constant = (b"",)
     for _ in repeat(None, loops):
         exchange = Exchange()
@@ -213,8 +214,8 @@ def drive_nothing(application: WSGIApplication, template: WSGIEnvironment, loops
             raise NotImplementedError
 
 
-def own(function: Drive) -> Drive:
-    """Return a copy with its own bytecode, so that no subject specialises another's call sites."""
+def with_own_bytecode(function: Drive) -> Drive:
+    """Return a copy with its own bytecode, because CPython specialises bytecode for the subject it calls."""
     code = function.__code__.replace()
     return FunctionType(code, globals())
 
@@ -246,16 +247,17 @@ def opening_application(status: str, headers: list[tuple[str, str]], path: str) 
 
 
 def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGIEnvironment]]:
-    """Make each subject, with its environ in this case."""
+    """Return each subject with its environ in this case."""
     environ = environ_of(case, site)
     counting = (COUNTING,) if case.is_counted else ()
     names = (HASHSERVE, *counting, *(PEERS if case.is_plain else PEERS[:-1]))
     applications = {name: _made(name, site.root) for name in names}
     subjects = {
-        name: (application, _asking(case, application, environ)) for name, application in applications.items()
+        name: (application, _with_validator(case, application, environ))
+        for name, application in applications.items()
     }
-    limit = _limit(case, site, *subjects[HASHSERVE])
-    return {DRIVER: (page, environ), CONSTANT: (limit, environ), **subjects}
+    constant = _constant(case, site, *subjects[HASHSERVE])
+    return {DRIVER: (page, environ), CONSTANT: (constant, environ), **subjects}
 
 
 @cache
@@ -264,7 +266,9 @@ def _made(name: str, root: str) -> WSGIApplication:
     return maker(name)(page, root)
 
 
-def _limit(case: Case, site: Site, hashserve: WSGIApplication, environ: WSGIEnvironment) -> WSGIApplication:
+def _constant(
+    case: Case, site: Site, hashserve: WSGIApplication, environ: WSGIEnvironment
+) -> WSGIApplication:
     if case.path.startswith("/"):
         return page
     status, headers, body = answer_of(hashserve, environ)
@@ -273,7 +277,7 @@ def _limit(case: Case, site: Site, hashserve: WSGIApplication, environ: WSGIEnvi
     return constant_application(status, headers, body)
 
 
-def _asking(case: Case, application: WSGIApplication, environ: WSGIEnvironment) -> WSGIEnvironment:
+def _with_validator(case: Case, application: WSGIApplication, environ: WSGIEnvironment) -> WSGIEnvironment:
     if not case.revalidates:
         return environ
     _, headers, _ = answer_of(application, environ)
@@ -295,21 +299,21 @@ def answer_of(
     return exchange.status, exchange.headers, content
 
 
-# The work of one process, and the conclusions from all of them
+# The work of one process, and the benchmark
 
 
 def work(site: dict[str, Any], process: int, turns: int, least_seconds: float, cases: list[str]) -> Any:
-    """Measure every case in this process, and return the samples and the response of each subject."""
-    place = Site(**site)
+    """Measure cases in this process, and return the samples and the status of each subject."""
+    known_site = Site(**site)
     samples, answers = [], {}
     for case in CASES:
         if case.name in cases:
-            found, statuses = measure(case, place, process, turns, least_seconds)
+            found, statuses = measure(case, known_site, process, turns, least_seconds)
             samples += [asdict(sample) for sample in found]
             answers[case.name] = statuses
-    hit = environ_of(CASES[0], place)
-    parts = hit_parts.measure(_made(HASHSERVE, place.root), hit, process, turns, least_seconds)
-    samples += map(asdict, parts)
+    hit = environ_of(CASES[0], known_site)
+    steps = hit_steps.measure(_made(HASHSERVE, known_site.root), hit, process, turns, least_seconds)
+    samples += map(asdict, steps)
     return {"samples": samples, "answers": answers}
 
 
@@ -330,7 +334,10 @@ def measure(
 
 
 def checked(case: Case, subjects: Mapping[str, tuple[WSGIApplication, WSGIEnvironment]]) -> dict[str, str]:
-    """Check twice that all responses are equal, and return the statuses; a peer's may differ."""
+    """Check that all bodies are equal, and return the statuses.
+
+    Only a peer may differ, and only with another status.
+    """
     expected = answer_of(*subjects[CONSTANT])[2]
     statuses = {}
     for name, subject in subjects.items():
@@ -341,7 +348,7 @@ def checked(case: Case, subjects: Mapping[str, tuple[WSGIApplication, WSGIEnviro
         statuses[name] = status
         is_expected = status.startswith(case.status) and body == expected
         if not is_expected and (name not in PEERS or status.startswith(case.status)):
-            raise AssertionError(f"{name} answers {case.name} with {status} and {len(body)} bytes")
+            raise AssertionError(f"{name} answers “{case.name}” with {status} and {len(body)} bytes")
     return statuses
 
 
@@ -349,14 +356,14 @@ def _bound(
     case: Case, name: str, application: WSGIApplication, environ: WSGIEnvironment
 ) -> Callable[[int], None]:
     function = drive_nothing if name == DRIVER else drive if case.reads == "all" else drive_to_first_block
-    driving = own(function)
-    return lambda loops: driving(application, environ, loops)
+    own_function = with_own_bytecode(function)
+    return lambda loops: own_function(application, environ, loops)
 
 
 def run(options: Options) -> Report:
-    """Measure everything in several processes."""
+    """Measure every case in several fresh interpreters."""
     processes = options.processes or (1 if options.quick else 8)
-    # Short and many: a pair takes 20 ms, so a busy machine disturbs few pairs.
+    # Many short turns: a pair takes 20 ms, so other work on the machine disturbs few pairs.
     turns, least_seconds = (2, 0.0005) if options.quick else (25, 0.004)
     report = Report(
         name="request_cost",
@@ -373,24 +380,24 @@ def run(options: Options) -> Report:
             )
             report.series.extend(Sample(**sample) for sample in done["samples"])
             report.facts["answers"] = done["answers"]
-    conclude(report)
+    analyse(report)
     return report
 
 
-def conclude(report: Report) -> None:
+def analyse(report: Report) -> None:
     """Make the tables, the targets and the notes."""
     report.tables = [
         ("Cost of one request, without the driver's loop", cost_table(report)),
         ("Ratios: without the driver's loop, and with it", ratio_table(report.series)),
     ]
-    if hit_parts.is_in(report.series):
-        report.tables.append(("Where the time of a hit goes, in hashserve", hit_parts.table(report.series)))
+    if hit_steps.is_measured(report.series):
+        report.tables.append(("The steps of a hit in hashserve", hit_steps.table(report.series)))
     report.targets = targets(report.series)
     report.notes = notes(report)
 
 
 def cost_table(report: Report) -> str:
-    """Return each subject's cost in each case, or a dash if it does not take part."""
+    """Return each subject's cost in each case, or a dash if the subject does not take part."""
     subjects = (CONSTANT, HASHSERVE, *PEERS)
     rows = []
     for case in CASES:
@@ -421,7 +428,7 @@ def ratio_table(series: Series) -> str:
 
 
 def added_cost(series: Series) -> tuple[Summary, Summary, Summary]:
-    """Return what hashserve and WhiteNoise add to a request that is not static, and the ratio."""
+    """Return the costs that hashserve and WhiteNoise add to a request that is not static, and their ratio."""
     case = CASES[-1].name
     return (
         series.summary(case, HASHSERVE, METRIC, minus=CONSTANT),
@@ -434,7 +441,7 @@ def targets(series: Series) -> list[Target]:
     """Return the targets."""
     hit, revalidation = CASES[0].name, CASES[3].name
     found = []
-    for how, minus in (("without the loop", DRIVER), ("with it", None)):
+    for how, minus in (("without the loop", DRIVER), ("with the loop", None)):
         rate = series.ratio(hit, WHITENOISE, HASHSERVE, METRIC, minus=minus)
         cost = series.ratio(hit, HASHSERVE, CONSTANT, METRIC, minus=minus)
         faster = series.ratio(revalidation, WHITENOISE, HASHSERVE, METRIC, minus=minus)
@@ -447,7 +454,7 @@ def targets(series: Series) -> list[Target]:
 
 
 def counter_notes(series: Series) -> list[str]:
-    """Return notes about the cost of counters."""
+    """Return a note about the cost of counters for each case that has it."""
     return [
         "Counters add {} to “{}”.".format(
             quantity(series.summary(case.name, COUNTING, METRIC, minus=HASHSERVE), " ns", per_unit=1e-9),
@@ -459,9 +466,9 @@ def counter_notes(series: Series) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """Return notes about sizes, added costs, and responses that differ."""
+    """Return notes about sizes, added costs, and different responses."""
     ours, theirs, _ = added_cost(report.series)
-    told = [
+    found = [
         "A hit sends {br:,} bytes of brotli, {gzip:,} of gzip or {identity:,} of identity.".format(
             **report.facts["sizes"]
         ),
@@ -475,8 +482,8 @@ def notes(report: Report) -> list[str]:
         for peer in PEERS:
             status = report.facts["answers"][case.name].get(peer, case.status)
             if not status.startswith(case.status):
-                told.append(f"{peer} answers “{case.name}” with {status}: its cost there is no peer's.")
-    return told
+                found.append(f"{peer} answers “{case.name}” with {status}, so its cost is not comparable.")
+    return found
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Results: the JSON of a run of one benchmark or all, written, found and read again.
+"""The result of a run of one benchmark or all, as JSON.
 
-Invariant: a result is complete: the machine, the versions, the commit, every sample, every table. A page, a
-comparison or the README's figures need nothing else.
+Invariant: a result is complete. It has the machine, the versions, the commit, every sample and every table.
+The HTML, a comparison and the README's figures need nothing else.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from benchmarks.report import Report
 __all__ = ["Result", "ResultError"]
 
 SCHEMA = 2
-SMOKE = "\n**This was a smoke test: its figures mean nothing.**"
+SMOKE_TEST_WARNING = "\n**This was a smoke test: its figures mean nothing.**"
 
 
 class ResultError(Exception):
-    """A file is not a result, or cannot be read; names the file and the remedy."""
+    """A file is not a result or cannot be read, or the result lacks data."""
 
 
 @dataclass(kw_only=True)
 class Result:
-    """The reports of one run, and its machine; ``created`` is in UTC, in ISO form.
+    """The reports of one run; ``about`` has machine, versions and commit.
 
-    The figures of a smoke test (``is_quick``) mean nothing.
+    ``created`` is a time in UTC in ISO format; ``is_quick`` marks a smoke test.
     """
 
     reports: list[Report] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Result:
         return next((report for report in self.reports if report.name == name), None)
 
     def document(self) -> dict[str, Any]:
-        """Return everything for JSON."""
+        """Return the whole result for JSON."""
         return {
             "schema": SCHEMA,
             "created": self.created,
@@ -53,7 +53,7 @@ class Result:
         }
 
     def write(self, path: Path) -> None:
-        """Write the JSON, with a line for each list of values, so that results can be compared by lines."""
+        """Write the JSON with one line for each list of values, so that a diff is readable."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_dumped(self.document()) + "\n", encoding="utf-8")
 
@@ -78,42 +78,44 @@ class Result:
         return f"{name}-{datetime.fromisoformat(self.created):%Y%m%dT%H%M%SZ}.json"
 
     def heading(self) -> str:
-        """Return machine, versions and commit in a few lines of Markdown."""
+        """Return machine, versions, commit and duration as Markdown."""
         versions = ", ".join(f"{name} {version}" for name, version in self.about["versions"].items())
         seconds = sum(report.seconds for report in self.reports)
-        taken = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+        duration = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
         load = self.about["machine"].get("load")
-        busy = f"; load before: {', '.join(f'{value:.1f}' for value in load)}" if load else ""
+        load_text = f"; load before: {', '.join(f'{value:.1f}' for value in load)}" if load else ""
         return (
             f"{self.about['machine']['description']}. {versions}.\n"
-            f"Commit {(self.about['commit'] or 'unknown')[:12]}; {self.created}; took {taken}{busy}.\n"
-            "Medians; in 19 of 20 runs they lie within ±, by how far the processes of this one were apart."
-            f"{SMOKE * self.is_quick}"
+            f"Commit {(self.about['commit'] or 'unknown')[:12]}; {self.created}; "
+            f"took {duration}{load_text}.\n"
+            "Each figure is a median; ± is the interval that contains the median in 19 of 20 runs."
+            f"{SMOKE_TEST_WARNING * self.is_quick}"
         )
 
     def markdown(self) -> str:
-        """Return everything for a reader, as Markdown."""
-        return "\n".join(["# Benchmarks\n", self.heading() + "\n", *(of.markdown() for of in self.reports)])
+        """Return heading and reports as Markdown."""
+        reports = (report.markdown() for report in self.reports)
+        return "\n".join(["# Benchmarks\n", self.heading() + "\n", *reports])
 
 
 def _dumped(value: Any, indent: str = "") -> str:
-    """Return JSON with a line for each item, and lists of numbers on one line."""
-    deeper = indent + " "
+    """Return JSON with one line for each item, but a list of numbers on one line."""
+    inner = indent + " "
     if isinstance(value, Mapping) and value:
-        lines = (f"{json.dumps(key)}: {_dumped(item, deeper)}" for key, item in value.items())
+        lines = (f"{json.dumps(key)}: {_dumped(item, inner)}" for key, item in value.items())
         return _lines("{}", lines, indent)
     if isinstance(value, Sequence) and not isinstance(value, str) and not _is_plain(value):
-        return _lines("[]", (_dumped(item, deeper) for item in value), indent)
+        return _lines("[]", (_dumped(item, inner) for item in value), indent)
     return json.dumps(value)
 
 
 def _lines(brackets: str, items: Iterable[str], indent: str) -> str:
-    inner = f",\n{indent} ".join(items)
-    return f"{brackets[0]}\n{indent} {inner}\n{indent}{brackets[1]}"
+    lines = f",\n{indent} ".join(items)
+    return f"{brackets[0]}\n{indent} {lines}\n{indent}{brackets[1]}"
 
 
 def _is_plain(values: Sequence[Any]) -> bool:
-    """Return whether a list, or each of its lists, contains only numbers."""
+    """Return whether a list contains only numbers and lists of numbers."""
     return all(
         isinstance(item, (int, float)) or (isinstance(item, (list, tuple)) and _is_plain(item))
         for item in values

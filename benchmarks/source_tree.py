@@ -1,6 +1,6 @@
-"""Source trees to build: one of real packages, and trees of any number of small files.
+"""Source trees to build: one with files of real packages, and trees with any number of small files.
 
-Invariant: a tree always has the same bytes, and all of them are in the page cache.
+Invariant: a tree always has the same bytes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ _PACKAGES = {
 }
 """The package and its folders, by the folder of the tree."""
 
-_A_FOLDER = 100
-"""The number of small files in one folder."""
+_FILES_PER_FOLDER = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTree:
-    """A tree to build: ``leaf`` is a stylesheet that another imports, ``large`` the largest one."""
+    """A tree to build. ``leaf`` is a stylesheet that another one imports, ``large`` is the largest one."""
 
     root: Path
     leaf: str
@@ -36,14 +35,14 @@ class SourceTree:
 
     @property
     def files(self) -> list[Path]:
-        """List its files, in order."""
+        """List the files, sorted by path."""
         return sorted(path for path in self.root.rglob("*") if path.is_file())
 
 
 def make_real_tree(root: Path) -> SourceTree:
-    """Make the tree of Bootstrap, Font Awesome, jQuery, three.js and Django's admin.
+    """Make a tree of Bootstrap, Font Awesome, jQuery, three.js and Django's admin.
 
-    The packages are fetched once, and checked. Raises `tests.support.npm_trees.TreeUnavailableError`.
+    The packages are downloaded once and checked. Raises `tests.support.npm_trees.TreeUnavailableError`.
     """
     for name, (package, folders) in _PACKAGES.items():
         for folder in folders:
@@ -53,7 +52,7 @@ def make_real_tree(root: Path) -> SourceTree:
 
 
 def make_admin_tree(root: Path, *, folders: tuple[str, ...] = ("",)) -> SourceTree:
-    """Make the tree of Django's admin, or of some of its folders, without a network."""
+    """Make a tree of Django's admin, or of some of its folders. This needs no network."""
     for path, content in admin_files().items():
         if path.startswith(folders):
             _put(root / "admin" / path, content)
@@ -61,12 +60,12 @@ def make_admin_tree(root: Path, *, folders: tuple[str, ...] = ("",)) -> SourceTr
 
 
 def make_small_files(root: Path, number: int) -> SourceTree:
-    """Make ``number`` different files of about 1 kB: 7 of 10 are images, 2 scripts, 1 a stylesheet.
+    """Make ``number`` different files of about 1 kB. Of each 10, 7 are images, 2 scripts and 1 a stylesheet.
 
-    A script imports the previous one of its folder, and a stylesheet names four images of its folder.
+    The second script imports the first, and the stylesheet refers to four images, all in the same folder.
     """
     for index in range(number):
-        folder, own = divmod(index, _A_FOLDER)
+        folder, own = divmod(index, _FILES_PER_FOLDER)
         name, content = _small_file(own, index)
         _put(root / f"app-{folder:04}" / name, content.encode())
     return SourceTree(root=root, leaf="app-0000/style-00.css", large="app-0000/style-00.css")
@@ -97,7 +96,7 @@ def _small_file(own: int, index: int) -> tuple[str, str]:
 
 
 def change(tree: SourceTree, path: str, number: int) -> None:
-    """Return a stylesheet that no build before number ``number`` has seen."""
+    """Append a new rule to a stylesheet; another ``number`` makes another rule."""
     with (tree.root / path).open("a", encoding="utf-8") as stream:
         stream.write(f"\n.changed-{number} {{ color: red }}\n")
 

@@ -1,13 +1,13 @@
 """What a start costs: from the import to the first response, for trees of 1,000 to 100,000 files.
 
-Each file has two variants, and each sample is taken in a fresh process: construct the application, answer one
-request for the last file of the tree, consume the body. The page and inode caches are warm, because the tree
-was just made; a cold disk would only be worse for those that read the tree. Memory is what the process has
-after its first response, less what it had before the construction (RSS, USS and PSS of
-``/proc/self/smaps_rollup``, and the highest RSS in between). The cost of the import alone is measured
-separately. strace counts system calls, in a process that is not timed, for trees that are small enough.
+Each file has two variants, and each sample is taken in a fresh process. The process constructs the
+application, answers one request for the last file of the tree, and consumes the body. The page and inode
+caches are warm, because the tree was just made; a cold disk would only slow down subjects that read the tree.
+Memory is the difference between before the construction and after the first response (RSS, USS and PSS of
+``/proc/self/smaps_rollup``, and the highest RSS in between). The import alone is measured separately. strace
+counts system calls in a process that is not timed, for the smaller trees.
 
-Then the process forks four workers, as preforking servers do, and each of them answers the same request.
+Then the process forks four workers, as preforking servers do, and each worker answers the same request.
 Their memory is the PSS of parent and workers together (shared pages are divided among their users), less that
 of the parent and four idle workers before the construction.
 
@@ -31,7 +31,7 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
 
-from benchmarks.corpus import build_many, publish_plainly
+from benchmarks.corpus import build_many, write_plain_manifest
 from benchmarks.harness import PROJECT, Sample, Series, Summary, in_turns, rotated, run_worker
 from benchmarks.options import Options, main
 from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
@@ -48,20 +48,22 @@ from benchmarks.subjects import (
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-__all__ = ["SUBJECTS", "calls_in_trace", "memory", "run", "work"]
+__all__ = ["SUBJECTS", "calls_in_trace", "environ_of", "memory", "run", "unused_application", "work"]
 
 SUBJECTS = (HASHSERVE, PLAIN, WHITENOISE, SERVESTATIC)
 
-JUDGED = 50_000
+TARGET_SIZE = 50_000
+"""The number of files in the tree that has targets."""
+
 LARGEST_TRACED = 10_000
 WORKERS = 4
 
 _TURNS = {1_000: 7, 10_000: 5, 50_000: 3, 100_000: 1}
-"""The number of starts by the size of the tree: a peer takes half a minute for the largest."""
+"""The number of starts by the size of the tree: ServeStatic takes half a minute for the largest tree."""
 
-_FIELDS = {"Rss": "rss", "Pss": "pss", "Private_Clean": "uss", "Private_Dirty": "uss"}
+_MEMORY_FIELDS = {"Rss": "rss", "Pss": "pss", "Private_Clean": "uss", "Private_Dirty": "uss"}
 _BEGIN, _END = "benchmark-begins", "benchmark-ends"
-_KINDS = {
+_CALL_KINDS = {
     "stat": re.compile(r"(?:new)?[fl]?stat(?:at|fs|x)?(?:64)?|f?access(?:at2?)?|readlink(?:at)?"),
     "open": re.compile(r"open(?:at2?)?"),
     "scan": re.compile(r"getdents(?:64)?"),
@@ -70,7 +72,7 @@ _CALL = re.compile(r"^(?:\d+ +|\[pid +\d+\] )?(\w+)\((.*)")
 
 
 def memory(process: int | str = "self") -> dict[str, int]:
-    """Measure a process: RSS, PSS and USS now, and the highest RSS so far, in bytes; {} if unknown."""
+    """Return RSS, PSS, USS and the highest RSS of a process in bytes; an empty dictionary if unknown."""
     try:
         rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
         status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
@@ -78,14 +80,14 @@ def memory(process: int | str = "self") -> dict[str, int]:
         return {}
     found: Counter[str] = Counter()
     for name, size in re.findall(r"^(\w+): +(\d+) kB$", rollup, re.MULTILINE):
-        if name in _FIELDS:
-            found[_FIELDS[name]] += int(size) * 1024
+        if name in _MEMORY_FIELDS:
+            found[_MEMORY_FIELDS[name]] += int(size) * 1024
     peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return {**found, "peak": int(peak[1]) * 1024} if peak else dict(found)
 
 
-def nothing(environ: object, start_response: object) -> Iterable[bytes]:
-    """Stand in for the wrapped application, which is never called."""
+def unused_application(environ: object, start_response: object) -> Iterable[bytes]:
+    """Raise an error, because no request reaches the wrapped application."""
     raise NotImplementedError
 
 
@@ -106,7 +108,7 @@ def work(subject: str, root: str, path: str, *, mark: bool = False) -> Any:
     if mark:
         os.access(_BEGIN, os.F_OK)
     started, processor = perf_counter(), process_time()
-    application = make(nothing, root)
+    application = make(unused_application, root)
     constructed = perf_counter()
     status = first_answer(application, environ)
     finished, processor = perf_counter(), process_time() - processor
@@ -142,20 +144,22 @@ def first_answer(application: WSGIApplication, environ: dict[str, Any]) -> str:
     if hasattr(body, "close"):
         body.close()
     if not length:
-        raise AssertionError("the first answer has no body")
+        raise AssertionError("the first response has no body")
     return statuses[-1]
 
 
 def preforked(work: Callable[[], object]) -> int:
-    """Fork workers that do some work and wait, and return the PSS of all with this process; 0 if unknown."""
+    """Fork workers that do some work, and return their PSS and that of this process; 0 if unknown."""
     if "pss" not in memory() or not hasattr(os, "fork"):
         return 0
     ready, release = os.pipe(), os.pipe()
     workers = [_forked(work, ready, release) for _ in range(WORKERS)]
     os.close(ready[1])
     os.close(release[0])
-    told = sum(len(os.read(ready[0], 1)) for _ in workers)  # fewer if one has failed
-    total = sum(memory(process)["pss"] for process in (os.getpid(), *workers)) if told == WORKERS else 0
+    finished = sum(len(os.read(ready[0], 1)) for _ in workers)  # fewer if a worker failed
+    total = 0
+    if finished == WORKERS:
+        total = sum(memory(process)["pss"] for process in (os.getpid(), *workers))
     os.close(release[1])
     os.close(ready[0])
     statuses = [os.waitpid(worker, 0)[1] for worker in workers]
@@ -180,7 +184,7 @@ def _forked(work: Callable[[], object], ready: tuple[int, int], release: tuple[i
         os._exit(code)
 
 
-# The cost of the import, in an interpreter that has imported nothing else
+# The cost of the import, in an interpreter that imports nothing else
 
 _IMPORT = """
 import gc, os, time
@@ -205,7 +209,7 @@ def import_samples(subject: str, process: int) -> list[Sample]:
 
 
 def trace(subject: str, root: str, path: str) -> dict[str, Any] | None:
-    """Return the counts of a start's system calls on the file system; None without strace."""
+    """Count the system calls of a start on the file system. Returns None without strace."""
     strace = shutil.which("strace")
     if strace is None:
         return None
@@ -217,17 +221,19 @@ def trace(subject: str, root: str, path: str) -> dict[str, Any] | None:
 
 
 def calls_in_trace(lines: Sequence[str], root: str) -> dict[str, Any]:
-    """Return the counts of calls between the marks by kind, and the first ones below ``root``."""
+    """Count the calls below ``root`` between the marks by kind, and return the first of them too."""
     first = next(number for number, line in enumerate(lines) if _BEGIN in line)
     last = next(number for number, line in enumerate(lines) if _END in line)
     below = [line for line in lines[first + 1 : last] if root in line]
     calls = [match.groups() for line in below if (match := _CALL.match(line))]
-    counts = Counter(kind for name, _ in calls for kind, names in _KINDS.items() if names.fullmatch(name))
+    counts = Counter(
+        kind for name, _ in calls for kind, names in _CALL_KINDS.items() if names.fullmatch(name)
+    )
     shown = [f"{name}({rest}".replace(root, "ROOT")[:200] for name, rest in calls[:20]]
-    return {**{kind: counts[kind] for kind in _KINDS}, "first": shown}
+    return {**{kind: counts[kind] for kind in _CALL_KINDS}, "first": shown}
 
 
-# All together
+# The benchmark
 
 
 def run(options: Options) -> Report:
@@ -243,16 +249,16 @@ def run(options: Options) -> Report:
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             path = build_many(Path(folder), size)
-            publish_plainly(Path(folder), PLAIN_MANIFEST)
+            write_plain_manifest(Path(folder), PLAIN_MANIFEST)
             report.series.extend(start_samples(size, turns[size], folder, path))
             if size <= LARGEST_TRACED:
                 traces[str(size)] = {subject: trace(subject, folder, path) for subject in SUBJECTS}
-    conclude(report)
+    analyse(report)
     return report
 
 
 def turns_of(options: Options) -> Mapping[int, int]:
-    """Return the sizes of the trees, and the number of starts of each."""
+    """Return the number of starts by the size of the tree."""
     if options.quick:
         return dict.fromkeys((100, 300), options.processes or 1)
     return {size: options.processes or turns * (3 if options.full else 1) for size, turns in _TURNS.items()}
@@ -270,7 +276,7 @@ def start_samples(size: int, turns: int, root: str, path: str) -> list[Sample]:
 
 
 def case_of(size: int) -> str:
-    """Return the name of the case of a tree."""
+    """Return the name of the case for a tree of this size."""
     return f"{size:,} files"
 
 
@@ -278,7 +284,7 @@ def _sample(case: str, subject: str, metric: str, process: int, value: float) ->
     return Sample(case=case, subject=subject, metric=metric, process=process, turn=0, value=value)
 
 
-def conclude(report: Report) -> None:
+def analyse(report: Report) -> None:
     """Make the tables and the targets."""
     sizes: Sequence[int] = report.settings["sizes"]
     report.notes = []
@@ -290,7 +296,7 @@ def conclude(report: Report) -> None:
     if any(found for counts in traces.values() for found in counts.values()):
         report.tables.append(("System calls below the root, to the first answer", call_table(traces)))
     else:
-        report.notes.append("System calls were not counted: there is no strace here.")
+        report.notes.append("System calls were not counted: strace is not installed.")
     report.targets = targets(report.series, sizes, traces)
 
 
@@ -322,7 +328,7 @@ def start_table(series: Series, sizes: Sequence[int]) -> str:
                 values.append(_megabytes(series.summary(case, subject, metric)) if has else "unknown")
             sooner = series.ratio(case, WHITENOISE, subject, "first_answer_seconds")
             rows.append((case, subject, *values, quantity(sooner, "x")))
-    head = ("tree", "", "first answer", "of it on CPU", "RSS", "USS", "highest RSS")
+    head = ("tree", "", "first answer", "processor time", "RSS", "USS", "highest RSS")
     return markdown_table((*head, f"PSS, {WORKERS} workers", "sooner than WhiteNoise"), rows)
 
 
@@ -333,16 +339,16 @@ def _megabytes(summary: Summary) -> str:
 def call_table(traces: dict[str, dict[str, Any]]) -> str:
     """Return the counts of system calls."""
     rows = [
-        (case_of(int(size)), subject, *(f"{calls[kind]:,}" for kind in _KINDS))
+        (case_of(int(size)), subject, *(f"{calls[kind]:,}" for kind in _CALL_KINDS))
         for size, counts in traces.items()
         for subject, calls in counts.items()
     ]
-    return markdown_table(("tree", "", *_KINDS), rows)
+    return markdown_table(("tree", "", *_CALL_KINDS), rows)
 
 
 def targets(series: Series, sizes: Sequence[int], traces: dict[str, dict[str, Any]]) -> list[Target]:
-    """Return the targets of the tree of 50,000 files, or of the largest one."""
-    size = JUDGED if JUDGED in sizes else max(sizes)
+    """Return the targets of the tree of 50,000 files, or of the largest tree."""
+    size = TARGET_SIZE if TARGET_SIZE in sizes else max(sizes)
     case = case_of(size)
     sooner = series.ratio(case, WHITENOISE, HASHSERVE, "first_answer_seconds")
     found = [at_least(f"{case}: first answer sooner than WhiteNoise's", sooner, 20)]
@@ -353,18 +359,18 @@ def targets(series: Series, sizes: Sequence[int], traces: dict[str, dict[str, An
             found.append(at_most(f"{case}: added {name} over WhiteNoise's", share, 0.2))
     counted = {int(size): counts[HASHSERVE] for size, counts in traces.items() if counts[HASHSERVE]}
     if counted:
-        found.append(_no_walk(counted))
+        found.append(_no_scan(counted))
     return found
 
 
-def _no_walk(counted: dict[int, dict[str, Any]]) -> Target:
-    """Return the target: no scan, and as many stats and opens for the largest tree as for the smallest.
+def _no_scan(counted: dict[int, dict[str, Any]]) -> Target:
+    """Return the target for system calls: no scan, and equal numbers for the smallest and the largest tree.
 
-    Those few are of the root, its manifest, and the requested file.
+    The other calls are for the root, its manifest and the requested file.
     """
     smallest, largest = counted[min(counted)], counted[max(counted)]
-    stats, opens, scans = (largest[kind] for kind in _KINDS)
-    is_constant = all(smallest[kind] == largest[kind] for kind in _KINDS)
+    stats, opens, scans = (largest[kind] for kind in _CALL_KINDS)
+    is_constant = all(smallest[kind] == largest[kind] for kind in _CALL_KINDS)
     return Target(
         name="no scan of the tree, no stats that grow with it",
         limit="0 scans, 20 stats",

@@ -1,7 +1,7 @@
-"""The subjects: hashserve, its peers, and the application that is the limit.
+"""The subjects of the benchmarks: hashserve, its peers, and the constant application.
 
-Invariant: each is constructed as its own guide says, with the same root, prefix and rule for fingerprinted
-names. No subject is imported in a process that measures another one.
+Invariant: each is constructed as its own guide recommends, with the same root, prefix and rule for
+fingerprinted names. A subject is imported only when it is made.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ CONSTANT, HASHSERVE, WHITENOISE, SERVESTATIC = "constant", "hashserve", "WhiteNo
 PLAIN, COUNTING, DJANGO = "hashserve, plain", "hashserve, counting", "Django"
 
 CONTROL = "constant, again"
-"""The constant application again: the difference of the two is noise."""
+"""The constant application in a second process: the difference between the two is noise."""
 
 MODULES = {HASHSERVE: "hashserve.gateways.wsgi", WHITENOISE: "whitenoise", SERVESTATIC: "servestatic"}
-"""The import of each subject."""
+"""The module of each subject that a project imports."""
 
 PLAIN_MANIFEST = "django.json"
-"""The name, below the root, of Django's own manifest."""
+"""The path, below the root, of the manifest in Django's own format."""
 
 PAGE = b"<!doctype html><title>Sign in</title>" + b"<p>A page.</p>" * 200
 PAGE_FIELDS = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(PAGE)))]
 
 Maker = Callable[["WSGIApplication", str], "WSGIApplication"]
-"""Makes a subject that wraps an application and serves a root under ``/static/``."""
+"""Constructs a subject that wraps an application and serves a root under ``/static/``."""
 
 
 def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer everything with a page, as the wrapped application."""
+    """Answer every request with a page. This is the wrapped application."""
     start_response("200 OK", [*PAGE_FIELDS])
     return (PAGE,)
 
 
 def maker(subject: str) -> Maker:
-    """Import a subject, and return the function that makes it."""
+    """Import a subject, and return the function that constructs it."""
     return _MAKERS[subject]()
 
 
@@ -86,7 +86,7 @@ def _servestatic() -> Maker:
 
 
 def _django() -> Maker:
-    """Django's own handler of static files, which is for development."""
+    """Return Django's own handler of static files, which is for development."""
     from django.conf import settings
 
     def make(application: WSGIApplication, root: str) -> WSGIApplication:
@@ -102,14 +102,14 @@ def _django() -> Maker:
         from django.contrib.staticfiles.handlers import StaticFilesHandler
 
         django.setup()
-        made: WSGIApplication = StaticFilesHandler(application)
-        return made
+        handler: WSGIApplication = StaticFilesHandler(application)
+        return handler
 
     return make
 
 
 def _constant() -> Maker:
-    """Return an application that answers each file with hashserve's bytes and fields, from a dictionary."""
+    """Return an application that has hashserve's body and fields for each file in a dictionary."""
     from hashserve import HashServe
 
     def make(application: WSGIApplication, root: str) -> WSGIApplication:
@@ -144,7 +144,7 @@ def _answers(server: WSGIApplication, root: Path) -> Iterable[tuple[str, Answers
 
 
 ACCEPTED = "gzip, deflate, br, zstd"
-"""Chromium's Accept-Encoding over TLS."""
+"""The Accept-Encoding that Chromium sends over TLS."""
 
 _MAKERS: dict[str, Callable[[], Maker]] = {
     CONSTANT: _constant,
@@ -159,5 +159,5 @@ _MAKERS: dict[str, Callable[[], Maker]] = {
 
 
 def from_environment() -> WSGIApplication:
-    """Make the subject of BENCHMARK_SUBJECT with the root of BENCHMARK_ROOT."""
+    """Construct the subject named by BENCHMARK_SUBJECT, with the root BENCHMARK_ROOT."""
     return maker(os.environ["BENCHMARK_SUBJECT"])(page, os.environ["BENCHMARK_ROOT"])

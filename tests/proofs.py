@@ -55,9 +55,9 @@ def by_row_group() -> str:
     """Return how many rows of each group each server returns as the application does."""
     groups = [*dict.fromkeys(exchange.group for exchange in EXCHANGES)]
     rows = []
-    for engine in MATRIX:
-        passed = [_passed(engine.name, group) for group in groups]
-        rows.append([engine.name, *(f"{good}/{total}" for good, total in passed), *_checks(engine.name)])
+    for server in MATRIX:
+        passed = [_passed(server.name, group) for group in groups]
+        rows.append([server.name, *(f"{good}/{total}" for good, total in passed), *_checks(server.name)])
     return table(["server", *groups, "Date", "pipelining", "file cut short"], *rows)
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks: what they conclude from samples, and that each of them runs. Never how fast."""
+"""The benchmarks: the analysis of samples, and a run of each benchmark. No test checks a speed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 from benchmarks import browser, request_cost, servers, start
 from benchmarks.__main__ import ALL
 from benchmarks.build import published_tree
+from benchmarks.charts import draw_charts
+from benchmarks.command_cost import CommandError, run_command
 from benchmarks.corpus import Site, build_many, bundle, compressed
-from benchmarks.figures import drawings
 from benchmarks.harness import (
     Sample,
     Series,
@@ -27,7 +28,6 @@ from benchmarks.harness import (
     summarize,
     timed_in_turns,
 )
-from benchmarks.launch import LaunchError, launch
 from benchmarks.machine import tool
 from benchmarks.options import Options
 from benchmarks.report import Report, at_least, at_most, markdown_table, quantity
@@ -46,7 +46,7 @@ def samples(**values: list[float]) -> Series:
     )
 
 
-# What is concluded
+# Summaries and ratios
 
 
 def test_a_summary_is_the_median_of_the_processes_and_students_interval() -> None:
@@ -59,7 +59,7 @@ def test_a_summary_is_the_median_of_the_processes_and_students_interval() -> Non
     assert math.isclose(summary.spread, half / 3)
 
 
-def test_the_interval_holds_the_truth_in_about_19_of_20_runs() -> None:
+def test_about_19_of_20_intervals_contain_the_true_value() -> None:
     drawn = Random(20_260_101)
     runs = [summarize([[drawn.gauss(10, 1)] for _ in range(3)]) for _ in range(2000)]
 
@@ -67,46 +67,46 @@ def test_the_interval_holds_the_truth_in_about_19_of_20_runs() -> None:
     assert 0.92 < held / len(runs) < 0.97
 
 
-def test_of_one_process_the_turns_are_summarized() -> None:
+def test_the_summary_of_a_single_process_uses_its_turns() -> None:
     assert samples(fast=[1.0, 2.0, 3.0]).summary("case", "fast", "seconds").count == 3
 
 
-def test_a_single_value_is_its_own_median_without_spread() -> None:
+def test_a_single_value_is_the_median_and_has_no_spread() -> None:
     summary = summarize([[2.5]])
 
     assert (summary.median, summary.spread, summary.count) == (2.5, 0.0, 1)
 
 
-def test_nothing_has_no_median() -> None:
+def test_a_summary_without_values_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing was measured"):
         summarize([])
 
 
-def test_a_ratio_is_made_within_a_turn_and_its_median_after_that() -> None:
-    # A machine that is ten times slower in the second turn changes no ratio.
+def test_a_ratio_is_the_median_of_the_ratios_of_the_turns() -> None:
+    # A machine that is ten times slower in the second turn does not change the ratio.
     series = samples(slow=[4.0, 40.0, 4.4], fast=[2.0, 20.0, 2.0])
 
     assert series.ratio("case", "slow", "fast", "seconds").median == 2.0
 
 
-def test_what_the_loop_costs_is_taken_off_both_sides_of_a_ratio() -> None:
+def test_the_cost_of_the_loop_is_subtracted_from_both_sides_of_a_ratio() -> None:
     series = samples(slow=[5.0, 9.0], fast=[2.0, 3.0], loop=[1.0, 1.0])
 
     assert series.ratio("case", "slow", "fast", "seconds", minus="loop").median == 4.0
     assert series.summary("case", "slow", "seconds", minus="loop").median == 6.0
 
 
-def test_a_turn_in_which_the_loop_alone_took_longer_has_no_ratio() -> None:
+def test_a_turn_in_which_the_loop_took_longer_than_a_subject_has_no_ratio() -> None:
     series = samples(slow=[5.0, 9.0], fast=[2.0, 0.5], loop=[1.0, 1.0])
 
     assert series.ratio("case", "slow", "fast", "seconds", minus="loop").count == 1
 
 
-def test_a_turn_that_one_of_two_subjects_missed_has_no_ratio() -> None:
+def test_a_turn_with_only_one_of_two_subjects_has_no_ratio() -> None:
     assert samples(slow=[5.0, 9.0], fast=[2.0]).ratio("case", "slow", "fast", "seconds").median == 2.5
 
 
-# How it is measured
+# Measurement
 
 
 def test_subjects_take_turns() -> None:
@@ -114,7 +114,7 @@ def test_subjects_take_turns() -> None:
 
 
 @pytest.mark.parametrize(("first", "expected"), [(0, "abc"), (1, "bca"), (2, "cab"), (3, "abc")])
-def test_each_subject_is_first_in_some_process(first: int, expected: str) -> None:
+def test_each_subject_is_first_in_one_process(first: int, expected: str) -> None:
     assert rotated("abc", first) == list(expected)
 
 
@@ -136,23 +136,23 @@ def test_every_drive_is_timed_once_a_turn() -> None:
     assert all(seconds > 0 for _, _, seconds in timed)
 
 
-def test_a_worker_that_fails_says_why() -> None:
+def test_a_failed_worker_reports_its_error() -> None:
     with pytest.raises(WorkerError, match="unexpected keyword argument"):
         run_worker("benchmarks.start", {"nonsense": 1})
 
 
 @pytest.mark.parametrize("case", request_cost.CASES, ids=lambda case: case.name)
-def test_an_environ_is_like_a_browsers(case: request_cost.Case) -> None:
+def test_an_environ_is_as_large_as_a_browsers(case: request_cost.Case) -> None:
     site = Site(root="", hashed="a", unhashed="b", film="c", sizes={})
 
     assert 33 <= len(request_cost.environ_of(case, site)) <= 40
 
 
-def test_each_drive_has_bytecode_of_its_own() -> None:
-    assert request_cost.own(request_cost.drive).__code__ is not request_cost.drive.__code__
+def test_each_drive_has_its_own_bytecode() -> None:
+    assert request_cost.with_own_bytecode(request_cost.drive).__code__ is not request_cost.drive.__code__
 
 
-def test_only_calls_between_the_marks_and_below_the_root_count() -> None:
+def test_only_system_calls_between_the_marks_and_below_the_root_count() -> None:
     lines = [
         '7 newfstatat(AT_FDCWD</here>, "/root/before", {st_mode=S_IFREG}, 0) = 0',
         '7 access("benchmark-begins", F_OK) = -1 ENOENT (No such file or directory)',
@@ -179,14 +179,14 @@ def test_memory_is_measured_in_bytes() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="waits for a process as POSIX does")
-def test_a_command_costs_what_all_of_its_threads_cost(tmp_path: Path) -> None:
+def test_the_cost_of_a_command_includes_its_threads(tmp_path: Path) -> None:
     spin = "while time.thread_time() < 0.2: pass"
     program = f"import threading, time\ndef spin():\n    {spin}\n"
     program += (
         "thread = threading.Thread(target=spin)\nthread.start()\nspin()\nthread.join()\nb'x' * 50_000_000"
     )
 
-    cost = launch([sys.executable, "-c", program], folder=tmp_path)
+    cost = run_command([sys.executable, "-c", program], folder=tmp_path)
 
     assert cost.processor_seconds >= 0.4
     assert cost.wall_seconds >= 0.2
@@ -194,15 +194,15 @@ def test_a_command_costs_what_all_of_its_threads_cost(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="waits for a process as POSIX does")
-def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(LaunchError, match="no such thing"):
-        launch([sys.executable, "-c", "raise SystemExit('no such thing')"], folder=tmp_path)
+def test_a_failed_command_reports_its_error(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="no such thing"):
+        run_command([sys.executable, "-c", "raise SystemExit('no such thing')"], folder=tmp_path)
 
 
-# How it is told
+# Report
 
 
-def test_a_target_is_met_by_its_limit() -> None:
+def test_a_value_equal_to_the_limit_meets_the_target() -> None:
     found = summarize([[15.0]])
 
     assert at_least("rate", found, 15).is_met
@@ -211,23 +211,23 @@ def test_a_target_is_met_by_its_limit() -> None:
     assert not at_most("cost", found, 14.9).is_met
 
 
-def test_a_quantity_stands_beside_its_spread() -> None:
+def test_a_quantity_has_its_spread() -> None:
     assert quantity(summarize([[0.0019], [0.002], [0.0021]]), " ms", per_unit=1e-3) == "2.00 ms ± 12 %"
     assert quantity(summarize([[0.002]]), " ms", per_unit=1e-3) == "2.00 ms, once"
 
 
-def test_a_table_is_aligned() -> None:
+def test_the_columns_of_a_table_are_aligned() -> None:
     assert markdown_table(("a", "long"), [("1", "2")]) == "| a | long |\n| - | ---- |\n| 1 | 2    |"
 
 
-# What it is measured on
+# Files
 
 
-def test_the_bundle_leaves_about_23_kb_of_brotli() -> None:
+def test_the_bundle_has_about_23_kb_with_brotli() -> None:
     assert 20_000 <= len(compressed(bundle()).variants["br"]) <= 26_000
 
 
-def test_a_tree_of_many_has_that_many_files_and_a_true_manifest(tmp_path: Path) -> None:
+def test_a_large_tree_has_the_wanted_number_of_files_and_a_correct_manifest(tmp_path: Path) -> None:
     path = build_many(tmp_path, 250)
 
     manifest = Manifest.load(tmp_path / "staticfiles.json")
@@ -241,7 +241,7 @@ def test_a_tree_of_many_has_that_many_files_and_a_true_manifest(tmp_path: Path) 
     }
 
 
-def test_no_two_of_the_small_files_are_alike_and_every_reference_leads_somewhere(tmp_path: Path) -> None:
+def test_all_small_files_differ_and_every_reference_resolves(tmp_path: Path) -> None:
     tree = make_small_files(tmp_path / "source", 200)
 
     report = build(tree.root, tmp_path / "out", BuildSettings(codings=("gzip",)))
@@ -251,7 +251,7 @@ def test_no_two_of_the_small_files_are_alike_and_every_reference_leads_somewhere
     assert report.rewritten_references == 2 * 10 * (3 * 4 + 1)
 
 
-def test_a_tree_that_lacks_a_file_is_not_measured(tmp_path: Path) -> None:
+def test_an_output_that_lacks_a_file_is_not_measured(tmp_path: Path) -> None:
     tree = make_small_files(tmp_path / "source", 10)
     build(tree.root, tmp_path / "out", BuildSettings(codings=("gzip",)))
     (tree.root / "another.css").write_bytes(b"a {}")
@@ -260,7 +260,7 @@ def test_a_tree_that_lacks_a_file_is_not_measured(tmp_path: Path) -> None:
         published_tree(tmp_path / "out", tree)
 
 
-def test_what_is_sent_is_the_file_itself_where_it_has_no_variant(tmp_path: Path) -> None:
+def test_a_file_without_a_variant_is_sent_uncoded(tmp_path: Path) -> None:
     tree = make_small_files(tmp_path / "source", 10)
     build(tree.root, tmp_path / "out", BuildSettings(codings=("gzip",)))
 
@@ -270,7 +270,7 @@ def test_what_is_sent_is_the_file_itself_where_it_has_no_variant(tmp_path: Path)
     assert (found.stored["br"], found.sent["br"]) == (0, found.sent["identity"])
 
 
-def test_each_change_to_a_stylesheet_is_another_one(tmp_path: Path) -> None:
+def test_each_change_makes_another_stylesheet(tmp_path: Path) -> None:
     tree = make_admin_tree(tmp_path, folders=("css/",))
     contents = [(tmp_path / tree.leaf).read_bytes()]
 
@@ -282,17 +282,17 @@ def test_each_change_to_a_stylesheet_is_another_one(tmp_path: Path) -> None:
     assert b"widgets.css" in (tmp_path / "admin/css/forms.css").read_bytes()
 
 
-# That each of them runs
+# Runs
 
 
 @pytest.mark.parametrize("run", ALL, ids=lambda run: run.__module__.rpartition(".")[2])
 def test_a_benchmark_runs_and_reports(run: Callable[[Options], Report]) -> None:
     if run is servers.run and tool("wrk") is None:
-        pytest.skip("wrk is not installed; `make bench` installs it where it may")
+        pytest.skip("wrk is not installed; `make bench` installs it if it may")
     if run is browser.run and (reason := browser.missing()):
         missing(reason)
 
-    # Of the servers the one that every environment has.
+    # Waitress is the server that every environment has.
     report = run(Options(quick=True, processes=1, only=("waitress",)))
 
     again = Report.from_document(json.loads(json.dumps(report.document())))
@@ -300,10 +300,10 @@ def test_a_benchmark_runs_and_reports(run: Callable[[Options], Report]) -> None:
     assert all(target.found for target in again.targets)
     assert "### Targets" in again.markdown()
     assert again.markdown() == report.markdown()
-    assert drawings(again)
+    assert draw_charts(again)
 
 
-def test_what_forked_workers_add_is_measured() -> None:
+def test_the_memory_that_forked_workers_add_is_measured() -> None:
     kept: list[bytes] = []
 
     added = start.preforked(lambda: kept.append(b"x" * 5_000_000)) - start.preforked(lambda: None)
@@ -312,7 +312,7 @@ def test_what_forked_workers_add_is_measured() -> None:
     assert not kept
 
 
-def test_a_worker_that_fails_is_no_measurement(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_worker_is_not_measured(capfd: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise OSError("no such file")
 

@@ -1,4 +1,4 @@
-"""The servers that are measured: that each starts, answers rightly and ends, and what is counted of it."""
+"""The measured servers: each starts, answers correctly and stops, and its processor time is counted."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.engines import ENGINES, FRONTS, Engine, Front
+from benchmarks.file_servers import FILE_SERVERS, FileServer
 from benchmarks.harness import Sample, Series
 from benchmarks.load import Load, LoadError, check, outcome_of
 from benchmarks.machine import tool
 from benchmarks.mix import Mix, build_mix
 from benchmarks.options import Options
-from benchmarks.processes import StartError, processor_seconds, running, started
+from benchmarks.processes import StartError, processor_seconds, running_command, running_server
 from benchmarks.profiles import KERNEL, LIBRARIES, PYTHON, SERVER, shares_in
 from benchmarks.servers import (
     RATE,
     SUBJECTS,
     TIME,
     failures,
-    fronted,
     loads_of,
     run,
-    served,
+    running_file_server,
+    running_subject,
     share_table,
     targets,
 )
 from benchmarks.subjects import HASHSERVE
+from benchmarks.wsgi_servers import WSGI_SERVERS, WSGIServer
 from tests.support.npm_trees import TreeUnavailableError
 from tests.support.parts import missing
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the servers are POSIX's")
 
-WAITRESS = next(engine for engine in ENGINES if engine.name == "waitress")
+WAITRESS = next(server for server in WSGI_SERVERS if server.name == "waitress")
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +63,12 @@ def test_the_mix_is_like_a_page(mix: Mix) -> None:
 # Servers
 
 
-@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
-def test_a_server_starts_answers_rightly_and_ends(engine: Engine, mix: Mix) -> None:
-    if reason := engine.missing():
-        pytest.skip(f"{reason}; `make bench` installs it where it may")
+@pytest.mark.parametrize("server", WSGI_SERVERS, ids=lambda server: server.name)
+def test_a_server_starts_answers_correctly_and_stops(server: WSGIServer, mix: Mix) -> None:
+    if reason := server.missing():
+        pytest.skip(f"{reason}; `make bench` installs it if it may")
 
-    with served(engine, HASHSERVE, mix) as running:  # which asks for every file, twice
+    with running_subject(server, HASHSERVE, mix) as running:  # this requests every file twice
         family = [running.process, *running.process.children(recursive=True)]
         assert processor_seconds(running.process) > 0
 
@@ -75,17 +76,17 @@ def test_a_server_starts_answers_rightly_and_ends(engine: Engine, mix: Mix) -> N
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_every_subject_gives_every_file(subject: str, mix: Mix) -> None:
-    with served(WAITRESS, subject, mix) as running:
+def test_every_subject_serves_every_file(subject: str, mix: Mix) -> None:
+    with running_subject(WAITRESS, subject, mix) as running:
         assert running.subject == subject
 
 
-@pytest.mark.parametrize("front", FRONTS, ids=lambda front: front.name)
-def test_a_front_serves_the_same_files_coded(front: Front, mix: Mix) -> None:
-    if reason := front.missing():
-        pytest.skip(f"{reason}; `make bench` installs it where it may")
+@pytest.mark.parametrize("server", FILE_SERVERS, ids=lambda server: server.name)
+def test_a_file_server_serves_the_same_files_with_brotli(server: FileServer, mix: Mix) -> None:
+    if reason := server.missing():
+        pytest.skip(f"{reason}; `make bench` installs it if it may")
 
-    with fronted(front, mix) as running:
+    with running_file_server(server, mix) as running:
         connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
         connection.request("GET", f"/static/{mix.one}", headers={"Accept-Encoding": "br"})
         response = connection.getresponse()
@@ -96,10 +97,10 @@ def test_a_front_serves_the_same_files_coded(front: Front, mix: Mix) -> None:
     assert "immutable" in response.headers["Cache-Control"]
 
 
-def test_a_server_that_gives_something_else_does_not_take_part(mix: Mix) -> None:
+def test_a_wrong_response_is_an_error(mix: Mix) -> None:
     with (
-        served(WAITRESS, HASHSERVE, mix) as running,
-        pytest.raises(LoadError, match="200, 15527 bytes of br"),
+        running_subject(WAITRESS, HASHSERVE, mix) as running,
+        pytest.raises(LoadError, match=r"status 200 and 15527 bytes \(br\)"),
     ):
         check(running.port, {f"/static/{mix.one}": b"something else"})
 
@@ -107,19 +108,22 @@ def test_a_server_that_gives_something_else_does_not_take_part(mix: Mix) -> None
 # Processes
 
 
-def test_a_server_that_ends_says_why() -> None:
+def test_a_server_that_does_not_start_reports_its_error() -> None:
     def command(port: int) -> list[str]:
         return [sys.executable, "-c", "raise SystemExit('no such thing')"]
 
-    with pytest.raises(StartError, match=r"it has ended\n(?s:.*)no such thing"), started(command):
+    with (
+        pytest.raises(StartError, match=r"the server ended before it listened\n(?s:.*)no such thing"),
+        running_server(command),
+    ):
         pass
 
 
 @pytest.fixture
 def family() -> Iterator[psutil.Process]:
-    """A process that waits for its child, which works without end."""
+    """A process that waits for its child, which runs an endless loop."""
     child = f"import subprocess, sys; subprocess.run([{sys.executable!r}, '-c', 'while True: pass'])"
-    with running([sys.executable, "-c", child]) as process:
+    with running_command([sys.executable, "-c", child]) as process:
         yield process
 
 
@@ -136,9 +140,9 @@ def test_the_processor_time_of_children_counts(family: psutil.Process) -> None:
 # Load
 
 
-def test_what_the_load_came_to_is_read() -> None:
+def test_the_output_of_a_load_is_read() -> None:
     found = outcome_of(
-        "Running 1s test\n"
+        "RunningSubject 1s test\n"
         '{"requests": 50, "seconds": 2.0, "bytes": 9, "p50": 0.1, "p99": 0.2, "lost": 1, "refused": 0}\n'
     )
 
@@ -152,21 +156,21 @@ def test_what_the_load_came_to_is_read() -> None:
         '{"requests": 0, "seconds": 1.0, "bytes": 0, "p50": 0, "p99": 0, "lost": 9, "refused": 0}',
     ],
 )
-def test_load_that_nobody_answered_is_no_measurement(line: str) -> None:
+def test_a_load_without_a_response_is_an_error(line: str) -> None:
     with pytest.raises(LoadError):
         outcome_of(line)
 
 
-def test_a_load_asks_for_its_paths_in_turn(mix: Mix) -> None:
+def test_a_load_requests_its_paths_in_turn(mix: Mix) -> None:
     if tool("wrk") is None:
-        pytest.skip("wrk is not installed; `make bench` installs it where it may")
+        pytest.skip("wrk is not installed; `make bench` installs it if it may")
     everything = loads_of(mix)[0]
 
-    with served(WAITRESS, HASHSERVE, mix) as running:
+    with running_subject(WAITRESS, HASHSERVE, mix) as running:
         outcome = Load(name="mix", paths=everything.paths, connections=2).send(running.port, 1)
 
     assert outcome.refused == outcome.lost == 0
-    # On the average what the mix is, but for the rounds that were not finished and the fields.
+    # The average is that of the mix, except for unfinished rounds and the response fields.
     average = sum(map(len, mix.sent.values())) / len(mix.sent)
     assert average * 0.8 < outcome.bytes / outcome.requests < average * 1.3 + 1000
 
@@ -174,7 +178,7 @@ def test_a_load_asks_for_its_paths_in_turn(mix: Mix) -> None:
 # Profiles
 
 
-def test_each_object_of_code_has_an_owner() -> None:
+def test_each_binary_has_an_owner() -> None:
     report = (
         "    60.00%  [kernel.kallsyms]\n"
         "    15.50%  _granian.cpython-311-x86_64-linux-gnu.so\n"
@@ -189,17 +193,20 @@ def test_each_object_of_code_has_an_owner() -> None:
     assert found == pytest.approx({KERNEL: 0.6, SERVER: 0.155, PYTHON: 0.2, LIBRARIES: 0.045})
 
 
-def test_a_profile_that_was_not_allowed_is_none() -> None:
+def test_there_is_no_profile_without_permission() -> None:
     assert shares_in("Error: access to performance monitoring is limited", "granian") is None
 
 
-# What is concluded
+# Analysis
 
 
 def test_servers_are_chosen_by_a_word_of_their_name() -> None:
     options = Options(only=("GTHREAD", "bjoern"))
 
-    assert [engine.name for engine in ENGINES if options.takes(engine.name)] == ["gunicorn gthread", "bjoern"]
+    assert [server.name for server in WSGI_SERVERS if options.includes(server.name)] == [
+        "gunicorn gthread",
+        "bjoern",
+    ]
 
 
 def a_series(metric: str, **values: float) -> Series:
@@ -210,7 +217,7 @@ def a_series(metric: str, **values: float) -> Series:
     )
 
 
-def test_without_wrk_nothing_is_measured_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_wrk_the_report_has_only_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
     report = run(Options(quick=True))
@@ -232,7 +239,7 @@ def test_the_targets_are_those_of_rate_and_cost() -> None:
     }
 
 
-def test_what_hashserve_adds_is_a_part_of_the_servers_time() -> None:
+def test_the_cost_that_hashserve_adds_is_a_share_of_the_servers_time() -> None:
     series = a_series(TIME, hashserve=20e-6)
     profiled = {"granian": {KERNEL: 0.5, SERVER: 0.2, PYTHON: 0.2, LIBRARIES: 0.1}}
 
@@ -240,19 +247,19 @@ def test_what_hashserve_adds_is_a_part_of_the_servers_time() -> None:
     assert "–" in share_table(series, profiled, None)
 
 
-def test_requests_that_were_refused_are_told() -> None:
+def test_refused_requests_are_reported() -> None:
     series = a_series("refused_requests", WhiteNoise=12, hashserve=0)
     series.extend(a_series("lost_connections", WhiteNoise=0, hashserve=0).samples)
 
     assert list(failures(series)) == ["WhiteNoise, granian: mix: 0 and 12"]
 
 
-def test_the_configuration_of_a_front_stays_in_its_folder(tmp_path: Path) -> None:
-    for front in FRONTS:
-        folder = tmp_path / front.name
+def test_the_configuration_of_a_file_server_stays_in_its_folder(tmp_path: Path) -> None:
+    for server in FILE_SERVERS:
+        folder = tmp_path / server.name
         folder.mkdir()
 
-        command = front.command(folder, tmp_path, 8000)
+        command = server.command(folder, tmp_path, 8000)
 
         assert any(str(folder) in word for word in command)
         assert {place.name for place in folder.iterdir()} == {"configuration", "site"}

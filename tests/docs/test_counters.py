@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from benchmarks.processes import started
+from benchmarks.processes import running_server
 from hashserve import HashServe
 from hashserve.prometheus import HashServeCollector
 from hashserve.serve.answers import KINDS
@@ -101,7 +101,7 @@ def test_each_worker_of_gunicorn_has_an_address_of_its_own(built: BuiltTree, tmp
         bind = f"127.0.0.1:{port}"
         return [sys.executable, "-m", "gunicorn", "served:application", "--config", config, "--bind", bind]
 
-    with started(command, {"PYTHONPATH": str(folder)}) as (port, _):
+    with running_server(command, {"PYTHONPATH": str(folder)}) as (port, _):
         wait_until(lambda: len(counts_at(first)) == 2)
         for _ in range(REQUESTS):
             url = f"http://127.0.0.1:{port}/static/{built.names['ten.txt']}"

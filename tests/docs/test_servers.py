@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import started
+from benchmarks.processes import running_server
 from tests.support.interferences import NO_DATE, NOT_IN_ORDER, PAGE, STOPS, WAITS, with_table
 from tests.support.parts import missing
 from tests.support.servers import MATRIX, Apache, make_site, serving
@@ -46,9 +46,9 @@ def site() -> Iterator[tuple[Path, BuiltTree]]:
 
 def missing_from(command: str) -> str | None:
     """Return which server of a command is missing; None if it is installed."""
-    for engine in MATRIX:
-        if engine.distribution and engine.distribution in command:
-            return engine.missing()
+    for wsgi_server in MATRIX:
+        if wsgi_server.distribution and wsgi_server.distribution in command:
+            return wsgi_server.missing()
     return None
 
 
@@ -66,7 +66,7 @@ def test_a_command_line_serves_a_fingerprinted_file_forever(
         assert "8000" in line
         return ["sh", "-c", f"PATH={scripts}:$PATH; {line.replace('8000', str(port))}"]
 
-    with started(at, {"PYTHONPATH": str(folder)}) as (port, _):
+    with running_server(at, {"PYTHONPATH": str(folder)}) as (port, _):
         server = Server(command, ("127.0.0.1", port), tree)
         wait_until(lambda: is_immutable(server))
 
@@ -80,17 +80,17 @@ def is_immutable(server: Server) -> bool:
 
 
 def test_there_is_a_command_line_for_each_server_and_platform() -> None:
-    for engine in MATRIX:
-        if engine.distribution and not isinstance(engine, Apache):
-            assert any(engine.distribution in command for command in commands())
+    for wsgi_server in MATRIX:
+        if wsgi_server.distribution and not isinstance(wsgi_server, Apache):
+            assert any(wsgi_server.distribution in command for command in commands())
     for platform in ("Heroku", "Render", "Fly", "Cloud Run", "systemd"):
         assert f"**{platform}**" in TEXT
     assert len(commands()) >= 11
 
 
 def test_what_the_page_tells_apache_serves_a_fingerprinted_file_forever() -> None:
-    engine = next(engine for engine in MATRIX if engine.name == "mod_wsgi")
-    with make_site() as (folder, tree), serving(engine, folder, tree) as server:
+    wsgi_server = next(wsgi_server for wsgi_server in MATRIX if wsgi_server.name == "mod_wsgi")
+    with make_site() as (folder, tree), serving(wsgi_server, folder, tree) as server:
         assert is_immutable(server)
 
 
@@ -112,6 +112,9 @@ def test_the_first_table_warns_of_the_servers_that_the_tests_name(
 ) -> None:
     rows = [line for line in TEXT.partition("## Servers")[0].splitlines() if line.startswith("| ")]
     warned = {
-        name for name in (engine.name for engine in MATRIX) for row in rows if name in row and words in row
+        name
+        for name in (wsgi_server.name for wsgi_server in MATRIX)
+        for row in rows
+        if name in row and words in row
     }
     assert warned == set(servers)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psutil
 import pytest
 
-from benchmarks.engines import Engine
+from benchmarks.wsgi_servers import WSGIServer
 from hashserve import HashServe
 from tests.support.client import Reply
 from tests.support.exchanges import EXCHANGES, Exchange, Oracle, difference
@@ -35,7 +35,7 @@ from tests.support.wire import Answer, Connection, Server
 
 pytestmark = pytest.mark.real
 
-NAMES = [engine.name for engine in MATRIX]
+NAMES = [wsgi_server.name for wsgi_server in MATRIX]
 SIZE = len(LARGE)
 PATIENCE = 1.5
 """How long, in seconds, to wait for a response that is not expected."""
@@ -273,9 +273,11 @@ def test_a_file_that_is_cut_short_while_it_is_sent_ends_the_connection(server: S
     assert (answer.status, answer.body) == (200, LARGE[:1000])
 
 
-@pytest.mark.parametrize("engine", [engine for engine in MATRIX if engine.name in STOPS], ids=STOPS)
-def test_a_server_that_does_not_stand_a_body_that_fails_stops(engine: Engine) -> None:
-    with make_site() as (folder, tree), serving(engine, folder, tree) as server:
+@pytest.mark.parametrize(
+    "wsgi_server", [wsgi_server for wsgi_server in MATRIX if wsgi_server.name in STOPS], ids=STOPS
+)
+def test_a_server_that_does_not_stand_a_body_that_fails_stops(wsgi_server: WSGIServer) -> None:
+    with make_site() as (folder, tree), serving(wsgi_server, folder, tree) as server:
         wait_until(lambda: is_gone_after_a_failure(server))
 
 

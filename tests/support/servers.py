@@ -1,6 +1,6 @@
 """Every WSGI server of this machine, started with a small tree.
 
-Invariant: each command to start a server is written once, in `benchmarks.engines`. Apache gets the
+Invariant: each command to start a server is written once, in `benchmarks.wsgi_servers`. Apache gets the
 configuration of ``docs/servers.md``, with the addresses and folders of a test.
 """
 
@@ -25,9 +25,9 @@ import pytest
 import whitenoise
 
 import hashserve
-from benchmarks.engines import ENGINES, WSGIREF, Engine
 from benchmarks.machine import tool
-from benchmarks.processes import started
+from benchmarks.processes import running_server
+from benchmarks.wsgi_servers import WSGI_SERVERS, WSGIREF, WSGIServer
 from tests.support.files import put
 from tests.support.interferences import PAGE
 from tests.support.parts import missing
@@ -120,7 +120,7 @@ def recommended_for_apache(folder: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Apache(Engine):
+class Apache(WSGIServer):
     """Apache with mod_wsgi; ``site`` returns the configuration for a folder."""
 
     distribution: str = ""
@@ -162,8 +162,8 @@ class Apache(Engine):
 
 # All of them
 
-MATRIX: tuple[Engine, ...] = (
-    *ENGINES,
+MATRIX: tuple[WSGIServer, ...] = (
+    *WSGI_SERVERS,
     WSGIREF,
     Apache(name="mod_wsgi", site=recommended_for_apache),
     Apache(name="mod_wsgi embedded", site=lambda folder: _EMBEDDED.format(folder=folder)),
@@ -191,20 +191,20 @@ def make_site() -> Iterator[tuple[Path, BuiltTree]]:
 
 
 @contextmanager
-def serving(engine: Engine, folder: Path, tree: BuiltTree) -> Iterator[Server]:
+def serving(wsgi_server: WSGIServer, folder: Path, tree: BuiltTree) -> Iterator[Server]:
     """Run a server with ``served:application`` of a folder, and wait until it answers."""
-    if reason := engine.missing():
+    if reason := wsgi_server.missing():
         missing(reason)
-    if isinstance(engine, Apache) and (reason := engine.unfit()):
+    if isinstance(wsgi_server, Apache) and (reason := wsgi_server.unfit()):
         pytest.skip(reason)
 
     def command(port: int) -> Sequence[str]:
-        if isinstance(engine, Apache):
-            return engine.command_in(folder, port)
-        return engine.command(port, "served:application")
+        if isinstance(wsgi_server, Apache):
+            return wsgi_server.command_in(folder, port)
+        return wsgi_server.command(port, "served:application")
 
-    with started(command, {"PYTHONPATH": str(folder)}) as (port, _):
-        server = Server(engine.name, ("127.0.0.1", port), tree)
+    with running_server(command, {"PYTHONPATH": str(folder)}) as (port, _):
+        server = Server(wsgi_server.name, ("127.0.0.1", port), tree)
         wait_until(lambda: answers(server))
         yield server
 

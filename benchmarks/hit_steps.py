@@ -1,7 +1,8 @@
-"""Where the time of a hit goes: the steps of `hashserve.HashServe` for a hit, each measured alone.
+"""The steps of `hashserve.HashServe` for a hit, each measured alone.
 
-Invariant: a step is timed with the values of a real hit, in turns with the whole hit, without the loop around
-it. The steps do not add up to the whole, because alone, each has its data in the processor's caches.
+Invariant: a step is timed with the values of a real hit, in turns with the whole hit; the time of the loop
+around it is subtracted. The sum of the steps is less than the whole, because a step alone has its data in the
+processor's caches.
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ from benchmarks.report import markdown_table, quantity
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-__all__ = ["METRIC", "PARTS", "WHOLE", "is_in", "measure", "table"]
+__all__ = ["METRIC", "STEPS", "WHOLE", "is_measured", "measure", "table"]
 
 CASE, METRIC = "hit, br, in parts", "part_seconds"
 WHOLE, LOOP = "the whole hit", "the loop"
 
-PARTS = {
-    "an object is called, and not a function": "called(environ, start)",
-    "is the path under a prefix?": "lowest <= environ['PATH_INFO'] < highest",
-    "what is remembered for path and Accept-Encoding": "hot[path][environ.get('HTTP_ACCEPT_ENCODING')]",
-    "is the method GET?": "environ['REQUEST_METHOD'] != 'GET'",
-    "is there a Range or a precondition? five look-ups": (
+STEPS = {
+    "call an object instead of a function": "called(environ, start)",
+    "compare the path with the prefix": "lowest <= environ['PATH_INFO'] < highest",
+    "look up path and Accept-Encoding in the memo": "hot[path][environ.get('HTTP_ACCEPT_ENCODING')]",
+    "compare the method with GET": "environ['REQUEST_METHOD'] != 'GET'",
+    "look for Range and preconditions: five look-ups": (
         "'HTTP_RANGE' in environ or 'HTTP_IF_MATCH' in environ or 'HTTP_IF_MODIFIED_SINCE' in environ "
         "or 'HTTP_IF_UNMODIFIED_SINCE' in environ or 'HTTP_IF_NONE_MATCH' in environ"
     ),
-    "is it time to look for a new manifest? the clock": "monotonic() >= due",
-    "a list of fields that the server may change": "copy()",
-    "a list with the body in it": "[body]",
+    "read the clock: is a look at the manifest due?": "monotonic() >= due",
+    "copy the list of fields, which the server may change": "copy()",
+    "make a list with the body": "[body]",
 }
-"""The steps, each as an expression. The constant application takes the second last too."""
+"""An expression for each step. The constant application copies its fields too."""
 
 
-class _Called:
+class _Callable:
     def __call__(self, environ: object, start: object) -> None:
         """Do nothing."""
 
@@ -46,7 +47,7 @@ class _Called:
 def measure(
     application: WSGIApplication, environ: WSGIEnvironment, process: int, turns: int, least_seconds: float
 ) -> Iterator[Sample]:
-    """Measure every part of the hit for ``environ``, in turns."""
+    """Measure every step of the hit for ``environ``, in turns."""
     answers: list[list[tuple[str, str]]] = []
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
@@ -56,7 +57,7 @@ def measure(
     path, encoding = environ["PATH_INFO"], environ["HTTP_ACCEPT_ENCODING"]
     values = {
         "body": body,
-        "called": _Called(),
+        "called": _Callable(),
         "copy": answers[0].copy,
         "due": monotonic() + 1e9,
         "environ": environ,
@@ -69,14 +70,14 @@ def measure(
         "start": start,
         "whole": application,
     }
-    statements = {LOOP: "pass", WHOLE: "whole(environ, start)", **PARTS}
+    statements = {LOOP: "pass", WHOLE: "whole(environ, start)", **STEPS}
     drives = {name: _loop(statement, values) for name, statement in statements.items()}
     for turn, name, value in timed_in_turns(drives, turns=turns, least_seconds=least_seconds, first=process):
         yield Sample(case=CASE, subject=name, metric=METRIC, process=process, turn=turn, value=value)
 
 
 def _loop(statement: str, values: Mapping[str, Any]) -> Callable[[int], None]:
-    """Return a loop around a statement, whose names are arguments of the enclosing function."""
+    """Return a loop around a statement, with ``values`` as the variables of its closure."""
     source = (
         f"def make({', '.join(values)}):\n"
         "    def loop(loops):\n"
@@ -85,20 +86,20 @@ def _loop(statement: str, values: Mapping[str, Any]) -> Callable[[int], None]:
         "    return loop\n"
     )
     made: dict[str, Any] = {}
-    exec(source, made)  # the statements are those above
+    exec(source, made)  # only runs the statements of this module
     loop: Callable[[int], None] = made["make"](**values)
     return loop
 
 
-def is_in(series: Series) -> bool:
-    """Return whether the parts were measured."""
+def is_measured(series: Series) -> bool:
+    """Return whether the series has the steps."""
     return series.has(CASE, WHOLE, METRIC)
 
 
 def table(series: Series) -> str:
-    """Return the time of each part."""
+    """Return the time of each step."""
     rows = [
         (name, quantity(series.summary(CASE, name, METRIC, minus=LOOP), " ns", per_unit=1e-9))
-        for name in (*PARTS, WHOLE)
+        for name in (*STEPS, WHOLE)
     ]
     return markdown_table(("step", "alone"), rows)

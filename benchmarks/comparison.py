@@ -1,8 +1,8 @@
-"""Two results compared: which ratios differ by more than their spreads.
+"""The comparison of two results: the ratios that differ by more than their spreads.
 
-Invariant: times of two runs are never compared, only ratios within each run, of all subjects in a case to the
-same one. A ratio differs if the two medians are further apart than both spreads together. A ratio of fewer
-than three processes has no spread.
+Invariant: only ratios within one run are compared, never times of two runs. In each case, all subjects are
+divided by the same one. A ratio differs if its two medians are further apart than both spreads together. A
+ratio of fewer than three processes has no spread.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from benchmarks.report import markdown_table, quantity
 from benchmarks.results import Result
 from benchmarks.subjects import HASHSERVE
 
-__all__ = ["Comparison", "comparisons", "told"]
+__all__ = ["Comparison", "comparison_text", "comparisons"]
 
-FEWEST = 3
-"""The fewest processes for a spread."""
+FEWEST_PROCESSES = 3
+"""The number of processes that a spread needs."""
 
-LEAST = 0.01
-"""Ratios that are closer than this are equal: memory repeats to the page, not to the byte."""
+SMALLEST_CHANGE = 0.01
+"""Ratios closer than this are equal: equal runs differ in memory by a few pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One ratio, in both results."""
+    """One ratio in both results."""
 
     benchmark: str
     case: str
@@ -44,22 +44,22 @@ class Comparison:
 
     @property
     def spread(self) -> float:
-        """The largest difference of equal medians, as a part of them."""
-        return self.first.spread + self.second.spread + LEAST
+        """The largest difference between medians that count as equal, relative to them."""
+        return self.first.spread + self.second.spread + SMALLEST_CHANGE
 
     @property
     def is_judged(self) -> bool:
         """Whether there are enough processes for a spread."""
-        return min(self.first.count, self.second.count) >= FEWEST
+        return min(self.first.count, self.second.count) >= FEWEST_PROCESSES
 
     @property
     def differs(self) -> bool:
-        """Whether the medians differ by more than that."""
+        """Whether the medians differ by more than the spread."""
         return abs(math.log(self.change)) > math.log1p(self.spread)
 
 
 def comparisons(first: Result, second: Result) -> Iterator[Comparison]:
-    """Return every ratio that is in both results and is a positive number in both."""
+    """Yield every ratio that both results have and that is positive in both."""
     for report in first.reports:
         other = second.report(report.name)
         if other is None:
@@ -82,7 +82,7 @@ def comparisons(first: Result, second: Result) -> Iterator[Comparison]:
 
 
 def _ratios(series: Series) -> Iterator[tuple[str, str, str, str]]:
-    """Return case, metric and both subjects: the others over hashserve, or over the first one."""
+    """Yield case, metric and both subjects of each ratio; the divisor is hashserve, or the first subject."""
     for case in series.cases():
         for metric in series.metrics(case):
             subjects = series.subjects(case, metric)
@@ -100,14 +100,14 @@ def _ratio(series: Series, case: str, over: str, under: str, metric: str) -> Sum
     return ratio if ratio.median > 0 else None
 
 
-def told(first: Result, second: Result) -> str:
-    """Return the differences in Markdown, and the number of equal ratios."""
+def comparison_text(first: Result, second: Result) -> str:
+    """Return the differences, and the number of equal ratios, as Markdown."""
     found = list(comparisons(first, second))
     judged = [each for each in found if each.is_judged]
     differing = sorted((each for each in judged if each.differs), key=_distance, reverse=True)
     parts = [
         f"# {_name(first)} and {_name(second)}",
-        "\n".join(_differences_of_surroundings(first, second)),
+        "\n".join(_other_differences(first, second)),
         _count(len(found), len(judged), len(differing)),
     ]
     if differing:
@@ -117,9 +117,9 @@ def told(first: Result, second: Result) -> str:
 
 def _count(found: int, judged: int, differing: int) -> str:
     return (
-        f"{found:,} ratios are in both; {found - judged:,} were measured less than {FEWEST} times and are "
-        f"not judged. Of the others {judged - differing:,} agree within the spreads that both state, and "
-        f"{differing:,} do not."
+        f"Both results have {found:,} ratios. {found - judged:,} were measured fewer than "
+        f"{FEWEST_PROCESSES} times and are not judged. Of the others, {judged - differing:,} are equal "
+        f"within the spreads and {differing:,} differ."
     )
 
 
@@ -147,17 +147,17 @@ def _name(result: Result) -> str:
     return f"{result.created} ({(result.about['commit'] or 'unknown')[:12]})"
 
 
-def _differences_of_surroundings(first: Result, second: Result) -> Iterator[str]:
-    """Return other differences, which may be the reason."""
+def _other_differences(first: Result, second: Result) -> Iterator[str]:
+    """Yield the differences between machines, versions and settings, which may explain the ratios."""
     machines = [result.about["machine"]["description"] for result in (first, second)]
     if machines[0] != machines[1]:
-        yield f"- Another machine: {machines[0]}; {machines[1]}"
+        yield f"- Different machines: {machines[0]}; {machines[1]}"
     versions = [result.about["versions"] for result in (first, second)]
     for name in sorted({*versions[0], *versions[1]}):
         one, two = (known.get(name, "not installed") for known in versions)
         if one != two:
-            yield f"- Another version: {name} {one}; {two}"
+            yield f"- Different versions: {name} {one}; {two}"
     for report in first.reports:
         other = second.report(report.name)
         if other is not None and dict(report.settings) != dict(other.settings):
-            yield f"- Other settings: {report.name}"
+            yield f"- Different settings: {report.name}"

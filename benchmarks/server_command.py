@@ -1,8 +1,8 @@
-"""Servers that have no command of their own: one here for each, at a port of the loopback interface.
+"""A command for each WSGI server that has none: it serves an application on a loopback port.
 
 ::
 
-    python -m benchmarks.embedded bjoern 8000 benchmarks.served:application
+    python -m benchmarks.server_command bjoern 8000 benchmarks.subject_application:application
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SERVERS: dict[str, Callable[[WSGIApplication, int], None]] = {
     "fastpysgi": _fastpysgi,
     "wsgiref": _wsgiref,
 }
-"""Serves an application on a port until the process ends."""
+"""The function that serves an application on a port until the process ends, by server."""
 
 
 def main(server: str, port: str, application: str) -> None:

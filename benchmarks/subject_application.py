@@ -1,8 +1,8 @@
-"""What the servers serve: one subject, named by the environment.
+"""The application that the servers run: the subject that the environment names.
 
 ::
 
-    gunicorn benchmarks.served:application
+    gunicorn benchmarks.subject_application:application
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The figures of the README and of the page about benchmarks, written from a result.
+"""The published result, and its figures in ``README.md`` and ``docs/benchmarks.md``.
 
-Invariant: no figure is typed by hand. The published result (the samples of the README's figures, and the
-tables) is next to this module, and a test compares both texts with it.
+Invariant: nobody types a figure. ``published.json`` has the tables, and the samples of the README's figures;
+a test compares both texts with it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.docs_tables import missed, section
 from benchmarks.harness import PROJECT, Series
-from benchmarks.page_tables import missed, section
 from benchmarks.report import Report, markdown_table
 from benchmarks.results import Result
 from benchmarks.subjects import HASHSERVE, SERVESTATIC, WHITENOISE
 
-__all__ = ["PUBLISHED", "TEXTS", "ReadmeError", "digest", "page_text", "publish", "readme_text", "updated"]
+__all__ = [
+    "PUBLISHED",
+    "TEXTS",
+    "PublicationError",
+    "digest",
+    "page_text",
+    "publish",
+    "readme_text",
+    "updated",
+]
 
 PUBLISHED = Path(__file__).with_name("published.json")
 """The result that the texts are generated from."""
@@ -26,13 +35,13 @@ PUBLISHED = Path(__file__).with_name("published.json")
 _PEERS = (HASHSERVE, WHITENOISE, SERVESTATIC)
 
 
-class ReadmeError(Exception):
-    """A text has no place for the figures, or the figures mean nothing; names the remedy."""
+class PublicationError(Exception):
+    """A text has no marks for the figures, or the result is a smoke test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A row of the README's table, and the place of its samples; ``minus`` is subtracted from all."""
+class Row:
+    """A row of the README's table. Its samples are those of a benchmark's case and metric, less ``minus``."""
 
     name: str
     benchmark: str
@@ -44,11 +53,11 @@ class Figure:
     subjects: Mapping[str, str] | None = None
 
     def subject(self, column: str) -> str:
-        """Return the name of a column's subject in this benchmark."""
+        """Return the name that a column's subject has in this benchmark."""
         return (self.subjects or {}).get(column, column)
 
     def cell(self, series: Series, column: str) -> str:
-        """Return the median, or a dash if there is none."""
+        """Return the median, or a dash if there are no samples."""
         subject = self.subject(column)
         if not series.has(self.case, subject, self.metric):
             return "–"
@@ -62,8 +71,8 @@ def _rounded(value: float) -> str:
 
 
 _BUILDERS = {WHITENOISE: "collectstatic, WhiteNoise"}
-FIGURES = (
-    Figure(
+ROWS = (
+    Row(
         name="one request in process, brotli",
         benchmark="request_cost",
         case="hit, br",
@@ -72,7 +81,7 @@ FIGURES = (
         per_unit=1e-6,
         minus="driver",
     ),
-    Figure(
+    Row(
         name="one `304` in process",
         benchmark="request_cost",
         case="304",
@@ -81,7 +90,7 @@ FIGURES = (
         per_unit=1e-6,
         minus="driver",
     ),
-    Figure(
+    Row(
         name="added to a request for your application",
         benchmark="request_cost",
         case="not static",
@@ -91,17 +100,17 @@ FIGURES = (
         minus="constant",
     ),
     *(
-        Figure(
-            name=f"CPU for 1,000 requests under {engine}, a page's mix of files",
+        Row(
+            name=f"CPU for 1,000 requests under {server}, a page's mix of files",
             benchmark="servers",
-            case=f"{engine}: mix",
+            case=f"{server}: mix",
             metric="processor_seconds_per_request",
             unit="ms",
             per_unit=1e-6,
         )
-        for engine in ("gunicorn sync", "gunicorn gthread", "granian")
+        for server in ("gunicorn sync", "gunicorn gthread", "granian")
     ),
-    Figure(
+    Row(
         name="start with 50,000 files, to the first answer",
         benchmark="start",
         case="50,000 files",
@@ -109,7 +118,7 @@ FIGURES = (
         unit="s",
         per_unit=1,
     ),
-    Figure(
+    Row(
         name="memory added by them, with four preforked workers",
         benchmark="start",
         case="50,000 files",
@@ -117,7 +126,7 @@ FIGURES = (
         unit="MB",
         per_unit=1e6,
     ),
-    Figure(
+    Row(
         name="build of a real tree, cold",
         benchmark="build",
         case="cold",
@@ -126,7 +135,7 @@ FIGURES = (
         per_unit=1,
         subjects=_BUILDERS,
     ),
-    Figure(
+    Row(
         name="build of it, nothing changed",
         benchmark="build",
         case="nothing changed",
@@ -139,28 +148,28 @@ FIGURES = (
 """The README's table; WhiteNoise's build is Django's collectstatic with its storage."""
 
 
-# What is published of a result
+# The published result
 
 
 def digest(result: Result) -> Result:
-    """Return a result with the tables, the samples of the README's figures, and the machine."""
+    """Return the result to publish: the tables, the samples of the README's figures, and the machine."""
     about = {**result.about, "machine": {"description": result.about["machine"]["description"]}}
     return replace(result, about=about, reports=[_digest_of(report) for report in result.reports])
 
 
 def _digest_of(report: Report) -> Report:
     wanted = {
-        (figure.case, subject, figure.metric)
-        for figure in FIGURES
-        if figure.benchmark == report.name
-        for subject in (*map(figure.subject, _PEERS), *([figure.minus] if figure.minus else []))
+        (row.case, subject, row.metric)
+        for row in ROWS
+        if row.benchmark == report.name
+        for subject in (*map(row.subject, _PEERS), *([row.minus] if row.minus else []))
     }
     series = Series(
         replace(sample, value=float(f"{sample.value:.5g}"))
         for sample in report.series.samples
         if (sample.case, sample.subject, sample.metric) in wanted
     )
-    # Facts about failures may name folders of the machine.
+    # Facts can contain folders of the machine, for example in the text of an error.
     return replace(report, series=series, facts={})
 
 
@@ -168,12 +177,12 @@ def _digest_of(report: Report) -> Report:
 
 
 def readme_text(result: Result) -> str:
-    """Return the README's table, and its machine and versions."""
+    """Return the README's table, the machine and the versions."""
     series = {report.name: report.series for report in result.reports}
     rows = [
-        (figure.name, *(figure.cell(series[figure.benchmark], column) for column in _PEERS))
-        for figure in FIGURES
-        if figure.benchmark in series and series[figure.benchmark].has(figure.case, HASHSERVE, figure.metric)
+        (row.name, *(row.cell(series[row.benchmark], column) for column in _PEERS))
+        for row in ROWS
+        if row.benchmark in series and series[row.benchmark].has(row.case, HASHSERVE, row.metric)
     ]
     about = f"Medians on {result.about['machine']['description']}, {_versions(result.about)}."
     return f"{markdown_table(('', *_PEERS), rows)}\n\n{about}"
@@ -181,35 +190,34 @@ def readme_text(result: Result) -> str:
 
 def _versions(about: Mapping[str, Any]) -> str:
     names = {"whitenoise": WHITENOISE, "servestatic": SERVESTATIC}
-    return ", ".join(f"{name} {about['versions'].get(of, '')}" for of, name in names.items())
+    return ", ".join(f"{name} {about['versions'].get(package, '')}" for package, name in names.items())
 
 
 def page_text(result: Result) -> str:
-    """Return the tables for the page about benchmarks, and which targets are missed."""
+    """Return the tables and the missed targets for ``docs/benchmarks.md``."""
     sections = [section(report) for report in result.reports]
     return "\n\n".join([result.heading(), *sections, missed(result.reports)])
 
 
 TEXTS = {PROJECT / "README.md": readme_text, PROJECT / "docs" / "benchmarks.md": page_text}
-"""The function that writes each text."""
+"""The function that returns the figures of each text."""
 
-_PLACE = re.compile(r"(<!-- benchmarks: begin -->\n).*?(<!-- benchmarks: end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- benchmarks: begin -->\n).*?(<!-- benchmarks: end -->)", re.DOTALL)
 
 
 def updated(text: str, figures: str, name: str) -> str:
-    """Return a text with figures between its marks. Raises `ReadmeError` if it has none."""
-    if len(_PLACE.findall(text)) != 1:
-        raise ReadmeError(f"{name} needs one pair of <!-- benchmarks: begin --> and <!-- benchmarks: end -->")
-    return _PLACE.sub(lambda match: f"{match[1]}{figures}\n{match[2]}", text)
+    """Return the text with the figures between its marks. Raises `PublicationError` if it has no marks."""
+    if len(_MARKED.findall(text)) != 1:
+        raise PublicationError(
+            f"{name} needs one pair of <!-- benchmarks: begin --> and <!-- benchmarks: end -->"
+        )
+    return _MARKED.sub(lambda match: f"{match[1]}{figures}\n{match[2]}", text)
 
 
 def publish(result: Result, texts: Sequence[Path] = tuple(TEXTS)) -> Iterator[Path]:
-    """Write the digest of a result, and its figures into the texts; yield each written file.
-
-    Raises `ReadmeError`.
-    """
+    """Write the published result and the texts, and yield each written file. Raises `PublicationError`."""
     if result.is_quick:
-        raise ReadmeError("a smoke test's figures mean nothing: measure without --quick")
+        raise PublicationError("the figures of a smoke test mean nothing: measure without --quick")
     kept = digest(result)
     kept.write(PUBLISHED)
     yield PUBLISHED

@@ -1,7 +1,7 @@
-"""Figures of a report, as SVG.
+"""The charts of a report, as SVG.
 
-Invariant: a figure shows medians and their intervals, derived from the samples when it is drawn; each subject
-has the same colour everywhere.
+Invariant: a chart shows medians and intervals that are computed from the samples when it is drawn. A subject
+has the same colour in every chart.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from benchmarks.harness import Series, Summary
 from benchmarks.report import Report
 
-__all__ = ["Drawing", "drawings"]
+__all__ = ["Chart", "draw_charts"]
 
 COLOURS = {
     "hashserve": "#0a7d6c",
@@ -47,8 +47,8 @@ STYLE = Path(__file__).with_suffix(".mplstyle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
-    """A figure in a page; ``text`` says in words what it shows."""
+class Chart:
+    """A drawn chart; ``text`` lists its values for readers who cannot see it."""
 
     title: str
     text: str
@@ -56,11 +56,11 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bars:
-    """Bars: a group for each case that ``cases`` matches, a bar for each subject.
+class BarChart:
+    """A chart with a group for each case that ``cases`` matches, and in it a bar for each subject.
 
-    The first group of the expression, if there is one, names a group of bars. On a logarithmic scale they
-    are dots: without a zero, the length of a bar means nothing.
+    The first group of the expression, if there is one, is the name of a group of bars. A logarithmic chart
+    has dots instead of bars, because its scale has no zero from which a bar could start.
     """
 
     title: str
@@ -72,8 +72,8 @@ class Bars:
     without: tuple[str, ...] = ()
     is_logarithmic: bool = True
 
-    def draw(self, series: Series) -> Drawing | None:
-        """Draw it, if there is anything to draw."""
+    def draw(self, series: Series) -> Chart | None:
+        """Draw the chart; None if there are no values."""
         groups = {case: bars for case, bars in self._groups(series) if bars}
         if not groups:
             return None
@@ -84,7 +84,7 @@ class Bars:
         scale, better = ", logarithmic" * self.is_logarithmic, "more" if "per second" in self.unit else "less"
         axes.set_xlabel(f"{self.unit}{scale}; {better} is better")
         _legend(figure, subjects)
-        return Drawing(title=self.title, text=_in_words(groups, self.unit), svg=_svg(figure))
+        return Chart(title=self.title, text=_in_words(groups, self.unit), svg=_svg(figure))
 
     def _groups(self, series: Series) -> Iterator[tuple[str, dict[str, Summary]]]:
         for case in series.cases():
@@ -96,14 +96,17 @@ class Bars:
                     name: _scaled(series.summary(case, name, self.metric, minus=minus), self.per_unit)
                     for name in subjects
                 }
-                if self.is_logarithmic:  # if the loop alone took longer, there is nothing to show
+                if self.is_logarithmic:  # a logarithm needs a positive value
                     bars = {name: bar for name, bar in bars.items() if bar.median > 0}
                 yield (match[1] if match.groups() else case), bars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
-    """Lines over the number of files in the name of a case, or of a subject if it ``is_of_subjects``."""
+class LineChart:
+    """A chart with lines over the number of files.
+
+    The number is in the name of the case, or in that of the subject if the chart ``is_of_subjects``.
+    """
 
     title: str
     metric: str
@@ -111,8 +114,8 @@ class Lines:
     per_unit: float = 1.0
     is_of_subjects: bool = False
 
-    def draw(self, series: Series) -> Drawing | None:
-        """Draw it, if there are two sizes or more."""
+    def draw(self, series: Series) -> Chart | None:
+        """Draw the chart; None if there are fewer than two sizes."""
         lines = {name: points for name, points in self._lines(series).items() if len(points) > 1}
         if not lines:
             return None
@@ -132,23 +135,23 @@ class Lines:
         axes.grid(color="#e9ecef", linewidth=0.8)
         _legend(figure, list(lines))
         groups = {name: {f"{at:,.0f} files": of for at, of in line} for name, line in lines.items()}
-        return Drawing(title=self.title, text=_in_words(groups, self.unit), svg=_svg(figure))
+        return Chart(title=self.title, text=_in_words(groups, self.unit), svg=_svg(figure))
 
     def _lines(self, series: Series) -> dict[str, list[tuple[int, Summary]]]:
         found: dict[str, list[tuple[int, Summary]]] = {}
         for case in series.cases():
             for subject in series.subjects(case, self.metric):
-                place, name = (subject, case) if self.is_of_subjects else (case, subject)
-                size = re.fullmatch(r"([\d,]+) files", place)
+                size_name, name = (subject, case) if self.is_of_subjects else (case, subject)
+                size = re.fullmatch(r"([\d,]+) files", size_name)
                 if size:
                     summary = _scaled(series.summary(case, subject, self.metric), self.per_unit)
                     found.setdefault(name, []).append((int(size[1].replace(",", "")), summary))
         return found
 
 
-FIGURES: dict[str, tuple[Bars | Lines, ...]] = {
+CHARTS: dict[str, tuple[BarChart | LineChart, ...]] = {
     "request_cost": (
-        Bars(
+        BarChart(
             title="One request in process, without the driver's loop",
             metric="seconds",
             unit="µs",
@@ -157,36 +160,38 @@ FIGURES: dict[str, tuple[Bars | Lines, ...]] = {
             without=("driver",),
         ),
     ),
-    "django_request": (Bars(title="One request through Django", metric="seconds", unit="µs", per_unit=1e-6),),
+    "django_request": (
+        BarChart(title="One request through Django", metric="seconds", unit="µs", per_unit=1e-6),
+    ),
     "servers": (
-        Bars(
+        BarChart(
             title="The mix: processor time on the server",
             metric="processor_seconds_per_request",
             unit="ms for 1,000 requests",
             per_unit=1e-6,
             cases=r"(.+): mix",
         ),
-        Bars(
+        BarChart(
             title="The mix: requests per second",
             metric="requests_per_second",
             unit="requests per second",
             cases=r"(.+): mix",
         ),
-        Bars(
+        BarChart(
             title="One file: processor time on the server",
             metric="processor_seconds_per_request",
             unit="ms for 1,000 requests",
             per_unit=1e-6,
             cases=r"(.+): one file",
         ),
-        Bars(
-            title="The mix: 99 of 100 requests are answered within",
+        BarChart(
+            title="The mix: time in which 99 of 100 requests are answered",
             metric="p99_seconds",
             unit="ms",
             per_unit=1e-3,
             cases=r"(.+): mix",
         ),
-        Bars(
+        BarChart(
             title="A file of 5 MB: processor time on the server",
             metric="processor_seconds_per_request",
             unit="ms a request",
@@ -195,9 +200,9 @@ FIGURES: dict[str, tuple[Bars | Lines, ...]] = {
         ),
     ),
     "start": (
-        Lines(title="First answer after a start", metric="first_answer_seconds", unit="s"),
-        Lines(title="Added memory (USS) of a process", metric="uss_bytes", unit="MB", per_unit=1e6),
-        Lines(
+        LineChart(title="First answer after a start", metric="first_answer_seconds", unit="s"),
+        LineChart(title="Added memory (USS) of a process", metric="uss_bytes", unit="MB", per_unit=1e6),
+        LineChart(
             title="Added memory (PSS) of a parent and four workers forked from it",
             metric="preforked_pss_bytes",
             unit="MB",
@@ -205,27 +210,29 @@ FIGURES: dict[str, tuple[Bars | Lines, ...]] = {
         ),
     ),
     "build": (
-        Bars(title="Building a real tree", metric="wall_seconds", unit="s", cases=r"(?!growth)(.*)"),
-        Lines(title="Building small files, gzip alone", metric="wall_seconds", unit="s", is_of_subjects=True),
+        BarChart(title="Building a real tree", metric="wall_seconds", unit="s", cases=r"(?!growth)(.*)"),
+        LineChart(
+            title="Building small files, gzip alone", metric="wall_seconds", unit="s", is_of_subjects=True
+        ),
     ),
     "browser": (
-        Bars(title="On the wire", metric="bytes", unit="kB", per_unit=1000, is_logarithmic=False),
-        Bars(
+        BarChart(title="On the wire", metric="bytes", unit="kB", per_unit=1000, is_logarithmic=False),
+        BarChart(
             title="Requests that reach the server", metric="requests", unit="requests", is_logarithmic=False
         ),
     ),
 }
-"""The figures of each benchmark."""
+"""The charts of each benchmark."""
 
 
-def drawings(report: Report) -> list[Drawing]:
-    """Draw the figures of a report."""
+def draw_charts(report: Report) -> list[Chart]:
+    """Draw the charts of a report."""
     with mpl.rc_context(fname=str(STYLE)):
-        found = [figure.draw(report.series) for figure in FIGURES.get(report.name, ())]
-    return [drawing for drawing in found if drawing is not None]
+        drawn = [chart.draw(report.series) for chart in CHARTS.get(report.name, ())]
+    return [chart for chart in drawn if chart is not None]
 
 
-# How it is drawn
+# Drawing
 
 
 def _canvas(height: float) -> tuple[Figure, Axes]:
@@ -236,16 +243,16 @@ def _canvas(height: float) -> tuple[Figure, Axes]:
 
 
 def _draw_bars(axes: Axes, groups: dict[str, dict[str, Summary]], is_logarithmic: bool) -> None:
-    place, centres = 0.0, []
+    position, centres = 0.0, []
     largest = max(bar.high for bars in groups.values() for bar in bars.values())
     for number, bars in enumerate(groups.values()):
-        centres.append(place + (len(bars) - 1) / 2)
+        centres.append(position + (len(bars) - 1) / 2)
         if number % 2 == 0:
-            axes.axhspan(place - 0.85, place + len(bars) - 0.15, color="#f4f6f7", zorder=0)
+            axes.axhspan(position - 0.85, position + len(bars) - 0.15, color="#f4f6f7", zorder=0)
         for name, bar in bars.items():
-            _draw_bar(axes, place, bar, COLOURS.get(name, OTHER), is_logarithmic)
-            place += 1
-        place += 0.7
+            _draw_bar(axes, position, bar, COLOURS.get(name, OTHER), is_logarithmic)
+            position += 1
+        position += 0.7
     axes.set_yticks(centres, list(groups))
     axes.tick_params(axis="y", length=0)
     if is_logarithmic:
@@ -256,23 +263,28 @@ def _draw_bars(axes: Axes, groups: dict[str, dict[str, Summary]], is_logarithmic
         axes.set_xlim(0, largest * 1.1 or 1)
     axes.xaxis.set_major_formatter(FuncFormatter(_plain))
     axes.margins(x=0.09)
-    axes.set_ylim(place - 0.5, -0.85)
+    axes.set_ylim(position - 0.5, -0.85)
     axes.grid(axis="x", color="#e9ecef", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
-def _draw_bar(axes: Axes, place: float, bar: Summary, colour: str, is_dot: bool) -> None:
-    """Draw one bar or dot, the quartiles as a line, and the median as a number beside it."""
+def _draw_bar(axes: Axes, position: float, bar: Summary, colour: str, is_dot: bool) -> None:
+    """Draw one bar or dot, its interval as a line, and its median as a number next to it."""
     if is_dot:
         axes.plot(
-            [bar.low, bar.high], [place, place], color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt"
+            [bar.low, bar.high],
+            [position, position],
+            color=colour,
+            linewidth=5,
+            alpha=0.35,
+            solid_capstyle="butt",
         )
-        axes.plot(bar.median, place, "o", color=colour, markersize=7)
+        axes.plot(bar.median, position, "o", color=colour, markersize=7)
     else:
-        axes.barh(place, bar.median, height=0.82, color=colour)
-        axes.plot([bar.low, bar.high], [place, place], color="#212529", linewidth=1.1, alpha=0.75)
-    beside = (max(bar.high, bar.median), place)
-    axes.annotate(_short(bar.median), beside, (7, 0), textcoords="offset points", va="center", size=8)
+        axes.barh(position, bar.median, height=0.82, color=colour)
+        axes.plot([bar.low, bar.high], [position, position], color="#212529", linewidth=1.1, alpha=0.75)
+    end = (max(bar.high, bar.median), position)
+    axes.annotate(_short(bar.median), end, (7, 0), textcoords="offset points", va="center", size=8)
 
 
 def _draw_line(axes: Axes, name: str, points: Sequence[tuple[int, Summary]]) -> None:
@@ -292,7 +304,7 @@ def _legend(figure: Figure, names: Sequence[str]) -> None:
 
 def _svg(figure: Figure) -> str:
     written = io.StringIO()
-    # No date and no version: the same samples give the same picture.
+    # No date and no version, so that the same samples make the same picture.
     figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
     return written.getvalue()
 

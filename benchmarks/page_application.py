@@ -1,11 +1,12 @@
-"""What the browser visits: a page of a real site's assets, behind one subject, with a log of what arrives.
+"""The application that the browser visits: a page with a real site's assets, one subject, and a request log.
 
 ::
 
-    BENCHMARK_SUBJECT=hashserve BENCHMARK_ROOT=out BENCHMARK_LOG=log gunicorn benchmarks.visited:application
+    BENCHMARK_SUBJECT=hashserve BENCHMARK_ROOT=out BENCHMARK_LOG=log \
+        gunicorn benchmarks.page_application:application
 
-Invariant: the page is the same for every subject, except for the names from the root's manifest. The log
-has a line for each request that reaches the server, with the status first.
+Invariant: the page is the same for every subject, except for the names from the root's manifest. The log has
+one line, status and path, for each request that reaches the server.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Fields = list[tuple[str, str]]
 
-__all__ = ["FONTS", "LIFETIME", "SCRIPTS", "STYLES", "logged", "page_for"]
+__all__ = ["FONTS", "LIFETIME", "SCRIPTS", "STYLES", "page_for", "with_log"]
 
 FONTS = ("unfold/fonts/inter/Inter-Regular.woff2", "unfold/fonts/inter/Inter-SemiBold.woff2")
 STYLES = (
@@ -76,8 +77,8 @@ def page_for(root: Path) -> bytes:
     return _PAGE.format(head="\n".join(head), pictures="\n".join(pictures)).encode()
 
 
-def paged(content: bytes) -> WSGIApplication:
-    """Return an application that answers every path with the page, which is never cached."""
+def page_only(content: bytes) -> WSGIApplication:
+    """Return an application that answers ``/`` with the page, which is never cached."""
     fields = [
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Length", str(len(content))),
@@ -95,31 +96,32 @@ def paged(content: bytes) -> WSGIApplication:
 
 
 LIFETIME = 5
-"""The lifetime of unhashed files here, in seconds, instead of every subject's minute."""
+"""The lifetime of unhashed files in seconds; the subjects' default is a minute."""
 
 
-def logged(application: WSGIApplication, log: Path) -> WSGIApplication:
-    """Log a line for each response, its status and path, and change a minute's lifetime to `LIFETIME`."""
+def with_log(application: WSGIApplication, log: Path) -> WSGIApplication:
+    """Log status and path of each response, and replace a lifetime of a minute by `LIFETIME`."""
 
     def logging(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def note(status: str, headers: Fields, exc_info: Any = None) -> Callable[[bytes], object]:
+        def log_and_start(status: str, headers: Fields, exc_info: Any = None) -> Callable[[bytes], object]:
             with log.open("a", encoding="utf-8") as stream:
                 stream.write(f"{status[:3]} {environ['PATH_INFO']}\n")
-            return start_response(status, [(name, _hurried(value)) for name, value in headers], exc_info)
+            fields = [(name, _with_short_lifetime(value)) for name, value in headers]
+            return start_response(status, fields, exc_info)
 
-        return application(environ, note)
+        return application(environ, log_and_start)
 
     return logging
 
 
-def _hurried(value: str) -> str:
+def _with_short_lifetime(value: str) -> str:
     return re.sub(r"\bmax-age=60\b", f"max-age={LIFETIME}", value)
 
 
 def _from_environment() -> WSGIApplication:
     root = os.environ["BENCHMARK_ROOT"]
-    served = maker(os.environ["BENCHMARK_SUBJECT"])(paged(page_for(Path(root))), root)
-    return logged(served, Path(os.environ["BENCHMARK_LOG"]))
+    subject = maker(os.environ["BENCHMARK_SUBJECT"])(page_only(page_for(Path(root))), root)
+    return with_log(subject, Path(os.environ["BENCHMARK_LOG"]))
 
 
 def __getattr__(name: str) -> WSGIApplication:

@@ -1,7 +1,7 @@
-"""What a command costs: its wall-clock and processor time, and its highest memory.
+"""The cost of a command: its wall-clock time, processor time and highest memory.
 
-Invariant: an interpreter with hardly any modules starts the command, because Linux counts the memory of the
-starting process (13 MB here) as the program's own, until that has more.
+Invariant: a small interpreter starts the command. Linux counts the memory of the starting process (here
+13 MB) as the program's until the program uses more.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Cost", "LaunchError", "launch"]
+__all__ = ["CommandCost", "CommandError", "run_command"]
 
 
-class LaunchError(Exception):
+class CommandError(Exception):
     """A command failed; holds its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """The cost of one command: seconds, and bytes of resident memory, with all threads and children."""
+class CommandCost:
+    """The cost of one command with its threads and children: seconds, and bytes of resident memory."""
 
     wall_seconds: float
     processor_seconds: float
     peak_bytes: int
 
 
-def launch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None) -> Cost:
-    """Run a command in a folder; ``environment`` is added to the current one. Raises `LaunchError`."""
+def run_command(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None
+) -> CommandCost:
+    """Run a command in a folder; ``environment`` is added to the current one. Raises `CommandError`."""
     done = subprocess.run(
         [sys.executable, "-S", "-E", __file__, *command],
         cwd=folder,
@@ -42,8 +44,8 @@ def launch(command: Sequence[str], *, folder: Path, environment: Mapping[str, st
         check=False,
     )
     if done.returncode:
-        raise LaunchError(f"{command} failed:\n{done.stderr[-4000:]}")
-    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+        raise CommandError(f"{command} failed:\n{done.stderr[-4000:]}")
+    return CommandCost(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _main(command: list[str]) -> int:

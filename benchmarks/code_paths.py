@@ -1,12 +1,12 @@
-"""The functions and files that a first request and a small build pass through.
+"""The code paths of a first request and a small build: the number of functions and files that they cross.
 
 ::
 
-    python -m benchmarks.walks
+    python -m benchmarks.code_paths
 
-It records two walks with `sys.setprofile`, in every thread: the first request of a fingerprinted path,
-and a build of two files, where one refers to the other. A call into another file counts as a change of
-file, and so does the return.
+`sys.setprofile` records two code paths in every thread: the first request for a fingerprinted path, and a
+build of two files, one of which refers to the other. A call into another file counts as a change of file, and
+so does the return from it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import hashserve
-from benchmarks.start import environ_of, nothing
+from benchmarks.start import environ_of, unused_application
 from hashserve import HashServe
 
-__all__ = ["Walk", "main", "walk_of_a_build", "walk_of_a_first_request"]
+__all__ = ["CodePath", "main", "path_of_a_build", "path_of_a_first_request"]
 
 PACKAGE = os.path.join(os.path.dirname(hashserve.__file__), "")
 
 
-class Walk(NamedTuple):
+class CodePath(NamedTuple):
     """The numbers of distinct functions and files of the package, and of changes of file."""
 
     functions: int
@@ -63,8 +63,8 @@ class _Recorder:
             self.changes += 1
         self._last.file = current
 
-    def walk(self) -> Walk:
-        return Walk(len(self.functions), len({file for file, *_ in self.functions}), self.changes)
+    def code_path(self) -> CodePath:
+        return CodePath(len(self.functions), len({file for file, *_ in self.functions}), self.changes)
 
 
 @contextmanager
@@ -90,20 +90,20 @@ def _built(folder: Path) -> Path:
     return source
 
 
-def walk_of_a_build(folder: Path) -> Walk:
-    """Count the walk of a build of two files into an empty folder."""
+def path_of_a_build(folder: Path) -> CodePath:
+    """Record the code path of a build of two files into an empty folder."""
     from hashserve.builder import build
 
     source = _built(folder)
     with _recorded() as recorder:
         build(str(source), str(folder / "out"))
-    return recorder.walk()
+    return recorder.code_path()
 
 
-def walk_of_a_first_request(folder: Path) -> Walk:
-    """Count the walk of the first request of a fingerprinted path."""
+def path_of_a_first_request(folder: Path) -> CodePath:
+    """Record the code path of the first request for a fingerprinted path."""
     _built(folder)
-    server = HashServe(nothing, str(folder / "warm"))
+    server = HashServe(unused_application, str(folder / "warm"))
     path = server.url("app.css")
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
@@ -115,15 +115,15 @@ def walk_of_a_first_request(folder: Path) -> Walk:
     request(server.url("dot.svg"))
     with _recorded() as recorder:
         request(path)
-    return recorder.walk()
+    return recorder.code_path()
 
 
 def main() -> None:
-    """Print both walks."""
-    for name, count in (("first request", walk_of_a_first_request), ("build of two files", walk_of_a_build)):
+    """Print both code paths."""
+    for name, record in (("first request", path_of_a_first_request), ("build of two files", path_of_a_build)):
         with tempfile.TemporaryDirectory() as folder:
-            walk = count(Path(folder))
-        print(f"{name}: {walk.functions} functions, {walk.files} files, {walk.changes} changes of file")
+            found = record(Path(folder))
+        print(f"{name}: {found.functions} functions, {found.files} files, {found.changes} changes of file")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""The tables of ``docs/benchmarks.md``: those of a report, without the columns that say little more.
+"""The tables of ``docs/benchmarks.md``: those of a report, with fewer columns.
 
-Invariant: no cell is changed; what is left out stays in the report that ``make bench`` writes.
+Invariant: no cell is changed, and the report of ``make bench`` has every column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from benchmarks.report import Report, Target, markdown_table
+from benchmarks.report import Report, markdown_table
 
 __all__ = ["missed", "section"]
 
@@ -19,18 +19,18 @@ _SERVERS = {
     ("Mix", "CPU for 1,000"): "CPU for 1,000: mix",
     ("5 MB", "CPU for 1,000"): "5 MB",
 }
-"""The columns of the one table about servers, by the table and the column that they come from."""
+"""The columns of the only table of servers on the page, by the table and column that they come from."""
 
 _LOADS = ("Mix", "One file", "One file, a connection each", "5 MB")
-"""The tables that it replaces."""
+"""The tables that this one replaces."""
 
 _LEFT_OUT: Mapping[str, Callable[[str], bool]] = {
     "Ratios: without the driver's loop, and with it": lambda head: head.endswith(", with"),
-    "First answer, and added memory": {"of it on CPU", "RSS", "highest RSS"}.__contains__,
+    "First answer, and added memory": {"processor time", "RSS", "highest RSS"}.__contains__,
     "Time and memory: 2,259 files, 26.0 MB": {"less processor time"}.__contains__,
     "Growth: what each file adds, gzip alone": {"processor time", "processor time a file"}.__contains__,
 }
-"""Which columns of a table are not shown, by its title."""
+"""The columns that the page leaves out, by the title of their table."""
 
 
 def section(report: Report) -> str:
@@ -44,16 +44,12 @@ def section(report: Report) -> str:
 
 
 def missed(reports: Iterable[Report]) -> str:
-    """Return how many targets are met, and a table of those that are not."""
+    """Return the number of targets that are met, and a table of the others."""
     targets = [(report.name, target) for report in reports for target in report.targets]
     count = sum(target.is_met for _, target in targets)
-    rows = [_row(name, target) for name, target in targets if not target.is_met]
+    rows = [(name, target.name, target.limit, target.found) for name, target in targets if not target.is_met]
     table = markdown_table(("benchmark", "target", "limit", "found"), rows)
-    return f"## Targets\n\n{count} of {len(targets)} are met. These are not:\n\n{table}"
-
-
-def _row(name: str, target: Target) -> Sequence[str]:
-    return name, target.name, target.limit, target.found
+    return f"## Targets\n\n{count} of {len(targets)} targets are met. These are not:\n\n{table}"
 
 
 def _parsed(table: str) -> Table:
@@ -64,21 +60,21 @@ def _parsed(table: str) -> Table:
 def _joined(tables: Mapping[str, Table]) -> Iterator[tuple[str, Table]]:
     has_loads = set(_LOADS) <= tables.keys()
     if has_loads:
-        yield "Requests per second, and processor time for 1,000 requests", _about_servers(tables)
+        yield "Requests per second, and processor time for 1,000 requests", _server_table(tables)
     for title, table in tables.items():
         if not (has_loads and title in _LOADS):
             is_left_out = _LEFT_OUT.get(title, lambda head: False)
             yield title, _without(table, is_left_out)
 
 
-def _about_servers(tables: Mapping[str, Table]) -> Table:
+def _server_table(tables: Mapping[str, Table]) -> Table:
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for (title, column), name in _SERVERS.items():
         head, *rows = tables[title]
         for row in rows:
             cells.setdefault((row[0], row[1]), {})[name] = row[head.index(column)]
     names = _SERVERS.values()
-    rows = [[*who, *(found.get(name, "–") for name in names)] for who, found in cells.items()]
+    rows = [[*key, *(found.get(name, "–") for name in names)] for key, found in cells.items()]
     return [["server", "", *names], *rows]
 
 
