@@ -17,7 +17,7 @@ from hashserve.django.page_release import one_release
 from hashserve.django.requests import method_of, native_path, request_of
 from hashserve.django.responses import StaticContent, response_of
 from hashserve.django.root_listing import RootListing
-from hashserve.django.serving import service_of
+from hashserve.django.service import service_of
 from hashserve.django.settings import load
 from hashserve.gateways.asgi_bodies import answer_aside
 from hashserve.http.messages import Request

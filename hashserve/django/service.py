@@ -1,18 +1,18 @@
-"""What a Django project serves: its folders, as its settings name them.
+"""The service of a Django project: its folders, as its settings name them.
 
-Invariant: static files come before whatever else the root of the site holds; in development they are
-what the finders find, and no manifest says anything.
+Invariant: a static file comes before a file of the same URL at the root of the site. In development static
+files come from the finders, and the manifest is ignored.
 """
 
 from __future__ import annotations
 
 import os
 
-from hashserve.django import static_location
 from hashserve.django.counting import new_counting_service
 from hashserve.django.finders import find_file
 from hashserve.django.responses import Store, copier
 from hashserve.django.settings import DjangoSettings
+from hashserve.django.static_location import static_root
 from hashserve.serve.policy import policy_of
 from hashserve.serve.preload import preload
 from hashserve.serve.service import Service
@@ -27,14 +27,14 @@ def service_of(settings: DjangoSettings) -> Service[Store]:
     # With DEBUG, browsers must ask each time whether a file has changed.
     service: Service[Store] = make(serve, copier, policy_of(serve, revalidates=serve.autorefresh))
     site = service.site
-    # The last that is added is asked first.
+    # The folder that is added last is searched first.
     if own.root is not None:
         site.add(own.root, "/", is_shared=own.prefix != "/")
-    static_root = static_location.static_root()
-    if static_root is not None:
+    folder = static_root()
+    if folder is not None:
         is_built = not (own.use_finders and serve.autorefresh)
-        name = own.manifest if is_built else None
-        site.add(static_root, own.prefix, name, follows_manifest=is_built)
+        manifest = own.manifest if is_built else None
+        site.add(folder, own.prefix, manifest, follows_manifest=is_built)
     if own.use_finders:
         site.add(os.sep, own.prefix, locate=find_file, follows_manifest=False)
     if serve.preload:
