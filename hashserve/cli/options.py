@@ -1,7 +1,7 @@
 """The options of a command, made from a table of settings.
 
-Invariant: what stands in the table stands nowhere else: the name of an option, its help, its default and
-what its value may be. An error names the option and the value as the user wrote them.
+Invariant: the name of an option, its help, its default and the check of its value come from the table alone.
+An error shows the option and the value as the user wrote them.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def _is_repeated(row: Setting) -> bool:
 def given_settings(
     arguments: argparse.Namespace, table: Table, parsers: Mapping[str, Parse] = {}
 ) -> dict[str, Any]:
-    """Return the values of the options that were given, by setting. Raises `SettingError`.
+    """Return the values of the options on the command line, by setting. Raises `SettingError`.
 
-    ``parsers`` parse what is neither text nor a number. An option that may be repeated is parsed once for
-    each time that it was given.
+    ``parsers`` parse values that are neither text nor numbers. Each occurrence of a repeated option is parsed
+    by itself.
     """
     return {
         name: _value(row, getattr(arguments, name), parsers.get(name, _parser_for(row)))
@@ -114,7 +114,7 @@ def option_names(table: Table) -> dict[str, str]:
 
 
 def message_of(error: SettingError) -> str:
-    """Write an error, whose setting is an option by now, with the value as on the command line."""
+    """Write an error as the user wrote the option: ``--keep=0: must be a whole number, 1 or more``."""
     if isinstance(error.value, bool) or not isinstance(error.value, (str, int, float)):
         return f"{error.name}: {error.problem}"  # an option without a value, or with several
     return f"{error.name}={shlex.quote(str(error.value))}: {error.problem}"

@@ -3,9 +3,8 @@
 `HashServe(...)`, Django's ``HASHSERVE`` and the command line are views of these tables. A new setting is one
 call of `setting` in a class here, one line in the type of its keyword arguments, and the code that uses it.
 
-Invariant: a setting has one default, one reader and one help text, whichever view a value comes through; a
-view adds only its own spelling. Nothing here imports the part that is set: a server knows the tables of
-the build without the build.
+Invariant: a setting has one default, one reader and one help text in all views; a view adds only its own
+spelling. No table imports the part that it sets, so a server reads the keys of the build without the build.
 """
 
 from __future__ import annotations
@@ -92,9 +91,9 @@ def setting(
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))
 class Settings:
-    """Values for the settings that a subclass declares; frozen, and compared by value.
+    """The values of the settings that a subclass declares; frozen, and compared by value.
 
-    It takes the place of a dataclass, because importing `dataclasses` costs a server 1 ms at its start.
+    It replaces a dataclass, because importing `dataclasses` costs a server 1 ms at its start.
     Raises `SettingError` for a wrong value and `TypeError` for an unknown name.
     """
 
@@ -168,7 +167,7 @@ def help_lines(rows: Iterable[Setting]) -> str:
 class SignatureWithSettings:
     """The ``__signature__`` of a class whose constructor takes settings as keywords.
 
-    It names each of them for `help` and for editors. It is made when somebody asks: a server does not
+    It names each setting for `help` and for editors. It is made on first access, so that a server does not
     import `inspect`.
     """
 

@@ -1,6 +1,6 @@
-"""From the project's settings to values, and to what is wrong with them.
+"""The settings of a project as values, and the problems that they have.
 
-Invariant: settings are read once, and again after any setting has changed. An error names the setting as
+Invariant: settings are read once, and again after a setting has changed. An error names the setting as
 the project wrote it.
 """
 
@@ -129,7 +129,7 @@ def _unknown_keys() -> Iterator[SettingError]:
 
 @contextmanager
 def spelt_as_keys() -> Iterator[None]:
-    """Raise the errors of what runs inside with the settings as a project writes them."""
+    """Raise each error of the block with its settings spelt as keys, ``HASHSERVE["KEEP"]``."""
     try:
         yield
     except HashserveError as error:
@@ -154,7 +154,7 @@ SPELLINGS: Mapping[str, str] = {**_places(), "out": "STATIC_ROOT"}
 
 
 def _forget(**changed: Any) -> None:
-    """Read again what may depend on any setting: DEBUG, STATIC_URL, CACHES and WhiteNoise's among them."""
+    """Forget the settings in force: they may depend on any setting, such as DEBUG, STATIC_URL or CACHES."""
     load.cache_clear()
 
 
