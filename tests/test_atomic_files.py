@@ -46,13 +46,15 @@ def test_a_file_is_replaced(path: Path, durable: bool) -> None:
     assert names_beside(path) == ["file"]
 
 
-def test_a_bare_name_is_in_the_current_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_without_a_folder_is_in_the_current_folder(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(path.parent)
     write_atomically("file", [b"new"], durable=True)
     assert path.read_bytes() == b"new"
 
 
-def test_the_old_bytes_are_there_until_the_last_chunk_is_written(path: Path) -> None:
+def test_readers_see_the_old_bytes_until_all_chunks_are_written(path: Path) -> None:
     seen = []
 
     def chunks() -> Iterator[bytes]:

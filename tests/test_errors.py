@@ -96,14 +96,14 @@ def test_an_error_holds_its_data_and_builds_its_text(
 NAMES = {"keep": "--keep", "cache": 'HASHSERVE["BUILD_CACHE"]'}
 
 
-def test_a_wrong_setting_is_spelt_as_a_view_has_it_and_so_are_those_that_are_mentioned() -> None:
+def test_wrong_and_mentioned_settings_have_the_spelling_of_the_view() -> None:
     error = SettingError("keep", 0, "needs {setting:cache} and {setting:previous}")
     assert str(error) == "keep=0: needs cache and previous"
     assert str(error.spelt(NAMES)) == '--keep=0: needs HASHSERVE["BUILD_CACHE"] and previous'
 
 
 @pytest.mark.parametrize("kind", [BuildError, SourceError, PublishError])
-def test_a_setting_in_a_remedy_is_spelt_as_a_view_has_it(kind: type[BuildError]) -> None:
+def test_a_setting_in_a_remedy_has_the_spelling_of_the_view(kind: type[BuildError]) -> None:
     error = kind("{setting:keep}.css", "is a file", "choose another {setting:cache}")
     assert str(error) == "{setting:keep}.css: is a file; choose another cache"
     spelt = error.spelt(NAMES)
@@ -111,13 +111,13 @@ def test_a_setting_in_a_remedy_is_spelt_as_a_view_has_it(kind: type[BuildError])
     assert str(spelt) == '{setting:keep}.css: is a file; choose another HASHSERVE["BUILD_CACHE"]'
 
 
-def test_an_error_without_settings_is_spelt_as_it_is() -> None:
+def test_an_error_without_settings_is_the_same_in_every_view() -> None:
     error = ManifestError("staticfiles.json", "", "is empty")
     assert error.spelt(NAMES) is error
 
 
 @every_error
-def test_an_error_survives_another_process_and_a_copy(
+def test_an_error_can_be_pickled_and_copied(
     error: HashserveError, text: str, members: dict[str, object], kind: type[Exception]
 ) -> None:
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
@@ -154,6 +154,6 @@ def exceptions_named_in(path: Path) -> list[str]:
         for name in exceptions_named_in(path)
     ],
 )
-def test_every_error_of_the_package_has_the_one_base(path: str, name: str) -> None:
+def test_every_error_of_the_package_has_the_same_base(path: str, name: str) -> None:
     module = importlib.import_module(f"hashserve.{path.removesuffix('.py').replace('/', '.')}")
     assert issubclass(getattr(module, name), HashserveError)

@@ -45,7 +45,7 @@ def test_a_file_that_was_only_read_keeps_its_identity(tmp_path: Path) -> None:
     assert identify(file.stat()) == before
 
 
-def test_a_rename_leaves_the_marks_of_the_content(tmp_path: Path) -> None:
+def test_a_rename_does_not_change_the_marks_of_the_content(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"content")
     before = identify(file.stat())

@@ -17,7 +17,7 @@ def paths(root: Path, *, follow_links: bool = False) -> list[str]:
     return [path + entry.name for path, entries in found for entry in entries]
 
 
-def test_folders_come_before_what_is_in_them_and_both_in_the_order_of_names(tmp_path: Path) -> None:
+def test_folders_come_before_their_content_in_the_order_of_names(tmp_path: Path) -> None:
     for path in ("b/z", "a/y/x", "c", "a/b"):
         put(tmp_path, path, b"")
     assert paths(tmp_path) == ["a", "b", "c", "a/b", "a/y", "a/y/x", "b/z"]
@@ -33,7 +33,7 @@ def test_a_folder_that_is_removed_from_the_entries_is_left_out(tmp_path: Path) -
     assert found == ["b", "b/y"]
 
 
-def test_links_to_folders_are_followed_only_where_asked(tmp_path: Path) -> None:
+def test_links_to_folders_are_followed_only_if_wanted(tmp_path: Path) -> None:
     put(tmp_path, "real/a", b"")
     (tmp_path / "link").symlink_to("real")
     assert paths(tmp_path) == ["link", "real", "real/a"]
@@ -49,7 +49,7 @@ def test_a_link_back_to_a_folder_around_it_is_reported_and_not_followed(tmp_path
     assert (found, loops) == (["", "sub/"], [str(tmp_path / "sub/back")])
 
 
-def test_a_folder_that_cannot_be_listed_is_reported_and_the_walk_goes_on(
+def test_an_unreadable_folder_is_reported_and_the_walk_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in ("a/x", "b/y"):
@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_listed_is_reported_and_the_walk_goes_on(
     assert [error.filename for error in errors] == [str(tmp_path / "a")]
 
 
-def test_no_depth_of_folders_takes_a_stack(tmp_path: Path) -> None:
+def test_deep_folders_do_not_use_the_call_stack(tmp_path: Path) -> None:
     put(tmp_path, "d/" * 300 + "a", b"")
     with few_frames():
         assert paths(tmp_path)[-1] == "d/" * 300 + "a"

@@ -23,7 +23,7 @@ def test_a_manifest_in_use_is_hidden_under_a_path_in_normal_form(tmp_path: Path)
     )
 
 
-def test_what_a_manifest_in_use_links_to_is_hidden(tmp_path: Path) -> None:
+def test_the_target_of_a_linked_manifest_in_use_is_hidden(tmp_path: Path) -> None:
     (tmp_path / "real.json").write_text("{}")
     (tmp_path / "link.json").symlink_to("real.json")
     assert {"link.json", "real.json"} <= hidden_paths(str(tmp_path), "link.json")

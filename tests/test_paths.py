@@ -87,12 +87,12 @@ UNSERVABLE = [
 
 
 @pytest.mark.parametrize("path", SERVABLE, ids=lambda path: repr(path[:40]))
-def test_a_path_that_may_name_a_file_is_looked_for(path: str) -> None:
+def test_a_path_that_can_name_a_file_is_looked_up(path: str) -> None:
     assert is_servable(path)
 
 
 @pytest.mark.parametrize("path", UNSERVABLE, ids=lambda path: repr(path[:40]))
-def test_a_hidden_or_odd_path_is_never_looked_for(path: str) -> None:
+def test_a_hidden_or_odd_path_is_never_looked_up(path: str) -> None:
     assert not is_servable(path)
 
 
@@ -101,7 +101,7 @@ ODD = texts_of("a", "/", ".", "..", "\\", "\0", "%2f", "%5C", ".well-known/", "C
 
 @QUICK
 @given(ANY_TEXT | ODD)
-def test_what_is_looked_for_has_no_segment_that_is_empty_or_hidden(path: str) -> None:
+def test_a_path_that_is_looked_up_has_no_empty_or_hidden_segment(path: str) -> None:
     segments = path.removeprefix(".well-known/").split("/")
     is_plain = all(segment and not segment.startswith(".") for segment in segments)
     is_odd = any(part in path.lower() for part in ("\\", "\0", "%2f", "%5c"))
@@ -111,7 +111,7 @@ def test_what_is_looked_for_has_no_segment_that_is_empty_or_hidden(path: str) ->
 
 @QUICK
 @given(ODD)
-def test_what_is_looked_for_lies_below_the_root(path: str) -> None:
+def test_a_path_that_is_looked_up_lies_below_the_root(path: str) -> None:
     if is_servable(path):
         root = os.path.abspath("root")
         assert os.path.normpath(os.path.join(root, path)).startswith(os.path.join(root, ""))
@@ -132,13 +132,13 @@ def test_what_is_looked_for_lies_below_the_root(path: str) -> None:
         ("/\u20ac\xe9", None),
     ],
 )
-def test_a_native_string_is_utf_8(native: str, text: str | None) -> None:
+def test_a_native_string_is_read_as_utf_8(native: str, text: str | None) -> None:
     assert decode_path(native) == text
 
 
 @QUICK
 @given(st.binary(max_size=60))
-def test_every_native_string_has_one_text_and_comes_back(content: bytes) -> None:
+def test_every_native_string_can_be_decoded_and_encoded_again(content: bytes) -> None:
     native = content.decode("latin-1")
     text = decode_path(native)
     assert text is not None
@@ -168,7 +168,7 @@ def test_no_path_raises(text: str) -> None:
         ("/\r\n", "/%0D%0A"),
     ],
 )
-def test_a_path_is_percent_encoded_as_far_as_it_must_be(path: str, url: str) -> None:
+def test_a_path_is_percent_encoded_only_where_needed(path: str, url: str) -> None:
     assert url_of(path) == url
 
 
@@ -181,7 +181,7 @@ def test_a_url_decodes_to_the_same_bytes_and_is_plain_ascii(content: bytes) -> N
     assert not any(character in url for character in ' \r\n\t"<>?#\\')
 
 
-def test_the_name_of_a_file_on_disk_makes_the_round_trip(tmp_path: Path) -> None:
+def test_the_name_of_a_file_on_disk_survives_the_round_trip(tmp_path: Path) -> None:
     name = b"\xff\xc3\xa9 %.txt"
     try:
         (tmp_path / os.fsdecode(name)).write_bytes(b"")

@@ -104,7 +104,7 @@ def test_a_link_to_a_device_and_a_broken_link_are_reported_with_their_reasons(tm
     ]
 
 
-def test_no_depth_of_folders_takes_a_stack(tmp_path: Path) -> None:
+def test_deep_folders_do_not_use_the_call_stack(tmp_path: Path) -> None:
     deep = "d/" * 300 + "a.css"
     put(tmp_path, deep, b"")
     with few_frames():

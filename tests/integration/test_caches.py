@@ -409,9 +409,7 @@ def releases(tmp_path: Path) -> Releases:
 
 
 @pytest.mark.parametrize("name", CACHES)
-def test_over_three_releases_every_client_gets_every_byte_right(
-    name: str, releases: Releases, tmp_path: Path
-) -> None:
+def test_every_response_over_three_releases_is_correct(name: str, releases: Releases, tmp_path: Path) -> None:
     make, options = CACHES[name]
     truth = Truth(root=releases.root)
     with (
@@ -482,10 +480,10 @@ def lasts(audience: Audience, wire: Wire, question: Question) -> bool:
 # The page
 
 
-def test_every_configuration_of_the_page_is_one_that_is_run_here() -> None:
+def test_every_configuration_of_the_page_is_tested() -> None:
     used = {make.title for make, _ in CACHES.values()} | {HAProxyBalancer.title, NginxBalancer.title}
     assert used == {*snippets()}
 
 
-def test_the_page_tells_how_varnish_is_started_here() -> None:
+def test_the_page_has_the_options_of_varnish() -> None:
     assert f"`{' '.join(CACHES['Varnish'][1])}`" in PAGE.read_text(encoding="utf-8")

@@ -150,7 +150,7 @@ def demo(folder: Path) -> Iterator[Demo]:
 # Over raw HTTP
 
 
-def test_the_page_is_never_kept_without_asking_and_allows_nothing_inline(demo: Demo) -> None:
+def test_the_page_is_always_revalidated_and_allows_nothing_inline(demo: Demo) -> None:
     reply = demo.get("/")
     assert reply.status == 200
     assert reply["Cache-Control"] == "no-cache"
@@ -168,7 +168,7 @@ def test_every_script_and_style_of_the_page_has_an_integrity(demo: Demo) -> None
     assert all(re.search(r'integrity="sha256-[\w+/]{43}="', tag) for tag in tags)
 
 
-def test_the_page_uses_web_fonts_that_come_with_a_package(demo: Demo) -> None:
+def test_the_page_uses_web_fonts_of_a_package(demo: Demo) -> None:
     assert demo.get(demo.asset("unfold/fonts/inter/Inter-Regular.woff2")).body.startswith(b"wOF2")
 
 
@@ -181,7 +181,7 @@ def test_a_fingerprinted_asset_is_immutable_and_sent_in_brotli(demo: Demo) -> No
     assert b"jQuery" in brotli.decompress(reply.body)
 
 
-def test_its_etag_is_strong_and_gives_304(demo: Demo) -> None:
+def test_an_asset_has_a_strong_etag_that_gets_304(demo: Demo) -> None:
     path = demo.asset("site/site.css")
     etag = demo.get(path, Accept_Encoding="br")["ETag"]
     assert re.fullmatch(r'"[^"]+"', etag)
@@ -189,7 +189,7 @@ def test_its_etag_is_strong_and_gives_304(demo: Demo) -> None:
     assert (reply.status, reply.body, reply["ETag"]) == (304, b"", etag)
 
 
-def test_one_byte_of_it_is_206(demo: Demo) -> None:
+def test_one_byte_of_an_asset_is_206(demo: Demo) -> None:
     path = demo.asset("site/site.css")
     whole = demo.get(path).body
     reply = demo.get(path, Range="bytes=0-0")
@@ -197,23 +197,23 @@ def test_one_byte_of_it_is_206(demo: Demo) -> None:
     assert reply["Content-Range"] == f"bytes 0-0/{len(whole)}"
 
 
-def test_an_unknown_fingerprint_is_404_that_nobody_stores(demo: Demo) -> None:
+def test_an_unknown_fingerprint_is_404_with_no_store(demo: Demo) -> None:
     reply = demo.get("/static/site/site.000000000000.css")
     assert (reply.status, reply["Cache-Control"]) == (404, "no-store")
 
 
-def test_a_plain_name_is_kept_for_a_minute(demo: Demo) -> None:
+def test_an_unhashed_name_is_cached_for_a_minute(demo: Demo) -> None:
     reply = demo.get("/static/site/site.css")
     assert (reply.status, reply["Cache-Control"]) == (200, "public, max-age=60")
 
 
-def test_the_styles_name_the_pictures_of_another_package_by_their_fingerprints(demo: Demo) -> None:
+def test_the_styles_refer_to_the_fingerprinted_pictures_of_another_package(demo: Demo) -> None:
     styles = demo.get(demo.asset("site/site.css")).body.decode()
     assert re.search(r'url\("\.\./admin/img/icon-yes\.[0-9a-f]{12}\.svg"\)', styles)
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("POST", "/", 405)])
-def test_the_site_answers_for_itself_what_is_not_static(
+def test_the_application_answers_requests_that_are_not_static(
     demo: Demo, method: str, path: str, status: int
 ) -> None:
     assert demo.get(path, method).status == status
@@ -297,7 +297,7 @@ def test_the_table_has_a_row_for_each_asset_and_all_are_fingerprinted(
     assert all(row["etag"].startswith('"') for row in rows.values())
 
 
-def test_scripts_and_styles_cost_less_on_the_wire_than_decoded(demo: Demo, context: BrowserContext) -> None:
+def test_scripts_and_styles_are_smaller_on_the_wire_than_decoded(demo: Demo, context: BrowserContext) -> None:
     rows = visit(context, demo.url).rows()
     texts = {path: row for path, row in rows.items() if path.endswith((".css", ".js"))}
     assert len(texts) >= 8
@@ -345,7 +345,7 @@ def test_any_asset_can_be_looked_up(demo: Demo, context: BrowserContext) -> None
 
 
 @pytest.mark.parametrize("width", [360, 820, 1280, 1600])
-def test_nothing_has_to_be_scrolled_sideways(demo: Demo, context: BrowserContext, width: int) -> None:
+def test_the_page_needs_no_horizontal_scrolling(demo: Demo, context: BrowserContext, width: int) -> None:
     page = visit(context, demo.url, viewport={"width": width, "height": 800}).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -361,7 +361,7 @@ def test_a_second_start_builds_nothing(demo: Demo, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_a_signal_stops_it_cleanly(demo: Demo, folder: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_the_example_cleanly(demo: Demo, folder: Path, number: signal.Signals) -> None:
     with running(example("--port", "0"), folder) as started:
         started.process.send_signal(number)
         assert started.process.wait(30) == 0
@@ -369,7 +369,7 @@ def test_a_signal_stops_it_cleanly(demo: Demo, folder: Path, number: signal.Sign
     assert not any("Traceback" in line for line in started.lines)
 
 
-def test_a_port_that_is_taken_is_said_plainly(folder: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = subprocess.run(
@@ -385,7 +385,7 @@ def test_a_port_that_is_taken_is_said_plainly(folder: Path) -> None:
     assert ended.stderr.startswith(f"Cannot listen on 127.0.0.1, port {port}: Address already in use\n")
 
 
-def test_the_port_may_come_from_the_environment(demo: Demo, folder: Path) -> None:
+def test_the_port_can_come_from_the_environment(demo: Demo, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = subprocess.run(
@@ -406,7 +406,7 @@ def example_without(package: str) -> list[str]:
     return [sys.executable, "-c", hide + start, "--port", "0"]
 
 
-def test_it_serves_without_waitress_too(demo: Demo, folder: Path) -> None:
+def test_the_example_also_runs_without_waitress(demo: Demo, folder: Path) -> None:
     with running(example_without("waitress"), folder) as started:
         assert "(wsgiref;" in started.lines[-1]
         reply = started.get(started.asset("site/site.css"), Accept_Encoding="br")
@@ -415,7 +415,7 @@ def test_it_serves_without_waitress_too(demo: Demo, folder: Path) -> None:
         assert started.process.wait(30) == 0
 
 
-def test_it_serves_without_the_web_fonts_too(tmp_path: Path) -> None:
+def test_the_example_also_runs_without_the_web_fonts(tmp_path: Path) -> None:
     with running(example_without("unfold"), tmp_path / "built") as started:
         reply = started.get("/")
     assert reply.status == 200
@@ -423,7 +423,7 @@ def test_it_serves_without_the_web_fonts_too(tmp_path: Path) -> None:
     assert reply.body.rstrip().endswith(b"</html>")
 
 
-def test_two_workers_of_gunicorn_start_from_nothing(tmp_path: Path) -> None:
+def test_two_workers_of_gunicorn_start_without_a_build(tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "gunicorn", "example_wsgi:application", "--bind", "127.0.0.1:0"),
         *("--workers", "2"),

@@ -294,7 +294,7 @@ every_backend = pytest.mark.usefixtures("backend")
 
 
 @every_backend
-def test_what_is_published_is_what_another_process_gives() -> None:
+def test_another_process_reads_the_published_names() -> None:
     publish("r1", 10_000)
     names = reader()
     eventually(names, path_in("r1"))
@@ -306,7 +306,7 @@ def test_what_is_published_is_what_another_process_gives() -> None:
 
 
 @every_backend
-def test_names_of_any_characters_come_back() -> None:
+def test_names_with_any_characters_are_read_back() -> None:
     odd = {"a b/ü — 日本.css": "a b/ü — 日本.123456789abc.css", "tab\t'\"<&>.js": "tab\t'\"<&>.1.js"}
     FollowedNames("default", site=SITE).publish("é r/1", odd, {})
     names = reader()
@@ -315,7 +315,7 @@ def test_names_of_any_characters_come_back() -> None:
 
 
 @every_backend
-def test_a_release_of_no_names_can_be_published() -> None:
+def test_a_release_without_names_can_be_published() -> None:
     publish("r1", 0)
     names = reader()
     wait_until(lambda: names.release == "r1")
@@ -323,7 +323,7 @@ def test_a_release_of_no_names_can_be_published() -> None:
 
 
 @every_backend
-def test_a_new_release_is_seen_once_a_look_is_due_and_not_before() -> None:
+def test_a_new_release_is_seen_when_a_refresh_is_due_and_not_before() -> None:
     publish("r1")
     clock = Clock()
     names = reader(clock)
@@ -336,7 +336,7 @@ def test_a_new_release_is_seen_once_a_look_is_due_and_not_before() -> None:
 
 
 @every_backend
-def test_who_publishes_and_who_reads_in_the_same_process_see_it_at_once() -> None:
+def test_readers_in_the_publishing_process_see_a_release_at_once() -> None:
     names, other = reader(), reader()
     eventually(other, None)
     names.publish("r1", names_of("r1"), {})
@@ -345,7 +345,7 @@ def test_who_publishes_and_who_reads_in_the_same_process_see_it_at_once() -> Non
 
 
 @every_backend
-def test_going_back_to_an_earlier_release_is_a_publication_like_any_other() -> None:
+def test_an_earlier_release_can_be_published_again() -> None:
     clock = Clock()
     names = reader(clock)
     for release in ("r1", "r2", "r1", "r3", "r1"):
@@ -356,7 +356,7 @@ def test_going_back_to_an_earlier_release_is_a_publication_like_any_other() -> N
 
 
 @every_backend
-def test_two_sites_share_a_cache_without_a_word() -> None:
+def test_two_sites_can_share_a_cache() -> None:
     publish("r1", site="one")
     publish("r2", site="two")
     one, two = (FollowedNames("default", site=site) for site in ("one", "two"))
@@ -368,7 +368,7 @@ def test_two_sites_share_a_cache_without_a_word() -> None:
     assert (one.path_of(NAME), two.path_of(NAME)) == (path_in("r1"), path_in("r3"))
 
 
-def test_a_key_prefix_and_a_version_of_the_projects_are_no_trouble(backend: dict[str, Any]) -> None:
+def test_the_cache_can_have_a_key_prefix_and_a_version(backend: dict[str, Any]) -> None:
     setting = {**backend, "KEY_PREFIX": "p" * 150, "VERSION": 12_345}
     with in_force(setting):
         publish("r1", 10_000)
@@ -376,7 +376,7 @@ def test_a_key_prefix_and_a_version_of_the_projects_are_no_trouble(backend: dict
 
 
 @every_backend
-def test_a_process_that_had_just_read_the_old_pointer_still_finds_the_old_table() -> None:
+def test_a_process_that_has_read_the_old_pointer_still_finds_the_old_table() -> None:
     publish("r1")
     old = pointer()
     publish("r2")
@@ -388,7 +388,7 @@ def test_a_process_that_had_just_read_the_old_pointer_still_finds_the_old_table(
 
 
 @every_backend
-def test_code_of_the_old_release_finds_what_the_new_one_has_no_more() -> None:
+def test_code_of_the_old_release_finds_names_that_the_new_release_lacks() -> None:
     clock = Clock()
     names = reader(clock)
     publish("r1", 20)
@@ -406,7 +406,7 @@ def test_code_of_the_old_release_finds_what_the_new_one_has_no_more() -> None:
 
 @pytest.mark.parametrize("backend", IN_MEMORY_OF_A_SERVER, indirect=True)
 @every_backend
-def test_ten_thousand_names_are_a_handful_of_round_trips() -> None:
+def test_ten_thousand_names_need_few_round_trips() -> None:
     FollowedNames("default", site=SITE).publish("r0", names_of("r0"), {})
     TRIPS.clear()
     publish("r1", 10_000)
@@ -420,7 +420,7 @@ def test_ten_thousand_names_are_a_handful_of_round_trips() -> None:
 
 
 @every_backend
-def test_a_look_up_makes_no_round_trip_and_a_look_at_what_is_unchanged_makes_one() -> None:
+def test_a_lookup_makes_no_round_trip_and_a_refresh_without_change_makes_one() -> None:
     publish("r1", 1000)
     clock = Clock()
     names = reader(clock)
@@ -439,7 +439,7 @@ def test_a_look_up_makes_no_round_trip_and_a_look_at_what_is_unchanged_makes_one
 
 
 @every_backend
-def test_publishing_what_is_in_force_writes_nothing() -> None:
+def test_publishing_the_current_release_again_writes_nothing() -> None:
     publish("r1", 1000)
     TRIPS.clear()
     publish("r1", 1000)
@@ -447,7 +447,7 @@ def test_publishing_what_is_in_force_writes_nothing() -> None:
 
 
 @every_backend
-def test_publishing_what_is_in_force_makes_it_whole_again() -> None:
+def test_publishing_the_current_release_again_restores_missing_chunks() -> None:
     publish("r1", 2000)
     caches["default"].delete(chunk_keys()[1])
     publish("r1", 2000)
@@ -458,7 +458,7 @@ def test_publishing_what_is_in_force_makes_it_whole_again() -> None:
 
 
 @pytest.mark.parametrize("backend", ["redis"], indirect=True)
-def test_what_is_in_force_never_expires_and_what_was_replaced_does(
+def test_the_current_release_never_expires_and_a_replaced_one_does(
     backend: dict[str, Any], redis: Redis
 ) -> None:
     def lifetimes(keys: list[str]) -> set[int]:
@@ -539,7 +539,7 @@ every_harm = pytest.mark.parametrize("harm", HARM)
 
 @every_harm
 @every_backend
-def test_after_harm_names_are_unhashed_until_the_next_publication(harm: Callable[[], None]) -> None:
+def test_after_damage_names_are_unhashed_until_the_next_publication(harm: Callable[[], None]) -> None:
     publish("r1", 2000)
     harm()
     clock = Clock()
@@ -554,7 +554,7 @@ def test_after_harm_names_are_unhashed_until_the_next_publication(harm: Callable
 @every_harm
 @pytest.mark.parametrize("backend", ["locmem", "redis", "pymemcache"], indirect=True)
 @every_backend
-def test_after_harm_a_process_keeps_what_it_knows(
+def test_after_damage_a_process_keeps_its_names(
     harm: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     publish("r1", 2000)
@@ -575,7 +575,7 @@ def test_after_harm_a_process_keeps_what_it_knows(
 @every_harm
 @pytest.mark.parametrize("backend", ["locmem", "redis", "pymemcache"], indirect=True)
 @every_backend
-def test_after_harm_the_names_of_a_local_manifest_are_given(harm: Callable[[], None]) -> None:
+def test_after_damage_the_names_of_a_local_manifest_are_used(harm: Callable[[], None]) -> None:
     publish("r1", 2000)
     harm()
     local = NameTable(release="r1", names=names_of("r1", 2000), integrity={NAME: "sha256-local"})
@@ -586,7 +586,7 @@ def test_after_harm_the_names_of_a_local_manifest_are_given(harm: Callable[[], N
 
 @pytest.mark.parametrize("backend", ["locmem", "redis", "pymemcache"], indirect=True)
 @every_backend
-def test_the_local_manifest_is_taken_before_older_names_if_it_is_of_the_release_in_force() -> None:
+def test_a_local_manifest_of_the_current_release_wins_over_older_names() -> None:
     local = NameTable(release="r2", names=names_of("r2", 2000))
     clock = Clock()
     names = reader(clock, fallback=lambda: local)
@@ -602,7 +602,7 @@ def test_the_local_manifest_is_taken_before_older_names_if_it_is_of_the_release_
 
 
 @every_backend
-def test_a_cache_that_culls_its_entries_is_told_of(backend: dict[str, Any]) -> None:
+def test_a_cache_that_drops_entries_is_a_publish_error(backend: dict[str, Any]) -> None:
     if "MAX_ENTRIES" not in _options_of(backend):
         return
     publish("r1", 10)
@@ -628,7 +628,7 @@ REFUSING = {
 
 
 @pytest.mark.parametrize("name", REFUSING)
-def test_a_server_that_refuses_a_table_keeps_the_release_before(name: str) -> None:
+def test_a_server_that_refuses_a_table_keeps_the_previous_release(name: str) -> None:
     with running(server_for(name, *REFUSING[name])) as server, in_force(of_server(name, server.address)):
         publish("r1", 10)
         before = pointer()
@@ -639,7 +639,7 @@ def test_a_server_that_refuses_a_table_keeps_the_release_before(name: str) -> No
 
 
 @pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
-def test_publishing_to_a_server_that_is_down_is_an_error_that_names_it(name: str) -> None:
+def test_publishing_to_a_stopped_server_is_an_error_that_names_it(name: str) -> None:
     server = server_for(name)
     with running(server), in_force(of_server(name, server.address)):
         server.stop()
@@ -649,7 +649,7 @@ def test_publishing_to_a_server_that_is_down_is_an_error_that_names_it(name: str
         assert "publish again" in str(raised.value)
 
 
-def test_publishing_to_a_dummy_is_an_error_that_says_so() -> None:
+def test_publishing_to_a_dummy_cache_is_an_error() -> None:
     with (
         in_force({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}),
         pytest.raises(PublishError, match="keeps nothing, because it is a dummy"),
@@ -657,7 +657,7 @@ def test_publishing_to_a_dummy_is_an_error_that_says_so() -> None:
         publish("r1")
 
 
-def test_publishing_through_a_client_that_is_not_installed_is_an_error_that_names_it() -> None:
+def test_publishing_through_a_missing_client_is_an_error_that_names_it() -> None:
     with (
         in_force({"BACKEND": "tests.no_such.Cache", "LOCATION": "x"}),
         pytest.raises(PublishError, match=r"tests\.no_such\.Cache\): cannot be used"),
@@ -665,7 +665,7 @@ def test_publishing_through_a_client_that_is_not_installed_is_an_error_that_name
         publish("r1")
 
 
-def test_a_key_prefix_that_memcached_cannot_take_is_an_error_that_says_so(memcached: Memcached) -> None:
+def test_a_key_prefix_too_long_for_memcached_is_an_error(memcached: Memcached) -> None:
     setting = of_server("pymemcache", memcached.address, KEY_PREFIX="p" * 240)
     with in_force(setting), pytest.raises(PublishError, match="longer than 250"):
         publish("r1")
@@ -675,9 +675,7 @@ def test_a_key_prefix_that_memcached_cannot_take_is_an_error_that_says_so(memcac
 
 
 @pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
-def test_a_server_that_is_down_at_the_start_means_unhashed_names_until_it_is_there(
-    name: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_names_are_unhashed_until_the_server_starts(name: str, caplog: pytest.LogCaptureFixture) -> None:
     server = server_for(name)
     with running(server), in_force(of_server(name, server.address)):
         server.stop()
@@ -698,7 +696,7 @@ def test_a_server_that_is_down_at_the_start_means_unhashed_names_until_it_is_the
 
 
 @pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
-def test_a_server_that_dies_and_comes_back_empty_is_noticed_in_the_log_alone(
+def test_a_server_that_restarts_empty_changes_only_the_log(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = server_for(name)
@@ -734,7 +732,7 @@ def _told(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["redis", "pymemcache"])
-def test_a_server_that_never_answers_holds_nobody_up_for_good(
+def test_a_server_that_never_answers_delays_requests_only_briefly(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background_refresh, "FIRST_PATIENCE", 0.1)
@@ -766,7 +764,7 @@ PAGES = Random(4).randbytes(100_000)
 
 
 @pytest.mark.parametrize("name", UNDER_PRESSURE)
-def test_under_pressure_from_other_writes_a_name_is_right_or_unhashed(
+def test_when_other_entries_fill_the_cache_a_name_is_correct_or_unhashed(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     outcomes: Counter[str] = Counter()
@@ -813,7 +811,7 @@ def judge(names: FollowedNames, released: list[dict[str, str]]) -> str:
 
 
 @every_backend
-def test_threads_get_right_names_while_releases_are_published() -> None:
+def test_threads_get_correct_names_while_releases_are_published() -> None:
     publish("r0")
     names = FollowedNames("default", site=SITE, interval=0.01)
     eventually(names, path_in("r0"))
@@ -879,7 +877,7 @@ def test_a_coroutine_gets_names_too() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 @every_backend
-def test_a_child_of_a_fork_looks_for_itself_on_a_connection_of_its_own() -> None:
+def test_a_forked_child_refreshes_on_its_own_connection() -> None:
     publish("r1")
     clock = Clock()
     names = reader(clock)
@@ -900,7 +898,7 @@ def test_a_child_of_a_fork_looks_for_itself_on_a_connection_of_its_own() -> None
 
 @pytest.mark.parametrize("backend", ["database"], indirect=True)
 @every_backend
-def test_a_look_takes_no_part_in_a_transaction_of_the_page() -> None:
+def test_a_refresh_takes_no_part_in_a_transaction_of_the_page() -> None:
     publish("r1")
     with transaction.atomic():
         eventually(reader(), path_in("r1"))
@@ -909,7 +907,7 @@ def test_a_look_takes_no_part_in_a_transaction_of_the_page() -> None:
             assert cursor.fetchone() == (1,)
 
 
-def test_a_database_without_the_caches_table_means_unhashed_names(caplog: pytest.LogCaptureFixture) -> None:
+def test_names_are_unhashed_without_the_table_of_the_database_cache(caplog: pytest.LogCaptureFixture) -> None:
     setting = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "no_such_table"}
     with in_force(setting), caplog.at_level(logging.WARNING):
         assert reader().path_of(NAME) is None

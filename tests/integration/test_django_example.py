@@ -47,7 +47,7 @@ def server(project: Project) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_of_the_shop_loads_only_what_is_immutable(
+def test_a_page_of_the_shop_loads_only_immutable_files(
     browser: Browser, project: Project, server: Server, path: str
 ) -> None:
     with Visit.to(browser, server.url + path) as visit:
@@ -59,7 +59,7 @@ def test_a_page_of_the_shop_loads_only_what_is_immutable(
     assert set(visit.assets().values()) == {IMMUTABLE}
 
 
-def test_fonts_and_pictures_of_the_style_sheets_are_there(browser: Browser, server: Server) -> None:
+def test_fonts_and_pictures_of_the_style_sheets_are_loaded(browser: Browser, server: Server) -> None:
     with Visit.to(browser, f"{server.url}/en/") as visit:
         visit.wait("document.fonts.status === 'loaded'")
         fonts = visit.page.evaluate("[...document.fonts].map(font => [font.weight, font.status])")
@@ -75,9 +75,7 @@ def test_prices_are_written_by_a_module_that_the_import_map_names(browser: Brows
         assert visit.page.inner_text(".price") == "16,20\N{NO-BREAK SPACE}€"
 
 
-def test_a_module_is_loaded_when_somebody_wants_what_it_does(
-    browser: Browser, project: Project, server: Server
-) -> None:
+def test_a_module_is_loaded_when_it_is_needed(browser: Browser, project: Project, server: Server) -> None:
     timer = project.manifest().paths["shop/js/timer.js"]
     with Visit.to(browser, f"{server.url}/en/tea/iron-orchid/") as visit:
         visit.wait("document.documentElement.dataset.ready === ''")
@@ -99,7 +97,7 @@ def test_the_basket_is_kept_from_page_to_page(browser: Browser, server: Server) 
     assert visit.problems == []
 
 
-def test_the_admin_works_and_loads_only_what_is_immutable(
+def test_the_admin_works_and_loads_only_immutable_files(
     browser: Browser, project: Project, server: Server
 ) -> None:
     with Visit.to(browser, f"{server.url}/admin/") as visit:
@@ -126,7 +124,7 @@ def logical(project: Project, visit: Visit) -> set[str]:
     return {names[path] for path in visit.assets()}
 
 
-def test_the_letters_of_the_captcha_are_those_of_the_visit(browser: Browser, server: Server) -> None:
+def test_the_captcha_belongs_to_the_visit(browser: Browser, server: Server) -> None:
     with Visit.to(browser, f"{server.url}/en/visit/") as visit:
         for _ in range(2):
             picture = [response for response in visit.loaded if "/captcha/" in response.url][-1]
@@ -164,7 +162,7 @@ def developed(tmp_path: Path) -> Project:
     return project
 
 
-def test_in_development_names_are_the_files_and_the_browser_asks_each_time(
+def test_in_development_names_are_unhashed_and_always_revalidated(
     browser: Browser, developed: Project
 ) -> None:
     with developed.runserver() as server, Visit.to(browser, f"{server.url}/en/tea/iron-orchid/") as visit:
@@ -186,9 +184,7 @@ def test_in_development_names_are_the_files_and_the_browser_asks_each_time(
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
 
-def test_in_development_what_is_edited_or_added_is_there_at_the_next_reload(
-    browser: Browser, developed: Project
-) -> None:
+def test_in_development_a_reload_shows_edited_and_added_files(browser: Browser, developed: Project) -> None:
     with developed.runserver() as server, Visit.to(browser, f"{server.url}/en/") as visit:
         visit.page.wait_for_load_state("networkidle")
         developed.append("shop/css/cards.css", "body { background: rgb(1, 2, 3); }")
@@ -208,7 +204,7 @@ def test_in_development_what_is_edited_or_added_is_there_at_the_next_reload(
 # The project's own claims
 
 
-def test_django_finds_nothing_wrong_with_it(project: Project) -> None:
+def test_djangos_checks_find_no_problem(project: Project) -> None:
     project.manage("check", "--fail-level=WARNING")
     project.manage("makemigrations", "--check", "--dry-run")
 
@@ -259,7 +255,7 @@ def commands() -> list[str]:
     return [line for block in blocks for line in block.splitlines()]
 
 
-def test_the_commands_of_the_readme_run_as_they_are_written(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
     project = Project.copied_to(tmp_path)
     ends = [line for line in commands() if not is_server(line)]
     assert len(ends) == 3

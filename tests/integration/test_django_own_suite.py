@@ -17,7 +17,7 @@ DIFFERENT = {
 }
 
 
-def test_our_storage_passes_djangos_own_tests() -> None:
+def test_the_storage_passes_djangos_own_tests() -> None:
     try:
         outcome = run_staticfiles_tests()
     except SuiteUnavailableError as error:

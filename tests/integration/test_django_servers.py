@@ -130,7 +130,7 @@ def thread_names(server: Server) -> list[str]:
     return server.ask("/threads").body.decode().split("\n")
 
 
-def test_slow_readers_of_a_large_file_hold_up_nobody(server: Server) -> None:
+def test_slow_readers_of_a_large_file_do_not_delay_other_requests(server: Server) -> None:
     before = server.open_descriptors()
     slow = [server.connect() for _ in range(3)]  # gunicorn has one thread more
     for connection, path in zip(
@@ -154,7 +154,7 @@ def test_slow_readers_of_a_large_file_hold_up_nobody(server: Server) -> None:
 
 
 @pytest.mark.parametrize("value", ["bytes=0-0", "bytes=5-", "bytes=10000000-", "bytes=-70000"])
-def test_a_range_of_a_large_file(server: Server, value: str) -> None:
+def test_a_range_of_a_large_file_is_correct(server: Server, value: str) -> None:
     first, _, last = value.removeprefix("bytes=").partition("-")
     body = LARGE[-int(last) :] if not first else LARGE[int(first) : int(last) + 1 if last else None]
     with server.connect() as connection:
@@ -174,7 +174,7 @@ def test_a_client_that_leaves_in_the_middle_costs_no_descriptor(server: Server) 
     assert server.ask(server.url("ten.txt")).body == TEN
 
 
-def test_a_client_of_a_file_that_is_cut_short_is_not_left_with_a_wrong_body(server: Server) -> None:
+def test_a_file_cut_short_never_looks_like_a_complete_response(server: Server) -> None:
     path = put(server.tree.root, "going.bin", LARGE)
     with server.connect() as connection:
         connection.send("/static/going.bin")
@@ -201,7 +201,7 @@ def test_percent_encoded_paths_are_served(server: Server, path: str, body: bytes
 @pytest.mark.parametrize(
     "path", ["/static/css%2Fnone.css", "/static/../settings.py", "/static/..%2fsettings.py"]
 )
-def test_odd_paths_give_away_nothing(server: Server, path: str) -> None:
+def test_odd_paths_reveal_nothing(server: Server, path: str) -> None:
     answer = server.ask(path)
     assert answer.status in (400, 404)
     assert b"SECRET_KEY" not in answer.body
@@ -254,7 +254,7 @@ def test_runserver_leaves_static_files_to_the_middleware(how: str, tmp_path: Pat
         assert server.ask("/static/new.css", Range="bytes=1-").body == b"ew"
 
 
-def test_without_either_django_answers_before_the_middleware(tmp_path: Path) -> None:
+def test_by_default_runserver_answers_before_the_middleware(tmp_path: Path) -> None:
     sources = str(tmp_path / "sources")
     put(sources, "page.css", b"one")
     write_project(tmp_path, root=None, folders=[sources], debug=True)

@@ -45,14 +45,14 @@ def open_descriptors(process: int) -> int:
     return len(os.listdir(f"/proc/{process}/fd"))
 
 
-def test_there_are_thousands_of_ways_to_ask_for_a_file_outside() -> None:
+def test_there_are_thousands_of_hostile_paths() -> None:
     assert len(traversals()) > 3000
     if not word_lists():
         missing("wfuzz's word lists are not installed")
     assert len(word_lists()) > 5000
 
 
-def test_no_hostile_request_gets_anything_that_is_not_public(
+def test_no_hostile_request_reads_a_private_file(
     fortress: Fortress, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("CRITICAL")
@@ -111,7 +111,7 @@ def requests(fortress: Fortress, count: int) -> Iterator[bytes]:
 
 @pytest.mark.real
 @pytest.mark.parametrize("settings", [{}, {"index_file": True, "on_missing": "404"}], ids=["pass", "own"])
-def test_no_hostile_request_over_a_socket_gets_anything_that_is_not_public(
+def test_no_hostile_request_over_a_socket_reads_a_private_file(
     fortress: Fortress, tmp_path: Path, settings: dict[str, object]
 ) -> None:
     statuses: Counter[int | str] = Counter()

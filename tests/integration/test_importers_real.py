@@ -211,7 +211,7 @@ def test_every_file_that_vite_emits_is_immutable(name: str, app: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["vite-5", "vite-8"])
-def test_vite_without_hashes_has_nothing_immutable(name: str, app: Path) -> None:
+def test_a_vite_build_without_hashes_has_no_immutable_file(name: str, app: Path) -> None:
     out = vite(name, app, PLAIN="1")
     manifest = load_manifest(out / ".vite/manifest.json")
     assert manifest.files == {}
@@ -220,7 +220,7 @@ def test_vite_without_hashes_has_nothing_immutable(name: str, app: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["vite-5", "vite-8"])
-def test_what_vite_calls_the_same_never_changes(name: str, app: Path) -> None:
+def test_a_name_of_vite_always_has_the_same_content(name: str, app: Path) -> None:
     first = vite(name, app)
     change(app)
     second = vite(name, app)
@@ -242,13 +242,13 @@ def test_every_file_that_webpack_emits_is_immutable_under_any_public_path(
         assert {"main.css", "logo.png"} <= manifest.paths.keys()
 
 
-def test_webpack_below_the_root_has_the_folder_in_its_paths(app: Path) -> None:
+def test_the_paths_of_a_webpack_build_below_the_root_contain_the_folder(app: Path) -> None:
     out = webpack(app, PUBLIC_PATH=f"/static/{app.parent.name}/")
     manifest = load_manifest(out / "manifest.json", root=out.parent)
     assert set(manifest.files) == {f"{out.name}/{path}" for path in emitted(out)}
 
 
-def test_webpack_without_hashes_has_nothing_immutable(app: Path) -> None:
+def test_a_webpack_build_without_hashes_has_no_immutable_file(app: Path) -> None:
     out = webpack(app, PUBLIC_PATH="/static/", PLAIN="1")
     for name in ("manifest.json", "assets-manifest.json"):
         manifest = load_manifest(out / name)
@@ -256,7 +256,7 @@ def test_webpack_without_hashes_has_nothing_immutable(app: Path) -> None:
         assert emitted(out) <= set(manifest.paths.values())
 
 
-def test_what_webpack_calls_the_same_never_changes(app: Path) -> None:
+def test_a_name_of_webpack_always_has_the_same_content(app: Path) -> None:
     first = webpack(app, PUBLIC_PATH="/static/")
     change(app)
     second = webpack(app, PUBLIC_PATH="/static/")

@@ -51,7 +51,7 @@ fetch("http://127.0.0.1:1/").catch(() => {});
 """
 
 
-def test_nothing_that_goes_wrong_in_a_page_is_overlooked(browser: Browser, tmp_path: Path) -> None:
+def test_every_error_in_a_page_is_noticed(browser: Browser, tmp_path: Path) -> None:
     put(tmp_path, "a.css", b"")
     expected = ("/nowhere.png", "a complaint", "an exception", "in a worker", "/nowhere.json", "127.0.0.1:1/")
     with visit(browser, tmp_path, html("", WRONG)) as visited:
@@ -81,7 +81,7 @@ def test_bootstrap_opens_a_modal(browser: Browser) -> None:
         visited.assert_clean(built.manifest.files)
 
 
-def test_font_awesome_draws_with_its_fonts_and_its_images(browser: Browser) -> None:
+def test_font_awesome_draws_with_fonts_and_images(browser: Browser) -> None:
     built = build_real("fontawesome")
 
     def page(static: HashServe) -> str:
@@ -116,7 +116,7 @@ def test_font_awesome_draws_with_its_script(browser: Browser) -> None:
         visited.assert_clean(built.manifest.files)
 
 
-def test_jquery_finds_and_loads(browser: Browser) -> None:
+def test_jquery_selects_and_loads(browser: Browser) -> None:
     built = build_real("jquery")
 
     def page(static: HashServe) -> str:
@@ -130,7 +130,7 @@ def test_jquery_finds_and_loads(browser: Browser) -> None:
         visited.assert_clean(built.manifest.files)
 
 
-def test_htmx_swaps(browser: Browser) -> None:
+def test_htmx_swaps_a_part(browser: Browser) -> None:
     built = build_real("htmx")
 
     def page(static: HashServe) -> str:
@@ -144,7 +144,7 @@ def test_htmx_swaps(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("script", ["cdn.min.js", "module.esm.js"])
-def test_alpine_toggles(browser: Browser, script: str) -> None:
+def test_alpine_toggles_a_part(browser: Browser, script: str) -> None:
     built = build_real("alpine")
 
     def page(static: HashServe) -> str:
@@ -167,9 +167,7 @@ def test_alpine_toggles(browser: Browser, script: str) -> None:
 
 
 @pytest.mark.parametrize("bundler", ["vite", "webpack"])
-def test_a_bundled_application_runs_under_the_names_that_its_bundler_gave(
-    browser: Browser, bundler: str
-) -> None:
+def test_a_bundled_application_runs_with_the_names_of_its_bundler(browser: Browser, bundler: str) -> None:
     built = build_real(bundler)
     entry, style = ("src/main.js", "assets/main.css") if bundler == "vite" else ("js/main.js", "css/main.css")
 
@@ -201,7 +199,7 @@ require(["vs/editor/editor.main"], () => {
 """
 
 
-def test_monaco_edits_with_its_own_loader_and_workers(browser: Browser) -> None:
+def test_monaco_edits_with_its_loader_and_workers(browser: Browser) -> None:
     built = build_real("monaco")
 
     def page(static: HashServe) -> str:
@@ -284,9 +282,7 @@ def test_three_renders_text_with_its_addons(browser: Browser) -> None:
         assert built.manifest.paths[LEAF] in visited.assets()
 
 
-def test_with_an_import_map_a_changed_leaf_is_renamed_alone_and_the_page_still_works(
-    browser: Browser, tmp_path: Path
-) -> None:
+def test_with_an_import_map_only_the_changed_module_is_renamed(browser: Browser, tmp_path: Path) -> None:
     source, overlay = source_of("three"), tmp_path / "overlay"
     out, import_map = tmp_path / "out", tmp_path / "map.json"
     chosen = settings(
@@ -322,9 +318,7 @@ RELEASE = {
 }
 
 
-def test_an_old_page_loads_its_own_modules_after_a_new_release_was_built_over_it(
-    browser: Browser, tmp_path: Path
-) -> None:
+def test_an_old_page_loads_its_own_modules_after_a_new_release(browser: Browser, tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     for path, content in RELEASE.items():
         put(source, path, content)

@@ -119,7 +119,7 @@ def path_of(url: SplitResult) -> str:
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_a_real_tree_is_built_and_every_reference_in_it_leads_to_the_fingerprinted_file(name: str) -> None:
+def test_every_reference_of_a_real_tree_names_the_fingerprinted_file(name: str) -> None:
     built = build_real(name)
     paths, rewritten, missing = built.manifest.paths, 0, 0
     for pair in pairs(built):
@@ -142,7 +142,7 @@ def test_a_real_tree_is_built_and_every_reference_in_it_leads_to_the_fingerprint
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_whatever_is_no_script_and_no_stylesheet_is_byte_for_byte_what_it_was(name: str) -> None:
+def test_files_other_than_scripts_and_stylesheets_keep_their_bytes(name: str) -> None:
     built = build_real(name)
     paths = built.manifest.paths
     for logical_path, path in paths.items():
@@ -153,7 +153,7 @@ def test_whatever_is_no_script_and_no_stylesheet_is_byte_for_byte_what_it_was(na
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_a_file_has_the_same_content_under_both_of_its_names(name: str) -> None:
+def test_a_file_has_the_same_content_under_both_names(name: str) -> None:
     built = build_real(name)
     paths = built.manifest.paths
     for logical_path, path in paths.items():

@@ -122,7 +122,7 @@ def path_of(root: Path, path: str) -> str:
 
 
 @pytest.mark.parametrize("kind", URLS)
-def test_redbot_finds_nothing_that_is_not_explained(server: ServedRoot, root: Path, kind: str) -> None:
+def test_every_note_of_redbot_is_explained(server: ServedRoot, root: Path, kind: str) -> None:
     path, status = URLS[kind]
     done = subprocess.run(
         [tool("redbot"), "-o", "har", f"http://{server.address}{path_of(root, path)}"],
@@ -149,7 +149,7 @@ def flattened(messages: list[dict[str, object]]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_its_linter_finds_nothing_in_other_answers(server: ServedRoot, root: Path, kind: str) -> None:
+def test_the_linter_of_redbot_accepts_other_responses(server: ServedRoot, root: Path, kind: str) -> None:
     path, fields, status = ANSWERS[kind]
     answer = received(server.port, get(path_of(root, path), Connection="close", **fields))
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
@@ -174,7 +174,7 @@ def unexplained(kind: str, notes: list[tuple[str, str]]) -> set[str]:
     return {note for level, note in notes if level not in GOOD} - explained
 
 
-def test_every_explanation_is_for_kinds_that_there_are() -> None:
+def test_every_explanation_names_an_existing_kind() -> None:
     for reason, kinds in EXPLAINED.values():
         assert reason.endswith(".")
         assert kinds <= {*URLS, *ANSWERS}

@@ -115,9 +115,7 @@ OF_THE_MACHINE = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM, errno.ETI
 """Errors that do not mean that a file is missing. The last two come from network file systems."""
 
 
-def test_a_disk_that_fails_is_a_503_for_each_call_and_kind_of_file_and_told_once(
-    faulty: Faulty, tree: BuiltTree
-) -> None:
+def test_a_failing_disk_is_a_503_and_logged_once(faulty: Faulty, tree: BuiltTree) -> None:
     for number in OF_THE_MACHINE:
         for path in ("ten.txt", "large.bin", tree.names["ten.txt"], tree.names["large.bin"]):
             for call in ("stat", "open", "read"):
@@ -132,7 +130,7 @@ def test_a_disk_that_fails_is_a_503_for_each_call_and_kind_of_file_and_told_once
     assert all(os.strerror(number) in line for number, line in zip(OF_THE_MACHINE, told, strict=True))
 
 
-def test_a_file_that_may_not_be_read_is_a_404_and_told_once(faulty: Faulty, tree: BuiltTree) -> None:
+def test_an_unreadable_file_is_a_404_and_logged_once(faulty: Faulty, tree: BuiltTree) -> None:
     for path in ("ten.txt", tree.names["ten.txt"]):
         with faulty.failing("open", errno.EACCES, f"/{path}"):
             answers = [faulty.ask(path) for _ in range(3)]
@@ -141,7 +139,7 @@ def test_a_file_that_may_not_be_read_is_a_404_and_told_once(faulty: Faulty, tree
     assert len(faulty.told()) == 2
 
 
-def test_a_large_file_that_fails_after_it_was_proven_is_a_503(faulty: Faulty, tree: BuiltTree) -> None:
+def test_a_large_file_that_fails_after_its_check_is_a_503(faulty: Faulty, tree: BuiltTree) -> None:
     for path in ("large.bin", tree.names["large.bin"]):
         assert faulty.ask(path).body == LARGE
         with faulty.failing("read", errno.EIO, f"/{path}"):
@@ -152,7 +150,7 @@ def test_a_large_file_that_fails_after_it_was_proven_is_a_503(faulty: Faulty, tr
 
 
 @pytest.mark.parametrize("call", ["stat", "open", "read"])
-def test_a_variant_on_a_bad_sector_is_left_out_and_comes_back(
+def test_a_variant_on_a_bad_sector_is_not_sent_until_it_is_readable(
     faulty: Faulty, tree: BuiltTree, call: str
 ) -> None:
     path = tree.names["css/styles.css"]
@@ -166,9 +164,7 @@ def test_a_variant_on_a_bad_sector_is_left_out_and_comes_back(
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ESTALE])
-def test_a_variant_that_could_not_be_looked_at_is_not_forgotten_for_good(
-    faulty: Faulty, tree: BuiltTree, number: int
-) -> None:
+def test_a_variant_is_used_again_after_a_failed_stat(faulty: Faulty, tree: BuiltTree, number: int) -> None:
     with faulty.failing("open", number, "/css/styles.css.br"):
         assert is_honest(faulty.ask("css/styles.css", Accept_Encoding="br"), 503)
     assert faulty.ask("css/styles.css", Accept_Encoding="br").fields["content-encoding"] == "br"
@@ -179,7 +175,7 @@ def test_a_variant_that_could_not_be_looked_at_is_not_forgotten_for_good(
 
 @pytest.mark.parametrize("call", ["open", "read"])
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE])
-def test_a_new_manifest_that_cannot_be_read_yet_is_followed_as_soon_as_it_can(
+def test_a_new_manifest_is_used_once_it_is_readable(
     faulty: Faulty, tree: BuiltTree, call: str, number: int
 ) -> None:
     assert faulty.ask(tree.names["ten.txt"]).status == 200
@@ -196,7 +192,7 @@ def test_a_new_manifest_that_cannot_be_read_yet_is_followed_as_soon_as_it_can(
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
-def test_a_manifest_that_cannot_be_looked_at_is_not_taken_for_a_deleted_one(
+def test_a_manifest_does_not_count_as_deleted_after_a_failed_stat(
     tree: BuiltTree, library: Path, number: int
 ) -> None:
     with serving(tree, library, {"check_interval": 0.05}) as faulty:
@@ -213,7 +209,7 @@ def test_a_manifest_that_cannot_be_looked_at_is_not_taken_for_a_deleted_one(
 # Descriptors
 
 
-def test_without_a_descriptor_left_it_is_a_503_until_there_is_one(tree: BuiltTree, tmp_path: Path) -> None:
+def test_without_a_free_descriptor_the_response_is_503(tree: BuiltTree, tmp_path: Path) -> None:
     if not hasattr(resource, "prlimit"):
         missing("the limits of another process can be set on Linux alone")
     with running(ServedRoot(tmp_path / "server", tree.root, NOT_KEPT)) as server, Wire(server.port) as wire:
@@ -254,7 +250,7 @@ def make_loop(location: str) -> None:
 
 
 @pytest.mark.parametrize("make", [make_folder, os.mkfifo, make_device, make_loop])
-def test_a_fingerprinted_file_replaced_by_something_else_is_a_404_and_told_once(
+def test_a_fingerprinted_path_that_is_no_file_is_a_404_and_logged_once(
     tree: BuiltTree, tmp_path: Path, make: Callable[[str], None]
 ) -> None:
     with running(ServedRoot(tmp_path / "server", tree.root, NOT_KEPT)) as server, Wire(server.port) as wire:
@@ -283,7 +279,7 @@ def mount(folder: Path) -> None:
         missing("a root cannot be mounted here: that takes root")
 
 
-def test_a_root_that_is_unmounted_is_gone_and_serves_again_once_it_is_back(
+def test_an_unmounted_root_is_404_until_it_is_mounted_again(
     mounted: Path, tree: BuiltTree, tmp_path: Path
 ) -> None:
     root = str(mounted / "root")

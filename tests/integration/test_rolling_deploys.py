@@ -200,7 +200,7 @@ def releases(tmp_path: Path) -> Releases:
     return releases
 
 
-def test_retained_releases_in_a_shared_folder_leave_no_page_without_its_files(
+def test_every_page_gets_its_files_from_a_shared_folder_with_retained_releases(
     releases: Releases, tmp_path: Path, balancer: type[Balancer]
 ) -> None:
     first = releases.build()
@@ -245,7 +245,7 @@ def two_folders(releases: Releases, tmp_path: Path) -> TwoFolders:
     return TwoFolders(old=old, new=new, releases=known)
 
 
-def test_folders_of_their_own_leave_no_page_without_its_files_where_the_balancer_retries(
+def test_every_page_gets_its_files_from_separate_folders_if_the_balancer_retries(
     two_folders: TwoFolders, tmp_path: Path, balancer: type[Balancer]
 ) -> None:
     visitors = visited(two_folders, tmp_path, balancer, REQUESTS, retries=True)
@@ -256,7 +256,7 @@ def test_folders_of_their_own_leave_no_page_without_its_files_where_the_balancer
     assert visitors.answers["file 404"] <= allowed
 
 
-def test_without_that_an_old_process_does_not_know_a_new_file_and_nobody_remembers_it(
+def test_without_retries_an_old_process_answers_404_that_is_not_stored(
     two_folders: TwoFolders, tmp_path: Path, balancer: type[Balancer]
 ) -> None:
     visitors = visited(two_folders, tmp_path, balancer, 1_000, retries=False)

@@ -114,7 +114,7 @@ def test_names_bytes_and_manifest_are_those_of_django(tmp_path: Path, theirs: st
         assert (tmp_path / "ours" / path).read_bytes() == (tmp_path / "theirs" / path).read_bytes()
 
 
-def test_a_file_is_also_saved_with_its_digest_in_its_name(collected: Project) -> None:
+def test_a_file_is_also_saved_under_a_name_with_its_digest(collected: Project) -> None:
     path = collected.manifest().paths["shop/images/terraces.svg"]
     assert re.fullmatch(r"shop/images/terraces\.[0-9a-f]{12}\.svg", path)
     original = collected.source("shop/images/terraces.svg").read_bytes()
@@ -143,9 +143,7 @@ def cached(request: pytest.FixtureRequest, project: Project) -> Iterator[Project
         yield cached
 
 
-def test_a_process_without_static_root_renders_the_names_that_are_in_the_cache(
-    cached: Project, tmp_path: Path
-) -> None:
+def test_a_process_without_static_root_renders_names_from_the_cache(cached: Project, tmp_path: Path) -> None:
     with cached.having(STATIC_ROOT=str(tmp_path / "nowhere")).gunicorn() as server:
         urls = static_urls(server.page("/de/"))
     names = cached.manifest().paths
@@ -154,7 +152,7 @@ def test_a_process_without_static_root_renders_the_names_that_are_in_the_cache(
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_such_a_process_renders_the_next_release_without_being_started_anew(
+def test_a_process_without_static_root_renders_the_next_release_without_a_restart(
     cached: Project, tmp_path: Path
 ) -> None:
     with cached.having(STATIC_ROOT=str(tmp_path / "nowhere")).gunicorn() as server:
@@ -170,7 +168,7 @@ def test_such_a_process_renders_the_next_release_without_being_started_anew(
 # "The file names are only changed when DEBUG=False as it would be in production"
 
 
-def test_names_are_changed_where_debug_is_off_only(collected: Project, server: Server) -> None:
+def test_names_are_fingerprinted_only_without_debug(collected: Project, server: Server) -> None:
     in_production = static_urls(server.page())
     with collected.having(DEBUG="1").gunicorn() as debugging:
         in_development = static_urls(debugging.page())
@@ -197,7 +195,7 @@ def front(request: pytest.FixtureRequest) -> Front:
     return PROXIES[request.param]
 
 
-def test_the_old_file_of_an_old_page_is_served_as_it_was(project: Project) -> None:
+def test_the_old_file_of_an_old_page_is_served_unchanged(project: Project) -> None:
     old, content = project.url(SHEET), files_of(project.static_root)
     with project.gunicorn() as server:
         page = server.page()
@@ -210,9 +208,7 @@ def test_the_old_file_of_an_old_page_is_served_as_it_was(project: Project) -> No
             assert (reply.status, reply["Cache-Control"], reply.body) == (200, IMMUTABLE, content[url])
 
 
-def test_a_page_that_a_proxy_keeps_finds_the_old_files_it_refers_to(
-    project: Project, front: Front, tmp_path: Path
-) -> None:
+def test_a_page_in_a_proxy_cache_gets_its_old_files(project: Project, front: Front, tmp_path: Path) -> None:
     content = files_of(project.static_root)
     with project.gunicorn() as server, running(front(tmp_path / "proxy", server.address)) as proxy:
         page = fetch(f"{proxy.url}/en/").text
@@ -230,13 +226,13 @@ def test_a_page_that_a_proxy_keeps_finds_the_old_files_it_refers_to(
 # "far future Expires headers"
 
 
-def test_a_file_may_be_kept_for_a_year(collected: Project, server: Server) -> None:
+def test_a_file_can_be_cached_for_a_year(collected: Project, server: Server) -> None:
     reply = server.get(collected.url(SHEET))
     assert reply["Cache-Control"] == IMMUTABLE
     assert "Expires" not in reply.fields
 
 
-def test_the_expires_field_says_so_too_where_it_is_wanted(collected: Project) -> None:
+def test_the_expires_field_can_be_added(collected: Project) -> None:
     with collected.having(EXPIRES="1").gunicorn() as server:
         replies = [
             server.get(collected.url(SHEET)),
@@ -277,7 +273,7 @@ STATIC_SERVERS = {"nginx": nginx, "gunicorn": ours}
 
 
 @pytest.mark.parametrize("serve", STATIC_SERVERS.values(), ids=STATIC_SERVERS)
-def test_what_is_collected_is_served_at_once_what_is_deleted_is_gone_and_it_comes_back(
+def test_collected_and_deleted_files_take_effect_at_once(
     project: Project, serve: Callable[[Project], Iterator[str]]
 ) -> None:
     with serve(project) as url:  # type: ignore[attr-defined]  # a context manager
@@ -299,7 +295,7 @@ def test_what_is_collected_is_served_at_once_what_is_deleted_is_gone_and_it_come
         assert (third.status, third.body) == (200, second.body)
 
 
-def test_a_page_has_no_static_files_while_their_folder_is_gone_and_has_them_again(project: Project) -> None:
+def test_a_page_has_no_static_files_while_their_folder_is_missing(project: Project) -> None:
     with project.gunicorn() as server:
         workers, urls = server.workers(), static_urls(server.page())
         content = {url: server.get(url).body for url in urls}
@@ -312,7 +308,7 @@ def test_a_page_has_no_static_files_while_their_folder_is_gone_and_has_them_agai
         assert server.workers() == workers
 
 
-def test_a_browser_shows_what_was_collected_at_an_ordinary_reload(browser: Browser, project: Project) -> None:
+def test_an_ordinary_reload_shows_collected_changes(browser: Browser, project: Project) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     with project.gunicorn() as server, Visit.to(browser, f"{server.url}/en/") as visit:
         before = visit.page.evaluate(background)
@@ -352,7 +348,7 @@ def rename_a_tea(project: Project, name: str) -> None:
     project.manage("shell", "-c", code)
 
 
-def test_a_deploy_is_seen_at_once_though_memcached_keeps_pages_for_ten_minutes(
+def test_a_deploy_takes_effect_at_once_although_memcached_keeps_pages(
     memcached_pages: Project,
 ) -> None:
     project = memcached_pages.having(STATICFILES="Cached")
@@ -373,7 +369,7 @@ def test_a_deploy_is_seen_at_once_though_memcached_keeps_pages_for_ten_minutes(
         assert server.workers() == workers
 
 
-def test_a_deploy_that_starts_the_workers_anew_is_seen_at_once_too(memcached_pages: Project) -> None:
+def test_a_deploy_that_restarts_the_workers_takes_effect_at_once(memcached_pages: Project) -> None:
     project = memcached_pages
     with project.gunicorn() as server:
         page = server.page()
@@ -386,7 +382,7 @@ def test_a_deploy_that_starts_the_workers_anew_is_seen_at_once_too(memcached_pag
         assert "Steel Orchid" in server.page()
 
 
-def test_a_page_cache_that_knows_of_no_releases_is_stale_and_yet_breaks_nothing(
+def test_a_page_cache_without_releases_is_stale_but_its_pages_work(
     memcached_pages: Project,
 ) -> None:
     project = memcached_pages.having(DJANGO_SETTINGS_MODULE="one_prefix")
@@ -565,7 +561,7 @@ def change(project: Project, number: int) -> None:
         project.append(path, f"<!-- {number} -->\n")
 
 
-def test_over_three_releases_a_caching_proxy_gives_no_stale_and_no_mixed_file(
+def test_a_caching_proxy_sends_no_stale_or_mixed_file_over_three_releases(
     project: Project, front: Front, tmp_path: Path
 ) -> None:
     truth = Truth(project)
@@ -608,7 +604,7 @@ def assert_every_page_is_of_one_release(audience: Audience, truth: Truth) -> Non
 
 
 @pytest.mark.parametrize("make", [NginxCache, Varnish])
-def test_pages_may_name_the_files_at_a_cdn_of_another_origin(
+def test_pages_can_refer_to_files_on_a_cdn_of_another_origin(
     browser: Browser, collected: Project, make: type[NginxCache | Varnish], tmp_path: Path
 ) -> None:
     port = free_port()
@@ -628,7 +624,7 @@ def test_pages_may_name_the_files_at_a_cdn_of_another_origin(
 # "just create a simple tag that does the trick": ?cache_bust={% cache_bust %}
 
 
-def test_the_tag_of_the_document_gives_a_picture_another_url_as_time_goes_by(server: Server) -> None:
+def test_the_template_tag_of_the_page_changes_a_url_over_time(server: Server) -> None:
     def url() -> str:
         found = re.search(
             r'<img src="(/captcha/\?cache_bust=\w+)" class="captcha"', server.page("/en/visit/")

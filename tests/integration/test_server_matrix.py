@@ -93,7 +93,7 @@ def what_comes_next(connection: Connection) -> str:
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.name)
-def test_what_comes_back_is_what_the_application_answers(running: Running, exchange: Exchange) -> None:
+def test_the_response_equals_that_of_the_application(running: Running, exchange: Exchange) -> None:
     expected = running.oracle.answer(exchange)
     assert expected.status == exchange.status
     wanted = expected_outcome(running.server.name, exchange)
@@ -104,7 +104,7 @@ def test_what_comes_back_is_what_the_application_answers(running: Running, excha
     assert found == wanted
 
 
-def test_every_name_of_a_row_is_of_one_row_and_every_interference_of_a_row() -> None:
+def test_the_names_of_rows_are_unique_and_each_interference_names_one() -> None:
     names = [exchange.name for exchange in EXCHANGES]
     assert len(names) == len(set(names))
     for each in INTERFERENCES:
@@ -112,7 +112,7 @@ def test_every_name_of_a_row_is_of_one_row_and_every_interference_of_a_row() -> 
         assert set(each.servers) <= set(NAMES)
 
 
-def test_answers_are_dated_by_the_server(server: Server) -> None:
+def test_the_server_adds_a_date(server: Server) -> None:
     assert ("date" in server.ask(server.url("ten.txt")).fields) == (server.name not in NO_DATE)
 
 
@@ -136,7 +136,7 @@ SPANS = [
 
 
 @pytest.mark.parametrize("is_live", [False, True], ids=["fingerprinted", "live"])
-def test_ranges_of_a_large_file_at_many_offsets(server: Server, is_live: bool) -> None:
+def test_ranges_of_a_large_file_are_correct_at_many_offsets(server: Server, is_live: bool) -> None:
     path = "/static/large.bin" if is_live else server.url("large.bin")
     connection = server.connect()
     for first, last in SPANS:
@@ -153,7 +153,7 @@ def is_answered(running: Running, exchange: Exchange) -> bool:
     return not wanted.isdigit() and wanted not in (NO_ANSWER, NO_NEXT) and "Expect" not in exchange.fields
 
 
-def test_every_row_one_after_the_other(running: Running) -> None:
+def test_all_rows_are_correct_on_one_connection(running: Running) -> None:
     server, oracle = running.server, running.oracle
     connection = server.connect()
     for exchange in filter(lambda row: is_answered(running, row) and row.version == "1.1", EXCHANGES):
@@ -195,7 +195,7 @@ def answered_in_order(running: Running) -> int:
     return len(rows)
 
 
-def test_requests_that_do_not_wait_are_answered_in_order(running: Running) -> None:
+def test_pipelined_requests_are_answered_in_order(running: Running) -> None:
     name = running.server.name
     if name in NOT_IN_ORDER:
         assert answered_in_order(running) < len(PIPELINED)
@@ -226,7 +226,7 @@ def resident(server: Server) -> float:
     return float(psutil.Process(server.process()).memory_info().rss) / 2**20
 
 
-def test_clients_that_leave_in_the_middle_cost_neither_descriptors_nor_memory(server: Server) -> None:
+def test_clients_that_leave_early_cost_no_descriptors_and_no_memory(server: Server) -> None:
     for number in range(20):
         leave(server, number)
     before, memory = server.open_descriptors(), resident(server)
@@ -240,7 +240,7 @@ def test_clients_that_leave_in_the_middle_cost_neither_descriptors_nor_memory(se
 # Files that disappear
 
 
-def test_a_file_that_is_deleted_and_replaced_while_it_is_sent_is_sent_whole(server: Server) -> None:
+def test_a_file_that_is_replaced_while_it_is_sent_is_sent_completely(server: Server) -> None:
     path = put(server.tree.root, "going.bin", LARGE)
     with server.connect() as connection:
         connection.send("/static/going.bin")
@@ -276,7 +276,7 @@ def test_a_file_that_is_cut_short_while_it_is_sent_ends_the_connection(server: S
 @pytest.mark.parametrize(
     "wsgi_server", [wsgi_server for wsgi_server in MATRIX if wsgi_server.name in STOPS], ids=STOPS
 )
-def test_a_server_that_does_not_stand_a_body_that_fails_stops(wsgi_server: WSGIServer) -> None:
+def test_some_servers_stop_when_a_body_fails(wsgi_server: WSGIServer) -> None:
     with make_site() as (folder, tree), serving(wsgi_server, folder, tree) as server:
         wait_until(lambda: is_gone_after_a_failure(server))
 
