@@ -1,6 +1,6 @@
 """The keys of ``HASHSERVE``: those that serving and the build have too, and Django's own.
 
-Invariant: a key stands here only if no other table has it, or if it means something more in Django.
+Invariant: this module declares a key only if no other table has it, or if it means more in Django.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class OwnSettings(Settings, keys=True):
     add_headers_function: HeadersHook | str | None = setting(
         default=None,
         read=optional(headers_function),
-        help="As `HashServe` has it; the dotted path of a function will do too.",
+        help="As in `HashServe`, or the dotted path of the function.",
         is_of_whitenoise=True,
     )
     use_finders: bool = setting(
@@ -82,7 +82,7 @@ class OwnSettings(Settings, keys=True):
     pointer_interval: float = setting(
         default=5.0,
         read=seconds,
-        help="Seconds between two looks for a new release in the cache.",
+        help="Seconds between checks for a new release in the cache.",
     )
     publish_names: bool = setting(
         default=True,
