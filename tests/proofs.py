@@ -137,7 +137,7 @@ def caches(log: str) -> str | None:
             counted(int(hits)),
             _statuses(literal_eval(statuses)),
             _of(literal_eval(found), "wrong bytes"),
-            _of(literal_eval(found), "404 for what is retained"),
+            _of(literal_eval(found), "404 for a retained file"),
             "; ".join(f"{what}: {counted(count)}" for what, count in literal_eval(found).items()),
         ]
         for name, answers, hits, statuses, _, found in CACHE.findall(log)

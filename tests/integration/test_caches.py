@@ -1,7 +1,7 @@
-"""Real caches in front: clients request everything while three releases are deployed behind them.
+"""Real caches in front of the middleware: clients request every URL while three releases are deployed.
 
-Invariant: every response is compared byte by byte with the files that the builds left on disk. Where a
-cache may differ from the origin, `INTERFERENCE` names the difference; any other one is a defect.
+Invariant: every response is compared byte by byte with the files of the builds. `INTERFERENCE` names the
+allowed differences between each cache and the origin; any other difference is a defect.
 ``HASHSERVE_SOAK=1`` runs the long form.
 """
 
@@ -34,7 +34,7 @@ from tests.support.proxies import (
     Varnish,
     snippets,
 )
-from tests.support.releases import CHANGING, PREFIX, Releases, Representation, Truth, get
+from tests.support.releases import CHANGING, PREFIX, ExpectedResponses, Releases, Representation, get
 from tests.support.services import running
 from tests.support.waiting import wait_until
 
@@ -42,16 +42,16 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
 ANSWERS = 10_000 if SOAK else 400
-"""The number of responses to wait for in each release."""
+"""The number of responses for each release."""
 
 CLIENTS = 3
 PAUSE = 0.0 if SOAK else 0.005
-"""The pause of a client after a request, in seconds: the machine also runs builds."""
+"""The pause of a client after a request, in seconds, because the machine also runs builds."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-LIVING = "public, max-age=1"
-NOTHINGS = '"0123456789abcdef"'
-"""An entity-tag of no representation."""
+UNHASHED = "public, max-age=1"
+UNKNOWN_TAG = '"0123456789abcdef"'
+"""An entity-tag that no representation has."""
 
 ACCEPTED: dict[str | None, str] = {
     None: "",
@@ -70,18 +70,18 @@ ACCEPTED: dict[str | None, str] = {
     "gzip;q=0.000, identity": "",
     "br;q=0, *": "gzip",
 }
-"""Values of Accept-Encoding, and the codings that they accept besides identity."""
+"""Values of Accept-Encoding, with the accepted codings other than identity."""
 
 RANGES = ["bytes=0-0", "bytes=7-99", "bytes=-20", "bytes=20-", "bytes=1000-1999", "bytes=99999999-"]
-SEVERAL = ["bytes=0-9,40-59", "bytes=-5,0-0", "bytes=5-6, 100-120, 30-33"]
+SEVERAL_RANGES = ["bytes=0-9,40-59", "bytes=-5,0-0", "bytes=5-6, 100-120, 30-33"]
 
 
-# What is asked
+# Requests
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """A request; ``kind`` is that of its path: fingerprinted, unhashed, of the next release, or unknown."""
+class Request:
+    """A request. Its path is fingerprinted, unhashed, upcoming (of the next release) or unknown."""
 
     path: str
     kind: str
@@ -91,8 +91,8 @@ class Question:
     if_range: str | None = None
     if_none_match: str | None = None
 
-    def request(self) -> bytes:
-        """Return its bytes."""
+    def encoded(self) -> bytes:
+        """Return the bytes of the request."""
         return get(
             self.path,
             method=self.method,
@@ -107,172 +107,185 @@ class Question:
         return coding == "identity" or coding in ACCEPTED[self.accepted].split()
 
 
-def drawn(choice: random.Random, truth: Truth, unknown: list[str], foreseen: list[str]) -> Question:
-    """Draw a request, mostly for files of this release and of earlier ones."""
-    kind = choice.choices(["lasting", "living", "unknown", "foreseen"], [70, 15, 8, 7 if foreseen else 0])[0]
-    paths = {"lasting": truth.lasting, "living": truth.living, "unknown": unknown, "foreseen": foreseen}
-    question = Question(path=choice.choice(paths[kind]), kind=kind, accepted=choice.choice([*ACCEPTED]))
-    if kind in ("unknown", "foreseen"):
-        return question
-    tags = [*truth.tags(question.path), NOTHINGS]
+def random_request(
+    choice: random.Random, expected: ExpectedResponses, unknown: list[str], upcoming: list[str]
+) -> Request:
+    """Return a random request, mostly for files of this release and earlier ones."""
+    kind = choice.choices(
+        ["fingerprinted", "unhashed", "unknown", "upcoming"], [70, 15, 8, 7 if upcoming else 0]
+    )[0]
+    paths = {
+        "fingerprinted": expected.fingerprinted,
+        "unhashed": expected.unhashed,
+        "unknown": unknown,
+        "upcoming": upcoming,
+    }
+    request = Request(path=choice.choice(paths[kind]), kind=kind, accepted=choice.choice([*ACCEPTED]))
+    if kind in ("unknown", "upcoming"):
+        return request
+    tags = [*expected.tags(request.path), UNKNOWN_TAG]
     tag = choice.choice(tags)
     fields: dict[str, dict[str, str]] = {
         "whole": {},
         "head": {"method": "HEAD"},
         "head of a range": {"method": "HEAD", "range": "bytes=0-9"},
         "range": {"range": choice.choice(RANGES)},
-        "several": {"range": choice.choice(SEVERAL)},
+        "several": {"range": choice.choice(SEVERAL_RANGES)},
         "if-range": {"range": choice.choice(RANGES[:5]), "if_range": tag},
-        "if-none-match": {"if_none_match": choice.choice([tag, f"W/{tag}", f"{NOTHINGS}, {tag}"])},
+        "if-none-match": {"if_none_match": choice.choice([tag, f"W/{tag}", f"{UNKNOWN_TAG}, {tag}"])},
     }
     form = choice.choices([*fields], [40, 6, 2, 18, 8, 8, 18])[0]
-    return replace(question, **fields[form])
+    return replace(request, **fields[form])
 
 
-# Faults, and differences from the origin
+# Differences from the origin
 
 WHOLE = "whole file for a range"
-WHOLE_OF_SEVERAL = "whole file for several ranges"
+WHOLE_FOR_SEVERAL = "whole file for several ranges"
 DECODED = "gzip decoded for clients without gzip, its tag made weak"
 OTHER_CODING = "304 for the tag of a coding that the client does not accept"
-HEAD_OF_PART = "206 to a HEAD with Range"
+PART_FOR_HEAD = "206 to a HEAD with Range"
 EARLY = "lifetime of an unhashed name, if requested during the deploy"
 SEVERAL_416 = "416 to several ranges of which some are satisfiable"
-PLAIN_416 = "416 of the cache's own, without the length"
-OF_BEFORE = "range of an unhashed name compared with its previous content"
-UNLOCKED = "part sent although If-Range names another representation"
+OWN_416 = "416 of the cache's own, without the length"
+PREVIOUS_CONTENT = "range of an unhashed name compared with its previous content"
+IF_RANGE_IGNORED = "part sent although If-Range names another representation"
 
 
-def faults(question: Question, answer: Raw, truth: Truth) -> Iterator[str]:
+def faults(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
     """Yield the differences from the origin."""
     if answer.status == 404:
-        yield from faults_of_miss(question, answer)
-    elif question.kind == "unknown":
-        yield f"{answer.status} for what never was"
+        yield from faults_of_miss(request, answer)
+    elif request.kind == "unknown":
+        yield f"{answer.status} for a path that never existed"
     elif answer.status == 304:
-        yield from faults_of_304(question, answer, truth)
+        yield from faults_of_304(request, answer, expected)
     elif answer.status in (200, 206, 416):
-        yield from faults_of_representation(question, answer, truth)
+        yield from faults_of_representation(request, answer, expected)
     else:
         yield f"status {answer.status}"
 
 
-def faults_of_miss(question: Question, answer: Raw) -> Iterator[str]:
-    if question.kind in ("lasting", "living"):
-        yield "404 for what is retained"
+def faults_of_miss(request: Request, answer: Raw) -> Iterator[str]:
+    if request.kind in ("fingerprinted", "unhashed"):
+        yield "404 for a retained file"
     elif answer.fields.get("cache-control") != "no-store":
-        yield "a 404 that may be stored"
+        yield "404 without no-store"
 
 
-def faults_of_304(question: Question, answer: Raw, truth: Truth) -> Iterator[str]:
-    asked = {tag.strip().removeprefix("W/") for tag in (question.if_none_match or "").split(",")}
-    known = [truth.by_tag[question.path][tag] for tag in asked & {*truth.tags(question.path)}]
+def faults_of_304(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
+    asked = {tag.strip().removeprefix("W/") for tag in (request.if_none_match or "").split(",")}
+    known = [expected.by_tag[request.path][tag] for tag in asked & {*expected.tags(request.path)}]
     if not known:
-        yield "a 304 though the client has nothing of it"
-    elif not any(question.accepts(one.coding) for one in known):
+        yield "304 for a tag of no representation"
+    elif not any(request.accepts(one.coding) for one in known):
         yield OTHER_CODING
     if answer.fields.get("etag", "").removeprefix("W/") not in {"", *asked}:
-        yield "a 304 with a tag that was not asked about"
+        yield "304 with a tag that the request does not name"
 
 
-def faults_of_representation(question: Question, answer: Raw, truth: Truth) -> Iterator[str]:
+def faults_of_representation(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
     if answer.status == 416:
-        yield from faults_of_416(question, answer, truth)
+        yield from faults_of_416(request, answer, expected)
         return
-    tagged = truth.representation(question.path, answer)
+    tagged = expected.representation(request.path, answer)
     coding = answer.fields.get("content-encoding", "identity")
-    found = tagged and truth.in_coding(tagged, coding)
+    found = tagged and expected.in_coding(tagged, coding)
     if tagged is None or found is None:
         yield f"{answer.status} without a known tag"
         return
-    if not question.accepts(coding):
-        yield f"{coding} for who says {question.accepted!r}"
+    if not request.accepts(coding):
+        yield f"{coding} for {request.accepted!r}"
     if coding != tagged.coding:
         yield DECODED if is_decoded(answer, coding, tagged) else f"{coding} with the tag of {tagged.coding}"
-    yield from faults_of_fields(question, answer, truth)
+    yield from faults_of_fields(request, answer, expected)
     if answer.status == 200:
-        yield from faults_of_whole(question, answer, found)
+        yield from faults_of_whole(request, answer, found)
     else:
-        yield from faults_of_parts(question, answer, found, truth)
+        yield from faults_of_parts(request, answer, found, expected)
 
 
 def is_decoded(answer: Raw, coding: str, found: Representation) -> bool:
     return coding == "identity" and found.coding == "gzip" and answer.fields["etag"].startswith("W/")
 
 
-def faults_of_416(question: Question, answer: Raw, truth: Truth) -> Iterator[str]:
-    sizes = {len(one.body) for one in truth.by_tag[question.path].values() if question.accepts(one.coding)}
-    if all(spans(question, size) for size in sizes):
+def faults_of_416(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
+    sizes = {len(one.body) for one in expected.by_tag[request.path].values() if request.accepts(one.coding)}
+    if all(spans(request, size) for size in sizes):
         yield (
-            SEVERAL_416 if question.range in SEVERAL else of_before(question, truth, "416 for what is there")
+            SEVERAL_416
+            if request.range in SEVERAL_RANGES
+            else or_previous_content(request, expected, "416 for a satisfiable range")
         )
     if answer.fields.get("content-range") not in {f"bytes */{size}" for size in sizes}:
-        yield "416 with a wrong length" if "content-range" in answer.fields else PLAIN_416
+        yield "416 with a wrong length" if "content-range" in answer.fields else OWN_416
 
 
-def faults_of_fields(question: Question, answer: Raw, truth: Truth) -> Iterator[str]:
+def faults_of_fields(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
     control = answer.fields.get("cache-control")
-    if question.kind != "living" and control == LIVING:
+    if request.kind != "unhashed" and control == UNHASHED:
         yield EARLY
-    elif question.kind != "living" and control != IMMUTABLE:
+    elif request.kind != "unhashed" and control != IMMUTABLE:
         yield f"Cache-Control: {control}"
-    if question.kind == "living" and control != LIVING:
-        yield f"Cache-Control: {control} of what changes"
+    if request.kind == "unhashed" and control != UNHASHED:
+        yield f"Cache-Control: {control} for an unhashed name"
     if (
         control == IMMUTABLE
-        and truth.has_variants(question.path)
+        and expected.has_variants(request.path)
         and "accept-encoding" not in answer.fields.get("vary", "").lower()
     ):
         yield "no Vary"
 
 
-def faults_of_whole(question: Question, answer: Raw, found: Representation) -> Iterator[str]:
+def faults_of_whole(request: Request, answer: Raw, found: Representation) -> Iterator[str]:
     length = answer.fields.get("content-length")
     if length not in (None, str(len(found.body))):
         yield f"a length of {length}"
-    if question.method == "HEAD":
+    if request.method == "HEAD":
         return
     if answer.body != found.body:
         yield "wrong bytes"
-    if is_due(question, found):
-        yield WHOLE_OF_SEVERAL if question.range in SEVERAL else WHOLE
+    if expects_part(request, found):
+        yield WHOLE_FOR_SEVERAL if request.range in SEVERAL_RANGES else WHOLE
 
 
-def is_due(question: Question, found: Representation) -> bool:
-    """Return whether a 206 is expected: a satisfiable range, not the whole, with a matching If-Range."""
-    asked = spans(question, len(found.body))
+def expects_part(request: Request, found: Representation) -> bool:
+    """Return whether a 206 is expected: If-Range matches, and the range is satisfiable and not the whole."""
+    asked = spans(request, len(found.body))
     wanted = sum(last - first + 1 for first, last in asked)
-    return question.if_range in (None, found.etag) and 0 < wanted < len(found.body)
+    return request.if_range in (None, found.etag) and 0 < wanted < len(found.body)
 
 
-def spans(question: Question, size: int) -> list[tuple[int, int]]:
+def spans(request: Request, size: int) -> list[tuple[int, int]]:
     """Return first and last position of each satisfiable range."""
     asked = []
-    for part in (question.range or "").removeprefix("bytes=").split(",") if question.range else ():
+    for part in (request.range or "").removeprefix("bytes=").split(",") if request.range else ():
         first, _, last = part.strip().partition("-")
         start = int(first) if first else max(0, size - int(last))
         asked.append((start, min(int(last), size - 1) if first and last else size - 1))
     return [(start, end) for start, end in asked if start < size]
 
 
-def faults_of_parts(question: Question, answer: Raw, found: Representation, truth: Truth) -> Iterator[str]:
-    if question.if_range not in (None, found.etag):
-        yield of_before(question, truth, UNLOCKED)
+def faults_of_parts(
+    request: Request, answer: Raw, found: Representation, expected: ExpectedResponses
+) -> Iterator[str]:
+    if request.if_range not in (None, found.etag):
+        yield or_previous_content(request, expected, IF_RANGE_IGNORED)
     size = len(found.body)
-    if question.method == "HEAD":
-        yield HEAD_OF_PART
+    if request.method == "HEAD":
+        yield PART_FOR_HEAD
         return
     given = parts_of(answer)
     ranges = sorted(content_range for content_range, _ in given)
-    if ranges != sorted(f"bytes {first}-{last}/{size}" for first, last in spans(question, size)):
-        yield of_before(question, truth, f"parts {ranges}")
+    if ranges != sorted(f"bytes {first}-{last}/{size}" for first, last in spans(request, size)):
+        yield or_previous_content(request, expected, f"parts {ranges}")
     if any(body != found.body[slice(*slice_of(content_range))] for content_range, body in given):
         yield "wrong bytes in a part"
 
 
-def of_before(question: Question, truth: Truth, fault: str) -> str:
-    """Return the name of a fault of a representation that may be revalidated."""
-    return OF_BEFORE if question.kind == "living" or question.path in truth.early else fault
+def or_previous_content(request: Request, expected: ExpectedResponses, fault: str) -> str:
+    """Return the fault, or `PREVIOUS_CONTENT` if the cache may have compared an older content."""
+    return PREVIOUS_CONTENT if request.kind == "unhashed" or request.path in expected.early else fault
 
 
 def slice_of(content_range: str) -> tuple[int, int]:
@@ -293,46 +306,47 @@ def parts_of(answer: Raw) -> list[tuple[str, bytes]]:
     return parts
 
 
-# The clients
+# Clients
 
 
 @dataclass(kw_only=True)
-class Audience:
-    """Clients that send requests to a cache all the time, and their responses; equal bodies are kept once."""
+class Clients:
+    """Clients that send requests to a cache until the test ends; equal bodies are stored once."""
 
     cache: Cache
-    truth: Truth
+    expected: ExpectedResponses
     unknown: list[str]
-    foreseen: list[str] = field(default_factory=list)
-    exchanges: list[tuple[Question, Raw]] = field(default_factory=list)
+    upcoming: list[str] = field(default_factory=list)
+    exchanges: list[tuple[Request, Raw]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     _bodies: dict[bytes, bytes] = field(default_factory=dict)
     _is_over: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def sending(self) -> Iterator[None]:
         """Run the clients inside the context; their errors are kept in ``problems``."""
-        clients = [
-            threading.Thread(target=self._ask_on, args=[random.Random(seed)]) for seed in range(CLIENTS)
+        threads = [
+            threading.Thread(target=self._send_until_over, args=[random.Random(seed)])
+            for seed in range(CLIENTS)
         ]
-        for client in clients:
-            client.start()
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             self._is_over.set()
-            for client in clients:
-                client.join()
+            for thread in threads:
+                thread.join()
 
-    def ask(self, wire: Wire, question: Question) -> Raw:
-        """Send one request, and keep the response."""
-        answer = wire.ask(question.request())
+    def ask(self, wire: Wire, request: Request) -> Raw:
+        """Send one request and record the response."""
+        answer = wire.ask(request.encoded())
         answer = replace(answer, body=self._bodies.setdefault(answer.body, answer.body))
-        self.exchanges.append((question, answer))
+        self.exchanges.append((request, answer))
         return answer
 
     def wait_for(self, count: int) -> None:
-        """Wait for a number of further responses, as long as they keep coming."""
+        """Wait for a number of further responses. Fail if none arrives for a while."""
         enough = len(self.exchanges) + count
         while len(self.exchanges) < enough and not self.problems:
             wait_until(partial(self._has_more_than, len(self.exchanges)))
@@ -341,25 +355,27 @@ class Audience:
     def _has_more_than(self, count: int) -> bool:
         return bool(self.problems) or len(self.exchanges) > count
 
-    def _ask_on(self, choice: random.Random) -> None:
+    def _send_until_over(self, choice: random.Random) -> None:
         try:
             with Wire(self.cache.port) as wire:
                 while not self._is_over.is_set():
-                    self.ask(wire, drawn(choice, self.truth, self.unknown, self.foreseen))
+                    self.ask(wire, random_request(choice, self.expected, self.unknown, self.upcoming))
                     time.sleep(PAUSE)
-        except Exception as error:  # noqa: BLE001  # the test tells it
+        except Exception as error:  # noqa: BLE001  # the test reports it
             self.problems.append(repr(error))
 
     def found(self) -> Counter[str]:
         """Count the differences from the origin."""
-        return Counter(fault for asked, given in self.exchanges for fault in faults(asked, given, self.truth))
+        return Counter(
+            fault for asked, given in self.exchanges for fault in faults(asked, given, self.expected)
+        )
 
     def examples(self, fault: str) -> list[str]:
-        """Return an example of a difference, for the message of a failure."""
+        """Return the exchanges with a difference, for the message of a failure."""
         return [
             f"{fault}: {asked} {given.status} {dict(given.fields)}"
             for asked, given in self.exchanges
-            if fault in faults(asked, given, self.truth)
+            if fault in faults(asked, given, self.expected)
         ]
 
     def summary(self) -> str:
@@ -377,7 +393,7 @@ class Audience:
         return sum(self.cache.is_hit(given.fields) for _, given in self.exchanges)
 
 
-# The caches
+# Caches
 
 CACHES: dict[str, tuple[type[Cache], tuple[str, ...]]] = {
     "nginx": (NginxCache, ()),
@@ -388,14 +404,21 @@ CACHES: dict[str, tuple[type[Cache], tuple[str, ...]]] = {
     "Apache Traffic Server": (TrafficServer, ()),
 }
 INTERFERENCE: dict[str, set[str]] = {
-    "nginx": {HEAD_OF_PART, WHOLE_OF_SEVERAL},
-    "Varnish": {HEAD_OF_PART, WHOLE_OF_SEVERAL, SEVERAL_416},
-    "Varnish with its defaults": {HEAD_OF_PART, WHOLE, WHOLE_OF_SEVERAL, SEVERAL_416, DECODED, OTHER_CODING},
+    "nginx": {PART_FOR_HEAD, WHOLE_FOR_SEVERAL},
+    "Varnish": {PART_FOR_HEAD, WHOLE_FOR_SEVERAL, SEVERAL_416},
+    "Varnish with its defaults": {
+        PART_FOR_HEAD,
+        WHOLE,
+        WHOLE_FOR_SEVERAL,
+        SEVERAL_416,
+        DECODED,
+        OTHER_CODING,
+    },
     "Squid": set(),
-    "HAProxy": {WHOLE, WHOLE_OF_SEVERAL, "gzip for 'gzip;q=0.000, identity'", OTHER_CODING},
-    "Apache Traffic Server": {WHOLE_OF_SEVERAL, PLAIN_416, OF_BEFORE},
+    "HAProxy": {WHOLE, WHOLE_FOR_SEVERAL, "gzip for 'gzip;q=0.000, identity'", OTHER_CODING},
+    "Apache Traffic Server": {WHOLE_FOR_SEVERAL, OWN_416, PREVIOUS_CONTENT},
 }
-"""The differences of each cache from the origin; every cache also keeps `EARLY` ones for a moment."""
+"""The allowed differences of each cache from the origin. `EARLY` is allowed for every cache."""
 
 
 @pytest.fixture
@@ -411,70 +434,70 @@ def releases(tmp_path: Path) -> Releases:
 @pytest.mark.parametrize("name", CACHES)
 def test_every_response_over_three_releases_is_correct(name: str, releases: Releases, tmp_path: Path) -> None:
     make, options = CACHES[name]
-    truth = Truth(root=releases.root)
+    expected = ExpectedResponses(root=releases.root)
     with (
         running(ServedRoot(tmp_path / "origin", str(releases.root), {"max_age": 1})) as origin,
         running(make(tmp_path / "cache", origin.address, options)) as cache,
     ):
-        truth.note(origin.port)
-        never = [path.replace(".", ".0123456789ab.", 1) for path in truth.living]
-        audience = Audience(cache=cache, truth=truth, unknown=never)
-        with audience.asking():
-            audience.wait_for(ANSWERS)
+        expected.add_release(origin.port)
+        never = [path.replace(".", ".0123456789ab.", 1) for path in expected.unhashed]
+        clients = Clients(cache=cache, expected=expected, unknown=never)
+        with clients.sending():
+            clients.wait_for(ANSWERS)
             for _ in range(2):
-                deploy(releases, audience)
-                truth.note(origin.port)
-                audience.wait_for(ANSWERS)
-                assert_what_changed_is_seen(audience)
-                assert_what_was_early_is_immutable(audience)
-    print(f"caches: {name}: {audience.summary()}; {dict(audience.found())}")
-    unexplained = {*audience.found()} - INTERFERENCE[name] - {EARLY}
-    assert not unexplained, "\n".join(audience.examples(fault)[0] for fault in unexplained)
-    assert audience.hits() > len(audience.exchanges) // 4
+                deploy(releases, clients)
+                expected.add_release(origin.port)
+                clients.wait_for(ANSWERS)
+                assert_unhashed_names_are_current(clients)
+                assert_early_paths_are_immutable(clients)
+    print(f"caches: {name}: {clients.summary()}; {dict(clients.found())}")
+    unexplained = {*clients.found()} - INTERFERENCE[name] - {EARLY}
+    assert not unexplained, "\n".join(clients.examples(fault)[0] for fault in unexplained)
+    assert clients.hits() > len(clients.exchanges) // 4
 
 
-def deploy(releases: Releases, audience: Audience) -> None:
-    """Deploy the next release. The clients requested its URLs before, and get them at once."""
+def deploy(releases: Releases, clients: Clients) -> None:
+    """Deploy the next release. Its URLs are requested before, and must be there right after the build."""
     releases.change()
-    audience.foreseen = sorted(releases.foreseen())
-    audience.truth.early.update(audience.foreseen)
-    questions = [
-        Question(path=path, kind="foreseen", accepted=accepted)
-        for path in audience.foreseen
+    clients.upcoming = sorted(releases.upcoming())
+    clients.expected.early.update(clients.upcoming)
+    requests = [
+        Request(path=path, kind="upcoming", accepted=accepted)
+        for path in clients.upcoming
         for accepted in (None, "br", "gzip", "gzip, deflate, br, zstd")
     ]
-    assert len(questions) >= 4 * len(CHANGING)
-    with Wire(audience.cache.port) as wire:
-        for question in questions * 2:
-            assert audience.ask(wire, question).status == 404
+    assert len(requests) >= 4 * len(CHANGING)
+    with Wire(clients.cache.port) as wire:
+        for request in requests * 2:
+            assert clients.ask(wire, request).status == 404
         releases.build()
-        for question in questions:
-            assert audience.ask(wire, replace(question, kind="lasting")).status == 200
-    audience.foreseen = []
+        for request in requests:
+            assert clients.ask(wire, replace(request, kind="fingerprinted")).status == 200
+    clients.upcoming = []
 
 
-def assert_what_changed_is_seen(audience: Audience) -> None:
-    """Wait until the unhashed names have their current content."""
-    with Wire(audience.cache.port) as wire:
+def assert_unhashed_names_are_current(clients: Clients) -> None:
+    """Wait until the cache has the current content of the unhashed names."""
+    with Wire(clients.cache.port) as wire:
         for path in CHANGING:
-            now = (audience.truth.root / path).read_bytes()
-            question = Question(path=PREFIX + path, kind="living")
-            wait_until(partial(gives, audience, wire, question, now))
+            now = (clients.expected.root / path).read_bytes()
+            request = Request(path=PREFIX + path, kind="unhashed")
+            wait_until(partial(has_body, clients, wire, request, now))
 
 
-def gives(audience: Audience, wire: Wire, question: Question, body: bytes) -> bool:
-    return audience.ask(wire, question).body == body
+def has_body(clients: Clients, wire: Wire, request: Request, body: bytes) -> bool:
+    return clients.ask(wire, request).body == body
 
 
-def assert_what_was_early_is_immutable(audience: Audience) -> None:
-    """Wait until URLs that were requested during the deploy have their final responses."""
-    with Wire(audience.cache.port) as wire:
-        for path in sorted(audience.truth.early):
-            wait_until(partial(lasts, audience, wire, Question(path=path, kind="lasting")))
+def assert_early_paths_are_immutable(clients: Clients) -> None:
+    """Wait until the URLs that were requested during the deploy are immutable."""
+    with Wire(clients.cache.port) as wire:
+        for path in sorted(clients.expected.early):
+            wait_until(partial(is_immutable, clients, wire, Request(path=path, kind="fingerprinted")))
 
 
-def lasts(audience: Audience, wire: Wire, question: Question) -> bool:
-    return audience.ask(wire, question).fields["cache-control"] == IMMUTABLE
+def is_immutable(clients: Clients, wire: Wire, request: Request) -> bool:
+    return clients.ask(wire, request).fields["cache-control"] == IMMUTABLE
 
 
 # The page

@@ -1,6 +1,6 @@
-"""A small site whose releases are built into one folder in turn, and the expected response of each URL.
+"""The releases of a small site, built one after the other, and the expected responses of its URLs.
 
-Invariant: expected bytes come from the files of the build, checked by their digests, never from a server.
+Invariant: expected bodies come from the files of the build, checked by their digests, never from a server.
 Only entity-tags come from the origin.
 """
 
@@ -18,7 +18,7 @@ from tests.fuzz.serving import Raw, Wire
 from tests.support.building import run
 from tests.support.files import put
 
-__all__ = ["CHANGING", "PREFIX", "Releases", "Representation", "Truth", "get"]
+__all__ = ["CHANGING", "PREFIX", "ExpectedResponses", "Releases", "Representation", "get"]
 
 PREFIX = "/static/"
 FILM = random.Random(0).randbytes(1_300_000)
@@ -34,10 +34,10 @@ SOURCES = {
     "fonts/text.woff2": FONT,
     "film/tea.mp4": FILM,
 }
-"""A small and a larger text with variants, a file without, and one that is too large for memory."""
+"""Texts with variants, files without variants, and a film that is too large for the memory."""
 
 CHANGING = ("css/base.css", "js/store.js", "img/logo.svg")
-"""The files that change with each release, and so do the files that refer to them."""
+"""The files that change in each release. The files that refer to them change too."""
 
 
 def get(path: str, *, method: str = "GET", **fields: str | None) -> bytes:
@@ -48,7 +48,7 @@ def get(path: str, *, method: str = "GET", **fields: str | None) -> bytes:
 
 
 class Releases:
-    """The sources below ``folder``, built into ``root`` by `deploy`."""
+    """The sources below ``folder``, and the releases that `build` makes of them in ``root``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -69,23 +69,23 @@ class Releases:
     def build(self, out: Path | None = None, *, previous: Path | None = None) -> Manifest:
         """Build the current sources into ``root`` or another folder."""
         out = self.root if out is None else out
-        brought = ("--previous", previous) if previous else ()
+        more = ("--previous", previous) if previous else ()
         done = run(
             *("build", self._source, "--out", out, "--prefix", PREFIX, "--keep", "3", "--quiet"),
-            *("--cache", self._folder / "cache", *brought),
+            *("--cache", self._folder / "cache", *more),
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return Manifest.load(out / "staticfiles.json")
 
-    def foreseen(self) -> set[str]:
-        """Return the URL paths of the next deploy, from a build elsewhere."""
-        manifest = self.build(self._folder / f"foreseen-{self.number}")
+    def upcoming(self) -> set[str]:
+        """Return the URL paths that the next release adds, from a build into another folder."""
+        manifest = self.build(self._folder / f"upcoming-{self.number}")
         return {PREFIX + path for path in manifest.files if not (self.root / path).exists()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Representation:
-    """A response of one URL path in one coding, in one release or more; ``sha256`` is of the content."""
+    """A response of one URL path in one coding; ``sha256`` is the digest of the decoded body."""
 
     path: str
     sha256: str
@@ -95,29 +95,28 @@ class Representation:
 
 
 @dataclass(kw_only=True)
-class Truth:
+class ExpectedResponses:
     """Every representation of every URL path so far, by path and entity-tag.
 
-    ``lasting`` are the fingerprinted paths, ``living`` the others; ``early`` are those that a client may
-    have requested during their deploy.
+    ``early`` has the fingerprinted paths that a client may have requested during their deploy.
     """
 
     root: Path
     by_tag: dict[str, dict[str, Representation]] = field(default_factory=dict)
-    lasting: list[str] = field(default_factory=list)
-    living: list[str] = field(default_factory=list)
+    fingerprinted: list[str] = field(default_factory=list)
+    unhashed: list[str] = field(default_factory=list)
     early: set[str] = field(default_factory=set)
 
-    def note(self, port: int) -> None:
+    def add_release(self, port: int) -> None:
         """Read the files of the folder, and get their tags from the origin at a port."""
         manifest = Manifest.load(self.root / "staticfiles.json")
         with Wire(port) as wire:
             for path in [*manifest.files, *manifest.paths]:
-                self._note_path(wire, manifest, path)
-        self.lasting = sorted(PREFIX + path for path in manifest.files)
-        self.living = sorted(PREFIX + path for path in manifest.paths)
+                self._add_path(wire, manifest, path)
+        self.fingerprinted = sorted(PREFIX + path for path in manifest.files)
+        self.unhashed = sorted(PREFIX + path for path in manifest.paths)
 
-    def _note_path(self, wire: Wire, manifest: Manifest, path: str) -> None:
+    def _add_path(self, wire: Wire, manifest: Manifest, path: str) -> None:
         record = manifest.record(manifest.paths.get(path, path))
         assert record is not None
         for coding in ("identity", *CODINGS):
@@ -146,7 +145,7 @@ class Truth:
         return next(found, None)
 
     def representation(self, path: str, answer: Raw) -> Representation | None:
-        """Return the representation that a response, or a part, claims to be."""
+        """Return the representation that the entity-tag of a response names."""
         etag = answer.fields.get("etag", "")
         return self.by_tag[path].get(etag.removeprefix("W/"))
 
