@@ -84,7 +84,7 @@ def _built(folder: Path) -> Path:
 
     source = folder / "source"
     source.mkdir()
-    (source / "app.css").write_text("body { background: url(dot.svg) }\n" * 20)
+    (source / "app.css").write_text("body { background: url(dot.svg) }\n" + "p { margin: 0 }\n" * 30)
     (source / "dot.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>\n' * 20)
     build(str(source), str(folder / "warm"))  # so that imports are not counted
     return source
