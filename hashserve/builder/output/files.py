@@ -1,4 +1,4 @@
-"""The files that are in the output: which there are, and which content they hold.
+"""The files that are in the output: where they are, and which content they hold.
 
 Invariant: a file counts for what was verified in it, never for its name. Nothing here changes a file.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from hashserve.builder.chunks import read_chunks
-from hashserve.builder.output.paths import referenced_paths
+from hashserve.builder.output.paths import is_at_or_below, referenced_paths
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER
 from hashserve.builder.output.state import BuildState, stamp_of
 from hashserve.digests import digest_of
@@ -25,24 +25,41 @@ __all__ = ["OutputFiles"]
 
 
 class OutputFiles:
-    """The files of the output ``root``, each of which is at ``location`` of its path.
+    """The files of the output ``root``. Deferred ones have a temporary location until the release changes.
 
     What was verified is noted in ``state``. Several threads may use it at once, for different paths.
     """
 
-    def __init__(self, root: str, state: BuildState, location: Callable[[str], str]) -> None:
+    def __init__(self, root: str, state: BuildState) -> None:
         self._root = root
+        self._prefix = os.path.join(root, "")
         self._state = state
-        self._location = location
+        self._deferred: dict[str, str] = {}
+
+    def location(self, path: str) -> str:
+        """Return where a path is on disk: its final location, or the temporary one if it is deferred."""
+        for deferred, temporary in self._deferred.items():
+            if is_at_or_below(path, deferred):
+                return temporary + path[len(deferred) :]
+        return self._prefix + path
+
+    def defer(self, path: str, temporary: str) -> None:
+        """Give everything at ``path`` or below it the location ``temporary`` until `take_deferred`."""
+        self._deferred[path] = temporary
+
+    def take_deferred(self) -> dict[str, str]:
+        """Return the temporary location of each deferred path, and defer none of them any longer."""
+        deferred, self._deferred = self._deferred, {}
+        return deferred
 
     def has_file(self, path: str) -> bool:
         """Whether anything but a folder is there."""
-        location = self._location(path)
+        location = self.location(path)
         return os.path.lexists(location) and not os.path.isdir(location)
 
     def has_folder(self, path: str) -> bool:
         """Whether a folder is there."""
-        return os.path.isdir(self._location(path))
+        return os.path.isdir(self.location(path))
 
     def size(self, path: str) -> int | None:
         """Return the size of a file in bytes, None where there is none."""
@@ -72,7 +89,7 @@ class OutputFiles:
 
     def digest(self, path: str, coding: str = IDENTITY) -> str | None:
         """Return the SHA-256 of a file, decoded; None where there is no file or it cannot be decoded."""
-        location = self._location(path)
+        location = self.location(path)
         if not os.path.isfile(location):
             return None  # to read from a FIFO may wait for ever
         chunks = read_chunks(location)
@@ -84,7 +101,7 @@ class OutputFiles:
     def _status(self, path: str) -> os.stat_result | None:
         """Return the status of a file. For a symlink, it is that of the target, whose content matters."""
         try:
-            return os.stat(self._location(path))
+            return os.stat(self.location(path))
         except OSError:
             return None
 

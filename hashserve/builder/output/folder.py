@@ -15,7 +15,7 @@ from hashserve.atomic_files import write_atomically
 from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.private_folder import PrivateFolder
 from hashserve.builder.output.state import BuildState
-from hashserve.builder.output.transaction import Transaction
+from hashserve.builder.output.transaction import StagedFile, Transaction
 from hashserve.builder.output.write_errors import write_error
 from hashserve.builder.report import BuildReport
 from hashserve.errors import BuildError
@@ -47,23 +47,20 @@ def open_output(
 class OutputFolder:
     """A locked output folder. Several threads may write to it at once, to different paths.
 
-    ``root`` is its absolute path. ``files`` answers questions about what is in it; ``state`` is what
-    builds note about it.
+    ``root`` is its absolute path. ``files`` answers questions about what is in it, such as the ``location``
+    of a path; ``state`` is what builds note about it.
     """
 
     def __init__(self, private: PrivateFolder, lock: int, report: BuildReport) -> None:
         self.root = private.root
         self.temporary_folder = private.temporary_folder
         self.state = BuildState(private.state_location)
+        self.files = OutputFiles(private.root, self.state)
+        self.location = self.files.location
         self._transaction = Transaction(private.root, private.temporary_folder, lock)
-        self.files = OutputFiles(private.root, self.state, self._transaction.location)
         self._report = report
         self._report_lock = threading.Lock()
         self._created_folders: set[str] = set()
-
-    def location(self, path: str) -> str:
-        """Return where a path is on disk: its final location, or a temporary one until `publish`."""
-        return self._transaction.location(path)
 
     def reuse(self, path: str, sha256: str, coding: str = IDENTITY, *, newer_than: str | None = None) -> bool:
         """Whether a file holds the right content already; it then counts as reused.
@@ -98,7 +95,7 @@ class OutputFolder:
         """Write a file at once, as `put` does, where it is known that there is none to reuse."""
         location = self.location(path)
         self._write(location, location, chunks)
-        self._transaction.add_written(path)
+        self._transaction.add_written(location)
         self.files.add_verified(path, sha256, coding)
 
     def stage(
@@ -116,13 +113,13 @@ class OutputFolder:
         """
         if self.reuse(path, sha256, coding, newer_than=newer_than):
             return
-        staged = self._transaction.new_file(sha256, coding)
         location = self.location(path)
         if os.path.isdir(location):
             self.files.check_built(path)
             self._transaction.rename_after_manifest(path)
-        self._write(self._transaction.temporary_location(staged), location, chunks)
-        self._transaction.stage(path, staged)
+        temporary = self._transaction.temporary_location("staged")
+        self._write(temporary, location, chunks)
+        self._transaction.stage(path, StagedFile(location=temporary, sha256=sha256, coding=coding))
 
     def stage_removal(self, path: str) -> None:
         """Let `publish` remove a file, if it is there."""
@@ -140,7 +137,7 @@ class OutputFolder:
         away. Raises `BuildError` where no build made it.
         """
         self.files.check_built(path)
-        self._transaction.defer(path)
+        self.files.defer(path, self._transaction.temporary_location("deferred"))
 
     def publish(self, manifest: Manifest | None = None, *, interim: Manifest | None = None) -> None:
         """Rename every staged file to its path, and then put the manifest in force. Raises `BuildError`.

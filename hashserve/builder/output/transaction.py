@@ -15,7 +15,6 @@ from itertools import chain, count
 from hashserve.atomic_files import sync_directory
 from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.fsync import sync
-from hashserve.builder.output.paths import is_at_or_below
 from hashserve.builder.output.state import BuildState
 from hashserve.builder.output.write_errors import write_error
 from hashserve.manifest.files import MANIFEST_NAME
@@ -26,9 +25,9 @@ __all__ = ["StagedFile", "Transaction"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
-    """A file with a temporary name, made of ``number``, until the release changes."""
+    """A file that is at a temporary ``location`` until the release changes."""
 
-    number: int
+    location: str
     sha256: str
     coding: str
 
@@ -49,26 +48,10 @@ class Transaction:
         self._staged: dict[str, StagedFile] = {}
         self._after_manifest: set[str] = set()
         self._removals: dict[str, None] = {}  # a path can be added twice
-        self._deferred: dict[str, str] = {}
 
-    def location(self, path: str) -> str:
-        """Return where a path is on disk: its final location, or the temporary one if it is deferred."""
-        for deferred, temporary in self._deferred.items():
-            if is_at_or_below(path, deferred):
-                return temporary + path[len(deferred) :]
-        return self._prefix + path
-
-    def defer(self, path: str) -> None:
-        """Give everything at ``path`` or below it a temporary location until `perform`."""
-        self._deferred[path] = self._temporary_location("deferred")
-
-    def new_file(self, sha256: str, coding: str) -> StagedFile:
-        """Return a file to stage. Its content must be at its `temporary_location` before `stage`."""
-        return StagedFile(number=next(self._numbers), sha256=sha256, coding=coding)
-
-    def temporary_location(self, file: StagedFile) -> str:
-        """Return where a staged file is on disk until `perform`."""
-        return f"{self._temporary_folder}/staged-{file.number}"
+    def temporary_location(self, kind: str) -> str:
+        """Return a location that is used once, until `perform`; its name starts with ``kind``."""
+        return f"{self._temporary_folder}/{kind}-{next(self._numbers)}"
 
     def stage(self, path: str, file: StagedFile) -> None:
         """Let `perform` rename a file to ``path``."""
@@ -82,9 +65,9 @@ class Transaction:
         """Whether a file is staged for ``path``."""
         return path in self._staged
 
-    def add_written(self, path: str) -> None:
-        """Let `perform` sync a file that was written to its final location."""
-        self._written.append(path)
+    def add_written(self, location: str) -> None:
+        """Let `perform` sync a file that was written and is not staged."""
+        self._written.append(location)
 
     def add_removal(self, path: str) -> None:
         """Let `perform` remove the file at ``path``."""
@@ -117,7 +100,7 @@ class Transaction:
             # A source before its variants: servers take a variant that is older than its source for stale.
             self._rename(first)
             for path in self._removals:
-                os.unlink(self.location(path))
+                os.unlink(self._prefix + path)
             self._sync_names(chain(first, self._removals))
             if manifest is not None:
                 self._put_in_force(new_manifest)
@@ -131,40 +114,35 @@ class Transaction:
             files.add_verified(path, file.sha256, file.coding)
         self._staged, self._after_manifest, self._removals = {}, set(), {}
 
-    def _temporary_location(self, kind: str) -> str:
-        return f"{self._temporary_folder}/{kind}-{next(self._numbers)}"
-
     def _rename(self, staged: Mapping[str, StagedFile]) -> None:
         for path, file in staged.items():
-            os.replace(self.temporary_location(file), self.location(path))
+            os.replace(file.location, self._prefix + path)
 
     def _rename_deferred(self, files: OutputFiles, state: BuildState) -> None:
         """Move away what is at the deferred paths, and rename the temporary files and folders to them."""
-        deferred, self._deferred = self._deferred, {}
+        deferred = files.take_deferred()
         for path, temporary in deferred.items():
             self._move_away(path, files, state)
-            os.rename(temporary, self.location(path))
+            os.rename(temporary, self._prefix + path)
         self._sync_names(deferred)
 
     def _move_away(self, path: str, files: OutputFiles, state: BuildState) -> None:
         """Move a file or a folder, in one step, to the temporary folder, which is emptied at the end."""
         gone = list(files.at_or_below(path))
-        os.rename(self.location(path), self._temporary_location("displaced"))
+        os.rename(self._prefix + path, self.temporary_location("displaced"))
         state.forget(gone)
 
     def _sync_content(self) -> None:
         """Sync every file that was written, so that no manifest on the disk lists one that is not there."""
-        files = chain(map(self.location, self._written), map(self.temporary_location, self._staged.values()))
-        folders = {os.path.dirname(path) for path in self._written}
-        self._sync(len(self._written) + len(self._staged), files, folders)
+        files = [*self._written, *(file.location for file in self._staged.values())]
+        folders = {os.path.dirname(location) for location in self._written}
+        sync(self._lock, len(files) + len(folders), files, folders)
         self._written = []
 
     def _sync_names(self, paths: Iterable[str]) -> None:
-        self._sync(0, (), {os.path.dirname(path) for path in paths})
-
-    def _sync(self, count: int, files: Iterable[str], folders: set[str]) -> None:
-        sync(self._lock, count + len(folders), files, map(self.location, folders))
+        folders = {os.path.dirname(self._prefix + path) for path in paths}
+        sync(self._lock, len(folders), (), folders)
 
     def _put_in_force(self, manifest: str) -> None:
-        os.replace(manifest, self.location(MANIFEST_NAME))
+        os.replace(manifest, self._prefix + MANIFEST_NAME)
         sync_directory(self._root)
