@@ -88,17 +88,6 @@ def test_build_is_a_function_and_the_module_of_that_name(tmp_path: Path) -> None
     assert done.stdout.split() == ["1"]
 
 
-def test_old_import_paths_lead_to_the_names_of_today() -> None:
-    """A type checker finds these names as Python does: mypy reads this test."""
-    from hashserve import builder, check
-    from hashserve.build import BuildSettings, build
-    from hashserve.build.check import CheckSettings, Level
-    from hashserve.build.check import check as check_folder
-
-    assert (BuildSettings, build) == (builder.BuildSettings, builder.build)
-    assert (CheckSettings, Level, check_folder) == (check.CheckSettings, check.Level, check.check)
-
-
 def test_the_package_imports_its_public_names_and_no_others() -> None:
     imported = {
         alias.asname or alias.name

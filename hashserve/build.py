@@ -11,6 +11,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from hashserve import check
 from hashserve.builder import BuildFinding, BuildReport, BuildSettings, PruneReport, build, prune
 
 __all__ = ["BuildFinding", "BuildReport", "BuildSettings", "PruneReport", "build", "prune"]
@@ -26,3 +27,4 @@ class _CallableModule(ModuleType):
 
 
 sys.modules[__name__].__class__ = _CallableModule
+sys.modules[f"{__name__}.check"] = check
