@@ -1,1 +1,1 @@
-"""Hostile input: a root with secrets around it, a harness for each parser, and the seeds that they found."""
+"""Hostile input: a site with secrets, a harness for each parser, and the seeds that fuzzing found."""

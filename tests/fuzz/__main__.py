@@ -1,7 +1,7 @@
 """``python -m tests.fuzz NAME SECONDS``: fuzz a harness with atheris, and keep the useful seeds.
 
-NAME may be ``all``. The command fails if an input breaks something, and keeps it in ``.cache/fuzz/NAME``.
-``tests/fuzz/seeds`` gets the smallest set of inputs with the same coverage.
+NAME can be ``all``. If an input breaks a rule, the command fails and writes the input to
+``.cache/fuzz/NAME``. The smallest set of inputs with the same coverage is written to ``tests/fuzz/seeds``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tests.fuzz.harnesses import HARNESSES
 
 __all__ = ["main"]
 
-MOST_KEPT = 150
-"""How many seeds of one harness are kept."""
+MOST_SEEDS = 150
+"""The largest number of seeds for one harness."""
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
 
 
 def fuzz(name: str, seconds: int) -> int:
-    """Fuzz one harness, and return the exit status: 0 if nothing broke."""
+    """Fuzz one harness, and return the exit code: 0 if no input broke a rule."""
     folder = Path(".cache/fuzz") / name
     corpus, merged = folder / "corpus", folder / "merged"
     for each in (corpus, merged):
@@ -55,7 +55,7 @@ def fuzz(name: str, seconds: int) -> int:
 
 
 def atheris(name: str, *options: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
-    """Run atheris in its own process, which it ends."""
+    """Run atheris in a process of its own, because atheris ends the process."""
     command = [sys.executable, "-m", "tests.fuzz.target", name, f"-max_len={LONGEST}", *options]
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
@@ -67,14 +67,14 @@ def fill(corpus: Path, seeds: Iterable[bytes]) -> None:
 
 
 def keep(name: str, corpus: Path, merged: Path) -> int:
-    """Keep the old seeds and the smallest set with the same coverage, and return their number."""
+    """Write the old seeds and the smallest set with the same coverage, and return their number."""
     known = read_seeds(name) if (SEEDS / f"{name}.txt").exists() else []
     for path in merged.iterdir():
         path.unlink()
     atheris(name, "-merge=1", merged, corpus)
     found = sorted((path.read_bytes() for path in merged.iterdir()), key=len)
     new = [seed for seed in found if seed not in known]
-    return write_seeds(name, [*known, *new[: max(0, MOST_KEPT - len(known))]])
+    return write_seeds(name, [*known, *new[: max(0, MOST_SEEDS - len(known))]])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Seeds: inputs with new coverage, kept as text, and inputs near them, the same on every run."""
+"""Seeds (inputs with new coverage, stored as text), and inputs near them, the same on every run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["SEEDS", "near", "read_seeds", "write_seeds"]
 
 SEEDS = Path(__file__).parent / "seeds"
 LONGEST = 2000
-"""The longest seed that is kept, in bytes."""
+"""The length of the longest stored seed in bytes."""
 
 
 def read_seeds(name: str) -> list[bytes]:
-    """Read the seeds of a harness: one a line, as the text of a bytes literal without its quotes."""
+    """Read the seeds of a harness. Each line is a bytes literal without its quotes."""
     lines = (SEEDS / f"{name}.txt").read_text(encoding="ascii").splitlines()
     return [ast.literal_eval(f'b"{line}"') for line in lines]
 
@@ -36,26 +36,26 @@ def _literal(seed: bytes) -> str:
 
 
 def near(seeds: Sequence[bytes], count: int, seed: int = 0) -> Iterator[bytes]:
-    """Return ``count`` inputs: the seeds, then seeds with small changes."""
+    """Yield ``count`` inputs: the seeds, then seeds with small changes."""
     chance = random.Random(seed)
     yield from seeds[:count]
     for _ in range(count - len(seeds)):
-        made = bytearray(chance.choice(seeds))
+        changed = bytearray(chance.choice(seeds))
         for _ in range(chance.randint(1, 4)):
-            _change(made, seeds, chance)
-        yield bytes(made)
+            _change(changed, seeds, chance)
+        yield bytes(changed)
 
 
-def _change(made: bytearray, seeds: Sequence[bytes], chance: random.Random) -> None:
-    """Cut, double or overwrite bytes, or insert a piece of another seed, at a random place."""
-    start = chance.randint(0, len(made))
-    end = min(len(made), start + chance.choice((0, 1, 1, 2, 8, 64)))
+def _change(data: bytearray, seeds: Sequence[bytes], chance: random.Random) -> None:
+    """Remove, double or replace bytes at a random position, or insert a piece of another seed."""
+    start = chance.randint(0, len(data))
+    end = min(len(data), start + chance.choice((0, 1, 1, 2, 8, 64)))
     other = chance.choice(seeds)
     other_start = chance.randint(0, len(other))
-    made[start:end] = chance.choice(
+    data[start:end] = chance.choice(
         (
             b"",
-            made[start:end] * 2,
+            data[start:end] * 2,
             bytes([chance.randrange(256)]),
             bytes([chance.choice(b'\0\n\r\t ",;:=*%./\\-0129azAZ{}[]\xc3\xff')]),
             other[other_start : other_start + chance.choice((1, 4, 16, 64))],

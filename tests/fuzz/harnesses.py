@@ -1,7 +1,7 @@
-"""One harness for each parser of foreign input, and for the middleware as a whole.
+"""One harness for each parser of input from outside, and for the middleware as a whole.
 
-Invariant: a harness takes any bytes, and raises if something does not hold that must hold for all input. It
-depends only on these bytes, so every fault can be repeated.
+Invariant: a harness accepts any bytes, and raises if they break a rule for all input. It depends only on
+these bytes, so every fault can be repeated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hashserve.http.preconditions import NotModified, PreconditionFailed, Valida
 from hashserve.http.ranges import MOST_RANGES, select_ranges
 from hashserve.manifest.importers import load_manifest
 from hashserve.paths import decode_path, is_servable, mount_point_of, native_string, query_suffix, url_of
-from tests.fuzz.fortress import Exchange, Fortress, Site, ask, environ_of
+from tests.fuzz.secret_site import Exchange, Site, SiteWithSecrets, ask, environ_of
 
 __all__ = ["HARNESSES", "Harness"]
 
@@ -89,7 +89,7 @@ def preconditions(data: bytes) -> None:
 
 
 def validators(data: bytes) -> None:
-    """Entity-tags and dates: what was parsed stays the same when written and parsed again."""
+    """Entity-tags and dates: a parsed value is the same after it is written and parsed again."""
     value = text_of(data)
     for tag in (parse_entity_tag(value), *parse_entity_tags(value)):
         assert tag is None or (parse_entity_tag(str(tag)) == tag and str(tag) in value)
@@ -102,7 +102,7 @@ def validators(data: bytes) -> None:
 
 
 def paths(data: bytes) -> None:
-    """A path: if it may name a file, the file is below the root, and its URL leads back to it."""
+    """A path: if it can name a file, the file is below the root, and the path survives its native string."""
     native = text_of(data)
     path = decode_path(native)
     assert path is not None
@@ -122,7 +122,7 @@ def paths(data: bytes) -> None:
 
 
 def query(data: bytes) -> None:
-    """A query string: in a Location, it is the value of one field."""
+    """A query string: in a Location, it cannot start another field."""
     written = query_suffix(text_of(data))
     assert written.isascii()
     assert written.isprintable()
@@ -134,19 +134,19 @@ def query(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """A manifest: it is an error with a message, or stays the same when written again."""
+    """A manifest: it is an error with a message, or is the same after it is written and loaded."""
     try:
         loaded = Manifest.loads(data, source="fuzzed")
     except ManifestError as error:
-        told = str(error)
+        message = str(error)
     else:
-        told = ""
+        message = ""
         check_written_again(loaded)
-    assert not told or told.startswith("fuzzed")
+    assert not message or message.startswith("fuzzed")
 
 
 def check_written_again(loaded: Manifest) -> None:
-    """Check that a manifest is the same after it was written and loaded again."""
+    """Check that a manifest is the same after it is written and loaded again."""
     check_manifest(loaded)
     again = Manifest.loads(loaded.dumps())
     assert again.dumps() == loaded.dumps()
@@ -157,13 +157,13 @@ def check_written_again(loaded: Manifest) -> None:
 
 
 def check_manifest(loaded: Manifest) -> None:
-    """Check that a manifest names nothing outside of the root."""
+    """Check that a manifest names no file outside the root."""
     for names in (loaded.paths, loaded.paths.values(), loaded.files):
         check_paths(names)
 
 
 def check_paths(names: Iterable[str]) -> None:
-    """Check that each path is relative, and below the root."""
+    """Check that each path is relative and below the root."""
     for name in names:
         assert name == "" or not name.startswith("/"), name
         assert ".." not in name.split("/"), name
@@ -184,7 +184,7 @@ IMPORTED = (
 
 @cache
 def folder() -> str:
-    """Return a folder for this process alone."""
+    """Return a folder that only this process uses."""
     made = tempfile.mkdtemp(prefix="hashserve-fuzz-")
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     os.mkdir(os.path.join(made, ".vite"))
@@ -192,7 +192,7 @@ def folder() -> str:
 
 
 def importers(data: bytes) -> None:
-    """Another tool's manifest: it is an error of ours, or a manifest that we could have written."""
+    """Another tool's manifest: it is a ManifestError, or a manifest that hashserve can write."""
     name = IMPORTED[data[0] % len(IMPORTED)] if data else IMPORTED[0]
     location = os.path.join(folder(), name)
     with open(location, "wb") as stream:
@@ -204,7 +204,7 @@ def importers(data: bytes) -> None:
             json.dumps(str(error))
             continue
         check_manifest(loaded)
-        # Our format cannot hold a name that stands for another file without a fingerprint.
+        # hashserve's format cannot map a name to another file without a fingerprint.
         if all(path == name or path in loaded.files for name, path in loaded.paths.items()):
             assert Manifest.loads(loaded.dumps()).paths == loaded.paths
 
@@ -224,21 +224,21 @@ LETTERS = {
     "h": "Access-Control-Request-Headers",
     "a": "Accept",
 }
-"""The letter that starts a line of a fuzzed request, for each field that is read."""
+"""The field of a line in a fuzzed request, by the first letter of the line."""
 
 
 @cache
-def fortress() -> Fortress:
-    """Return the fortress of this process."""
-    return Fortress(os.path.join(folder(), "fortress"))
+def secret_site() -> SiteWithSecrets:
+    """Return the site of this process."""
+    return SiteWithSecrets(os.path.join(folder(), "site"))
 
 
 @cache
 def django_sites() -> tuple[Site, ...]:
-    """Return the fortress as Django's middleware serves it."""
+    """Return the same root, served by Django's middleware."""
     from tests.support.django_client import django_application
 
-    root = fortress().tree.root
+    root = secret_site().tree.root
     return tuple(
         Site(django_application(gateway, STATIC_ROOT=root, HASHSERVE={"PREFIX": "/static/"}), "/static/")
         for gateway in ("wsgi", "asgi")
@@ -246,7 +246,7 @@ def django_sites() -> tuple[Site, ...]:
 
 
 def exchange(sites: tuple[Site, ...], data: bytes) -> Exchange:
-    """Send a request: a byte chooses the site; then lines of method, path, query, and fields by letter."""
+    """Send a request: the first byte is the site; lines follow with method, path, query, and fields."""
     number, lines = (data[0] if data else 0), text_of(data[1:]).split("\n")
     method, path, search = (*lines[:3], "", "", "")[:3]
     fields = [(LETTERS[line[0]], line[1:]) for line in lines[3:] if line[:1] in LETTERS]
@@ -256,7 +256,7 @@ def exchange(sites: tuple[Site, ...], data: bytes) -> Exchange:
 
 def wsgi(data: bytes) -> None:
     """A whole request to the WSGI middleware."""
-    exchange(fortress().sites, data).check()
+    exchange(secret_site().sites, data).check()
 
 
 def django(data: bytes) -> None:

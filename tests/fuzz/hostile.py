@@ -1,6 +1,6 @@
-"""Hostile requests by the million: word lists, every spelling of ``../``, and noise.
+"""Hostile requests: word lists, every spelling of ``../``, and random variations.
 
-Invariant: the same seed gives the same requests, on every machine with the same word lists.
+Invariant: the same seed makes the same requests on every machine with the same word lists.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from tests.fuzz.corpus import SEEDS, near, read_seeds
-from tests.fuzz.fortress import Environ, environ_of
 from tests.fuzz.harnesses import LETTERS
+from tests.fuzz.secret_site import Environ, environ_of
 
 __all__ = ["hostile_environs", "listed", "traversals", "word_lists"]
 
@@ -23,7 +23,7 @@ TARGETS = ("secret.txt", "etc/passwd", "app/settings.py", "root-beside/secret.tx
 
 
 def overlong(character: str) -> Iterator[str]:
-    """Return a character as overlong UTF-8 of two to four bytes, percent-encoded."""
+    """Yield a character as percent-encoded overlong UTF-8 of two to four bytes."""
     code = ord(character)
     yield f"%{0xC0 | code >> 6:02x}%{0x80 | code & 0x3F:02x}"
     yield f"%e0%{0x80 | code >> 6:02x}%{0x80 | code & 0x3F:02x}"
@@ -31,7 +31,7 @@ def overlong(character: str) -> Iterator[str]:
 
 
 def spellings(character: str) -> list[str]:
-    """Return the spellings that some server has accepted for a character."""
+    """Return the spellings of a character that some servers have accepted."""
     code = f"{ord(character):02x}"
     once = f"%{code}"
     wide = {"/": ("%u2215", "%uff0f", "∕"), "\\": ("%u2216", "%uff3c"), ".": ("%u002e", "%uff0e", "．")}
@@ -39,7 +39,7 @@ def spellings(character: str) -> list[str]:
 
 
 def traversals() -> list[str]:
-    """Return every combination of spellings of two dots and a slash, depths and targets."""
+    """Return every combination of two dots and a slash in all spellings, depth and target."""
     dots = [spelling * 2 for spelling in spellings(".")]
     dots += [".%2e", "%2e.", "..%00", ".%00.", "....", "..;", ".%0a.", ". ."]
     slashes = [*spellings("/"), *spellings("\\"), "//", "/./", "%00/"]
@@ -50,7 +50,7 @@ def traversals() -> list[str]:
 
 
 def word_lists() -> list[str]:
-    """Read wfuzz's word lists, if installed; our files replace their placeholder."""
+    """Read the word lists of wfuzz, if installed, with `TARGETS` in the place of ``{FILE}``."""
     words = {
         word
         for pattern in LISTS
@@ -66,12 +66,12 @@ def word_lists() -> list[str]:
 
 
 def listed() -> list[str]:
-    """Return all paths, as they follow a prefix in a request line."""
+    """Return all hostile paths, as written after a prefix in a request line."""
     return [*word_lists(), *traversals()]
 
 
 def native(path: str) -> str:
-    """Return text as a server passes the bytes of a path."""
+    """Return a path as the native string that a server passes."""
     return path.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
@@ -82,28 +82,28 @@ def readings(path: str) -> list[str]:
 
 
 def hostile_environs(known: Sequence[str], count: int, seed: int = 0) -> Iterator[Environ]:
-    """Return ``count`` requests: each path of the lists in every decoding, then random variations.
+    """Yield ``count`` requests, in turn: a hostile path, a changed known path, and input near a seed.
 
     ``known`` are existing paths below the prefix.
     """
     chance = random.Random(seed)
     paths = listed()
     listed_paths = _listed(paths, chance)
-    fuzzed = near(read_seeds("wsgi"), count, seed)
+    inputs = near(read_seeds("wsgi"), count, seed)
     for number in range(count):
         if number % 3 == 0:
             yield environ_of("GET", next(listed_paths))
         elif number % 3 == 1:
-            yield _made(chance, known, paths)
+            yield _changed(chance, known, paths)
         else:
-            yield _fuzzed(next(fuzzed))
+            yield _decoded(next(inputs))
 
 
 STARTS = ("/static/", "/static/css/", "/static", "/")
 
 
 def _listed(paths: Sequence[str], chance: random.Random) -> Iterator[str]:
-    """Return each path of the lists, in each decoding, after each start, without end."""
+    """Yield each hostile path in each decoding after each start, endlessly."""
     every = list(itertools.product(range(len(paths)), range(3), STARTS))
     chance.shuffle(every)
     for path, reading, start in itertools.cycle(every):
@@ -113,10 +113,10 @@ def _listed(paths: Sequence[str], chance: random.Random) -> Iterator[str]:
 METHODS = ["GET"] * 12 + ["HEAD", "HEAD", "OPTIONS", "POST", "PUT", "TRACE", "get", "", "G\x00T", "\xff"]
 
 
-def _made(chance: random.Random, known: Sequence[str], paths: Sequence[str]) -> Environ:
+def _changed(chance: random.Random, known: Sequence[str], paths: Sequence[str]) -> Environ:
     path = native(chance.choice(known))
     for _ in range(chance.choice((0, 0, 1, 1, 2, 5))):
-        path = _bent(path, chance, paths)
+        path = _mutated(path, chance, paths)
     fields = [
         (name, _value(chance))
         for name in chance.sample(list(LETTERS.values()), chance.choice((0, 1, 1, 2, 4)))
@@ -127,19 +127,19 @@ def _made(chance: random.Random, known: Sequence[str], paths: Sequence[str]) -> 
     )
 
 
-def _bent(path: str, chance: random.Random, paths: Sequence[str]) -> str:
-    place = chance.randint(0, len(path))
+def _mutated(path: str, chance: random.Random, paths: Sequence[str]) -> str:
+    position = chance.randint(0, len(path))
     piece = chance.choice(
         ("/", "//", "/../", "/./", "\0", "\\", "%2f", "%00", ".", "..", "~", ":", "\n", " ", "é", "\xff")
     )
     kind = chance.randrange(4)
     if kind == 0:
-        return path[:place] + native(piece) + path[place:]
+        return path[:position] + native(piece) + path[position:]
     if kind == 1:
-        return path[:place] + path[place + chance.randint(1, 5) :]
+        return path[:position] + path[position + chance.randint(1, 5) :]
     if kind == 2:
         return readings(chance.choice(paths))[chance.randrange(3)]
-    return path[:place] + chr(chance.randrange(256)) * chance.choice((1, 2, 300, 9000)) + path[place:]
+    return path[:position] + chr(chance.randrange(256)) * chance.choice((1, 2, 300, 9000)) + path[position:]
 
 
 PIECES = (
@@ -186,11 +186,11 @@ def _value(chance: random.Random) -> str:
     return "".join(chance.choice(PIECES) for _ in range(chance.randrange(12)))
 
 
-def _fuzzed(data: bytes) -> Environ:
+def _decoded(data: bytes) -> Environ:
     lines = data[1:].decode("latin-1").split("\n")
     method, path, query = (*lines[:3], "", "", "")[:3]
     fields = [(LETTERS[line[0]], line[1:]) for line in lines[3:] if line[:1] in LETTERS]
     return environ_of(method, f"/static/{path}", query, fields)
 
 
-assert SEEDS.is_dir(), "requests are varied from seeds"
+assert SEEDS.is_dir(), "the folder of seeds is missing"

@@ -13,8 +13,8 @@ with atheris.instrument_imports(include=["hashserve"]):
     from tests.fuzz.harnesses import HARNESSES
 
 name = sys.argv.pop(1)
-# To merge seeds, libFuzzer starts its program again by a shell.
+# To merge seeds, libFuzzer starts the program again through a shell.
 sys.argv[0] = f"{shlex.quote(sys.executable)} -m tests.fuzz.target {name}"
-HARNESSES[name](b"")  # late imports are instrumented now
+HARNESSES[name](b"")  # so that late imports are instrumented
 atheris.Setup(sys.argv, HARNESSES[name])
 atheris.Fuzz()

@@ -1,6 +1,6 @@
-"""The short run of every harness: its seeds, and inputs near them, the same each time.
+"""The short run of every harness, with its seeds and inputs near them.
 
-The long run is ``python -m tests.fuzz NAME SECONDS``, which needs atheris.
+The long run is ``python -m tests.fuzz NAME SECONDS`` and needs atheris.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tests.fuzz.corpus import near, read_seeds
 from tests.fuzz.harnesses import HARNESSES
 
 INPUTS = dict.fromkeys(HARNESSES, 3000) | {"importers": 500, "django": 400}
-"""The number of inputs; files and Django take a millisecond each."""
+"""The number of inputs. Files and Django take a millisecond for each."""
 
 
 @pytest.mark.parametrize("name", HARNESSES)

@@ -1,8 +1,8 @@
-/* Loaded before the C library: its calls about some paths fail as if the disk did.
+/* Loaded before the C library, this makes system calls for some paths fail as on a bad disk.
  *
- * The file that FAULTS names says which: "open,read 5 NAME" makes every open() and read() of a
- * path that ends in NAME fail with errno 5. Without the file, nothing fails. A call that the
- * file does not list is passed on.
+ * The file named by FAULTS lists the calls: "open,read 5 NAME" makes every open() and read() of a
+ * path that ends in NAME fail with errno 5. All other calls go to the C library. Without the file,
+ * no call fails.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

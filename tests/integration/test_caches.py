@@ -21,7 +21,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.serving import Raw, ServedRoot, Wire
 from tests.support.proxies import (
     PAGE,
     Cache,
@@ -35,6 +34,7 @@ from tests.support.proxies import (
     snippets,
 )
 from tests.support.releases import CHANGING, PREFIX, ExpectedResponses, Releases, Representation, get
+from tests.support.served_root import RawConnection, RawResponse, ServedRoot
 from tests.support.services import running
 from tests.support.waiting import wait_until
 
@@ -152,7 +152,7 @@ PREVIOUS_CONTENT = "range of an unhashed name compared with its previous content
 IF_RANGE_IGNORED = "part sent although If-Range names another representation"
 
 
-def faults(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
+def faults(request: Request, answer: RawResponse, expected: ExpectedResponses) -> Iterator[str]:
     """Yield the differences from the origin."""
     if answer.status == 404:
         yield from faults_of_miss(request, answer)
@@ -166,14 +166,14 @@ def faults(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterat
         yield f"status {answer.status}"
 
 
-def faults_of_miss(request: Request, answer: Raw) -> Iterator[str]:
+def faults_of_miss(request: Request, answer: RawResponse) -> Iterator[str]:
     if request.kind in ("fingerprinted", "unhashed"):
         yield "404 for a retained file"
     elif answer.fields.get("cache-control") != "no-store":
         yield "404 without no-store"
 
 
-def faults_of_304(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
+def faults_of_304(request: Request, answer: RawResponse, expected: ExpectedResponses) -> Iterator[str]:
     asked = {tag.strip().removeprefix("W/") for tag in (request.if_none_match or "").split(",")}
     known = [expected.by_tag[request.path][tag] for tag in asked & {*expected.tags(request.path)}]
     if not known:
@@ -184,7 +184,9 @@ def faults_of_304(request: Request, answer: Raw, expected: ExpectedResponses) ->
         yield "304 with a tag that the request does not name"
 
 
-def faults_of_representation(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
+def faults_of_representation(
+    request: Request, answer: RawResponse, expected: ExpectedResponses
+) -> Iterator[str]:
     if answer.status == 416:
         yield from faults_of_416(request, answer, expected)
         return
@@ -205,11 +207,11 @@ def faults_of_representation(request: Request, answer: Raw, expected: ExpectedRe
         yield from faults_of_parts(request, answer, found, expected)
 
 
-def is_decoded(answer: Raw, coding: str, found: Representation) -> bool:
+def is_decoded(answer: RawResponse, coding: str, found: Representation) -> bool:
     return coding == "identity" and found.coding == "gzip" and answer.fields["etag"].startswith("W/")
 
 
-def faults_of_416(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
+def faults_of_416(request: Request, answer: RawResponse, expected: ExpectedResponses) -> Iterator[str]:
     sizes = {len(one.body) for one in expected.by_tag[request.path].values() if request.accepts(one.coding)}
     if all(spans(request, size) for size in sizes):
         yield (
@@ -221,7 +223,7 @@ def faults_of_416(request: Request, answer: Raw, expected: ExpectedResponses) ->
         yield "416 with a wrong length" if "content-range" in answer.fields else OWN_416
 
 
-def faults_of_fields(request: Request, answer: Raw, expected: ExpectedResponses) -> Iterator[str]:
+def faults_of_fields(request: Request, answer: RawResponse, expected: ExpectedResponses) -> Iterator[str]:
     control = answer.fields.get("cache-control")
     if request.kind != "unhashed" and control == UNHASHED:
         yield EARLY
@@ -237,7 +239,7 @@ def faults_of_fields(request: Request, answer: Raw, expected: ExpectedResponses)
         yield "no Vary"
 
 
-def faults_of_whole(request: Request, answer: Raw, found: Representation) -> Iterator[str]:
+def faults_of_whole(request: Request, answer: RawResponse, found: Representation) -> Iterator[str]:
     length = answer.fields.get("content-length")
     if length not in (None, str(len(found.body))):
         yield f"a length of {length}"
@@ -267,7 +269,7 @@ def spans(request: Request, size: int) -> list[tuple[int, int]]:
 
 
 def faults_of_parts(
-    request: Request, answer: Raw, found: Representation, expected: ExpectedResponses
+    request: Request, answer: RawResponse, found: Representation, expected: ExpectedResponses
 ) -> Iterator[str]:
     if request.if_range not in (None, found.etag):
         yield or_previous_content(request, expected, IF_RANGE_IGNORED)
@@ -293,7 +295,7 @@ def slice_of(content_range: str) -> tuple[int, int]:
     return int(first), int(last) + 1
 
 
-def parts_of(answer: Raw) -> list[tuple[str, bytes]]:
+def parts_of(answer: RawResponse) -> list[tuple[str, bytes]]:
     """Return Content-Range and content of each part."""
     if "content-range" in answer.fields:
         return [(answer.fields["content-range"], answer.body)]
@@ -317,7 +319,7 @@ class Clients:
     expected: ExpectedResponses
     unknown: list[str]
     upcoming: list[str] = field(default_factory=list)
-    exchanges: list[tuple[Request, Raw]] = field(default_factory=list)
+    exchanges: list[tuple[Request, RawResponse]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     _bodies: dict[bytes, bytes] = field(default_factory=dict)
     _is_over: threading.Event = field(default_factory=threading.Event)
@@ -338,9 +340,9 @@ class Clients:
             for thread in threads:
                 thread.join()
 
-    def ask(self, wire: Wire, request: Request) -> Raw:
+    def ask(self, connection: RawConnection, request: Request) -> RawResponse:
         """Send one request and record the response."""
-        answer = wire.ask(request.encoded())
+        answer = connection.ask(request.encoded())
         answer = replace(answer, body=self._bodies.setdefault(answer.body, answer.body))
         self.exchanges.append((request, answer))
         return answer
@@ -357,9 +359,9 @@ class Clients:
 
     def _send_until_over(self, choice: random.Random) -> None:
         try:
-            with Wire(self.cache.port) as wire:
+            with RawConnection(self.cache.port) as connection:
                 while not self._is_over.is_set():
-                    self.ask(wire, random_request(choice, self.expected, self.unknown, self.upcoming))
+                    self.ask(connection, random_request(choice, self.expected, self.unknown, self.upcoming))
                     time.sleep(PAUSE)
         except Exception as error:  # noqa: BLE001  # the test reports it
             self.problems.append(repr(error))
@@ -467,37 +469,37 @@ def deploy(releases: Releases, clients: Clients) -> None:
         for accepted in (None, "br", "gzip", "gzip, deflate, br, zstd")
     ]
     assert len(requests) >= 4 * len(CHANGING)
-    with Wire(clients.cache.port) as wire:
+    with RawConnection(clients.cache.port) as connection:
         for request in requests * 2:
-            assert clients.ask(wire, request).status == 404
+            assert clients.ask(connection, request).status == 404
         releases.build()
         for request in requests:
-            assert clients.ask(wire, replace(request, kind="fingerprinted")).status == 200
+            assert clients.ask(connection, replace(request, kind="fingerprinted")).status == 200
     clients.upcoming = []
 
 
 def assert_unhashed_names_are_current(clients: Clients) -> None:
     """Wait until the cache has the current content of the unhashed names."""
-    with Wire(clients.cache.port) as wire:
+    with RawConnection(clients.cache.port) as connection:
         for path in CHANGING:
             now = (clients.expected.root / path).read_bytes()
             request = Request(path=PREFIX + path, kind="unhashed")
-            wait_until(partial(has_body, clients, wire, request, now))
+            wait_until(partial(has_body, clients, connection, request, now))
 
 
-def has_body(clients: Clients, wire: Wire, request: Request, body: bytes) -> bool:
-    return clients.ask(wire, request).body == body
+def has_body(clients: Clients, connection: RawConnection, request: Request, body: bytes) -> bool:
+    return clients.ask(connection, request).body == body
 
 
 def assert_early_paths_are_immutable(clients: Clients) -> None:
     """Wait until the URLs that were requested during the deploy are immutable."""
-    with Wire(clients.cache.port) as wire:
+    with RawConnection(clients.cache.port) as connection:
         for path in sorted(clients.expected.early):
-            wait_until(partial(is_immutable, clients, wire, Request(path=path, kind="fingerprinted")))
+            wait_until(partial(is_immutable, clients, connection, Request(path=path, kind="fingerprinted")))
 
 
-def is_immutable(clients: Clients, wire: Wire, request: Request) -> bool:
-    return clients.ask(wire, request).fields["cache-control"] == IMMUTABLE
+def is_immutable(clients: Clients, connection: RawConnection, request: Request) -> bool:
+    return clients.ask(connection, request).fields["cache-control"] == IMMUTABLE
 
 
 # The page

@@ -1,4 +1,4 @@
-"""Names of releases in real caches: whatever happens to them, a URL is correct or unhashed."""
+"""The names of releases in real caches: after any damage, a URL is correct or unhashed."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ pytestmark = pytest.mark.real
 
 SITE = "example"
 TABLE = "hashserve_test_cache"
-TRIPS: Counter[str] = Counter()
-"""The number of calls of each method of a counted cache, since a test cleared it."""
+ROUND_TRIPS: Counter[str] = Counter()
+"""The number of calls of each method of a counted cache, until a test clears it."""
 
 
-class Counted:
+class CountedCalls:
     """Counts the calls of a cache's methods; each is a round trip to a cache on the network.
 
     A method that calls another method of the backend counts once.
@@ -64,7 +64,7 @@ class Counted:
     def _counted(self, method: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if self.is_within:
             return method(*args, **options)
-        TRIPS[method.__name__] += 1
+        ROUND_TRIPS[method.__name__] += 1
         self.is_within = True
         try:
             return method(*args, **options)
@@ -90,27 +90,27 @@ class Counted:
         return self._counted(super().delete_many, *args, **options)  # type: ignore[misc]
 
 
-class CountedLocMem(Counted, LocMemCache):
+class CountedLocMem(CountedCalls, LocMemCache):
     """Django's local-memory cache, counted."""
 
 
-class CountedFiles(Counted, FileBasedCache):
+class CountedFiles(CountedCalls, FileBasedCache):
     """Django's file cache, counted."""
 
 
-class CountedDatabase(Counted, DatabaseCache):
+class CountedDatabase(CountedCalls, DatabaseCache):
     """Django's database cache, counted."""
 
 
-class CountedRedis(Counted, RedisCache):
+class CountedRedis(CountedCalls, RedisCache):
     """Django's Redis cache, counted."""
 
 
-class CountedPyMemcache(Counted, PyMemcacheCache):
+class CountedPyMemcache(CountedCalls, PyMemcacheCache):
     """Django's Memcached cache over pymemcache, counted."""
 
 
-class CountedPyLibMC(Counted, PyLibMCCache):
+class CountedPyLibMC(CountedCalls, PyLibMCCache):
     """Django's Memcached cache over pylibmc, counted."""
 
 
@@ -129,12 +129,12 @@ class Clock:
 
 # The caches
 
-IN_MEMORY_OF_A_SERVER = {"redis": CountedRedis, "pymemcache": CountedPyMemcache, "pylibmc": CountedPyLibMC}
+CACHE_SERVERS = {"redis": CountedRedis, "pymemcache": CountedPyMemcache, "pylibmc": CountedPyLibMC}
 BACKENDS = {
     "locmem": CountedLocMem,
     "files": CountedFiles,
     "database": CountedDatabase,
-    **IN_MEMORY_OF_A_SERVER,
+    **CACHE_SERVERS,
 }
 
 
@@ -150,17 +150,17 @@ def memcached() -> Iterator[Memcached]:
         yield server
 
 
-def of_server(name: str, address: str, **more: Any) -> dict[str, Any]:
-    """Return Django's setting for a cache in the memory of a server."""
+def server_setting(name: str, address: str, **more: Any) -> dict[str, Any]:
+    """Return Django's setting for a cache server."""
     if name == "pylibmc":
         require_pylibmc()
     location = f"redis://{address}" if name == "redis" else address
-    backend = IN_MEMORY_OF_A_SERVER[name]
+    backend = CACHE_SERVERS[name]
     return {"BACKEND": f"{__name__}.{backend.__name__}", "LOCATION": location, **more}
 
 
 def require_pylibmc() -> None:
-    """Skip the test without pylibmc, which is not compiled for every Python."""
+    """Skip the test if pylibmc is missing; it has no compiled version for some Pythons."""
     if find_spec("pylibmc") is not None:
         return
     if platform.system() == "Linux" and platform.machine() == "x86_64" and sys.version_info < (3, 12):
@@ -169,21 +169,21 @@ def require_pylibmc() -> None:
 
 
 def server_for(name: str, *options: str) -> Service:
-    """Return a new server, not yet started, for a test that stops it."""
+    """Return a server that is not started, for a test that stops it."""
     return Redis(*options) if name == "redis" else Memcached(*options)
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """Each kind of cache in turn, empty, as Django's setting, which is in force."""
+    """Django's setting for each kind of cache in turn; the cache is empty and the default."""
     name: str = request.param
-    if name in IN_MEMORY_OF_A_SERVER:
+    if name in CACHE_SERVERS:
         server: Service = request.getfixturevalue("redis" if name == "redis" else "memcached")
-        setting = of_server(name, server.address)
+        setting = server_setting(name, server.address)
     else:
         location = {"locmem": tmp_path.name, "files": str(tmp_path / "cache"), "database": TABLE}[name]
         setting = {"BACKEND": f"{__name__}.{BACKENDS[name].__name__}", "LOCATION": location}
-    with in_force(setting):
+    with default_cache(setting):
         if name == "database":
             call_command("createcachetable", verbosity=0)
         caches["default"].clear()
@@ -194,8 +194,8 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str
             connections.close_all()
 
 
-class in_force(override_settings):  # noqa: N801  # a context manager
-    """Make a cache Django's default inside the context, and close its connections at the end."""
+class default_cache(override_settings):  # noqa: N801  # a context manager
+    """Make a cache Django's default inside the context; at the end, close its connections."""
 
     def __init__(self, setting: Mapping[str, Any]) -> None:
         super().__init__(CACHES={"default": dict(setting)})
@@ -213,7 +213,7 @@ class in_force(override_settings):  # noqa: N801  # a context manager
 
 
 def names_of(release: str, count: int = 20) -> dict[str, str]:
-    """Return names of a release, with fingerprints that no other release has."""
+    """Return the names of a release, with fingerprints that no other release has."""
     names = (f"css/style{number}" for number in range(count))
     return {f"{name}.css": f"{name}.{_digest(release, name).hex()[:12]}.css" for name in names}
 
@@ -237,10 +237,10 @@ def publish(release: str, count: int = 20, site: str = SITE) -> None:
     )
 
 
-def apart(action: Callable[[], None], *, is_told: bool = True) -> None:
-    """Use new connections, as another process does; readers are only told if ``is_told``."""
-    everybody = FollowedNames._instances
-    if not is_told:
+def as_another_process(action: Callable[[], None], *, is_noticed: bool = True) -> None:
+    """Act on new connections, as another process does. Readers here notice it only if ``is_noticed``."""
+    readers = FollowedNames._instances
+    if not is_noticed:
         FollowedNames._instances = WeakSet()
 
     def act_and_close() -> None:
@@ -254,11 +254,11 @@ def apart(action: Callable[[], None], *, is_told: bool = True) -> None:
         with ThreadPoolExecutor(1) as executor:
             executor.submit(Context().run, act_and_close).result()
     finally:
-        FollowedNames._instances = everybody
+        FollowedNames._instances = readers
 
 
 def reader(clock: Clock | None = None, **options: Any) -> FollowedNames:
-    """Return the names of a web process that has just started."""
+    """Return the followed names of a web process that has just started."""
     return FollowedNames("default", site=SITE, interval=5.0, clock=clock or Clock(), **options)
 
 
@@ -267,12 +267,12 @@ def path_in(release: str) -> str:
 
 
 def eventually(names: FollowedNames, path: str | None) -> None:
-    """Wait until a name is found; reading the cache may take longer than a lookup waits."""
+    """Wait until a name has this path, because a refresh can take longer than a lookup waits."""
     wait_until(lambda: names.path_of(NAME) == path)
 
 
-def see(names: FollowedNames, release: str) -> None:
-    """Wait until a release is seen."""
+def wait_for_release(names: FollowedNames, release: str) -> None:
+    """Wait until the names are those of a release."""
     wait_until(lambda: names.release == release)
 
 
@@ -290,7 +290,7 @@ def chunk_keys() -> list[str]:
 every_backend = pytest.mark.usefixtures("backend")
 
 
-# What is published is found
+# Publishing and reading
 
 
 @every_backend
@@ -328,7 +328,7 @@ def test_a_new_release_is_seen_when_a_refresh_is_due_and_not_before() -> None:
     clock = Clock()
     names = reader(clock)
     eventually(names, path_in("r1"))
-    apart(lambda: publish("r2"), is_told=False)
+    as_another_process(lambda: publish("r2"), is_noticed=False)
     assert names.path_of(NAME) == path_in("r1")
     clock.pass_interval()
     eventually(names, path_in("r2"))
@@ -370,7 +370,7 @@ def test_two_sites_can_share_a_cache() -> None:
 
 def test_the_cache_can_have_a_key_prefix_and_a_version(backend: dict[str, Any]) -> None:
     setting = {**backend, "KEY_PREFIX": "p" * 150, "VERSION": 12_345}
-    with in_force(setting):
+    with default_cache(setting):
         publish("r1", 10_000)
         eventually(reader(), path_in("r1"))
 
@@ -404,19 +404,20 @@ def test_code_of_the_old_release_finds_names_that_the_new_release_lacks() -> Non
 # Round trips
 
 
-@pytest.mark.parametrize("backend", IN_MEMORY_OF_A_SERVER, indirect=True)
+@pytest.mark.parametrize("backend", CACHE_SERVERS, indirect=True)
 @every_backend
 def test_ten_thousand_names_need_few_round_trips() -> None:
     FollowedNames("default", site=SITE).publish("r0", names_of("r0"), {})
-    TRIPS.clear()
+    ROUND_TRIPS.clear()
     publish("r1", 10_000)
-    written = dict(TRIPS)
-    # The pointer before and after, and a check that nobody went back; the chunks written and read back.
+    written = dict(ROUND_TRIPS)
+    # The pointer is read before, after, and to see that no other process replaced it; the chunks are written
+    # and read back.
     assert written == {"get": 3, "set_many": 1, "get_many": 1, "set": 1, "touch": 1}
-    TRIPS.clear()
+    ROUND_TRIPS.clear()
     names = reader()
     eventually(names, path_in("r1"))
-    assert dict(TRIPS) == {"get": 1, "get_many": 1}
+    assert dict(ROUND_TRIPS) == {"get": 1, "get_many": 1}
 
 
 @every_backend
@@ -425,25 +426,25 @@ def test_a_lookup_makes_no_round_trip_and_a_refresh_without_change_makes_one() -
     clock = Clock()
     names = reader(clock)
     eventually(names, path_in("r1"))
-    TRIPS.clear()
+    ROUND_TRIPS.clear()
     for _ in range(3):
         for name, path in names_of("r1", 1000).items():
             assert names.path_of(name) == path
     assert names.path_of("no/such.css") is None
-    assert not TRIPS
+    assert not ROUND_TRIPS
     clock.pass_interval()
     for name in names_of("r1", 1000):
         names.path_of(name)
-    wait_until(lambda: TRIPS)
-    assert dict(TRIPS) == {"get": 1}
+    wait_until(lambda: ROUND_TRIPS)
+    assert dict(ROUND_TRIPS) == {"get": 1}
 
 
 @every_backend
 def test_publishing_the_current_release_again_writes_nothing() -> None:
     publish("r1", 1000)
-    TRIPS.clear()
+    ROUND_TRIPS.clear()
     publish("r1", 1000)
-    assert not {"set", "set_many", "touch", "delete_many"} & set(TRIPS)
+    assert not {"set", "set_many", "touch", "delete_many"} & set(ROUND_TRIPS)
 
 
 @every_backend
@@ -509,7 +510,7 @@ def swap_chunks() -> None:
     caches["default"].set_many({first: values[second], second: values[first]}, timeout=None)
 
 
-def put_anothers_chunk() -> None:
+def put_chunk_of_another_site() -> None:
     mine = chunk_keys()[0]
     publish("r9", 2000, site="another")
     namespace = Namespace("another")
@@ -530,18 +531,18 @@ def damage_pointer() -> None:
     _replace(Namespace(SITE).pointer_key, lambda value: b"{}")
 
 
-HARM = [
+DAMAGES = [
     *(evict_chunk, evict_pointer, evict_all, truncate_chunk, flip_a_bit, swap_chunks),
-    *(put_anothers_chunk, put_text, put_an_object, damage_pointer),
+    *(put_chunk_of_another_site, put_text, put_an_object, damage_pointer),
 ]
-every_harm = pytest.mark.parametrize("harm", HARM)
+every_damage = pytest.mark.parametrize("damage", DAMAGES)
 
 
-@every_harm
+@every_damage
 @every_backend
-def test_after_damage_names_are_unhashed_until_the_next_publication(harm: Callable[[], None]) -> None:
+def test_after_damage_names_are_unhashed_until_the_next_publication(damage: Callable[[], None]) -> None:
     publish("r1", 2000)
-    harm()
+    damage()
     clock = Clock()
     names = reader(clock)
     assert {names.path_of(name) for name in names_of("r1", 2000)} == {None}
@@ -551,33 +552,33 @@ def test_after_damage_names_are_unhashed_until_the_next_publication(harm: Callab
     eventually(names, path_in("r2"))
 
 
-@every_harm
+@every_damage
 @pytest.mark.parametrize("backend", ["locmem", "redis", "pymemcache"], indirect=True)
 @every_backend
 def test_after_damage_a_process_keeps_its_names(
-    harm: Callable[[], None], caplog: pytest.LogCaptureFixture
+    damage: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     publish("r1", 2000)
     clock = Clock()
     names = reader(clock)
     eventually(names, path_in("r1"))
-    harm()
+    damage()
     for _ in range(3):
         clock.pass_interval()
         names.refresh()
         assert {name: names.path_of(name) for name in names_of("r1", 2000)} == names_of("r1", 2000)
-    told = [record for record in caplog.records if "the next attempt is in" in record.message]
-    assert len(told) == (harm in (evict_pointer, evict_all, damage_pointer)), (
-        "a known table is not read again"
+    logged = [record for record in caplog.records if "the next attempt is in" in record.message]
+    assert len(logged) == (damage in (evict_pointer, evict_all, damage_pointer)), (
+        "a table that the process has is not read again"
     )
 
 
-@every_harm
+@every_damage
 @pytest.mark.parametrize("backend", ["locmem", "redis", "pymemcache"], indirect=True)
 @every_backend
-def test_after_damage_the_names_of_a_local_manifest_are_used(harm: Callable[[], None]) -> None:
+def test_after_damage_the_names_of_a_local_manifest_are_used(damage: Callable[[], None]) -> None:
     publish("r1", 2000)
-    harm()
+    damage()
     local = NameTable(release="r1", names=names_of("r1", 2000), integrity={NAME: "sha256-local"})
     names = reader(fallback=lambda: local)
     assert {name: names.path_of(name) for name in names_of("r1", 2000)} == names_of("r1", 2000)
@@ -608,7 +609,7 @@ def test_a_cache_that_drops_entries_is_a_publish_error(backend: dict[str, Any]) 
     publish("r1", 10)
     before = pointer()
     with (
-        in_force({**backend, "OPTIONS": {"MAX_ENTRIES": 4}}),
+        default_cache({**backend, "OPTIONS": {"MAX_ENTRIES": 4}}),
         pytest.raises(PublishError, match=r"does not return .* chunk \d+ of \d+ is missing"),
     ):
         publish("r2", 20_000)
@@ -629,7 +630,10 @@ REFUSING = {
 
 @pytest.mark.parametrize("name", REFUSING)
 def test_a_server_that_refuses_a_table_keeps_the_previous_release(name: str) -> None:
-    with running(server_for(name, *REFUSING[name])) as server, in_force(of_server(name, server.address)):
+    with (
+        running(server_for(name, *REFUSING[name])) as server,
+        default_cache(server_setting(name, server.address)),
+    ):
         publish("r1", 10)
         before = pointer()
         with pytest.raises(PublishError, match=r"CACHES\['default'\] .*(refused|cannot be written)"):
@@ -638,10 +642,10 @@ def test_a_server_that_refuses_a_table_keeps_the_previous_release(name: str) -> 
         eventually(reader(), path_in("r1"))
 
 
-@pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
+@pytest.mark.parametrize("name", CACHE_SERVERS)
 def test_publishing_to_a_stopped_server_is_an_error_that_names_it(name: str) -> None:
     server = server_for(name)
-    with running(server), in_force(of_server(name, server.address)):
+    with running(server), default_cache(server_setting(name, server.address)):
         server.stop()
         with pytest.raises(PublishError) as raised:
             publish("r1")
@@ -651,7 +655,7 @@ def test_publishing_to_a_stopped_server_is_an_error_that_names_it(name: str) -> 
 
 def test_publishing_to_a_dummy_cache_is_an_error() -> None:
     with (
-        in_force({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}),
+        default_cache({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}),
         pytest.raises(PublishError, match="keeps nothing, because it is a dummy"),
     ):
         publish("r1")
@@ -659,48 +663,48 @@ def test_publishing_to_a_dummy_cache_is_an_error() -> None:
 
 def test_publishing_through_a_missing_client_is_an_error_that_names_it() -> None:
     with (
-        in_force({"BACKEND": "tests.no_such.Cache", "LOCATION": "x"}),
+        default_cache({"BACKEND": "tests.no_such.Cache", "LOCATION": "x"}),
         pytest.raises(PublishError, match=r"tests\.no_such\.Cache\): cannot be used"),
     ):
         publish("r1")
 
 
 def test_a_key_prefix_too_long_for_memcached_is_an_error(memcached: Memcached) -> None:
-    setting = of_server("pymemcache", memcached.address, KEY_PREFIX="p" * 240)
-    with in_force(setting), pytest.raises(PublishError, match="longer than 250"):
+    setting = server_setting("pymemcache", memcached.address, KEY_PREFIX="p" * 240)
+    with default_cache(setting), pytest.raises(PublishError, match="longer than 250"):
         publish("r1")
 
 
 # Servers that stop and start
 
 
-@pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
+@pytest.mark.parametrize("name", CACHE_SERVERS)
 def test_names_are_unhashed_until_the_server_starts(name: str, caplog: pytest.LogCaptureFixture) -> None:
     server = server_for(name)
-    with running(server), in_force(of_server(name, server.address)):
+    with running(server), default_cache(server_setting(name, server.address)):
         server.stop()
         clock = Clock()
         names = reader(clock)
         for _ in range(5):
             assert names.path_of(NAME) is None
             clock.pass_interval()
-        wait_until(lambda: _told(caplog, "templates get unhashed names"))
+        wait_until(lambda: _logged(caplog, "templates get unhashed names"))
         server.start()
         wait_until(lambda: is_published("r1"))
         clock.pass_interval()
         eventually(names, path_in("r1"))
     assert (
-        len(_told(caplog, "the next attempt is in")) <= 2
+        len(_logged(caplog, "the next attempt is in")) <= 2
     )  # pylibmc distinguishes a stopped server from a missing value
-    assert len(_told(caplog, "works again")) == 1
+    assert len(_logged(caplog, "works again")) == 1
 
 
-@pytest.mark.parametrize("name", IN_MEMORY_OF_A_SERVER)
+@pytest.mark.parametrize("name", CACHE_SERVERS)
 def test_a_server_that_restarts_empty_changes_only_the_log(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = server_for(name)
-    with running(server), in_force(of_server(name, server.address)):
+    with running(server), default_cache(server_setting(name, server.address)):
         publish("r1")
         clock = Clock()
         names = reader(clock)
@@ -711,23 +715,23 @@ def test_a_server_that_restarts_empty_changes_only_the_log(
                 clock.pass_interval()
                 names.refresh()
                 assert names.path_of(NAME) == path_in("r1")
-        assert _told(caplog, "templates get the names of release r1, from the last successful read")
+        assert _logged(caplog, "templates get the names of release r1, from the last successful read")
         wait_until(lambda: is_published("r2"))
         clock.pass_interval()
         eventually(names, path_in("r2"))
-    assert len(_told(caplog, "works again; templates get the names of release r2")) == 1
+    assert len(_logged(caplog, "works again; templates get the names of release r2")) == 1
 
 
 def is_published(release: str) -> bool:
-    """Publish as another process does; return False if that failed."""
+    """Publish as another process does, and return whether that succeeded."""
     try:
-        apart(lambda: publish(release))
+        as_another_process(lambda: publish(release))
     except PublishError:
         return False
     return True
 
 
-def _told(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
+def _logged(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
     return [record.message for record in caplog.records if text in record.message]
 
 
@@ -739,20 +743,20 @@ def test_a_server_that_never_answers_delays_requests_only_briefly(
     monkeypatch.setattr(background_refresh, "PATIENCE", 0.1)
     local = NameTable(release="r1", names=names_of("r1"))
     timeouts = {"socket_timeout": 1} if name == "redis" else {"timeout": 1}
-    with black_hole() as address, in_force(of_server(name, address, OPTIONS=timeouts)):
+    with black_hole() as address, default_cache(server_setting(name, address, OPTIONS=timeouts)):
         clock = Clock()
         names = reader(clock, fallback=lambda: local)
         for _ in range(3):
             assert names.path_of(NAME) == path_in("r1")
             clock.pass_interval()
-        wait_until(lambda: not _lookers())
+        wait_until(lambda: not _refresh_threads())
 
 
-def _lookers() -> list[threading.Thread]:
+def _refresh_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "hashserve"]
 
 
-# Memory that is short
+# Caches with too little memory
 
 UNDER_PRESSURE = {
     "redis": ("--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"),
@@ -760,7 +764,7 @@ UNDER_PRESSURE = {
     "pylibmc": ("-m", "2"),
 }
 ROUNDS = 40
-PAGES = Random(4).randbytes(100_000)
+CONTENT = Random(4).randbytes(100_000)
 
 
 @pytest.mark.parametrize("name", UNDER_PRESSURE)
@@ -769,7 +773,7 @@ def test_when_other_entries_fill_the_cache_a_name_is_correct_or_unhashed(
 ) -> None:
     outcomes: Counter[str] = Counter()
     server = server_for(name, *UNDER_PRESSURE[name])
-    with running(server), in_force(of_server(name, server.address)):
+    with running(server), default_cache(server_setting(name, server.address)):
         lasting, clock = reader(), Clock()
         released = [names_of("none", 0)]
         for number in range(ROUNDS):
@@ -778,28 +782,28 @@ def test_when_other_entries_fill_the_cache_a_name_is_correct_or_unhashed(
                 released.append(names_of(f"r{number}", 5000))
             except PublishError:
                 outcomes["not published"] += 1
-            press(number)
+            fill_cache(number)
             clock.pass_interval()
-            outcomes[judge(reader(), released[-1:])] += 1
-            outcomes[f"lasting {judge(lasting, released)}"] += 1
-    outcomes["half evicted"] = len(_told(caplog, "is missing"))
+            outcomes[outcome_of(reader(), released[-1:])] += 1
+            outcomes[f"lasting {outcome_of(lasting, released)}"] += 1
+    outcomes["half evicted"] = len(_logged(caplog, "is missing"))
     print(name, dict(outcomes))
     assert (outcomes["wrong"], outcomes["lasting wrong"]) == (0, 0)
     assert min(outcomes["right"], outcomes["unhashed"], outcomes["half evicted"]) > 0, (
-        "too little or too much"
+        "the pressure on the cache is too low or too high"
     )
 
 
-def press(number: int) -> None:
-    """Write other entries of a site into the cache, in some rounds more than fit."""
+def fill_cache(number: int) -> None:
+    """Write other entries of a site into the cache, in some rounds more than it can hold."""
     random, cache = Random(number), caches["default"]
     for step in range(random.randrange(100)):
         start = random.randrange(100_000)
-        cache.set(f"page{number}.{step}", PAGES[start : start + random.randrange(100, 60_000)], timeout=600)
+        cache.set(f"page{number}.{step}", CONTENT[start : start + random.randrange(100, 60_000)], timeout=600)
 
 
-def judge(names: FollowedNames, released: list[dict[str, str]]) -> str:
-    """Check that all names are of one of these releases, or all unhashed."""
+def outcome_of(names: FollowedNames, released: list[dict[str, str]]) -> str:
+    """Return "right" if all names are of one release, "unhashed" if none is found, otherwise "wrong"."""
     names.refresh()
     given = {f"css/style{number}.css": names.path_of(f"css/style{number}.css") for number in range(5000)}
     if set(given.values()) == {None}:
@@ -830,12 +834,12 @@ def test_threads_get_correct_names_while_releases_are_published() -> None:
         thread.start()
     for number in range(1, 6):
         publish(f"r{number}")
-        see(names, f"r{number}")
+        wait_for_release(names, f"r{number}")
     is_over.set()
     for thread in threads:
         thread.join()
     assert wrong == []
-    wait_until(lambda: not _lookers())
+    wait_until(lambda: not _refresh_threads())
 
 
 @every_backend
@@ -849,14 +853,14 @@ def test_threads_that_start_together_all_get_the_first_names() -> None:
         barrier.wait()
         given.append(names.path_of(NAME))
 
-    TRIPS.clear()
+    ROUND_TRIPS.clear()
     threads = [threading.Thread(target=render) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert given == [path_in("r1")] * 8
-    assert (TRIPS["get_many"], _lookers()) == (1, [])
+    assert (ROUND_TRIPS["get_many"], _refresh_threads()) == (1, [])
 
 
 @every_backend
@@ -882,7 +886,7 @@ def test_a_forked_child_refreshes_on_its_own_connection() -> None:
     clock = Clock()
     names = reader(clock)
     eventually(names, path_in("r1"))
-    # As if a thread were reading; it does not exist in the child.
+    # This looks as if a thread were refreshing. The child does not have that thread.
     names._background._running = RunningRefresh(os.getpid(), threading.Event())
     publish("r2")
     clock.pass_interval()
@@ -909,9 +913,9 @@ def test_a_refresh_takes_no_part_in_a_transaction_of_the_page() -> None:
 
 def test_names_are_unhashed_without_the_table_of_the_database_cache(caplog: pytest.LogCaptureFixture) -> None:
     setting = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "no_such_table"}
-    with in_force(setting), caplog.at_level(logging.WARNING):
+    with default_cache(setting), caplog.at_level(logging.WARNING):
         assert reader().path_of(NAME) is None
         with pytest.raises(PublishError, match="no such table"):
             publish("r1")
     connections.close_all()
-    assert len(_told(caplog, "no such table: no_such_table; templates")) <= 1
+    assert len(_logged(caplog, "no such table: no_such_table; templates")) <= 1

@@ -14,30 +14,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.fortress import SECRET, Fortress, ask
 from tests.fuzz.hostile import hostile_environs, listed, traversals, word_lists
-from tests.fuzz.serving import Raw, ServedRoot, Wire
+from tests.fuzz.secret_site import SECRET, SiteWithSecrets, ask
 from tests.support.parts import missing
+from tests.support.served_root import RawConnection, RawResponse, ServedRoot
 from tests.support.services import running
 
 SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
 IN_PROCESS = 1_000_000 if SOAK else 12_000
 OVER_SOCKETS = 30_000 if SOAK else 600
 MOST_GROWTH = 16
-"""By how many MB a process may grow once its caches are full."""
+"""The most MB that a process may grow after its caches are full."""
 
 
 @pytest.fixture(scope="module")
-def fortress(tmp_path_factory: pytest.TempPathFactory) -> Fortress:
-    return Fortress(str(tmp_path_factory.mktemp("fortress")))
+def secret_site(tmp_path_factory: pytest.TempPathFactory) -> SiteWithSecrets:
+    return SiteWithSecrets(str(tmp_path_factory.mktemp("site")))
 
 
 def resident(process: int) -> float:
-    """Return the memory of a process, in MB."""
+    """Return the resident memory of a process in MB."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     except OSError:
-        missing("memory is measured by /proc")
+        missing("the memory of a process is read from /proc")
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -53,14 +53,14 @@ def test_there_are_thousands_of_hostile_paths() -> None:
 
 
 def test_no_hostile_request_reads_a_private_file(
-    fortress: Fortress, caplog: pytest.LogCaptureFixture
+    secret_site: SiteWithSecrets, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("CRITICAL")
     statuses: Counter[int] = Counter()
     before = resident(os.getpid())
     descriptors = open_descriptors(os.getpid())
-    for number, environ in enumerate(hostile_environs(fortress.paths, IN_PROCESS)):
-        site = fortress.sites[number // 3 % len(fortress.sites)]  # the kinds of requests take turns too
+    for number, environ in enumerate(hostile_environs(secret_site.paths, IN_PROCESS)):
+        site = secret_site.sites[number // 3 % len(secret_site.sites)]  # the requests rotate too
         reply = ask(site.application, environ)
         try:
             reply.check()
@@ -79,13 +79,13 @@ def test_no_hostile_request_reads_a_private_file(
 # Over sockets
 
 
-def requests(fortress: Fortress, count: int) -> Iterator[bytes]:
-    """Yield requests as bytes: the paths of the lists in the request line, and broken fields."""
+def requests(secret_site: SiteWithSecrets, count: int) -> Iterator[bytes]:
+    """Yield requests as bytes, with hostile paths and broken fields."""
     chance = random.Random(0)
     paths = listed()
     for _ in range(count):
         if chance.random() < 0.3:
-            target = f"/static/{chance.choice(fortress.paths)}".encode()
+            target = f"/static/{chance.choice(secret_site.paths)}".encode()
         else:
             path = chance.choice(paths).encode("utf-8", "surrogateescape")
             target = chance.choice((b"/static/", b"/static/css/", b"/static", b"/", b"")) + path
@@ -112,14 +112,14 @@ def requests(fortress: Fortress, count: int) -> Iterator[bytes]:
 @pytest.mark.real
 @pytest.mark.parametrize("settings", [{}, {"index_file": True, "on_missing": "404"}], ids=["pass", "own"])
 def test_no_hostile_request_over_a_socket_reads_a_private_file(
-    fortress: Fortress, tmp_path: Path, settings: dict[str, object]
+    secret_site: SiteWithSecrets, tmp_path: Path, settings: dict[str, object]
 ) -> None:
     statuses: Counter[int | str] = Counter()
-    with running(ServedRoot(tmp_path / "server", fortress.tree.root, settings)) as server:
+    with running(ServedRoot(tmp_path / "server", secret_site.tree.root, settings)) as server:
         process, before, descriptors = server.process(), 0.0, 0
-        with Wire(server.port) as wire:
-            for number, request in enumerate(requests(fortress, OVER_SOCKETS // 2)):
-                answer = answer_or_none(wire, request)
+        with RawConnection(server.port) as connection:
+            for number, request in enumerate(requests(secret_site, OVER_SOCKETS // 2)):
+                answer = answer_or_none(connection, request)
                 statuses[answer.status if answer else "closed"] += 1
                 if answer is not None:
                     assert SECRET not in answer.body, request
@@ -128,7 +128,7 @@ def test_no_hostile_request_over_a_socket_reads_a_private_file(
                     before, descriptors = resident(process), open_descriptors(process)
         assert server.process() == process, "the worker was not replaced"
         after = resident(process)
-        told = [line for line in server.told() if "Traceback" in line]
+        told = [line for line in server.log_lines() if "Traceback" in line]
     print(f"\nover a socket: {dict(statuses)}, {before:.1f} MB after a fifth, {after:.1f} MB at the end")
     assert not told
     assert {200, 404} <= statuses.keys()
@@ -136,10 +136,10 @@ def test_no_hostile_request_over_a_socket_reads_a_private_file(
     assert descriptors > 0
 
 
-def answer_or_none(wire: Wire, request: bytes) -> Raw | None:
+def answer_or_none(connection: RawConnection, request: bytes) -> RawResponse | None:
     """Return the response; None if the server closes the connection."""
     try:
-        return wire.ask(request)
+        return connection.ask(request)
     except (EOFError, ConnectionError):
-        wire.close()
+        connection.close()
         return None

@@ -20,18 +20,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hashserve.http.dates import format_date
-from tests.fuzz.fortress import parts_of
-from tests.fuzz.serving import Raw, ServedRoot, Wire
+from tests.fuzz.secret_site import parts_of
 from tests.support.files import put
 from tests.support.parts import missing
 from tests.support.proxies import Nginx
+from tests.support.served_root import RawConnection, RawResponse, ServedRoot
 from tests.support.services import running
 from tests.support.trees import POEM, STYLES, TEN, BuiltTree, put_variants
 
 pytestmark = pytest.mark.real
 
 SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
-REQUESTS = 20_000 if SOAK else 400
+NUMBER_OF_REQUESTS = 20_000 if SOAK else 400
 MODIFIED = 1_700_000_000
 MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules")
 
@@ -40,21 +40,21 @@ MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/ngi
 
 
 class NginxStatic(Nginx):
-    """nginx that serves ``root`` with its variants under ``/static/``, with the usual configuration."""
+    """nginx that serves ``root`` and its variants under ``/static/`` with a usual configuration."""
 
     def __init__(self, folder: Path, root: str) -> None:
         super().__init__(folder)
         self.root = root
 
     def configuration(self) -> str:
-        """Load the module that is not a part of nginx."""
+        """Load the brotli module, which is not a part of nginx."""
         name = "ngx_http_brotli_static_module.so"
         found = [path for folder in MODULES if (path := Path(folder, name)).exists()]
         module = found[0] if found else missing("nginx's module brotli_static is not installed")
         return f"load_module {module};\n{super().configuration()}"
 
     def http(self) -> str:
-        """Compare dates as the standard says, and keep connections."""
+        """Compare dates as RFC 9110 requires, and keep connections open."""
         return "if_modified_since before; keepalive_requests 1000000; large_client_header_buffers 4 32k;"
 
     def server(self) -> str:
@@ -66,17 +66,17 @@ class NginxStatic(Nginx):
 
 
 @dataclass
-class Two:
-    """nginx and hashserve, a connection to each, and the entity-tags of each."""
+class Servers:
+    """A connection to nginx and to hashserve, and the entity-tags of each by name and coding."""
 
-    theirs: Wire
-    ours: Wire
+    theirs: RawConnection
+    ours: RawConnection
     tree: BuiltTree
     tags: dict[str, dict[str, dict[str, str]]]
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("oracle")
     tree = make_tree(str(folder / "root"))
     os.chmod(folder, 0o755)
@@ -84,12 +84,12 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     with (
         running(NginxStatic(folder / "nginx", tree.root)) as nginx,
         running(ours),
-        Wire(nginx.port) as nginx_wire,
-        Wire(ours.port) as our_wire,
+        RawConnection(nginx.port) as nginx_connection,
+        RawConnection(ours.port) as our_connection,
     ):
-        wires = {"theirs": nginx_wire, "ours": our_wire}
-        tags = {whose: tags_of(wire, tree) for whose, wire in wires.items()}
-        yield Two(nginx_wire, our_wire, tree, tags)
+        connections = {"theirs": nginx_connection, "ours": our_connection}
+        tags = {whose: tags_of(connection, tree) for whose, connection in connections.items()}
+        yield Servers(nginx_connection, our_connection, tree, tags)
 
 
 def make_tree(root: str) -> BuiltTree:
@@ -116,18 +116,18 @@ CONTENTS = {
     "empty.txt": b"",
     "tëxt/é ü.txt": POEM,
 }
-CODED = ("css/styles.css", "live.css")
+WITH_VARIANTS = ("css/styles.css", "live.css")
 
 
 def names_of(tree: BuiltTree) -> dict[str, str]:
-    """Return the path of each file by its name in the tests, which is ``#`` and a name if fingerprinted."""
+    """Return the path of each file by its name in these tests; ``#`` starts that of a fingerprinted file."""
     return {**{name: name for name in CONTENTS}, **{f"#{name}": path for name, path in tree.names.items()}}
 
 
-def tags_of(wire: Wire, tree: BuiltTree) -> dict[str, dict[str, str]]:
+def tags_of(connection: RawConnection, tree: BuiltTree) -> dict[str, dict[str, str]]:
     return {
         name: {
-            coding: wire.ask(written("GET", quoted(path), [("Accept-Encoding", coding)])).fields["etag"]
+            coding: connection.ask(written("GET", quoted(path), [("Accept-Encoding", coding)])).fields["etag"]
             for coding in ("identity", "gzip", "br")
         }
         for name, path in names_of(tree).items()
@@ -155,7 +155,7 @@ def written(method: str, target: str, fields: Sequence[tuple[str, str]]) -> byte
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """A request; ``{identity}``, ``{gzip}`` and ``{br}`` stand for the entity-tags of its server."""
 
     method: str
@@ -167,11 +167,11 @@ class Question:
         """Return the value of a field; None if it is not sent."""
         return dict(self.fields).get(name)
 
-    def bytes_for(self, two: Two, whose: str) -> bytes:
-        """Return its bytes for one of the servers."""
-        names = names_of(two.tree)
+    def bytes_for(self, servers: Servers, whose: str) -> bytes:
+        """Return the bytes of the request for one of the servers."""
+        names = names_of(servers.tree)
         path = quoted(names[self.name]) if self.name in names else ""
-        tags = two.tags[whose][self.name if self.name in names else "ten.txt"]
+        tags = servers.tags[whose][self.name if self.name in names else "ten.txt"]
         target = SPELLINGS[self.spelling](path or f"/static/{self.name}")
         fields = [(name, _filled(value, tags)) for name, value in self.fields]
         return written(self.method, target, fields)
@@ -189,7 +189,7 @@ def _every_byte(path: str) -> str:
 
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
-    "as it is": str,
+    "plain": str,
     "with a query": lambda path: f"{path}?v=1&x=%20",
     "with an empty query": lambda path: f"{path}?",
     "every byte encoded": _every_byte,
@@ -198,12 +198,12 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "dot segment": lambda path: path.replace("/static/", "/static/./"),
     "dot segments": lambda path: path.replace("/static/", "/static/css/../"),
     "encoded dots": lambda path: path.replace("/static/", "/static/css/%2e%2e/"),
-    "out and in again": lambda path: path.replace("/static/", "/static/../static/"),
+    "out of the prefix and back": lambda path: path.replace("/static/", "/static/../static/"),
     "two slashes": lambda path: path.replace("/static/", "/static//"),
-    "slash behind": lambda path: f"{path}/",
-    "NUL behind": lambda path: f"{path}%00",
+    "slash at the end": lambda path: f"{path}/",
+    "NUL at the end": lambda path: f"{path}%00",
     "encoded twice": lambda path: path.replace("/static/", "/static/").replace(".", "%252e"),
-    "no hexadecimal": lambda path: f"{path}%zz",
+    "not hexadecimal": lambda path: f"{path}%zz",
     "backslash": lambda path: path.replace("/static/", "/static/.%5c"),
     "absolute": lambda path: f"http://localhost{path}",
     "variant": lambda path: f"{path}.br",
@@ -223,7 +223,7 @@ FILES = (*CONTENTS, "#ten.txt", "#css/styles.css")
 
 METHODS = st.sampled_from([*["GET"] * 24, *["HEAD"] * 5, "POST", "DELETE", "PUT", "OPTIONS"])
 NAMES = st.sampled_from([*FILES * 8, *ODD_NAMES])
-SPELT = st.sampled_from([*["as it is"] * 80, *sorted(SPELLINGS)])
+SPELLING = st.sampled_from([*["plain"] * 80, *sorted(SPELLINGS)])
 OTHER_DATES = ("Tuesday, 14-Nov-23 22:13:20 GMT", "Tue Nov 14 22:13:20 2023")
 NO_DATES = ("yesterday", "", "Tue, 14 Nov 2023 22:13:20")
 DATES = st.one_of(
@@ -265,7 +265,7 @@ CODINGS = st.lists(CODING, max_size=4).map(", ".join)
 
 
 def optional(name: str, values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, str] | None]:
-    """Return a strategy for a field, or in two of three cases none."""
+    """Return a strategy for a field, which is None in two of three cases."""
     return st.sampled_from([False, False, True]).flatmap(
         lambda is_sent: values.map(lambda value: (name, value)) if is_sent else st.none()
     )
@@ -281,7 +281,7 @@ FIELDS = st.tuples(
     optional("Accept-Encoding", CODINGS),
 ).map(lambda fields: tuple(field for field in fields if field is not None))
 
-QUESTIONS = st.builds(Question, METHODS, NAMES, SPELT, FIELDS)
+REQUESTS = st.builds(Request, METHODS, NAMES, SPELLING, FIELDS)
 
 
 # The responses
@@ -298,17 +298,17 @@ class Outcome:
     modified: str | None = None
 
 
-def outcome_of(question: Question, answer: Raw) -> Outcome:
+def outcome_of(request: Request, answer: RawResponse) -> Outcome:
     """Return the compared parts of a response; fail if it is malformed."""
     fields, coding = answer.fields, answer.fields.get("content-encoding")
     if answer.status in (200, 206, 304):
         assert "etag" in fields
-    if answer.status == 206 and question.method == "GET":
+    if answer.status == 206 and request.method == "GET":
         parts = parts_of(answer.body, fields["content-type"], fields.get("content-range"))
         return Outcome(206, coding, tuple(parts), modified=fields.get("last-modified"))
     if answer.status == 200:
         content = answer.body
-        if question.method == "GET":
+        if request.method == "GET":
             content = gzip.decompress(content) if coding == "gzip" else content
             content = brotli.decompress(content) if coding == "br" else content
         return Outcome(200, coding, content=content, modified=fields.get("last-modified"))
@@ -320,18 +320,25 @@ def outcome_of(question: Question, answer: Raw) -> Outcome:
 # The explanations
 
 
-def has_odd_path(question: Question) -> bool:
-    """Return whether hashserve never looks up the path."""
-    return question.spelling in {
-        *("dot segment", "dot segments", "encoded dots", "out and in again", "two slashes", "NUL behind"),
-        *("no hexadecimal", "backslash"),
+def has_odd_path(request: Request) -> bool:
+    """Return whether hashserve never looks up a path in this spelling."""
+    return request.spelling in {
+        *(
+            "dot segment",
+            "dot segments",
+            "encoded dots",
+            "out of the prefix and back",
+            "two slashes",
+            "NUL at the end",
+        ),
+        *("not hexadecimal", "backslash"),
     }
 
 
-def accepts(question: Question, coding: str) -> int:
+def accepts(request: Request, coding: str) -> int:
     """Return the qvalue of a coding in thousandths, strictly by section 12.5.3."""
     qvalues: dict[str, int] = {}
-    for member in (question.value("Accept-Encoding") or "").lower().split(","):
+    for member in (request.value("Accept-Encoding") or "").lower().split(","):
         name, _, weight = (part.strip() for part in member.partition(";"))
         match = re.fullmatch(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", weight or "q=1")
         if match is not None:
@@ -339,10 +346,10 @@ def accepts(question: Question, coding: str) -> int:
     return qvalues.get(coding, qvalues.get("*", 0))
 
 
-def is_best(question: Question, coding: str | None) -> bool:
+def is_best(request: Request, coding: str | None) -> bool:
     """Return whether ``coding`` is acceptable, and no available coding has a higher qvalue."""
-    chosen = accepts(question, coding or "identity")
-    others = [accepts(question, other) for other in ("br", "gzip")]
+    chosen = accepts(request, coding or "identity")
+    others = [accepts(request, other) for other in ("br", "gzip")]
     return chosen >= max(others) if coding else max(others) <= chosen or max(others) == 0
 
 
@@ -355,40 +362,40 @@ def is_one_valid_range(value: str) -> bool:
     return re.fullmatch(r"bytes=([0-9]+-[0-9]*|-[0-9]+)", value) is not None and not is_backwards(value)
 
 
-def sends(question: Question, *names: str) -> bool:
-    return any(question.value(name) is not None for name in names)
+def sends(request: Request, *names: str) -> bool:
+    return any(request.value(name) is not None for name in names)
 
 
-Explanation = Callable[[Question, Outcome, Outcome], bool]
+Explanation = Callable[[Request, Outcome, Outcome], bool]
 
 ANY_OF_A_FILE = {200, 206, 304, 412, 416}
 """The statuses of an existing file, by preconditions and ranges."""
 
 
-def options(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def options(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 9.3.7, OPTIONS lists the methods of a resource; nginx refuses it for files."""
     return asked.method == "OPTIONS" and ours.status in (204, 404) and theirs.status in (400, 403, 404, 405)
 
 
-def method_of_nothing(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def method_of_nothing(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Both are right: 15.5.5 and 15.5.6, a missing file has no methods to allow."""
     return (
         asked.method in ("POST", "PUT", "DELETE") and ours.status == 404 and theirs.status in (301, 403, 405)
     )
 
 
-def odd_path(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def odd_path(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Both are right: RFC 3986, 6.2.2.3, a server may resolve ``..`` and ``//``; hashserve does not."""
     return has_odd_path(asked) and ours.status == 404 and theirs.status in {400, 405, *ANY_OF_A_FILE}
 
 
-def never_served(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def never_served(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Both are right: 9.3.1, the server decides what is a resource: here no hidden files and no variants."""
     hidden = (".hidden.txt", "staticfiles.json", "", "css", "css/")
     return ours.status == 404 and (asked.name in hidden or asked.spelling == "variant")
 
 
-def coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def coding(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 12.5.3, the highest qvalue wins, ``*`` matches the rest; nginx reads zero or not."""
     return (
         ours.coding != theirs.coding
@@ -398,18 +405,18 @@ def coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
     )
 
 
-def size_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def size_of_another_coding(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 12.5.3, as in `coding`; a range may be past the end of another representation."""
     return (
         sends(asked, "Accept-Encoding")
         and sends(asked, "Range")
         and {ours.status, theirs.status} <= {200, 206, 416}
         and is_best(asked, ours.coding)
-        and asked.name.removeprefix("#") in CODED
+        and asked.name.removeprefix("#") in WITH_VARIANTS
     )
 
 
-def tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def tag_of_another_coding(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Both are right: RFC 9111, 4.3.4, a 304 names the still valid stored response by its tag."""
     return (
         ours.status == 304
@@ -418,17 +425,17 @@ def tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bo
     )
 
 
-def strong_tag_of_another_coding(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def strong_tag_of_another_coding(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 12.5.3, as in `coding`; If-Match and If-Range concern the selected representation."""
     return (
         sends(asked, "Accept-Encoding")
         and any("{" in (asked.value(name) or "") for name in ("If-Match", "If-Range", "If-None-Match"))
         and {ours.status, theirs.status} <= ANY_OF_A_FILE
-        and asked.name.removeprefix("#") in CODED
+        and asked.name.removeprefix("#") in WITH_VARIANTS
     )
 
 
-def range_of_head(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def range_of_head(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 14.2, Range is ignored for every method except GET."""
     return (
         asked.method == "HEAD"
@@ -438,47 +445,47 @@ def range_of_head(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
     )
 
 
-def invalid_range(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def invalid_range(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Both are right: 14.2, an invalid Range, or one of many parts, may be ignored or rejected."""
     return not is_one_valid_range(asked.value("Range") or "") and {ours.status, theirs.status} == {200, 416}
 
 
-def many_ranges(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def many_ranges(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Both are right: 14.2, many ranges, or as many bytes as the whole, may get the whole."""
     return "," in (asked.value("Range") or "") and {ours.status, theirs.status} == {200, 206}
 
 
-def unit_or_spaces(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def unit_or_spaces(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 14.1, units are case-insensitive, and white space is allowed only around commas."""
     value = asked.value("Range") or ""
     is_odd = value != "" and (not value.startswith("bytes=") or " " in value)
     return is_odd and {ours.status, theirs.status} <= {200, 206, 416}
 
 
-def large_numbers(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def large_numbers(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 14.1.1, recipients must accept large numbers; nginx rejects 19 digits."""
     has_large = re.search("[0-9]{19}", asked.value("Range") or "") is not None
     return has_large and theirs.status == 416 and ours.status in (200, 206)
 
 
-def range_of_nothing(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def range_of_nothing(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Both are right: 14.2, a server may ignore Range; an empty file has no ranges."""
     is_of_nothing = asked.name == "empty.txt" and sends(asked, "Range")
     return is_of_nothing and (ours.status, theirs.status) == (200, 416)
 
 
-def match_before_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def match_before_date(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 13.2.2, If-Unmodified-Since is ignored next to an If-Match."""
     return sends(asked, "If-Match") and sends(asked, "If-Unmodified-Since") and theirs.status == 412
 
 
-def none_match_before_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def none_match_before_date(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 13.2.2, If-Modified-Since is ignored next to an If-None-Match."""
     both = sends(asked, "If-None-Match") and sends(asked, "If-Modified-Since")
     return both and ours.status == 304 and theirs.status in (200, 206, 416)
 
 
-def no_modification_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def no_modification_date(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 13.1.3 and 13.1.4, dates are ignored for files without a Last-Modified."""
     return (
         asked.name.startswith("#")
@@ -487,13 +494,13 @@ def no_modification_date(asked: Question, theirs: Outcome, ours: Outcome) -> boo
     )
 
 
-def invalid_date(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def invalid_date(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 13.1.3, 13.1.4 and 13.1.5, an invalid date is ignored."""
     dates = {asked.value(name) for name in ("If-Modified-Since", "If-Unmodified-Since", "If-Range")}
     return bool(dates & set(NO_DATES)) and {ours.status, theirs.status} <= ANY_OF_A_FILE
 
 
-def no_list_of_tags(asked: Question, theirs: Outcome, ours: Outcome) -> bool:
+def no_list_of_tags(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 13.1.1 and 8.8.3, a list ends at the first malformed member, and ``*`` stands alone."""
     values = [asked.value(name) or "" for name in ("If-Match", "If-None-Match", "If-Range")]
     is_odd = any(re.search(r'(^|, )(nope|"|\*)(,|$)', value) for value in values)
@@ -527,30 +534,30 @@ EXPLAINED: tuple[Explanation, ...] = (
 COUNTS: Counter[str] = Counter()
 
 
-def explanation(asked: Question, theirs: Outcome, ours: Outcome) -> str | None:
+def explanation(asked: Request, theirs: Outcome, ours: Outcome) -> str | None:
     """Return the name of the difference; None if nothing explains it."""
     return next((each.__name__ for each in EXPLAINED if each(asked, theirs, ours)), None)
 
 
-def same(theirs: Outcome, ours: Outcome, asked: Question) -> bool:
+def same(theirs: Outcome, ours: Outcome, asked: Request) -> bool:
     """Return whether nothing differs; our fingerprinted files have no modification date (13.1.3)."""
     if asked.name.startswith("#"):
         theirs = replace(theirs, modified=None)
     return theirs == ours
 
 
-def test_every_difference_between_nginx_and_hashserve_is_explained(two: Two) -> None:
+def test_every_difference_between_nginx_and_hashserve_is_explained(servers: Servers) -> None:
     @settings(
-        max_examples=REQUESTS,
+        max_examples=NUMBER_OF_REQUESTS,
         deadline=None,
         database=None,
         derandomize=not SOAK,
         suppress_health_check=list(HealthCheck),
     )
-    @given(QUESTIONS)
-    def ask_both(asked: Question) -> None:
-        their_answer = two.theirs.ask(asked.bytes_for(two, "theirs"))
-        our_answer = two.ours.ask(asked.bytes_for(two, "ours"))
+    @given(REQUESTS)
+    def ask_both(asked: Request) -> None:
+        their_answer = servers.theirs.ask(asked.bytes_for(servers, "theirs"))
+        our_answer = servers.ours.ask(asked.bytes_for(servers, "ours"))
         theirs, ours = outcome_of(asked, their_answer), outcome_of(asked, our_answer)
         COUNTS["asked"] += 1
         assert ours.status < 500
@@ -568,7 +575,7 @@ def test_every_difference_between_nginx_and_hashserve_is_explained(two: Two) -> 
     ask_both()
     print(f"\noracle: {dict(COUNTS.most_common())}")
     assert not defects, "\n".join(sorted(defects, key=len)[:5])
-    assert COUNTS["same"] > REQUESTS / 4
+    assert COUNTS["same"] > NUMBER_OF_REQUESTS / 4
 
 
 @pytest.mark.parametrize("each", EXPLAINED)

@@ -1,6 +1,6 @@
-"""REDbot on every kind of URL.
+"""REDbot's notes on every kind of URL.
 
-Invariant: each note of REDbot and its linter is in `EXPLAINED`, with the reason, or it is a defect.
+Invariant: each note of REDbot or its linter has its reason in `EXPLAINED`; any other note is a defect.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from hashserve import Manifest
-from tests.fuzz.serving import ServedRoot
 from tests.support.parts import missing
 from tests.support.releases import PREFIX, Releases, get
+from tests.support.served_root import ServedRoot
 from tests.support.services import TIMEOUT, running
 
 pytestmark = [
@@ -31,23 +31,23 @@ GOOD = {"GOOD", "INFO"}
 PAGE = b"<!doctype html>\n<html lang=en><title>Docs</title><p>Tea.</p></html>\n"
 EXPLAINED: dict[str, tuple[str, set[str]]] = {
     "Cache-Control: public is probably not necessary.": (
-        "It is where a client sends Authorization: without it no cache may keep the answer (RFC 9111, 3.5).",
+        "Without it, no cache may store a response to a request with Authorization (RFC 9111, 3.5).",
         set(),
     ),
     "The partial response has a Content-Length equal to the full response.": (
-        "The range that REDbot asks for is all that there is of so small a file.",
+        "The range that REDbot requests covers the whole of such a small file.",
         {"fingerprinted script", "not ASCII", "a folder's index"},
     ),
     "The content doesn't match the declared Content-Type.": (
-        "What these tests call a film is noise.",
+        "The film of these tests is random bytes.",
         {"fingerprinted and large"},
     ),
     "This response is partial, but doesn't have a Content-Range header.": (
-        "Several parts have one each; the response must not (RFC 9110, 15.3.7.2).",
+        "Each of several parts has its own; the response must have none (RFC 9110, 15.3.7.2).",
         {"several parts"},
     ),
 }
-"""Notes of the levels WARN and BAD, their reasons, and their kinds of URLs if not all."""
+"""Notes of the levels WARN and BAD, with the reason and the kinds of URLs (an empty set means all)."""
 
 URLS: dict[str, tuple[str, int]] = {
     "fingerprinted, with variants": ("{css/base.css}", 200),
@@ -60,15 +60,15 @@ URLS: dict[str, tuple[str, int]] = {
     "empty": ("empty.txt", 200),
     "not ASCII": ("%C3%A9.txt", 200),
     "a folder's index": ("docs/", 200),
-    "to a folder's index": ("docs", 302),
-    "an index by its name": ("docs/index.html", 302),
+    "redirect to a folder's index": ("docs", 302),
+    "redirect from an index by its name": ("docs/index.html", 302),
     "unknown fingerprint": ("css/base.0123456789ab.css", 404),
     "a link out of the root": ("out.txt", 404),
     "the manifest": (".well-known/hashserve.json", 200),
 }
-"""Kinds of URLs: a path, with braces around a fingerprinted one, and the status of a plain GET."""
+"""A path for each kind of URL, in braces if it is fingerprinted, and the status of a plain GET."""
 
-ANSWERS: dict[str, tuple[str, dict[str, str], int]] = {
+RESPONSES: dict[str, tuple[str, dict[str, str], int]] = {
     "brotli": ("{css/base.css}", {"Accept_Encoding": "br"}, 200),
     "gzip": ("{css/base.css}", {"Accept_Encoding": "gzip"}, 200),
     "not modified": ("{css/base.css}", {"If_None_Match": "*"}, 304),
@@ -80,12 +80,12 @@ ANSWERS: dict[str, tuple[str, dict[str, str], int]] = {
     "not allowed": ("{css/base.css}", {"method": "DELETE"}, 405),
     "options": ("{css/base.css}", {"method": "OPTIONS"}, 204),
 }
-"""Requests that REDbot does not send; its linter reads their responses."""
+"""Requests that REDbot does not send. Its linter reads their responses."""
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built site, with some files of every other kind."""
+    """A built site, with files of every other kind."""
     folder = tmp_path_factory.mktemp("redbot")
     releases = Releases(folder)
     releases.change()
@@ -116,7 +116,7 @@ def tool(name: str) -> str:
 
 
 def path_of(root: Path, path: str) -> str:
-    """Return the URL path of an entry of the tables."""
+    """Return the URL path for a path in the tables."""
     paths = Manifest.load(root / "staticfiles.json").paths
     return PREFIX + re.sub(r"{(.+)}", lambda found: paths[found[1]], path)
 
@@ -139,7 +139,7 @@ def test_every_note_of_redbot_is_explained(server: ServedRoot, root: Path, kind:
 
 
 def flattened(messages: list[dict[str, object]]) -> list[tuple[str, str]]:
-    """Return level and summary of each note, and of the notes below it."""
+    """Return level and summary of each note and its subnotes."""
     found = []
     for message in messages:
         found.append((str(message["level"]), str(message["summary"])))
@@ -148,9 +148,9 @@ def flattened(messages: list[dict[str, object]]) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("kind", RESPONSES)
 def test_the_linter_of_redbot_accepts_other_responses(server: ServedRoot, root: Path, kind: str) -> None:
-    path, fields, status = ANSWERS[kind]
+    path, fields, status = RESPONSES[kind]
     answer = received(server.port, get(path_of(root, path), Connection="close", **fields))
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     done = subprocess.run(
@@ -162,14 +162,14 @@ def test_the_linter_of_redbot_accepts_other_responses(server: ServedRoot, root: 
 
 
 def received(port: int, request: bytes) -> bytes:
-    """Send a request, and return all received bytes."""
+    """Send a request and return all received bytes."""
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(1 << 16), b""))
 
 
 def unexplained(kind: str, notes: list[tuple[str, str]]) -> set[str]:
-    """Return the unexplained notes on a kind of URL."""
+    """Return the notes on a kind of URL that have no reason."""
     explained = {note for note, (_, kinds) in EXPLAINED.items() if not kinds or kind in kinds}
     return {note for level, note in notes if level not in GOOD} - explained
 
@@ -177,4 +177,4 @@ def unexplained(kind: str, notes: list[tuple[str, str]]) -> set[str]:
 def test_every_explanation_names_an_existing_kind() -> None:
     for reason, kinds in EXPLAINED.values():
         assert reason.endswith(".")
-        assert kinds <= {*URLS, *ANSWERS}
+        assert kinds <= {*URLS, *RESPONSES}

@@ -1,6 +1,6 @@
 """Missing resources and failing disks: a 404 or 503 that no cache stores, logged once.
 
-The disk fails by ``faults.c``, a library that the server loads before the C library. The server, its system
+``faults.c`` makes the disk fail: a library that the server loads before the C library. The server, its system
 calls and its log are real.
 """
 
@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.serving import Raw, ServedRoot, Wire, get
 from tests.support.files import put
 from tests.support.parts import missing, require_tool
+from tests.support.served_root import RawConnection, RawResponse, ServedRoot, get
 from tests.support.services import running
 from tests.support.trees import POEM, STYLES, TEN, BuiltTree, wait_for_tick
 from tests.support.waiting import wait_until
@@ -30,15 +30,15 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.real
 
 LARGE = bytes(range(256)) * 8192
-NOT_KEPT = {"body_budget": 0, "check_interval": 0.05}
-"""Settings under which each request reads from disk."""
+FROM_DISK = {"body_budget": 0, "check_interval": 0.05}
+"""Settings with which each request reads from disk."""
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the fault injector."""
     if sys.platform != "linux":
-        missing("LD_PRELOAD and the numbers of its errors are Linux's")
+        missing("faults.c needs LD_PRELOAD and the error numbers of Linux")
     built = tmp_path_factory.mktemp("faults") / "faults.so"
     source = Path(__file__).with_name("faults.c")
     options = ("-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
@@ -56,21 +56,21 @@ def tree(tmp_path: Path) -> BuiltTree:
     return tree
 
 
-class Faulty:
-    """A server on a disk that fails on demand."""
+class FaultyServer:
+    """A server whose disk fails when a test wants it."""
 
     def __init__(self, server: ServedRoot, control: Path) -> None:
         self.server = server
         self._control = control
-        self._wire = Wire(server.port)
+        self._connection = RawConnection(server.port)
 
-    def ask(self, path: str, **fields: str) -> Raw:
+    def ask(self, path: str, **fields: str) -> RawResponse:
         """Send a GET; ``path`` is below the prefix."""
-        return self._wire.ask(get(f"/static/{path}", **fields))
+        return self._connection.ask(get(f"/static/{path}", **fields))
 
     @contextmanager
     def failing(self, calls: str, number: int, ending: str) -> Iterator[None]:
-        """Make these calls fail for each path with this end."""
+        """Make these system calls fail with an error number for paths with this ending."""
         aside = self._control.with_suffix(".aside")
         aside.write_text(f"{calls} {number} {ending}", encoding="utf-8")
         aside.rename(self._control)
@@ -79,22 +79,24 @@ class Faulty:
         finally:
             self._control.unlink()
 
-    def told(self) -> list[str]:
-        """Return hashserve's lines of the log."""
-        return [line for line in self.server.told() if re.match("cannot|a new manifest|the manifest", line)]
+    def log_lines(self) -> list[str]:
+        """Return hashserve's lines in the log."""
+        return [
+            line for line in self.server.log_lines() if re.match("cannot|a new manifest|the manifest", line)
+        ]
 
     def close(self) -> None:
         """Close the connection."""
-        self._wire.close()
+        self._connection.close()
 
 
 @contextmanager
-def serving(tree: BuiltTree, library: Path, settings: Mapping[str, object]) -> Iterator[Faulty]:
+def serving(tree: BuiltTree, library: Path, settings: Mapping[str, object]) -> Iterator[FaultyServer]:
     folder = Path(tree.root).parent / "server"
     control = folder / "control"
     variables = {"LD_PRELOAD": str(library), "FAULTS": str(control)}
     with running(ServedRoot(folder, tree.root, settings, variables)) as server:
-        faulty = Faulty(server, control)
+        faulty = FaultyServer(server, control)
         try:
             yield faulty
         finally:
@@ -102,56 +104,56 @@ def serving(tree: BuiltTree, library: Path, settings: Mapping[str, object]) -> I
 
 
 @pytest.fixture
-def faulty(tree: BuiltTree, library: Path) -> Iterator[Faulty]:
-    with serving(tree, library, NOT_KEPT) as faulty:
+def faulty(tree: BuiltTree, library: Path) -> Iterator[FaultyServer]:
+    with serving(tree, library, FROM_DISK) as faulty:
         yield faulty
 
 
-def is_honest(answer: Raw, status: int) -> bool:
+def is_not_stored(answer: RawResponse, status: int) -> bool:
     return answer.status == status and answer.fields.get("cache-control") == "no-store"
 
 
-OF_THE_MACHINE = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM, errno.ETIMEDOUT, errno.ENOTCONN)
+MACHINE_ERRORS = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM, errno.ETIMEDOUT, errno.ENOTCONN)
 """Errors that do not mean that a file is missing. The last two come from network file systems."""
 
 
-def test_a_failing_disk_is_a_503_and_logged_once(faulty: Faulty, tree: BuiltTree) -> None:
-    for number in OF_THE_MACHINE:
+def test_a_failing_disk_is_a_503_and_logged_once(faulty: FaultyServer, tree: BuiltTree) -> None:
+    for number in MACHINE_ERRORS:
         for path in ("ten.txt", "large.bin", tree.names["ten.txt"], tree.names["large.bin"]):
             for call in ("stat", "open", "read"):
                 with faulty.failing(call, number, f"/{path}"):
                     answers = [faulty.ask(path) for _ in range(3)]
-                assert all(is_honest(answer, 503) for answer in answers), (number, path, call, answers)
+                assert all(is_not_stored(answer, 503) for answer in answers), (number, path, call, answers)
                 assert answers[0].fields["retry-after"] == "1"
                 whole = faulty.ask(path)
                 assert (whole.status, whole.body) == (200, LARGE if "large" in path else TEN)
-    told = faulty.told()
-    assert len(told) == len(OF_THE_MACHINE)
-    assert all(os.strerror(number) in line for number, line in zip(OF_THE_MACHINE, told, strict=True))
+    lines = faulty.log_lines()
+    assert len(lines) == len(MACHINE_ERRORS)
+    assert all(os.strerror(number) in line for number, line in zip(MACHINE_ERRORS, lines, strict=True))
 
 
-def test_an_unreadable_file_is_a_404_and_logged_once(faulty: Faulty, tree: BuiltTree) -> None:
+def test_an_unreadable_file_is_a_404_and_logged_once(faulty: FaultyServer, tree: BuiltTree) -> None:
     for path in ("ten.txt", tree.names["ten.txt"]):
         with faulty.failing("open", errno.EACCES, f"/{path}"):
             answers = [faulty.ask(path) for _ in range(3)]
-        assert all(is_honest(answer, 404) for answer in answers)
+        assert all(is_not_stored(answer, 404) for answer in answers)
         assert faulty.ask(path).body == TEN
-    assert len(faulty.told()) == 2
+    assert len(faulty.log_lines()) == 2
 
 
-def test_a_large_file_that_fails_after_its_check_is_a_503(faulty: Faulty, tree: BuiltTree) -> None:
+def test_a_large_file_that_fails_after_its_check_is_a_503(faulty: FaultyServer, tree: BuiltTree) -> None:
     for path in ("large.bin", tree.names["large.bin"]):
         assert faulty.ask(path).body == LARGE
         with faulty.failing("read", errno.EIO, f"/{path}"):
             for range_value in ("bytes=1000000-", "bytes=0-9,1000000-1000009"):
-                assert is_honest(faulty.ask(path, Range=range_value), 503)
-            assert is_honest(faulty.ask(path), 503)
+                assert is_not_stored(faulty.ask(path, Range=range_value), 503)
+            assert is_not_stored(faulty.ask(path), 503)
         assert faulty.ask(path, Range="bytes=256-511").body == bytes(range(256))
 
 
 @pytest.mark.parametrize("call", ["stat", "open", "read"])
 def test_a_variant_on_a_bad_sector_is_not_sent_until_it_is_readable(
-    faulty: Faulty, tree: BuiltTree, call: str
+    faulty: FaultyServer, tree: BuiltTree, call: str
 ) -> None:
     path = tree.names["css/styles.css"]
     with faulty.failing(call, errno.EIO, ".css.br"):
@@ -160,13 +162,15 @@ def test_a_variant_on_a_bad_sector_is_not_sent_until_it_is_readable(
         zipped = faulty.ask(path, Accept_Encoding="br, gzip")
         assert zipped.fields["content-encoding"] == "gzip"
     assert faulty.ask(path, Accept_Encoding="br").fields["content-encoding"] == "br"
-    assert len(faulty.told()) == 1
+    assert len(faulty.log_lines()) == 1
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ESTALE])
-def test_a_variant_is_used_again_after_a_failed_stat(faulty: Faulty, tree: BuiltTree, number: int) -> None:
+def test_a_variant_is_used_again_after_a_failed_stat(
+    faulty: FaultyServer, tree: BuiltTree, number: int
+) -> None:
     with faulty.failing("open", number, "/css/styles.css.br"):
-        assert is_honest(faulty.ask("css/styles.css", Accept_Encoding="br"), 503)
+        assert is_not_stored(faulty.ask("css/styles.css", Accept_Encoding="br"), 503)
     assert faulty.ask("css/styles.css", Accept_Encoding="br").fields["content-encoding"] == "br"
 
 
@@ -176,7 +180,7 @@ def test_a_variant_is_used_again_after_a_failed_stat(faulty: Faulty, tree: Built
 @pytest.mark.parametrize("call", ["open", "read"])
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE])
 def test_a_new_manifest_is_used_once_it_is_readable(
-    faulty: Faulty, tree: BuiltTree, call: str, number: int
+    faulty: FaultyServer, tree: BuiltTree, call: str, number: int
 ) -> None:
     assert faulty.ask(tree.names["ten.txt"]).status == 200
     wait_for_tick(tree.root)
@@ -184,11 +188,11 @@ def test_a_new_manifest_is_used_once_it_is_readable(
     with faulty.failing(call, number, "/staticfiles.json"):
         added = tree.add("poem.txt", POEM)
         tree.publish()
-        wait_until(lambda: faulty.ask(added).status and faulty.told())
+        wait_until(lambda: faulty.ask(added).status and faulty.log_lines())
         assert "immutable" not in faulty.ask(added).fields.get("cache-control", "")
         assert "immutable" in faulty.ask(old["ten.txt"]).fields["cache-control"]
     wait_until(lambda: "immutable" in faulty.ask(added).fields.get("cache-control", ""))
-    assert len(faulty.told()) == 1
+    assert len(faulty.log_lines()) == 1
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
@@ -199,11 +203,11 @@ def test_a_manifest_does_not_count_as_deleted_after_a_failed_stat(
         before = faulty.ask(tree.names["ten.txt"])
         with faulty.failing("stat,open,read", number, "/staticfiles.json"):
             wait_until(lambda: faulty.ask("looks.0123456789ab.css").status == 404)
-            put(tree.root, tree.names["ten.txt"], b"damaged meanwhile")
+            put(tree.root, tree.names["ten.txt"], b"damaged")
             after = faulty.ask(tree.names["ten.txt"])
-            assert (after.status, after.body) == (200, TEN), "what is in memory is as good as before"
+            assert (after.status, after.body) == (200, TEN), "the content in memory is still served"
         assert before.fields["etag"] == after.fields["etag"]
-        assert not [line for line in faulty.told() if "is gone" in line]
+        assert not [line for line in faulty.log_lines() if "is gone" in line]
 
 
 # Descriptors
@@ -211,27 +215,30 @@ def test_a_manifest_does_not_count_as_deleted_after_a_failed_stat(
 
 def test_without_a_free_descriptor_the_response_is_503(tree: BuiltTree, tmp_path: Path) -> None:
     if not hasattr(resource, "prlimit"):
-        missing("the limits of another process can be set on Linux alone")
-    with running(ServedRoot(tmp_path / "server", tree.root, NOT_KEPT)) as server, Wire(server.port) as wire:
+        missing("the limits of another process can be set only on Linux")
+    with (
+        running(ServedRoot(tmp_path / "server", tree.root, FROM_DISK)) as server,
+        RawConnection(server.port) as connection,
+    ):
         paths = ("large.bin", "ten.txt", tree.names["large.bin"], tree.names["css/styles.css"])
         for path in paths:
-            assert wire.ask(get(f"/static/{path}")).status == 200
-        process = int(wire.ask(get("/process")).body)
+            assert connection.ask(get(f"/static/{path}")).status == 200
+        process = int(connection.ask(get("/process")).body)
         soft, hard = resource.prlimit(process, resource.RLIMIT_NOFILE)
         open_now = {int(name) for name in os.listdir(f"/proc/{process}/fd")}
         lowest_free = min(set(range(len(open_now) + 1)) - open_now)
         resource.prlimit(process, resource.RLIMIT_NOFILE, (lowest_free, hard))
         for path in paths * 5:
-            answer = wire.ask(get(f"/static/{path}"))
-            assert is_honest(answer, 503), (path, answer)
-        assert wire.ask(get("/static/nothing.txt")).body == b"the application's own"
+            answer = connection.ask(get(f"/static/{path}"))
+            assert is_not_stored(answer, 503), (path, answer)
+        assert connection.ask(get("/static/nothing.txt")).body == b"the application's own"
         resource.prlimit(process, resource.RLIMIT_NOFILE, (soft, hard))
         for path in paths:
-            assert wire.ask(get(f"/static/{path}")).status == 200
-        assert len([line for line in server.told() if line.startswith("cannot serve")]) == 1
+            assert connection.ask(get(f"/static/{path}")).status == 200
+        assert len([line for line in server.log_lines() if line.startswith("cannot serve")]) == 1
 
 
-# Other things in place of a file, or of the root
+# Something else in the place of a file or of the root
 
 
 def make_folder(location: str) -> None:
@@ -242,7 +249,7 @@ def make_device(location: str) -> None:
     try:
         os.mknod(location, stat.S_IFCHR | 0o644, os.makedev(1, 5))
     except PermissionError:
-        missing("a device cannot be made here: that takes root")
+        missing("a device cannot be made without root")
 
 
 def make_loop(location: str) -> None:
@@ -253,15 +260,18 @@ def make_loop(location: str) -> None:
 def test_a_fingerprinted_path_that_is_no_file_is_a_404_and_logged_once(
     tree: BuiltTree, tmp_path: Path, make: Callable[[str], None]
 ) -> None:
-    with running(ServedRoot(tmp_path / "server", tree.root, NOT_KEPT)) as server, Wire(server.port) as wire:
+    with (
+        running(ServedRoot(tmp_path / "server", tree.root, FROM_DISK)) as server,
+        RawConnection(server.port) as connection,
+    ):
         for name in ("ten.txt", "large.bin"):
             location = os.path.join(tree.root, tree.names[name])
-            assert wire.ask(get(f"/static/{tree.names[name]}")).status == 200
+            assert connection.ask(get(f"/static/{tree.names[name]}")).status == 200
             os.unlink(location)
             make(location)
             for _ in range(3):
-                assert is_honest(wire.ask(get(f"/static/{tree.names[name]}")), 404)
-        assert len([line for line in server.told() if line.startswith("cannot serve")]) == 2
+                assert is_not_stored(connection.ask(get(f"/static/{tree.names[name]}")), 404)
+        assert len([line for line in server.log_lines() if line.startswith("cannot serve")]) == 2
 
 
 @pytest.fixture
@@ -276,34 +286,37 @@ def mounted(tmp_path: Path) -> Iterator[Path]:
 def mount(folder: Path) -> None:
     done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False)
     if done.returncode:
-        missing("a root cannot be mounted here: that takes root")
+        missing("a file system cannot be mounted without root")
 
 
 def test_an_unmounted_root_is_404_until_it_is_mounted_again(
     mounted: Path, tree: BuiltTree, tmp_path: Path
 ) -> None:
     root = str(mounted / "root")
-    there = fill(root, tree)
-    urls = ["ten.txt", there.names["ten.txt"], there.names["css/styles.css"], there.names["large.bin"]]
+    copy = fill(root, tree)
+    urls = ["ten.txt", copy.names["ten.txt"], copy.names["css/styles.css"], copy.names["large.bin"]]
     settings = {"check_interval": 0.05, "on_missing": "404"}
-    with running(ServedRoot(tmp_path / "server", root, settings)) as server, Wire(server.port) as wire:
-        assert [wire.ask(get(f"/static/{path}")).status for path in urls] == [200] * 4
+    with (
+        running(ServedRoot(tmp_path / "server", root, settings)) as server,
+        RawConnection(server.port) as connection,
+    ):
+        assert [connection.ask(get(f"/static/{path}")).status for path in urls] == [200] * 4
         subprocess.run(["umount", "-l", mounted], check=True)
-        wait_until(lambda: all(is_honest(wire.ask(get(f"/static/{path}")), 404) for path in urls))
-        told = len(server.told())
+        wait_until(lambda: all(is_not_stored(connection.ask(get(f"/static/{path}")), 404) for path in urls))
+        lines = len(server.log_lines())
         for path in urls * 10:
-            assert is_honest(wire.ask(get(f"/static/{path}")), 404)
-        assert len(server.told()) == told
+            assert is_not_stored(connection.ask(get(f"/static/{path}")), 404)
+        assert len(server.log_lines()) == lines
         mount(mounted)
         fill(root, tree)
-        wait_until(lambda: [wire.ask(get(f"/static/{path}")).status for path in urls] == [200] * 4)
+        wait_until(lambda: [connection.ask(get(f"/static/{path}")).status for path in urls] == [200] * 4)
 
 
 def fill(root: str, tree: BuiltTree) -> BuiltTree:
     """Build the same tree in another root."""
-    there = replace(tree, root=root, names={}, records=[])
-    there.add("ten.txt", TEN)
-    there.add("css/styles.css", STYLES, variants=True)
-    there.add("large.bin", LARGE)
-    there.publish()
-    return there
+    copy = replace(tree, root=root, names={}, records=[])
+    copy.add("ten.txt", TEN)
+    copy.add("css/styles.css", STYLES, variants=True)
+    copy.add("large.bin", LARGE)
+    copy.publish()
+    return copy

@@ -23,9 +23,9 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from hashserve import Manifest
-from tests.fuzz.serving import Raw, ServedRoot, Wire
 from tests.support.proxies import Balancer, HAProxyBalancer, NginxBalancer
 from tests.support.releases import PREFIX, Releases, decoded, get
+from tests.support.served_root import RawConnection, RawResponse, ServedRoot
 from tests.support.services import running
 from tests.support.waiting import wait_until
 
@@ -56,7 +56,7 @@ application = HashServe(inner, {root!r}, "/static/")
 
 
 class Process(ServedRoot):
-    """A process of the site; its pages name the files of the release at its start."""
+    """A process of the site. Its pages refer to the files of the release at its start."""
 
     def __init__(self, folder: Path, root: Path) -> None:
         super().__init__(folder, str(root))
@@ -64,13 +64,13 @@ class Process(ServedRoot):
 
     def process(self) -> int:
         """Return whether it answers."""
-        with Wire(self.port) as wire:
-            return int(wire.ask(get("/page")).status == 200)
+        with RawConnection(self.port) as connection:
+            return int(connection.ask(get("/page")).status == 200)
 
 
 @dataclass(kw_only=True)
-class Visitors:
-    """Clients that load pages with all their files; pages stay open for a while."""
+class Clients:
+    """Clients that load pages with all their files. Pages stay open for a while."""
 
     port: int
     releases: dict[str, dict[str, bytes]]
@@ -80,10 +80,11 @@ class Visitors:
     _is_over: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
-    def visiting(self) -> Iterator[None]:
+    def loading_pages(self) -> Iterator[None]:
         """Run the clients inside the context."""
         threads = [
-            threading.Thread(target=self._visit_on, args=[random.Random(seed)]) for seed in range(CLIENTS)
+            threading.Thread(target=self._load_until_over, args=[random.Random(seed)])
+            for seed in range(CLIENTS)
         ]
         for thread in threads:
             thread.start()
@@ -99,7 +100,7 @@ class Visitors:
         return f"deploys: {setup}, {balancer.tool}: {dict(self.answers)}; pages {dict(self.pages)}"
 
     def wait_for(self, count: int) -> None:
-        """Wait for a number of further responses, as long as they keep coming."""
+        """Wait for a number of further responses. Fail if none arrives for a while."""
         enough = self.answers.total() + count
         while self.answers.total() < enough and not self.problems:
             wait_until(partial(self._has_more_than, self.answers.total()))
@@ -108,43 +109,43 @@ class Visitors:
     def _has_more_than(self, count: int) -> bool:
         return bool(self.problems) or self.answers.total() > count
 
-    def _visit_on(self, choice: random.Random) -> None:
+    def _load_until_over(self, choice: random.Random) -> None:
         open_pages: list[dict[str, str]] = []
         try:
-            with Wire(self.port) as wire:
+            with RawConnection(self.port) as connection:
                 while not self._is_over.is_set():
-                    open_pages = [*open_pages[-4:], self._page(wire)]
-                    self._load(wire, choice.choice(open_pages), choice)
-        except Exception as error:  # noqa: BLE001  # the test tells it
+                    open_pages = [*open_pages[-4:], self._page(connection)]
+                    self._load(connection, choice.choice(open_pages), choice)
+        except Exception as error:  # noqa: BLE001  # the test reports it
             self.problems.append(repr(error))
 
-    def _page(self, wire: Wire) -> dict[str, str]:
-        answer = wire.ask(get("/page"))
+    def _page(self, connection: RawConnection) -> dict[str, str]:
+        answer = connection.ask(get("/page"))
         self.answers[f"page {answer.status}"] += 1
         page = json.loads(answer.body)
         self.pages[page["release"]] += 1
         return {"": page["release"], **page["urls"]}
 
-    def _load(self, wire: Wire, page: dict[str, str], choice: random.Random) -> None:
-        """Load the files of a page, and their files, and compare them with the page's release."""
-        truth = self.releases[page[""]]
+    def _load(self, connection: RawConnection, page: dict[str, str], choice: random.Random) -> None:
+        """Load the files of a page and their references, and compare them with the page's release."""
+        expected = self.releases[page[""]]
         waiting = {url for name, url in page.items() if name and not name.startswith("film")}
         seen: set[str] = set()
         while waiting - seen:
             url = choice.choice(sorted(waiting - seen))
             seen.add(url)
-            answer = wire.ask(get(url, Accept_Encoding=choice.choice(ACCEPTED)))
+            answer = connection.ask(get(url, Accept_Encoding=choice.choice(ACCEPTED)))
             time.sleep(PAUSE)
             self.answers[f"file {answer.status}"] += 1
             if answer.status == 200:
-                waiting |= self._checked(url, answer, truth)
+                waiting |= self._checked(url, answer, expected)
             elif answer.status != 404 or answer.fields["cache-control"] != "no-store":
                 self.problems.append(f"{url}: {answer.status}")
 
-    def _checked(self, url: str, answer: Raw, truth: dict[str, bytes]) -> set[str]:
+    def _checked(self, url: str, answer: RawResponse, expected: dict[str, bytes]) -> set[str]:
         body = b"".join(decoded(answer.body, answer.fields.get("content-encoding", "identity")))
-        if truth.get(url) != body or answer.fields["cache-control"] != IMMUTABLE:
-            self.problems.append(f"{url} is not what its page's release has")
+        if expected.get(url) != body or answer.fields["cache-control"] != IMMUTABLE:
+            self.problems.append(f"{url} has not the content of the page's release")
         if not url.endswith((".css", ".js")):
             return set()
         names = re.findall(r'["(]([\w./-]+\.[0-9a-f]{12}\.\w+)["\')]', body.decode())
@@ -166,7 +167,7 @@ class Site:
     """Four processes behind a balancer, and their clients."""
 
     processes: Sequence[Process]
-    visitors: Visitors
+    clients: Clients
 
 
 @contextmanager
@@ -177,12 +178,12 @@ def serving(folder: Path, roots: Sequence[Path], make: type[Balancer], *, retrie
             stack.enter_context(running(process))
         addresses = [process.address for process in processes]
         front = stack.enter_context(running(make(folder / "balancer", addresses, retries=retries)))
-        visitors = Visitors(port=front.port, releases={})
-        yield Site(processes=processes, visitors=visitors)
+        clients = Clients(port=front.port, releases={})
+        yield Site(processes=processes, clients=clients)
 
 
 def restart(processes: Sequence[Process]) -> None:
-    """Replace processes by new ones, one after the other."""
+    """Restart processes one after the other."""
     for process in processes:
         process.restart()
 
@@ -194,7 +195,7 @@ def contents(root: Path, manifest: Manifest) -> dict[str, bytes]:
 
 @pytest.fixture
 def releases(tmp_path: Path) -> Releases:
-    """A site whose first release is about to be built."""
+    """The releases of a site; none is built yet."""
     releases = Releases(tmp_path)
     releases.change()
     return releases
@@ -206,27 +207,27 @@ def test_every_page_gets_its_files_from_a_shared_folder_with_retained_releases(
     first = releases.build()
     old = contents(releases.root, first)
     with serving(tmp_path, [releases.root] * 4, balancer, retries=False) as site:
-        visitors = site.visitors
-        visitors.releases[first.release] = old
-        with visitors.visiting():
-            visitors.wait_for(REQUESTS // 8)
+        clients = site.clients
+        clients.releases[first.release] = old
+        with clients.loading_pages():
+            clients.wait_for(REQUESTS // 8)
             releases.change()
             second = releases.build()
-            visitors.releases[second.release] = contents(releases.root, second)
+            clients.releases[second.release] = contents(releases.root, second)
             restart(site.processes[:2])
-            visitors.wait_for(REQUESTS * 6 // 8)
+            clients.wait_for(REQUESTS * 6 // 8)
             restart(site.processes[2:])
-            visitors.wait_for(REQUESTS // 8)
-    print(visitors.summary("one folder", balancer))
-    assert visitors.problems == []
-    assert set(visitors.answers) == {"page 200", "file 200"}
-    assert visitors.answers.total() >= REQUESTS
-    assert min(visitors.pages[release] for release in (first.release, second.release)) > 10
+            clients.wait_for(REQUESTS // 8)
+    print(clients.summary("one folder", balancer))
+    assert clients.problems == []
+    assert set(clients.answers) == {"page 200", "file 200"}
+    assert clients.answers.total() >= REQUESTS
+    assert min(clients.pages[release] for release in (first.release, second.release)) > 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class TwoFolders:
-    """Folders of two machines: one has only the first release, the other has both."""
+    """The folders of two machines: ``old`` has the first release, ``new`` has both."""
 
     old: Path
     new: Path
@@ -235,7 +236,7 @@ class TwoFolders:
 
 @pytest.fixture
 def two_folders(releases: Releases, tmp_path: Path) -> TwoFolders:
-    """The folders of two images of the site; the newer one was built with ``--previous``."""
+    """Two folders of the site; the newer one is built with ``--previous``."""
     old, new = tmp_path / "old", tmp_path / "new"
     first = releases.build(old)
     known = {first.release: contents(old, first)}
@@ -248,32 +249,32 @@ def two_folders(releases: Releases, tmp_path: Path) -> TwoFolders:
 def test_every_page_gets_its_files_from_separate_folders_if_the_balancer_retries(
     two_folders: TwoFolders, tmp_path: Path, balancer: type[Balancer]
 ) -> None:
-    visitors = visited(two_folders, tmp_path, balancer, REQUESTS, retries=True)
-    assert visitors.answers.total() >= REQUESTS
-    assert set(visitors.answers) - {"file 404"} == {"page 200", "file 200"}
-    # HAProxy may try the same process repeatedly; nginx tries each once.
-    allowed = visitors.answers["file 200"] // 200 if balancer is HAProxyBalancer else 0
-    assert visitors.answers["file 404"] <= allowed
+    clients = run_clients(two_folders, tmp_path, balancer, REQUESTS, retries=True)
+    assert clients.answers.total() >= REQUESTS
+    assert set(clients.answers) - {"file 404"} == {"page 200", "file 200"}
+    # HAProxy can retry the same process; nginx tries each process once.
+    allowed = clients.answers["file 200"] // 200 if balancer is HAProxyBalancer else 0
+    assert clients.answers["file 404"] <= allowed
 
 
 def test_without_retries_an_old_process_answers_404_that_is_not_stored(
     two_folders: TwoFolders, tmp_path: Path, balancer: type[Balancer]
 ) -> None:
-    visitors = visited(two_folders, tmp_path, balancer, 1_000, retries=False)
-    assert set(visitors.answers) == {"page 200", "file 200", "file 404"}
+    clients = run_clients(two_folders, tmp_path, balancer, 1_000, retries=False)
+    assert set(clients.answers) == {"page 200", "file 200", "file 404"}
 
 
-def visited(
+def run_clients(
     folders: TwoFolders, folder: Path, make: type[Balancer], count: int, *, retries: bool
-) -> Visitors:
-    """Visit two processes of each image; every page and its files are of one release."""
+) -> Clients:
+    """Load pages from two processes of each folder, and check that each page has files of one release."""
     roots = [folders.old, folders.old, folders.new, folders.new]
     with serving(folder, roots, make, retries=retries) as site:
-        visitors = site.visitors
-        visitors.releases.update(folders.releases)
-        with visitors.visiting():
-            visitors.wait_for(count)
-    print(visitors.summary(f"two folders, {'retries' if retries else 'no retries'}", make))
-    assert visitors.problems == []
-    assert min(visitors.pages[release] for release in folders.releases) > 10
-    return visitors
+        clients = site.clients
+        clients.releases.update(folders.releases)
+        with clients.loading_pages():
+            clients.wait_for(count)
+    print(clients.summary(f"two folders, {'retries' if retries else 'no retries'}", make))
+    assert clients.problems == []
+    assert min(clients.pages[release] for release in folders.releases) > 10
+    return clients

@@ -1,7 +1,7 @@
-"""The claims of a page about cache busting in Django 1.8, step by step, with real servers.
+"""The claims of an article about cache busting in Django 1.8, one after the other, with real servers.
 
-It describes two storages, the names in debug mode, old files that stay, far-future expiry, nginx and
-memcached, CDNs, and a tag for other URLs. Each has a section here.
+The article describes two storages, the names in debug mode, old files, far-future expiry, nginx, memcached,
+CDNs, and a template tag that changes URLs. Each has a section here, with a quotation.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SHEET = "shop/css/shop.css"
 
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project in production, collected once; no test changes it."""
+    """The project in production, collected once. No test changes it."""
     project = Project.copied_to(tmp_path_factory.mktemp("collected"))
     project.prepare()
     return project
@@ -59,12 +59,12 @@ def server(collected: Project) -> Iterator[Server]:
 
 @pytest.fixture
 def project(collected: Project, tmp_path: Path) -> Project:
-    """A project in production with a first release, for a test to change."""
+    """A project in production with a first release, which a test can change."""
     return collected.copied_with_all(tmp_path)
 
 
 def files_of(root: Path) -> dict[str, bytes]:
-    """Return the content of every file in the manifest of a folder, by URL path."""
+    """Return the content of every file in a folder's manifest, by URL path."""
     files = Manifest.load(root / "staticfiles.json").files
     return {PREFIX + path: (root / path).read_bytes() for path in files}
 
@@ -86,7 +86,7 @@ OURS = "hashserve.django.storage.ManifestStaticFilesStorage"
 
 
 def collected_by(project: Project, name: str, backend: str) -> dict[str, object]:
-    """Collect with another storage into the folder ``name``, and return the manifest in Django's form."""
+    """Collect with another storage into the folder ``name``, and return the manifest in Django's format."""
     settings = f'from teahouse.settings import *\nSTORAGES["staticfiles"] = {{"BACKEND": {backend!r}}}\n'
     (project.folder / f"{name}.py").write_text(settings, encoding="utf-8")
     root = project.folder.parent / name
@@ -99,7 +99,7 @@ def collected_by(project: Project, name: str, backend: str) -> dict[str, object]
     ("theirs", "ours"),
     [
         pytest.param("more_storages.Theirs", OURS, id="references between modules are rewritten"),
-        pytest.param(DJANGOS, "more_storages.Plain", id="modules are left as they are"),
+        pytest.param(DJANGOS, "more_storages.Plain", id="modules are not changed"),
     ],
 )
 def test_names_bytes_and_manifest_are_those_of_django(tmp_path: Path, theirs: str, ours: str) -> None:
@@ -136,7 +136,7 @@ def cache_server(kind: str) -> Iterator[str]:
 
 @pytest.fixture(params=CACHES)
 def cached(request: pytest.FixtureRequest, project: Project) -> Iterator[Project]:
-    """A project with its names in a cache, not in a folder."""
+    """A project with its names in a cache instead of a folder."""
     with cache_server(request.param) as url:
         cached = project.having(STATICFILES="Cached", CACHE_URL=url)
         cached.collect()
@@ -181,8 +181,8 @@ def test_names_are_fingerprinted_only_without_debug(collected: Project, server: 
 # "The purpose of this storage is to keep serving the old files in case some pages still refer to
 # those files, e.g. because they are cached by you or a 3rd party proxy server"
 
-Front = Callable[[Path, str], Proxy]
-PROXIES: dict[str, Front] = {
+ProxyMaker = Callable[[Path, str], Proxy]
+PROXIES: dict[str, ProxyMaker] = {
     "nginx": NginxCache,
     "varnish": Varnish,
     "varnish passing codings on": partial(Varnish, options=("-p", "http_gzip_support=off")),
@@ -190,8 +190,8 @@ PROXIES: dict[str, Front] = {
 
 
 @pytest.fixture(params=PROXIES)
-def front(request: pytest.FixtureRequest) -> Front:
-    """A function that returns a caching proxy with a folder in front of an origin."""
+def make_proxy(request: pytest.FixtureRequest) -> ProxyMaker:
+    """A function that returns a caching proxy for a folder and an origin."""
     return PROXIES[request.param]
 
 
@@ -208,16 +208,18 @@ def test_the_old_file_of_an_old_page_is_served_unchanged(project: Project) -> No
             assert (reply.status, reply["Cache-Control"], reply.body) == (200, IMMUTABLE, content[url])
 
 
-def test_a_page_in_a_proxy_cache_gets_its_old_files(project: Project, front: Front, tmp_path: Path) -> None:
+def test_a_page_in_a_proxy_cache_gets_its_old_files(
+    project: Project, make_proxy: ProxyMaker, tmp_path: Path
+) -> None:
     content = files_of(project.static_root)
-    with project.gunicorn() as server, running(front(tmp_path / "proxy", server.address)) as proxy:
+    with project.gunicorn() as server, running(make_proxy(tmp_path / "proxy", server.address)) as proxy:
         page = fetch(f"{proxy.url}/en/").text
         project.append("shop/css/cards.css", ".tea { color: #123 }")
         project.collect()
         server.reload()
         again = fetch(f"{proxy.url}/en/")
         assert (again["X-Cache-Status"], again.text) == ("HIT", page)
-        for url in static_urls(page):  # the proxy has seen none of them before
+        for url in static_urls(page):  # the proxy has none of them yet
             reply = fetch(proxy.url + url)
             assert (reply.status, reply["Cache-Control"], reply.body) == (200, IMMUTABLE, content[url])
             assert fetch(proxy.url + url)["X-Cache-Status"] == "HIT"
@@ -240,7 +242,7 @@ def test_the_expires_field_can_be_added(collected: Project) -> None:
             server.get(PREFIX + SHEET),
         ]
     lives = [seconds_until_expiry(reply) for reply in replies]
-    # The server's Date may be a second later than our response, or earlier.
+    # Date and Expires can differ by a second, because the server and hashserve read the clock.
     assert [round(life / 60) for life in lives] == [YEAR // 60, YEAR // 60, 1]
 
 
@@ -255,14 +257,14 @@ def seconds_until_expiry(reply: Reply) -> float:
 
 @contextmanager
 def nginx(project: Project) -> Iterator[str]:
-    """Serve the collected folder as the document's nginx does, and yield the URL."""
+    """Serve the collected folder with the article's nginx configuration, and yield the URL."""
     with running(NginxFiles(project.folder.parent / "nginx", project.static_root)) as proxy:
         yield proxy.url
 
 
 @contextmanager
 def ours(project: Project) -> Iterator[str]:
-    """Serve it with gunicorn and the middleware; check that the workers are the same at the end."""
+    """Serve it with gunicorn and the middleware, and check that no worker was replaced."""
     with project.gunicorn() as server:
         workers = server.workers()
         yield server.url
@@ -282,7 +284,7 @@ def test_collected_and_deleted_files_take_effect_at_once(
         assert first.body == (project.static_root / SHEET).read_bytes()
         project.append(SHEET, "main { color: #123 }")
         project.collect()
-        # A browser sends this when an open page is reloaded.
+        # A browser sends this field when it reloads a page.
         second = fetch(sheet, If_None_Match=first["ETag"])
         assert (second.status, second.body) == (200, (project.static_root / SHEET).read_bytes())
         assert second.body != first.body
@@ -333,13 +335,13 @@ def memcached_pages(project: Project) -> Iterator[Project]:
 
 
 def eventually(get: Callable[[], str], holds: Callable[[str], bool]) -> str:
-    """Get a page again until the condition holds, and return that page."""
-    got = [get()]
-    while not holds(got[-1]):
-        assert len(got) < 1000, "it never came to hold"
+    """Get a page again and again until the condition holds, and return that page."""
+    for _ in range(1000):
+        page = get()
+        if holds(page):
+            return page
         time.sleep(0.05)
-        got.append(get())
-    return got[-1]
+    raise AssertionError("the condition never holds")
 
 
 def rename_a_tea(project: Project, name: str) -> None:
@@ -357,11 +359,11 @@ def test_a_deploy_takes_effect_at_once_although_memcached_keeps_pages(
         workers, old = server.workers(), project.url(SHEET)
         page = server.page()
         rename_a_tea(project, "Steel Orchid")
-        assert server.page() == page  # it is from the cache
+        assert server.page() == page  # from the cache
         content = server.get(old).body
         project.append(SHEET, "main { color: #123 }")
         project.collect()
-        # Each worker looks for a new release every few seconds, by itself.
+        # Each worker looks for a new release every few seconds.
         renewed = eventually(server.page, lambda page: project.url(SHEET) in page)
         assert "Steel Orchid" in renewed
         assert old not in renewed
@@ -408,7 +410,7 @@ PAGES = ["/en/", "/de/", "/en/tea/iron-orchid/", "/de/tea/silver-down/"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class FileResponse:
     """A request for a static file, and its decoded response."""
 
     path: str
@@ -420,48 +422,50 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenPage:
-    """One page: its first possible release, and all files that it names, directly or not."""
+class Page:
+    """A page: its release, and all files to which it refers directly or through other files."""
 
     since: int
     named: frozenset[str]
 
 
 @dataclass(kw_only=True)
-class Audience:
-    """Clients that request pages from a proxy all the time, and the files of new and old pages.
+class Clients:
+    """Clients that request pages and the files of new and old pages from a proxy.
 
-    A proxy keeps a page for ten minutes. To see new pages too, the clients add a new query with each
-    release, and still use the old ones.
+    A proxy keeps a page for ten minutes. To get new pages too, the clients use another query for each
+    release.
     """
 
     url: str
     release: int = 0
-    seen: Counter[Seen] = field(default_factory=Counter)
-    pages: set[SeenPage] = field(default_factory=set)
+    seen: Counter[FileResponse] = field(default_factory=Counter)
+    pages: set[Page] = field(default_factory=set)
     states: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, release: int) -> None:
-        """Request every page of a release, so that the proxy keeps it, and add them to the clients' pages."""
+        """Request every page of a release, so that the proxy keeps it, and let the clients request it."""
         for page in PAGES:
             self._get(f"{page}?since={release}", "identity")
         self.release = release
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def loading_pages(self) -> Iterator[None]:
         """Run three clients inside the context; their errors are kept in ``problems``."""
-        clients = [threading.Thread(target=self._ask_on, args=[random.Random(seed)]) for seed in range(3)]
-        for client in clients:
-            client.start()
+        threads = [
+            threading.Thread(target=self._load_until_over, args=[random.Random(seed)]) for seed in range(3)
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             self.is_over.set()
-            for client in clients:
-                client.join()
+            for thread in threads:
+                thread.join()
 
     def wait_for_pages(self, count: int) -> None:
         """Wait for a number of further pages with all their files."""
@@ -476,17 +480,17 @@ class Audience:
             codings[seen.coding] += count
         return f"{sum(codings.values())} answers; {dict(self.states)}; {dict(codings)}"
 
-    def _ask_on(self, choice: random.Random) -> None:
+    def _load_until_over(self, choice: random.Random) -> None:
         try:
             while not self.is_over.is_set():
-                self._ask_once(choice)
-        except Exception as error:  # noqa: BLE001  # the test tells it
+                self._load_page(choice)
+        except Exception as error:  # noqa: BLE001  # the test reports it
             self.problems.append(repr(error))
 
-    def _ask_once(self, choice: random.Random) -> None:
+    def _load_page(self, choice: random.Random) -> None:
         since = choice.randint(0, self.release)
         page = self._get(f"{choice.choice(PAGES)}?since={since}", "identity").decode()
-        seen = SeenPage(since=since, named=frozenset(self._named(page)))
+        seen = Page(since=since, named=frozenset(self._named(page)))
         with self.lock:
             self.pages.add(seen)
             old = choice.choice([*self.pages])
@@ -510,7 +514,7 @@ class Audience:
         coding = reply.fields["Content-Encoding"] or "identity"
         body = reply.body if coding == "identity" else b"".join(CODINGS[coding].decode([reply.body]))
         digest = sha256(body).hexdigest()
-        seen = Seen(
+        seen = FileResponse(
             path=path,
             accepted=accepted,
             status=reply.status,
@@ -534,15 +538,15 @@ def resolved(url: str, reference: str) -> str:
     return urlsplit(urljoin(f"http://host{url}", reference)).path
 
 
-class Truth:
-    """The collected files: every content of each URL, and the URLs of each release."""
+class CollectedFiles:
+    """The collected files: the digests of all contents of each URL, and the URLs of each release."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.digests: dict[str, set[str]] = {}
         self.releases: list[set[str]] = []
 
-    def note(self) -> None:
+    def add_release(self) -> None:
         """Read the files of the last collection."""
         root = self.project.static_root
         self.releases.append({PREFIX + path for path in self.project.manifest().paths.values()})
@@ -552,7 +556,7 @@ class Truth:
 
 
 def change(project: Project, number: int) -> None:
-    """Change style sheets, modules and pictures at every level of the references."""
+    """Change style sheets, modules and pictures at every depth of references."""
     for path in ("shop/css/cards.css", SHEET):
         project.append(path, f".release-{number} {{ --release: {number}; }}\n")
     for path in ("shop/js/store.js", "shop/js/timer.js"):
@@ -562,45 +566,49 @@ def change(project: Project, number: int) -> None:
 
 
 def test_a_caching_proxy_sends_no_stale_or_mixed_file_over_three_releases(
-    project: Project, front: Front, tmp_path: Path
+    project: Project, make_proxy: ProxyMaker, tmp_path: Path
 ) -> None:
-    truth = Truth(project)
-    truth.note()
-    with project.gunicorn() as server, running(front(tmp_path / "proxy", server.address)) as proxy:
-        audience = Audience(url=proxy.url)
-        audience.start(0)
-        with audience.asking():
-            audience.wait_for_pages(10)
+    collected_files = CollectedFiles(project)
+    collected_files.add_release()
+    with project.gunicorn() as server, running(make_proxy(tmp_path / "proxy", server.address)) as proxy:
+        clients = Clients(url=proxy.url)
+        clients.start(0)
+        with clients.loading_pages():
+            clients.wait_for_pages(10)
             for number in (1, 2):
                 change(project, number)
                 project.collect()
-                truth.note()
+                collected_files.add_release()
                 server.reload()
-                audience.start(number)
-                audience.wait_for_pages(20)
-    assert audience.problems == []
-    assert_every_file_is_whole_and_right(audience, truth)
-    assert_every_page_is_of_one_release(audience, truth)
-    assert audience.states["HIT"] > 100
-    print(audience.summary())
+                clients.start(number)
+                clients.wait_for_pages(20)
+    assert clients.problems == []
+    assert_every_file_is_correct(clients, collected_files)
+    assert_every_page_is_of_one_release(clients, collected_files)
+    assert clients.states["HIT"] > 100
+    print(clients.summary())
 
 
-def assert_every_file_is_whole_and_right(audience: Audience, truth: Truth) -> None:
-    assert {seen.status for seen in audience.seen} == {200}
-    files = [seen for seen in audience.seen if seen.path.startswith(PREFIX)]
-    assert [seen for seen in files if seen.digest not in truth.digests[seen.path]] == []
+def assert_every_file_is_correct(clients: Clients, collected_files: CollectedFiles) -> None:
+    assert {seen.status for seen in clients.seen} == {200}
+    files = [seen for seen in clients.seen if seen.path.startswith(PREFIX)]
+    assert [seen for seen in files if seen.digest not in collected_files.digests[seen.path]] == []
     assert [seen for seen in files if seen.coding not in {"identity", *seen.accepted.split(", ")}] == []
     assert {seen.control for seen in files if seen.path != PREFIX + SHEET} == {IMMUTABLE}
-    changing = {url for url, digests in truth.digests.items() if len(digests) > 1}
+    changing = {url for url, digests in collected_files.digests.items() if len(digests) > 1}
     assert changing == {PREFIX + SHEET}
 
 
-def assert_every_page_is_of_one_release(audience: Audience, truth: Truth) -> None:
-    for page in audience.pages:
-        assert page.named <= truth.releases[page.since]
-        others = [release for release in truth.releases if release is not truth.releases[page.since]]
+def assert_every_page_is_of_one_release(clients: Clients, collected_files: CollectedFiles) -> None:
+    for page in clients.pages:
+        assert page.named <= collected_files.releases[page.since]
+        others = [
+            release
+            for release in collected_files.releases
+            if release is not collected_files.releases[page.since]
+        ]
         assert not any(page.named <= release for release in others)
-    assert {page.since for page in audience.pages} == {0, 1, 2}
+    assert {page.since for page in clients.pages} == {0, 1, 2}
 
 
 @pytest.mark.parametrize("make", [NginxCache, Varnish])

@@ -14,9 +14,9 @@ from pathlib import Path
 from hashserve import Manifest
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS
-from tests.fuzz.serving import Raw, Wire
 from tests.support.building import run
 from tests.support.files import put
+from tests.support.served_root import RawConnection, RawResponse
 
 __all__ = ["CHANGING", "PREFIX", "ExpectedResponses", "Releases", "Representation", "get"]
 
@@ -110,17 +110,17 @@ class ExpectedResponses:
     def add_release(self, port: int) -> None:
         """Read the files of the folder, and get their tags from the origin at a port."""
         manifest = Manifest.load(self.root / "staticfiles.json")
-        with Wire(port) as wire:
+        with RawConnection(port) as connection:
             for path in [*manifest.files, *manifest.paths]:
-                self._add_path(wire, manifest, path)
+                self._add_path(connection, manifest, path)
         self.fingerprinted = sorted(PREFIX + path for path in manifest.files)
         self.unhashed = sorted(PREFIX + path for path in manifest.paths)
 
-    def _add_path(self, wire: Wire, manifest: Manifest, path: str) -> None:
+    def _add_path(self, connection: RawConnection, manifest: Manifest, path: str) -> None:
         record = manifest.record(manifest.paths.get(path, path))
         assert record is not None
         for coding in ("identity", *CODINGS):
-            answer = wire.ask(get(PREFIX + path, Accept_Encoding=coding))
+            answer = connection.ask(get(PREFIX + path, Accept_Encoding=coding))
             given = answer.fields.get("content-encoding", "identity")
             body = (self.root / (path + ("" if given == "identity" else CODINGS[given].suffix))).read_bytes()
             assert (answer.status, answer.body) == (200, body)
@@ -144,7 +144,7 @@ class ExpectedResponses:
         found = (other for other in others if (other.sha256, other.coding) == (known.sha256, coding))
         return next(found, None)
 
-    def representation(self, path: str, answer: Raw) -> Representation | None:
+    def representation(self, path: str, answer: RawResponse) -> Representation | None:
         """Return the representation that the entity-tag of a response names."""
         etag = answer.fields.get("etag", "")
         return self.by_tag[path].get(etag.removeprefix("W/"))

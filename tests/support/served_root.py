@@ -1,4 +1,4 @@
-"""hashserve under a real server, with its log in a file, and a client that sends raw bytes."""
+"""hashserve under gunicorn, with its log in a file, and a client that sends raw bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 
 from tests.support.services import TIMEOUT, Service
 
-__all__ = ["Raw", "ServedRoot", "Wire"]
+__all__ = ["RawConnection", "RawResponse", "ServedRoot"]
 
 _APPLICATION = """
 import os
@@ -30,7 +30,7 @@ application = HashServe(inner, {root!r}, "/static/", **{settings!r})
 class ServedRoot(Service):
     """gunicorn, one process with a few threads, that serves ``root`` under ``/static/``.
 
-    ``folder`` is its own, with ``log`` in it; ``variables`` are added to its environment.
+    ``folder`` contains its application and its log; ``variables`` are added to its environment.
     """
 
     tool = "env"
@@ -51,7 +51,7 @@ class ServedRoot(Service):
         (folder / "served.py").write_text(text, encoding="utf-8")
 
     def command(self, executable: str) -> list[str]:
-        """Return the command that starts it."""
+        """Return the command that starts the server."""
         variables = {"PYTHONPATH": str(self.folder), **self._variables}
         worker = ("--worker-class=gthread", "--threads=4", "--workers=1", "--keep-alive=60")
         log = (f"--log-file={self.log}", "--capture-output", "--log-level=warning")
@@ -63,28 +63,28 @@ class ServedRoot(Service):
         ]
 
     def is_answering(self) -> bool:
-        """Return whether it answers."""
+        """Return whether the server answers."""
         return self.process() > 0
 
     def process(self) -> int:
         """Return the id of the process that answers."""
-        with Wire(self.port) as wire:
-            return int(wire.ask(b"GET /process HTTP/1.1\r\nHost: x\r\n\r\n").body)
+        with RawConnection(self.port) as connection:
+            return int(connection.ask(b"GET /process HTTP/1.1\r\nHost: x\r\n\r\n").body)
 
     def stop(self) -> None:
-        """End it and the process that it started."""
+        """Stop the server and its worker."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(TIMEOUT)
         super().stop()
 
-    def told(self) -> list[str]:
-        """Return the lines of its log."""
+    def log_lines(self) -> list[str]:
+        """Return the lines of the log."""
         return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawResponse:
     """A response as received: its status, its fields by name in lower case, its body."""
 
     status: int
@@ -92,15 +92,15 @@ class Raw:
     body: bytes
 
 
-class Wire:
-    """A connection for requests as bytes; opened again if the server closed it."""
+class RawConnection:
+    """A connection for requests as bytes. It is opened again if the server closed it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._socket: socket.socket | None = None
         self._rest = b""
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> RawConnection:
         return self
 
     def __exit__(
@@ -114,7 +114,7 @@ class Wire:
             self._socket.close()
             self._socket, self._rest = None, b""
 
-    def ask(self, request: bytes) -> Raw:
+    def ask(self, request: bytes) -> RawResponse:
         """Send a request and return its response."""
         was_open = self._socket is not None
         try:
@@ -128,7 +128,7 @@ class Wire:
             self.close()
         return answer
 
-    def _exchange(self, request: bytes) -> Raw:
+    def _exchange(self, request: bytes) -> RawResponse:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=TIMEOUT)
         self._socket.sendall(request)
@@ -139,7 +139,7 @@ class Wire:
         fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         status = int(first.split(" ")[1])
         has_body = not request.startswith(b"HEAD ") and status not in (204, 304)
-        return Raw(status, fields, self._body(fields) if has_body else b"")
+        return RawResponse(status, fields, self._body(fields) if has_body else b"")
 
     def _body(self, fields: Mapping[str, str]) -> bytes:
         if fields.get("transfer-encoding") == "chunked":
@@ -182,7 +182,7 @@ class Wire:
 
 
 def get(path: str, **fields: str) -> bytes:
-    """Return a GET; field names have underscores for hyphens."""
+    """Return the bytes of a GET; field names have underscores for hyphens."""
     lines = [f"GET {path} HTTP/1.1", "Host: localhost"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -1,7 +1,7 @@
-"""A root with secrets around and within it, and what must hold for every response.
+"""A site whose root has secrets around and within it, and a check of its responses.
 
-Invariant: `check` knows every public byte. Any other byte in a response, unless the application sent it, is a
-leak.
+Invariant: `Exchange.check` knows all public content. Any other byte in a response that is not the
+application's is a leak.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from tests.support.client import APPLICATION_BODY
 from tests.support.files import put
 from tests.support.trees import POEM, STYLES, TEN, BuiltTree
 
-__all__ = ["SECRET", "SITES", "Environ", "Exchange", "Fortress", "Site", "ask", "environ_of"]
+__all__ = ["SECRET", "SITES", "Environ", "Exchange", "Site", "SiteWithSecrets", "ask", "environ_of"]
 
 SECRET = b"SECRET-THAT-NO-CLIENT-MAY-SEE"
 INDEX = b"<!doctype html><title>index</title>"
 PUBLIC = frozenset({TEN, STYLES, POEM, INDEX, b""})
-"""Every public content."""
+"""The content that clients may see."""
 
 STATUSES = frozenset({200, 204, 206, 302, 304, 404, 405, 412, 416})
 
@@ -37,7 +37,7 @@ Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
 
 
-def build_fortress(folder: str) -> BuiltTree:
+def build_tree_with_secrets(folder: str) -> BuiltTree:
     """Make ``folder/root``, with secrets next to it, hidden in it, and behind links that leave it."""
     tree = BuiltTree(os.path.join(folder, "root"))
     tree.add("ten.txt", TEN)
@@ -82,27 +82,27 @@ SITES: tuple[dict[str, Any], ...] = (
     },
     {"prefix": "/", "index_file": True, "on_unknown": "pass", "spa_fallback": "index.html", "body_budget": 0},
 )
-"""Settings that together reach every kind of response."""
+"""Settings that together cover every kind of response."""
 
 
 @dataclass
 class Site:
-    """An application that serves the fortress, and its prefix."""
+    """An application that serves the root, and its prefix."""
 
     application: Callable[..., Iterable[bytes]]
     prefix: str
 
 
 @dataclass
-class Fortress:
-    """The fortress in ``folder``, served with each of `SITES`; caches are small, so they fill up soon."""
+class SiteWithSecrets:
+    """The root in ``folder``, served with each of `SITES`. Caches are small, so they fill up soon."""
 
     folder: str
     tree: BuiltTree = field(init=False)
     sites: tuple[Site, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tree = build_fortress(self.folder)
+        self.tree = build_tree_with_secrets(self.folder)
         small: dict[str, Any] = {"memo_size": 200, "body_budget": 1 << 16}
         self.sites = tuple(
             Site(HashServe(application, self.tree.root, **{**small, **settings}), settings["prefix"])
@@ -111,7 +111,7 @@ class Fortress:
 
     @property
     def paths(self) -> list[str]:
-        """Return all paths below the root, served or not."""
+        """All paths below the root, served or not."""
         served = [path for names in self.tree.names.items() for path in names]
         odd = [
             "index.html",
@@ -141,12 +141,12 @@ class Exchange:
 
     @property
     def is_the_applications(self) -> bool:
-        """Return whether the application answered: it sends no entity-tags, and its body is known."""
+        """Whether the application answered: it sends no entity-tags, and its body has a known length."""
         length = str(len(APPLICATION_BODY))
         return self.first("etag") is None and self.first("content-length") == length
 
     def check(self) -> None:
-        """Check that a response is allowed, and contains only public bytes."""
+        """Check that the response is allowed and contains only public bytes."""
         check_fields(self.headers)
         assert SECRET not in self.body
         if self.is_the_applications:
@@ -199,7 +199,7 @@ def decoded(body: bytes, coding: str | None) -> bytes:
 
 @cache
 def encoded(content: bytes, coding: str | None) -> bytes:
-    """Return a representation of a content, as `tests.support.trees` makes it."""
+    """Encode a content as `tests.support.trees` does."""
     if coding == "br":
         return bytes(brotli.compress(content))
     return gzip.compress(content, 9, mtime=0) if coding == "gzip" else content
