@@ -15,9 +15,11 @@ from hashserve.http.codings import (
     CODINGS,
     IDENTITY,
     LONGEST_HEADER,
+    LONGEST_REMEMBERED,
     DecodeError,
     choose_coding,
     coding_of_suffix,
+    is_acceptable,
     parse_accept_encoding,
 )
 from tests.support.hypothesis_profile import ANY_TEXT, QUICK, texts_of
@@ -319,6 +321,30 @@ def test_a_long_header_is_as_good_as_its_start(value: str, padding: int) -> None
     assert parse_accept_encoding(long) == reference_qvalues(expected)
 
 
+def test_a_header_that_is_too_long_to_be_remembered_gets_its_coding_too() -> None:
+    assert choose_coding("gzip," + " " * LONGEST_REMEMBERED + "x", SIZES) == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("coding", "value", "expected"),
+    [
+        ("br", None, True),
+        ("br", "br", True),
+        ("br", "br;q=0.001", True),
+        ("br", "br;q=0, *", False),
+        ("br", "*;q=0.001", True),
+        ("br", "*;q=0", False),
+        ("br", "gzip", False),
+        ("identity", "gzip", True),
+        ("identity", "identity;q=0", True),
+    ],
+)
+def test_a_coding_is_acceptable_if_the_field_ranks_it_above_0(
+    coding: str, value: str | None, expected: bool
+) -> None:
+    assert is_acceptable(coding, value) == expected
+
+
 # Suffixes and decoders
 
 
@@ -405,6 +431,35 @@ def test_bytes_after_the_end_do_not_decode(coding: str, size: int) -> None:
     assert_damaged(coding, [encoded + b"\0"])
     assert_damaged(coding, [encoded + encoded])
     assert_damaged(coding, [encoded, encoded])
+
+
+@pytest.mark.parametrize(
+    ("coding", "end", "cut_short"),
+    [
+        ("br", "the end of the brotli stream", "the brotli stream is cut short"),
+        ("gzip", "the end of the gzip member", "the gzip stream is cut short"),
+        ("zstd", "the end of the zstd frame", "the zstd stream is cut short"),
+    ],
+)
+def test_a_decode_error_says_what_is_wrong(coding: str, end: str, cut_short: str) -> None:
+    encoded = ENCODERS[coding](b"hello")
+    with pytest.raises(DecodeError, match=f"^{cut_short}$"):
+        decode(coding, [encoded[:-1]])
+    with pytest.raises(DecodeError, match=f"^bytes follow {end}$"):
+        decode(coding, [encoded, b"\0"])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_bytes_after_the_end_are_named_in_the_same_chunk_too(coding: str) -> None:
+    with pytest.raises(DecodeError, match=r"^bytes follow the end"):
+        decode(coding, [ENCODERS[coding](b"hello") + b"\0"])
+
+
+@every_coding
+def test_a_decode_error_has_the_decoders_own_words(coding: str) -> None:
+    with pytest.raises(DecodeError) as raised:
+        decode(coding, [b"\xff" * 100])
+    assert str(raised.value) == str(raised.value.__cause__)
 
 
 @every_coding

@@ -29,6 +29,8 @@ DATES = [
     ("Mon, 01 Jan 0001 00:00:00 GMT", -62_135_596_800),
     ("Fri, 31 Dec 9999 23:59:59 GMT", 253_402_300_799),
     ("Thu, 29 Feb 2024 12:00:00 GMT", 1_709_208_000),
+    ("Fri, 01 Mar 2024 12:00:00 GMT", 1_709_294_400),
+    ("Tue, 29 Feb 2000 00:00:00 GMT", 951_782_400),  # every fourth century has a leap day
     ("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_800),  # a leap second
 ]
 
@@ -60,6 +62,8 @@ NO_DATES = [
     "Thu, 32 Jan 2099 00:00:00 GMT",
     "Thu, 31 Apr 2099 00:00:00 GMT",
     "Wed, 29 Feb 2023 00:00:00 GMT",
+    "Fri, 30 Feb 2024 00:00:00 GMT",
+    "Mon, 29 Feb 2100 00:00:00 GMT",
     "Thu, 01 Jan 0000 00:00:00 GMT",
     "Thu, 01 Jan 2099 24:00:00 GMT",
     "Thu, 01 Jan 2099 00:60:00 GMT",

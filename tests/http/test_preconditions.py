@@ -46,6 +46,8 @@ NO_DATES = ["", "yesterday", "1 Jan 2099 00:00:00", "Thu, 01 Jan 2099 00:00:00 +
         ("", False),
         ("now", False),
         ("* *", False),
+        ("*\r", False),  # only spaces and tabs stand around a value
+        ("X*", False),
         ('*, "now"', False),
         ('"NOW"', False),
     ],
@@ -75,6 +77,8 @@ def test_if_match_never_matches_a_weak_entity_tag(value: str) -> None:
         ('"zz"', None),
         ("", None),
         ("now", None),
+        ("*\r", None),
+        ("X*", None),
         ('*, "now"', None),
         ('"NOW"', None),
         ('"now', None),
@@ -188,6 +192,17 @@ def test_preconditions_are_evaluated_in_the_order_of_the_rfc(method: str) -> Non
             IF_MODIFIED_SINCE[modified],
         )
         assert STATUSES[type(evaluate(request, VALIDATORS))] == expected, values
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("if_match", '"nope"', PreconditionFailed("If-Match")),
+        ("if_unmodified_since", BEFORE, PreconditionFailed("If-Unmodified-Since")),
+    ],
+)
+def test_a_precondition_that_is_false_is_named(field: str, value: str, expected: PreconditionFailed) -> None:
+    assert evaluate(Request(method="GET", path="/")._replace(**{field: value}), VALIDATORS) == expected
 
 
 def test_a_304_names_the_copy_that_is_good() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hashserve.http.messages import Headers, Request, Response
@@ -25,17 +27,38 @@ PREFLIGHT = Request(
 )
 
 
-@pytest.mark.parametrize(
-    ("response", "status"),
-    [(not_found(COMMON), 404), (method_not_allowed(COMMON), 405), (unavailable(COMMON), 503)],
+ERRORS = pytest.mark.parametrize(
+    ("error", "status", "body"),
+    [
+        (not_found, 404, b"404 Not Found\n"),
+        (method_not_allowed, 405, b"405 Method Not Allowed\n"),
+        (unavailable, 503, b"503 Service Unavailable\n"),
+    ],
 )
-def test_an_error_has_the_common_fields_and_is_never_stored(response: Response, status: int) -> None:
-    (body,) = response.body
+
+
+@ERRORS
+def test_an_error_has_the_common_fields_and_is_never_stored(
+    error: Callable[[Headers], Response], status: int, body: bytes
+) -> None:
+    response = error(COMMON)
     assert response.status == status
     assert set(COMMON) <= set(response.headers)
     assert ("Cache-Control", "no-store") in response.headers
-    assert isinstance(body, bytes)
+
+
+@ERRORS
+def test_an_error_says_its_status_as_plain_text(
+    error: Callable[[Headers], Response], status: int, body: bytes
+) -> None:
+    response = error(COMMON)
+    assert response.body == (body,)
+    assert ("Content-Type", "text/plain; charset=utf-8") in response.headers
     assert ("Content-Length", str(len(body))) in response.headers
+
+
+def test_a_503_asks_to_try_again_after_a_second() -> None:
+    assert ("Retry-After", "1") in unavailable([]).headers
 
 
 def test_a_405_lists_the_methods_that_are_allowed() -> None:
@@ -50,9 +73,15 @@ def test_a_redirect_may_be_stored_as_its_caller_says(cache_control: str | None, 
 
 
 def test_a_preflight_is_allowed_where_every_origin_is() -> None:
-    fields = dict(options(PREFLIGHT, COMMON).headers)
-    assert fields["Access-Control-Allow-Methods"] == METHODS
-    assert fields["Access-Control-Allow-Headers"] == "range, x-one"
+    response = options(PREFLIGHT, COMMON)
+    assert response.status == 204
+    assert response.headers == [
+        ("Allow", METHODS),
+        *COMMON,
+        ("Access-Control-Allow-Methods", METHODS),
+        ("Access-Control-Max-Age", "86400"),
+        ("Access-Control-Allow-Headers", "range, x-one"),
+    ]
 
 
 @pytest.mark.parametrize(
