@@ -48,7 +48,7 @@ from benchmarks.source_tree import (
     warm,
 )
 from hashserve.http.codings import CODINGS, IDENTITY
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 
 __all__ = ["PublishedTree", "published_tree", "run"]
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import brotli
 
 from hashserve.digests import digest_of
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import AssetRecord, Manifest, format_row, release_id
 
 __all__ = [

@@ -30,7 +30,7 @@ from benchmarks.harness import Sample, Series, run_worker, timed_in_turns
 from benchmarks.options import Options, main
 from benchmarks.report import Report, Target, at_least, markdown_table, quantity
 from benchmarks.request_cost import Case, environ_of
-from hashserve.gateways.asgi_bodies import AHEAD, PIECE
+from hashserve.gateways.asgi_bodies import PIECE_SIZE, PIECES_AT_A_TIME
 
 __all__ = ["CASES", "run", "work"]
 
@@ -232,7 +232,7 @@ def analyse(report: Report) -> None:
     report.notes = [
         (
             "Under ASGI, WhiteNoise reads a large body into memory before it sends the first byte. hashserve "
-            f"reads up to {AHEAD * PIECE // 1024:,} kB at a time, in a thread."
+            f"reads up to {PIECES_AT_A_TIME * PIECE_SIZE // 1024:,} kB at a time, in a thread."
         )
     ]
 

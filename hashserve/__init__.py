@@ -49,7 +49,7 @@ _MODULES = {
     "Manifest": "hashserve.manifest.model",
     "Release": "hashserve.manifest.model",
 }
-"""Where the names are that are imported on first use: importing them all would cost a build 90 ms."""
+"""The modules of the names that are imported on first use. To import them all would cost a build 90 ms."""
 
 if not TYPE_CHECKING:  # a type checker would accept any name, because __getattr__ returns an object
 

@@ -25,7 +25,7 @@ class HashserveError(Exception):
     """The base of every error that hashserve raises on purpose."""
 
     def spelt(self, names: Mapping[str, str]) -> HashserveError:
-        """Return the error with settings spelt as ``names`` has them; itself if it names none."""
+        """Return the error with its settings spelt as in ``names``; the same error if it mentions none."""
         return self
 
 
@@ -88,7 +88,7 @@ class UnknownAssetError(HashserveError, LookupError):
 
 
 class BuildError(HashserveError):
-    """A build that published nothing. The release that was in force still is.
+    """A build that published nothing. The release in force stays in force.
 
     ``path`` is the file, folder or setting, and ``remedy`` what to do about the ``problem``. The remedy may
     mention settings in braces: ``choose another {setting:cache}``.
@@ -114,7 +114,7 @@ class SourceError(BuildError):
 
 
 class PublishError(BuildError):
-    """The names of a release that could not be written to where processes read them."""
+    """The names of a release that could not be written to the cache that serving processes read."""
 
 
 class TruncatedFileError(HashserveError, OSError):

@@ -29,5 +29,5 @@ def identify_across_mounts(status: os.stat_result) -> tuple[int, ...]:
 
 
 def content_marks(file_identity: FileIdentity) -> tuple[int, int]:
-    """Return the size and modification time: a write changes them, a rename or an unlink does not."""
+    """Return the size and modification time, which a write changes, but a rename or an unlink does not."""
     return file_identity[2:4]

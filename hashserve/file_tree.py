@@ -1,7 +1,7 @@
 """The files below a folder: one walk for every part that lists a tree.
 
-Invariant: no depth of folders needs recursion, every folder is listed in the order of names, and a loop of
-links ends.
+Invariant: the walk needs no recursion, lists every folder in the order of names, and ends even if links form
+a loop.
 """
 
 from __future__ import annotations

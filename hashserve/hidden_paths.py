@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.files import UNSERVED_MANIFESTS
+from hashserve.manifest.discovery import UNSERVED_MANIFESTS
 
 __all__ = ["hidden_paths"]
 

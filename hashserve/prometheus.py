@@ -67,9 +67,9 @@ def _metrics(counts: Counts) -> Iterable[tuple[str, str, _Family, _Rows]]:
         "Responses, by status, kind and content coding.",
         CounterMetricFamily,
         [
-            (_form(kind, name), number)
-            for kind, forms in counts["responses"].items()
-            for name, number in forms.items()
+            (_labels(kind, name), number)
+            for kind, by_name in counts["responses"].items()
+            for name, number in by_name.items()
         ],
     )
     yield (
@@ -85,8 +85,12 @@ def _metrics(counts: Counts) -> Iterable[tuple[str, str, _Family, _Rows]]:
         [({"kind": kind}, number) for kind, number in counts["passed"].items()],
     )
     for name, help_text, number in (
-        ("hashserve_manifest_reloads", "New manifests that are used since.", counts["manifest_reloads"]),
-        ("hashserve_manifest_failures", "New manifests that could not be used.", counts["manifest_failures"]),
+        ("hashserve_manifest_reloads", "New manifests that were loaded.", counts["manifest_reloads"]),
+        (
+            "hashserve_manifest_failures",
+            "New manifests that failed to load.",
+            counts["manifest_failures"],
+        ),
     ):
         yield name, help_text, CounterMetricFamily, [({}, number)]
     for name, help_text, number in (
@@ -97,6 +101,6 @@ def _metrics(counts: Counts) -> Iterable[tuple[str, str, _Family, _Rows]]:
         yield name, help_text, GaugeMetricFamily, [({}, number)]
 
 
-def _form(kind: str, name: str) -> dict[str, str]:
+def _labels(kind: str, name: str) -> dict[str, str]:
     status, _, coding = name.partition(" ")
     return {"status": status, "kind": kind, "coding": coding}

@@ -39,7 +39,7 @@ from hashserve.builder.sources.patterns import Patterns
 from hashserve.builder.sources.scanner import ScannedFile, Scanner, scan_tree, source_chunks
 from hashserve.builder.sources.tree import SourceFile, SourceTree, check_names, source_files
 from hashserve.errors import BuildError, SettingError, SourceError
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 from hashserve.manifest.schema import Unhashed
 from hashserve.settings.build import BuildSettings

@@ -21,7 +21,7 @@ from hashserve.check.reference_follower import ReferenceFollower
 from hashserve.errors import ManifestError
 from hashserve.fingerprint_patterns import fingerprint_of, without_fingerprint
 from hashserve.http.codings import CODINGS, coding_of_suffix
-from hashserve.manifest.files import MANIFEST_NAME, find_manifest
+from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.model import AssetRecord, Manifest
 from hashserve.settings.check import CheckSettings

@@ -79,7 +79,7 @@ class CheckReport:
 
 
 def printable(text: str) -> str:
-    """Return text that any terminal can print: controls, and what is no character, become escapes."""
+    """Return text that any terminal can print: control characters and undecodable bytes become escapes."""
     if text.isprintable():
         return text
     escaped = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

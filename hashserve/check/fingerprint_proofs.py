@@ -3,10 +3,10 @@
 Invariant: a fingerprint is proven, refuted, or undecided; a name alone proves nothing.
 
 * Proven: the token is the start of a digest of the content. Files that refer to each other in a circle get
-  their tokens from the whole circle, so their token is proven by the circle. The manifest states neither the
-  digest nor the length, so every digest is tried that Python has on every machine.
-* Refuted: a token that is not proven, of a file that a build made. Only a build puts a file under its logical
-  path too. Without that copy, the name may be one that another tool made and the build kept: undecided.
+  their tokens from the whole circle, so the whole circle proves them. The manifest states neither the digest
+  nor the length, so the check tries each digest that Python has on every machine.
+* Refuted: the token is not proven, and the file is also under its logical path. Only a build puts it there.
+* Undecided: the token is not proven, and there is no such copy. Another tool may have made the name.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ DIGESTS = tuple(
 
 
 def is_start_of_digest(token: str, *, sha256: str, md5: str) -> bool:
-    """Whether a token starts one of the digests that are known: SHA-256 in base64, MD5 in hexadecimal."""
+    """Whether a token is the start of one of these digests: SHA-256 in base64, MD5 in hexadecimal."""
     return md5.startswith(token) or b64decode(sha256).hex().startswith(token)
 
 
 def is_token_of(token: str, location: str) -> bool:
-    """Whether a token starts any digest of a file's content; the file is read once. Raises `OSError`."""
+    """Whether a token is the start of any digest of a file, which is read once. Raises `OSError`."""
     digests = [hashlib.new(name, usedforsecurity=False) for name in DIGESTS]
     for chunk in read_chunks(location):
         for digest in digests:

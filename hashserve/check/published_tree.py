@@ -16,8 +16,8 @@ from hashserve.check.findings import CheckFinding, finding
 from hashserve.file_tree import walk_folders
 from hashserve.hidden_paths import hidden_paths
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.files import UNSERVED_MANIFESTS
-from hashserve.paths import is_servable
+from hashserve.manifest.discovery import UNSERVED_MANIFESTS
+from hashserve.url_paths import is_servable
 
 __all__ = ["FileOnDisk", "PublishedTree", "is_temporary", "read_published_tree"]
 
@@ -100,7 +100,7 @@ class _TreeReader:
         return os.path.relpath(location, self.root).replace(os.sep, "/")
 
     def is_folder_to_read(self, entry: os.DirEntry[str], path: str) -> bool:
-        """Keep or report an entry; return whether it is a folder whose entries are read, too."""
+        """Keep or report an entry; return whether it is a folder to be read."""
         if path == PRIVATE_FOLDER:
             self.read_private_folder(entry.path)
             return False

@@ -35,7 +35,7 @@ def add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     add(
         "source",
         nargs="+",
-        help="A folder of static files; if several have a path, the first one's file counts.",
+        help="A folder of static files; if two have a file at the same path, the first one's is used.",
     )
     add("--out", required=True, help="The folder to build into.")
     table = BuildSettings.table
@@ -77,7 +77,7 @@ def _settings(arguments: argparse.Namespace) -> BuildSettings:
 
 
 def _seconds(text: str) -> str:
-    """Check the number of ``--wait``. It may be left out, so argparse takes a folder that follows for it."""
+    """Check the number of ``--wait``. It is optional, so argparse takes a folder after the option for it."""
     try:
         float(text)
     except ValueError:

@@ -18,11 +18,11 @@ from hashserve.settings.check import DEFAULT_MAX_SIZES, CheckSettings
 
 __all__ = ["add_check"]
 
-_RIGHT, _WRONG = 0, 1
+_PASSED, _FAILED = 0, 1
 
 _EPILOG = """\
 exit codes:
-  0  nothing is wrong; warnings and notes are allowed, warnings not with --strict
+  0  no errors, and with --strict no warnings
   1  errors were found, or warnings with --strict
   2  wrong arguments, or there is no such folder
 """
@@ -33,7 +33,7 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = commands.add_parser(
         "check",
         help="find what is wrong with a built folder",
-        description="Hold a built folder against its manifest and against itself; nothing is changed.",
+        description="Compare a built folder with its manifest and with itself; nothing is changed.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -79,7 +79,7 @@ def _check(arguments: argparse.Namespace) -> int:
         print(_document(json_report(report)), end="")
     elif arguments.sarif != "-":
         show(text_lines(report, seconds, quiet=arguments.quiet))
-    return _WRONG if report.is_failure(strict=arguments.strict) else _RIGHT
+    return _FAILED if report.is_failure(strict=arguments.strict) else _PASSED
 
 
 def _document(value: Any) -> str:

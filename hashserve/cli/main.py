@@ -62,7 +62,7 @@ def _fail(message: str, code: int = FAILED) -> int:
 
 
 def _silence() -> None:
-    """Discard further output: the interpreter flushes the stream at its end, and would report the error."""
+    """Discard further output, or the interpreter flushes the stream when it exits, and reports the error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -74,7 +74,7 @@ def _open_streams() -> None:
 
 
 def _show_any_name(*streams: TextIO) -> None:
-    """Show characters that a stream's encoding lacks as escapes, instead of failing."""
+    """Write characters that a stream's encoding lacks as escapes, so that no file name is an error."""
     for stream in streams:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -118,7 +118,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(MISUSED, f"hashserve: {message}; see: {self.prog} --help\n")
 
     def reject(self, unknown: str) -> NoReturn:
-        """Report an argument that the command does not have, with an option that resembles it."""
+        """Report an argument that the command does not have, with a similar option."""
         from difflib import get_close_matches
 
         similar = get_close_matches(unknown.partition("=")[0], self._option_string_actions, 1)

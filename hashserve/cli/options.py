@@ -25,7 +25,7 @@ Parse = Callable[[str], Any]
 def add_options(
     parser: argparse.ArgumentParser, rows: Iterable[Setting], special: Mapping[str, Mapping[str, Any]] = {}
 ) -> None:
-    """Add the option of each row that has one; ``special`` changes what argparse gets, by setting."""
+    """Add the option of each row that has one; ``special`` has other arguments for argparse, by setting."""
     for row in rows:
         if row.option:
             parser.add_argument(row.option, **{**_arguments(row), **special.get(row.name, {})})
@@ -96,7 +96,7 @@ def _parser_for(row: Setting) -> Parse:
 
 
 def _number(text: str) -> int | float | str:
-    """Return a number, or the text if it is none: the reader says what it must be."""
+    """Return a number, or the text if it is not one, so that the reader says what it must be."""
     try:
         number = float(text)
     except ValueError:

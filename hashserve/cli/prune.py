@@ -13,7 +13,8 @@ from hashserve.settings.build import BuildSettings
 __all__ = ["add_prune"]
 
 EPILOG = """\
-With --keep or --keep-days, releases that are neither among the newest nor recent are dropped first.
+With --keep N or --keep-days DAYS, releases are dropped first that are neither among the newest N nor replaced
+within these days.
 Without them, only files that no retained release refers to are removed.
 exit codes: 0 pruned; 1 nothing was removed, and the message says why; 2 wrong arguments.
 """

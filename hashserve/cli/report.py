@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from hashserve.cli.terminal import counted, human_bytes
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
 __all__ = ["add_report"]
@@ -27,8 +27,8 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="List the releases that a built folder serves, with their number of files and bytes.",
         epilog=EPILOG,
     )
-    parser.add_argument("out", help="the folder that hashserve build wrote")
-    parser.add_argument("--json", action="store_true", help="write the report as JSON to standard output")
+    parser.add_argument("out", metavar="OUT", help="The folder that hashserve build wrote.")
+    parser.add_argument("--json", action="store_true", help="Write the report as JSON to standard output.")
     parser.set_defaults(run=_report, names={})
 
 

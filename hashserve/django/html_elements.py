@@ -24,7 +24,7 @@ from hashserve.django.finders import list_paths
 from hashserve.django.page_release import one_release
 from hashserve.errors import SettingError
 from hashserve.http.media_types import MediaTypes
-from hashserve.paths import url_of
+from hashserve.url_paths import url_of
 
 __all__ = ["DESTINATIONS", "import_map", "integrity", "preload_link"]
 

@@ -19,10 +19,10 @@ from hashserve.django.responses import StaticContent, response_of
 from hashserve.django.root_listing import RootListing
 from hashserve.django.service import service_of
 from hashserve.django.settings import load
-from hashserve.gateways.asgi_bodies import answer_aside
+from hashserve.gateways.asgi_bodies import answer_in_thread
 from hashserve.http.messages import Request
-from hashserve.paths import native_string
 from hashserve.serve.answers import Answer
+from hashserve.url_paths import native_string
 
 __all__ = ["HashServeMiddleware"]
 
@@ -77,7 +77,7 @@ class HashServeMiddleware:
         return self.get_response(request) if answer is None else response_of(answer, request)
 
     async def _respond_in_thread(self, request: Any, static_request: Request) -> Any:
-        answer = await answer_aside(self._answer, static_request)
+        answer = await answer_in_thread(self._answer, static_request)
         return await self.get_response(request) if answer is None else response_of(answer, request)
 
     def _answer(self, static_request: Request) -> Answer | None:

@@ -12,7 +12,7 @@ from django.utils.encoding import repercent_broken_unicode
 
 from hashserve.gateways.wsgi import request_of as request_of_environ
 from hashserve.http.messages import Request
-from hashserve.paths import native_string
+from hashserve.url_paths import native_string
 
 __all__ = ["is_asgi", "method_of", "native_path", "request_of"]
 

@@ -18,15 +18,15 @@ from hashserve.gateways.wsgi_bodies import SpansBody
 from hashserve.http.messages import Body, Request
 from hashserve.serve.answers import Answer
 
-__all__ = ["MOST_READERS", "AsyncSpansBody", "answer_aside"]
+__all__ = ["MOST_READERS", "AsyncSpansBody", "answer_in_thread"]
 
 MOST_READERS = 8
-"""How many threads read from disk, for all event loops of a process."""
+"""The most threads that read from disk, for all event loops of a process."""
 
-PIECE = 64 * 1024
+PIECE_SIZE = 64 * 1024
 """How many bytes are sent at a time. Django cuts larger pieces to this size, which copies them."""
 
-AHEAD = 16
+PIECES_AT_A_TIME = 16
 """How many pieces a thread reads at a time: 5 MB take 1 ms, and 7 ms with one piece at a time."""
 
 
@@ -40,8 +40,8 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch  # all but Windows
     os.register_at_fork(after_in_child=_readers.cache_clear)
 
 
-async def answer_aside(ask: Callable[[Request], Answer | None], request: Request) -> Answer | None:
-    """Call ``ask`` in another thread; if the client leaves meanwhile, close what was opened for it."""
+async def answer_in_thread(ask: Callable[[Request], Answer | None], request: Request) -> Answer | None:
+    """Call ``ask`` in another thread; if the client leaves meanwhile, close the file that it opened."""
     future = _readers().submit(ask, request)
     try:
         return await asyncio.wrap_future(future)
@@ -62,7 +62,7 @@ class AsyncSpansBody:
     """The body of `SpansBody`, read by other threads while the loop goes on."""
 
     def __init__(self, descriptor: int, parts: Body) -> None:
-        self._body = SpansBody(descriptor, parts, block_size=PIECE)
+        self._body = SpansBody(descriptor, parts, block_size=PIECE_SIZE)
         self._chunks = iter(self._body)
         self._read: list[bytes] = []
         self._left = sum(len(part) if isinstance(part, bytes) else part.length for part in parts)
@@ -83,7 +83,7 @@ class AsyncSpansBody:
     def _read_ahead(self) -> list[bytes]:
         """Read the next pieces; the last of the list is sent first."""
         with self._in_use:
-            return list(islice(self._chunks, AHEAD))[::-1]
+            return list(islice(self._chunks, PIECES_AT_A_TIME))[::-1]
 
     def close(self) -> None:
         """Close the descriptor as soon as no thread reads from it."""

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 from hashserve.errors import SettingError
 from hashserve.gateways.wsgi_bodies import STATUS_LINES, send
 from hashserve.http.messages import Headers, Request
-from hashserve.paths import mount_point_of
 from hashserve.serve.asset_urls import AssetUrls
 from hashserve.serve.counters import Counters, Counts
 from hashserve.serve.service import Service
 from hashserve.settings import SignatureWithSettings, help_lines
 from hashserve.settings.serve import MountSettings, ServeSettings
+from hashserve.url_paths import mount_point_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["HashServe"]
 
 _ABOVE_ALL_PATHS = "\U0010ffff"
-"""Greater than each path, which has the code points 0 to 255 only."""
+"""Greater than every path, because a path has only the code points 0 to 255."""
 
 _mount_point = lru_cache(maxsize=64)(mount_point_of)
 """Remembers mount points: `HashServe.url` is called many times for a page."""
@@ -99,8 +99,8 @@ class HashServe:
     def _set_bounds(self, lowest: str, highest: str) -> None:
         """Set the bounds between which `__call__` looks for static files.
 
-        After the first request with a mount point there are no bounds: every other request then passes
-        `_pass_on`, where it sets its own mount point, even an empty one.
+        After the first request with a mount point there are no bounds, so that every request reaches
+        `_pass_on`, which sets its own mount point, even an empty one.
         """
         self._lowest, self._highest = ("", _ABOVE_ALL_PATHS) if self._is_mounted else (lowest, highest)
 

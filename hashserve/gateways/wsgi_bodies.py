@@ -1,8 +1,8 @@
 """WSGI responses: how an answer is sent, from memory or from an open file.
 
-Invariant: a descriptor is closed exactly once, also if the client leaves early. If a file ends early, or is
+Invariant: a descriptor is closed exactly once, even if the client leaves early. If a file ends early, or is
 written to while it is sent, the connection is closed. So the client never takes the next response for the
-rest of this body, nor parts of two files for one.
+rest of this body, nor parts of two files for one file.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ No other may send a part of a file: uWSGI's starts at byte 0, whatever the offse
 _DISTRUSTED_WRAPPERS = frozenset({"builtins"})
 """Modules whose ``wsgi.file_wrapper`` gets no file.
 
-The one of bjoern, whose module is builtins, never closes the file and the connection if the client resets
-the connection, and lets the client wait without end if the file ends early.
+That of bjoern, whose module is builtins, is distrusted: after the client resets the connection, it closes
+neither the file nor the connection; and if the file ends early, the client waits for ever.
 """
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["run_with_fallback"]
 
 
-class _Started:
+class _HeldStartResponse:
     """The ``start_response`` for an application: it holds back the status until the first chunk is known.
 
     If the status is 404, bytes for the legacy ``write()`` are held back too, and are sent before the body if
@@ -44,11 +44,11 @@ class _Started:
 
     @property
     def is_not_found(self) -> bool:
-        """Whether the application said 404, and nothing of it was sent."""
+        """Whether the application's status is 404, and is still held back."""
         return self.arguments is not None and str(self.arguments[0]).startswith("404")
 
     def pass_on(self) -> None:
-        """Start the response with the application's arguments, unless this was done."""
+        """Start the response with the application's arguments, unless it is started."""
         if self._write is None and self.arguments is not None:
             self._write = self._start_response(*self.arguments)
             self.arguments = None  # they may hold a traceback that refers to this object
@@ -85,7 +85,7 @@ def run_with_fallback(
     fallback: Callable[[], Answer | None],
 ) -> Iterable[bytes]:
     """Call the application; if it answers 404, send the answer of ``fallback`` instead, if there is one."""
-    started = _Started(start_response)
+    started = _HeldStartResponse(start_response)
     body = application(environ, started)
     chunks: Iterator[bytes] | None = None
     first: list[bytes] = []

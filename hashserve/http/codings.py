@@ -27,9 +27,8 @@ __all__ = [
 ]
 
 IDENTITY = "identity"
-LONGEST_HEADER = 4096
+LONGEST_FIELD = 4096
 """How much of an Accept-Encoding value is read, in characters. Real ones have about 30."""
-
 
 LONGEST_REMEMBERED = 256
 """The longest Accept-Encoding value, in characters, whose ranking is remembered."""
@@ -146,11 +145,11 @@ def parse_accept_encoding(value: str) -> dict[str, int]:
     """Rank the codings of an Accept-Encoding value: name in lower case to qvalue in thousandths.
 
     A malformed member is skipped. If a coding has two members, the first one counts. A value longer
-    than `LONGEST_HEADER` is read up to the last comma before that length.
+    than `LONGEST_FIELD` is read up to the last comma before that length.
     Source: RFC 9110 section 12.5.3.
     """
-    if len(value) > LONGEST_HEADER:
-        value = value[: value.rfind(",", 0, LONGEST_HEADER) + 1]
+    if len(value) > LONGEST_FIELD:
+        value = value[: value.rfind(",", 0, LONGEST_FIELD) + 1]
     qvalues: dict[str, int] = {}
     for member in value.split(","):
         match = _MEMBER.fullmatch(member)
@@ -193,7 +192,7 @@ def is_acceptable(coding: str, accept_encoding: str | None) -> bool:
 
 
 def _ranking(accept_encoding: str) -> Mapping[str, int]:
-    # Clients send the same few values again and again: this takes 0.1 us instead of 6.
+    # Remembered, because clients send the same few values: 0.1 us instead of 6.
     if len(accept_encoding) <= LONGEST_REMEMBERED:
         return _remembered_ranking(accept_encoding)
     return parse_accept_encoding(accept_encoding)

@@ -50,7 +50,7 @@ def _timestamp(match: re.Match[str]) -> int | None:
     year = int(match["year"])
     if len(match["year"]) == 2:
         year = _full_year(year, (month, day, hour, minute, second))
-    exists = year and 1 <= day <= _length(year, month) and hour < 24 and minute < 60
+    exists = year and 1 <= day <= _days_in_month(year, month) and hour < 24 and minute < 60
     # second = 60 is a leap second (section 5.6.7); it counts as the second after.
     if not exists or second > 60:
         return None
@@ -72,7 +72,7 @@ _YEAR_10000 = 253_402_300_800
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def _length(year: int, month: int) -> int:
+def _days_in_month(year: int, month: int) -> int:
     return 29 if month == 2 and _is_leap(year) else _LENGTHS[month - 1]
 
 

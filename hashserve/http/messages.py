@@ -32,8 +32,8 @@ PRECONDITIONS = ("if_match", "if_none_match", "if_modified_since", "if_unmodifie
 CONDITIONAL_FIELDS = ("range", *PRECONDITIONS)
 """The fields of a `Request`, apart from Accept-Encoding, that may change the response to GET.
 
-This is their only list. The memo derives from it which requests it cannot answer. The WSGI gateway has a
-copy for speed, which a test compares with this list.
+The memo derives from this list which requests it cannot answer. The WSGI gateway has a copy for speed; a
+test compares the two.
 """
 
 

@@ -15,7 +15,7 @@ __all__ = ["ByteRange", "select_ranges"]
 MOST_RANGES = 8
 """The most ranges in one response; a request for more gets the whole representation."""
 
-LONGEST_HEADER = 1024
+LONGEST_FIELD = 1024
 """The longest Range field that is read, in characters; a longer one is ignored."""
 
 
@@ -30,7 +30,7 @@ class ByteRange(NamedTuple):
         return f"bytes {self.start}-{self.start + self.length - 1}/{size}"
 
 
-# int-range / suffix-range (section 14.1.1); any number of digits, `LONGEST_HEADER` bounds them.
+# int-range / suffix-range (section 14.1.1); any number of digits, `LONGEST_FIELD` bounds them.
 _RANGE_SPEC = re.compile(r"([0-9]+)-([0-9]*)|-([0-9]+)")
 
 
@@ -59,7 +59,7 @@ def select_ranges(value: str, size: int) -> Sequence[ByteRange] | None:
 
 def _members(value: str) -> list[str] | None:
     unit, equals, range_set = value.strip(" \t").partition("=")
-    if not equals or unit.lower() != "bytes" or len(value) > LONGEST_HEADER:
+    if not equals or unit.lower() != "bytes" or len(value) > LONGEST_FIELD:
         return None
     # White space is allowed around commas only, so not before the first member. Empty members are
     # skipped, but a list needs a member that is not empty (section 5.6.1.2).

@@ -1,4 +1,4 @@
-"""Responses that no asset is needed for: errors, redirects, OPTIONS.
+"""Responses without an asset: errors (404, 405, 503), redirects, OPTIONS.
 
 Invariant: each is a function of values. ``common_fields`` are the fields that every response of ours has.
 """
@@ -53,9 +53,9 @@ def plain_text(
     *fields: tuple[str, str],
     cache_control: str | None = "no-store",
 ) -> Response:
-    """Answer with a status and its phrase as the body; no cache stores it unless ``cache_control`` allows it.
+    """Answer with a status and its phrase as the body. Without a ``cache_control``, no cache stores it.
 
-    ``cache_control`` of None means no such field.
+    A ``cache_control`` of None means no Cache-Control field.
     """
     lifetime = [] if cache_control is None else [("Cache-Control", cache_control)]
     body = f"{status.value} {status.phrase}\n".encode("ascii")

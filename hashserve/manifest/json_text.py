@@ -37,7 +37,7 @@ def parse_json(text: bytes | str, source: str) -> Any:
 
 
 def quoted(text: str) -> str:
-    """Return ``text`` as a JSON string, without its middle where it is long."""
+    """Return ``text`` as a JSON string; a long one has dots in place of its middle."""
     if len(text) > LONGEST_QUOTED:
         half = LONGEST_QUOTED // 2
         text = f"{text[:half]}...{text[-half:]}"
@@ -46,7 +46,7 @@ def quoted(text: str) -> str:
 
 
 def described(value: object) -> str:
-    """Return what a message says it found: the value as JSON, or its type where it holds others."""
+    """Describe a value for a message: as JSON, or by its type if it is an object or a list."""
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, bool):
@@ -56,5 +56,5 @@ def described(value: object) -> str:
 
 
 def member(key: str) -> str:
-    """Return how a location names a member of an object: ``["css/app.css"]``."""
+    """Return the end of a location that names a member of an object: ``["css/app.css"]``."""
     return f"[{quoted(key)}]"

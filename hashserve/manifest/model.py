@@ -1,4 +1,4 @@
-"""The manifest as a value: what a build decided, written once and looked up by each request.
+"""The manifest as a value: what a build decided. It is loaded from its file, and written to it atomically.
 
 Invariant: a `Manifest` is complete and correct. Loading checks the whole document first
 (`hashserve.manifest.schema`), and raises `ManifestError` where it is not.
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hashserve.atomic_files import write_atomically
-from hashserve.manifest.files import read_file
+from hashserve.manifest.discovery import read_file
 from hashserve.manifest.json_text import parse_json
 from hashserve.manifest.schema import FORMAT, Unhashed, check_document
 
@@ -26,8 +26,8 @@ Row = str
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-# Named tuples and not data classes: every serving process imports them, and would start 10 ms later (a data
-# class takes 1 ms to make, the module of data classes 8).
+# Named tuples, not data classes: every serving process imports them, and would start 10 ms later. To define a
+# data class takes 1 ms, to import `dataclasses` 8.
 
 
 class AssetRecord(NamedTuple):
@@ -66,9 +66,8 @@ class Manifest(NamedTuple):
     ``codings`` names the columns of a row after the size and the SHA-256.
     ``created`` is in seconds since the epoch.
     ``queries`` maps a logical path to the query string that versions it (Laravel Mix).
-    ``unhashed`` says which content has each file's unhashed name.
-    ``skipped`` lists the extensions, without their dot, of files that have no variants; None means
-    the usual ones.
+    ``unhashed`` says which content is under each file's unhashed name.
+    ``skipped`` lists the extensions, without a dot, of files without variants; None means the usual ones.
     """
 
     paths: Mapping[str, str]

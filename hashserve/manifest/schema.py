@@ -42,7 +42,7 @@ from hashserve.manifest.json_text import described, member, quoted
 __all__ = ["FORMAT", "Unhashed", "check_document", "unsafe_path"]
 
 FORMAT = 1
-"""The version of what stands under the key ``hashserve``."""
+"""The version of the value under the key ``hashserve``."""
 
 Unhashed = Literal["rewritten", "original", "none"]
 """The content under a file's unhashed name: that of the fingerprinted file, the source's, or no file.
@@ -128,7 +128,7 @@ class _ManifestCheck:
         return document
 
     def extension(self, extension: dict[str, Any], paths: dict[str, str]) -> None:
-        """Check what stands under the key ``hashserve``."""
+        """Check the value under the key ``hashserve``."""
         if extension.get("format") != FORMAT:
             self.fail(
                 "hashserve.format",

@@ -52,7 +52,10 @@ class AssetUrls:
 
 
 def readings(logical_path: str) -> Iterator[tuple[str, str]]:
-    """Yield the whole path without a suffix, then the path and the query or fragment that follows it."""
+    """Yield each reading of ``logical_path`` as a path and a suffix: first all of it as the path.
+
+    The second reading, if there is one, takes the query or fragment as the suffix.
+    """
     yield logical_path, ""
     end = min((logical_path.find(mark) for mark in "?#" if mark in logical_path), default=-1)
     if end >= 0:

@@ -53,15 +53,15 @@ class Asset(NamedTuple):
         must not send it such a copy.
         """
         others = [
-            form.etag
-            for form in self.representations.values()
-            if form is not selected and is_acceptable(form.coding, accept_encoding)
+            other.etag
+            for other in self.representations.values()
+            if other is not selected and is_acceptable(other.coding, accept_encoding)
         ]
         return Validators(etag=selected.etag, others=others, last_modified=self.last_modified)
 
     def without(self, coding: str) -> Asset:
         """Return the asset without one of its variants; it still varies by Accept-Encoding."""
-        kept = {name: form for name, form in self.representations.items() if name != coding}
+        kept = {name: other for name, other in self.representations.items() if name != coding}
         sizes = {name: size for name, size in self.sizes.items() if name != coding}
         return self._replace(representations=kept, sizes=sizes)
 

@@ -1,7 +1,7 @@
-"""A bounded cache that costs a hit nothing.
+"""A cache that is bounded in weight, and in which most hits write nothing.
 
-Invariant: the entries never weigh more than the limit together, and a lookup that finds a young entry
-writes nothing.
+Invariant: all entries together never weigh more than the limit. A lookup that finds a young entry writes
+nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ V = TypeVar("V")
 class BoundedCache(Generic[K, V]):
     """Two dictionaries, young and old. When the young one weighs half the limit, it replaces the old one.
 
-    An entry that is found among the old becomes young again, so that what is in use stays. This has the
-    effect of least-recently-used without a write on each hit. ``on_drop`` is called after the old
-    entries were dropped.
+    An old entry that is found becomes young again, so that entries in use stay: nearly as in a
+    least-recently-used cache, but without a write on each hit. ``on_drop`` is called after old entries were
+    dropped.
     """
 
     def __init__(self, limit: int, on_drop: Callable[[], None] = lambda: None) -> None:
@@ -76,7 +76,7 @@ class BoundedCache(Generic[K, V]):
         return weight <= self._half and (self._weight + weight <= self._half or not self._old)
 
     def total(self) -> tuple[int, int]:
-        """Return the number of entries, and what they weigh together. It takes time for each entry."""
+        """Return the number of entries and their total weight, in time that grows with the number."""
         with self._guard.lock:
             entries = [*self._young.values(), *self._old.values()]
         return len(entries), sum(weight for _, weight in entries)

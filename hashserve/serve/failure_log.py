@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable
 from functools import lru_cache
 
-from hashserve.paths import url_of
-from hashserve.serve.files import is_exhaustion
+from hashserve.serve.files import is_machine_error
+from hashserve.url_paths import url_of
 
 __all__ = ["LOGGED_AGAIN_AFTER", "MOST_LOGGED", "FailureLog", "log_missing_root"]
 
 MOST_LOGGED = 1000
-"""How many different messages one site logs."""
+"""The most different messages that one site logs."""
 
 LOGGED_AGAIN_AFTER = 60.0
 """Seconds until a shortage of descriptors or memory, or a failing disk, is logged again."""
@@ -35,7 +35,7 @@ class FailureLog:
     def log_failure(self, path: str, error: OSError) -> None:
         """Log why the file at a URL path cannot be served."""
         message = f"{url_of(path)}: {error}"
-        if is_exhaustion(error):
+        if is_machine_error(error):
             self._log_at_times(error.errno, message)
         else:
             self.log_once(message)
@@ -56,5 +56,5 @@ class FailureLog:
 
 @lru_cache(maxsize=MOST_LOGGED)
 def log_missing_root(path: str) -> None:
-    """Log a root that does not exist, once a process: a test client makes a site for each test."""
-    _logger.warning("there is no folder at %s yet; its files are served once there is", path)
+    """Log a root that does not exist, once a process, because a test client makes a site for each test."""
+    _logger.warning("there is no folder at %s yet; its files are served as soon as it exists", path)

@@ -22,8 +22,8 @@ __all__ = [
     "ChangedFileError",
     "check_readable",
     "chunks_of",
-    "is_exhaustion",
-    "is_passing",
+    "is_machine_error",
+    "is_transient",
     "open_regular",
     "open_stored",
     "prove",
@@ -35,7 +35,7 @@ BLOCK_SIZE = 256 * 1024
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
-_OF_THE_FILE = frozenset(
+_FILE_ERRORS = frozenset(
     {
         errno.ENOENT,
         errno.ENOTDIR,
@@ -49,12 +49,12 @@ _OF_THE_FILE = frozenset(
         errno.ENXIO,
     }
 )
-"""Errors that say: this file cannot be served. All others say that the machine cannot tell now; there are
-many, since each network file system has its own."""
+"""Errors whose cause is the file itself. All others are of the machine, and cannot be listed, because each
+network file system has its own."""
 
 
 class ChangedFileError(HashserveError, OSError):
-    """A file is no longer what was known of it: it was replaced, cut short or damaged."""
+    """A file was replaced, cut short or damaged since it was last looked at."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(path, problem)
@@ -65,15 +65,15 @@ class ChangedFileError(HashserveError, OSError):
         return f"{self.path}: {self.problem}"
 
 
-def is_exhaustion(error: OSError) -> bool:
-    """Whether the machine (descriptors, memory, disk) is the cause of an error, and not the file."""
+def is_machine_error(error: OSError) -> bool:
+    """Whether the cause of an error is the machine (descriptors, memory, disk), and not the file."""
     # The errno of a `ChangedFileError` is a path: OSError reads the first of two arguments as the number.
-    return isinstance(error.errno, int) and error.errno not in _OF_THE_FILE
+    return isinstance(error.errno, int) and error.errno not in _FILE_ERRORS
 
 
-def is_passing(error: OSError) -> bool:
-    """Whether the machine is the cause of an error; EIO may also come from one bad place on a disk."""
-    return is_exhaustion(error) and error.errno != errno.EIO
+def is_transient(error: OSError) -> bool:
+    """Whether an error of the machine may pass: EIO may not, if one place on a disk is bad."""
+    return is_machine_error(error) and error.errno != errno.EIO
 
 
 def check_readable(descriptor: int, span: FileSpan) -> None:
@@ -156,8 +156,8 @@ def prove(file: StoredFile, chunks: Iterable[bytes]) -> None:
 def chunks_of(descriptor: int, size: int) -> Iterator[bytes]:
     """Read from a descriptor to the end of its file of ``size`` bytes.
 
-    If the file is longer by now, one more byte is read, so that the caller notices the change. A file that
-    grows as fast as it is read thus takes no more time and memory than expected.
+    If the file has become longer, one more byte is read, so that the caller notices the change, but no more:
+    a file that grows while it is read takes no more time and memory than expected.
     """
     left = size + 1
     while left and (chunk := os.read(descriptor, min(left, BLOCK_SIZE))):

@@ -1,7 +1,7 @@
-"""Fingerprinted files: those that the manifest lists, and that are immutable for that reason.
+"""Fingerprinted files: the files that the manifest lists as immutable.
 
-Invariant: a URL is immutable if and only if a retained release of the manifest lists it. A name that only
-looks fingerprinted is not enough. Nothing is read from disk before an asset is requested.
+Invariant: a URL is immutable if and only if a retained release of the manifest lists it. A name that looks
+fingerprinted is not enough. Nothing is read from disk before an asset is requested.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.http.messages import StoredFile
 from hashserve.manifest.model import AssetRecord, Manifest
-from hashserve.paths import is_servable
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.inspection import Root, inspect
 from hashserve.serve.policy import Policy
+from hashserve.url_paths import is_servable
 
 __all__ = ["FingerprintedFiles"]
 
@@ -70,7 +70,10 @@ class FingerprintedFiles:
         return record
 
     def forget(self, path: str) -> bool:
-        """Forget what was found on disk for a path; return False if the manifest states what it holds."""
+        """Forget what was found on disk for a path; return whether it must be looked up on disk again.
+
+        It must not, if the manifest states what the file holds.
+        """
         self._found.pop(path, None)
         self._remembered.drop(path)
         return self.manifest.files.get(path) is None

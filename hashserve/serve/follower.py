@@ -1,4 +1,4 @@
-"""The manifest in force, followed while the server runs.
+"""The follower of a manifest: it notices a new one on disk while the server runs, and loads it.
 
 Invariant: a new manifest is loaded completely, and then replaces the old one in one assignment. A broken
 one is logged once and changes nothing else.
@@ -12,9 +12,9 @@ import stat
 
 from hashserve.errors import ManifestError
 from hashserve.file_identity import FileIdentity, identify
-from hashserve.manifest.files import MANIFEST_NAME, find_manifest
+from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest
 from hashserve.manifest.model import Manifest
-from hashserve.serve.files import is_exhaustion
+from hashserve.serve.files import is_machine_error
 
 __all__ = ["ManifestFollower"]
 
@@ -22,12 +22,11 @@ _logger = logging.getLogger("hashserve")
 
 
 class ManifestFollower:
-    """Follows the manifest of the folder ``root``: the file ``name``, or one that is found.
+    """Follows the manifest of the folder ``root``: the file ``name``, or else the one that is found there.
 
     ``manifest`` is the last one that loaded, None before the first. ``is_present`` is whether a manifest,
-    broken or not, is on disk now. After it was deleted, the files probably were too, so that nothing may
-    be remembered of them. ``reloads`` counts new manifests that were taken over, ``failures`` the
-    attempts that failed.
+    broken or not, is on disk now. If it was deleted, the files probably were too, so nothing of them may be
+    remembered. ``reloads`` counts the new manifests that were loaded, ``failures`` the attempts that failed.
     """
 
     def __init__(self, root: str, name: str | None = None) -> None:
@@ -57,7 +56,7 @@ class ManifestFollower:
         self._seen, self.is_present = seen, True
 
     def path(self) -> str | None:
-        """Return the place of the manifest, even if it is missing; None where the folder has none."""
+        """Return the path of the manifest ``name``, even if it is missing, or of the one that is found."""
         if self._name is not None:
             return os.path.join(self._root, self._name)
         return _manifest_in(self._root)
@@ -97,17 +96,17 @@ class ManifestFollower:
         self.is_present = path is not None
         if path is None or seen == self._seen:
             return
-        # This is set before the load, so that a broken manifest is read and logged once. One that could not
-        # be read, because descriptors ran out, is read again, and logged once.
+        # `_seen` is set before the load, so that a broken manifest is read and logged once. If the machine
+        # could not read it (descriptors ran out), it is read again, and logged once.
         before, self._seen = self._seen, seen
         try:
             self.manifest = _load(path, self._root)
         except (OSError, ManifestError) as error:
             self.failures += 1
             if seen != self._logged:
-                _logger.error("a new manifest is not used, the one before stays in force: %s", error)  # noqa: TRY400
+                _logger.error("the new manifest is not used, the previous one stays in force: %s", error)  # noqa: TRY400
             self._logged = seen
-            if isinstance(error, OSError) and is_exhaustion(error):
+            if isinstance(error, OSError) and is_machine_error(error):
                 self._seen = before
         else:
             self.reloads += 1

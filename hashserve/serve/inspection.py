@@ -16,7 +16,7 @@ from hashserve.errors import HashserveError
 from hashserve.file_identity import FileIdentity, identify
 from hashserve.http.codings import CODINGS, IDENTITY, Coding, DecodeError
 from hashserve.http.messages import StoredFile
-from hashserve.serve.files import ChangedFileError, chunks_of, is_passing, open_regular
+from hashserve.serve.files import ChangedFileError, chunks_of, is_transient, open_regular
 
 __all__ = ["Inspected", "OutsideRootError", "Root", "Watched", "inspect", "variant_identities"]
 
@@ -119,7 +119,7 @@ def _variants(
             continue
         except OSError as error:
             # The result is remembered, so a shortage of descriptors must not count as "no variant".
-            if is_passing(error):
+            if is_transient(error):
                 raise
             continue
         if status is not None:
@@ -151,7 +151,7 @@ class Watched(NamedTuple):
     variants: tuple[FileIdentity | None, ...]
 
     def is_unchanged(self) -> bool:
-        """Whether all of them are as they were; a file that cannot be looked at counts as changed."""
+        """Whether all files are as they were; a file that cannot be looked at counts as changed."""
         location = self.location
         try:
             if identify(os.stat(location)) != self.file_identity:

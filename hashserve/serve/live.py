@@ -14,18 +14,18 @@ from typing import NamedTuple
 
 from hashserve.file_identity import identify
 from hashserve.http.codings import CODINGS, coding_of_suffix
-from hashserve.paths import is_servable
 from hashserve.serve.assets import Asset, asset_of
-from hashserve.serve.bodies import BodyCache
+from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.bounded_cache import BoundedCache
-from hashserve.serve.files import is_exhaustion
+from hashserve.serve.files import is_machine_error
 from hashserve.serve.inspection import Inspected, Root, Watched, inspect, variant_identities
 from hashserve.serve.policy import Policy
+from hashserve.url_paths import is_servable
 
 __all__ = ["Directory", "LiveFiles", "Locate"]
 
 Locate = Callable[[str], "str | None"]
-"""Returns the place on disk of the file of a path, or None."""
+"""A function that returns the location of a path's file on disk, or None."""
 
 SETTLED_AFTER = 2_000_000_000
 """How long ago, in nanoseconds, a file must have changed for its identity to be trusted.
@@ -39,7 +39,7 @@ EARLIEST_DATE = 315_619_200
 
 
 class Directory(NamedTuple):
-    """A folder, not a file, is at ``location``."""
+    """A folder was found at ``location``, in place of a file."""
 
     location: str
 
@@ -55,7 +55,7 @@ class LiveFiles:
     ``hidden`` are paths relative to the root that are never served (manifests). ``index_file`` is the
     name of the file that is served at its folder's URL. Files of at most ``bodies.largest`` bytes are
     answered from the bytes that were inspected. ``most_remembered`` is how many files are remembered.
-    ``locate`` is for files that are gathered from several folders; the root is not used then.
+    ``locate`` finds files in several folders; without it, files are below the root.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class LiveFiles:
         except ValueError:
             return None
         except OSError as error:
-            if is_exhaustion(error) and self._prefix != "/":
+            if is_machine_error(error) and self._prefix != "/":
                 raise
             return None
 
@@ -139,9 +139,10 @@ class LiveFiles:
     def watched(self, path: str, asset: Asset) -> Watched | None:
         """Return the files that ``asset``, which was found at ``path``, was made from.
 
-        As long as they are unchanged, ``path`` has this asset. None where more than these files decide it:
-        where files are gathered from several folders, where a variant may get a source, where a link may
-        lead to a hidden file, and where the file changed too recently for its identity to be trusted.
+        As long as they are unchanged, ``path`` has this asset. The result is None where more than these files
+        decide: where files are gathered from several folders, where the file may become a variant of a new
+        file, where a link may lead to a hidden file, and where the file changed too recently for its
+        identity to be trusted.
         """
         known = self._remembered.get(path)
         if known is None or known.asset is not asset or self._is_gathered:
@@ -189,8 +190,8 @@ def _date_of(status: os.stat_result) -> int | None:
 def _matches(found: Inspected, watched: Watched) -> bool:
     """Whether the inspected files are those that were looked at before.
 
-    If a link leads to another release in between, the bytes of that release must not be remembered as this
-    one's.
+    A link may have been switched to another release in between, whose bytes must not be remembered as those
+    of this one.
     """
     variants = (found.variants.get(coding) for coding in CODINGS)
     return identify(found.status) == watched.file_identity and all(
@@ -200,6 +201,6 @@ def _matches(found: Inspected, watched: Watched) -> bool:
 
 
 def _is_settled(found: Inspected, now: int) -> bool:
-    """Whether the identities at ``now`` show every change: the file and its variants changed long before."""
+    """Whether a later change always shows in the identities: the files changed long enough before ``now``."""
     statuses = (found.status, *found.variants.values())
     return all(abs(now - status.st_ctime_ns) > SETTLED_AFTER for status in statuses)

@@ -1,6 +1,6 @@
 """Locks of long-lived objects, in a process that may fork.
 
-Invariant: in a child process every lock is free, also one that another thread of the parent held at the fork.
+Invariant: every lock is free in a new child process, even if a thread of the parent held it at the fork.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _all: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
 
 
 class ForkSafeLock:
-    """The holder of a ``lock``, which is another one in a child process. Use it as ``with guard.lock:``."""
+    """Holds a ``lock``, and replaces it in a child process. Use it as ``with guard.lock:``."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()

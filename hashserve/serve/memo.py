@@ -1,8 +1,8 @@
 """The memo: answers to plain GET and HEAD requests, in the form that a gateway sends.
 
-Invariant: an answer is recalled only where the site would answer the same, and never after the moment at
-which the site looks for a new manifest. An immutable file takes two lookups and no I/O; a live file takes a
-look at it and its variants.
+Invariant: an answer is recalled only where the site would answer the same, and never once the site is due to
+look for a new manifest. To recall an immutable file takes two lookups and no I/O; to recall a live file, the
+file and its variants are looked at.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ Fields = TypeVar("Fields")
 V = TypeVar("V")
 
 Entry = tuple[Callable[[], Fields], bytes, str, Callable[[], Fields], Callable[[], Fields]]
-"""Copies the fields of the 200; its body; its entity-tag; copies the fields of the 304; those for HEAD."""
+"""A function that copies the fields of the 200; its body; its entity-tag; and the functions that copy the
+fields of the 304 and of the answer to HEAD."""
 
 Recalled = tuple[int, Fields, tuple[bytes, ...]]
 """A recalled answer: its status, its fields, which are the caller's own, and its body."""
@@ -43,9 +44,9 @@ ByPath = dict[str, dict["str | None", V]]
 
 
 class AnswerMemo(Generic[Fields]):
-    """At most ``limit`` answers: ``hot`` ones of files that never change, ``live`` ones of other files.
+    """At most ``limit`` answers: ``hot`` has those of files that never change, ``live`` those of other files.
 
-    Both hold until ``due`` on the monotonic clock, a live one only while what it was made from is unchanged.
+    All are valid until ``due`` on the monotonic clock, live ones only while their files are unchanged.
     """
 
     def __init__(self, limit: int) -> None:
@@ -69,7 +70,7 @@ class AnswerMemo(Generic[Fields]):
         return None if found is None else (found[0], found[1](), found[2])
 
     def recall_live(self, path: str, method: str, fields: Mapping[str, Any]) -> Recalled[Fields] | None:
-        """Do what `recall` does for a live file, which is looked at: this call waits for the disk."""
+        """Do what `recall` does, for a live file. This call waits for the disk, to look at the file."""
         of_path = self.live.get(path)
         known = None if of_path is None else of_path.get(fields.get("HTTP_ACCEPT_ENCODING"))
         if known is None:
@@ -122,5 +123,5 @@ class AnswerMemo(Generic[Fields]):
         self.hot, self.live, self._remembered = {}, {}, 0
 
     def __len__(self) -> int:
-        # Lists first, because other threads add to the dictionaries.
+        # Copied into lists first, because other threads add to the dictionaries.
         return sum(map(len, [*self.hot.values()])) + sum(map(len, [*self.live.values()]))

@@ -14,16 +14,16 @@ from typing import NamedTuple
 from hashserve.fingerprint_patterns import looks_fingerprinted, without_fingerprint
 from hashserve.hidden_paths import hidden_paths
 from hashserve.http.codings import IDENTITY
-from hashserve.manifest.files import MANIFEST_NAME
-from hashserve.paths import PUBLISHED_MANIFEST, is_servable, url_of
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.serve.assets import Asset
-from hashserve.serve.bodies import BodyCache
+from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.fingerprinted import FingerprintedFiles
 from hashserve.serve.follower import ManifestFollower
 from hashserve.serve.inspection import Root, Watched
 from hashserve.serve.live import Directory, LiveFiles, Locate
 from hashserve.serve.policy import IMMUTABLE, Policy
 from hashserve.settings.serve import ServeSettings
+from hashserve.url_paths import PUBLISHED_MANIFEST, is_servable, url_of
 
 __all__ = ["FingerprintedMatch", "LiveMatch", "Match", "Mount", "RedirectMatch"]
 
@@ -39,7 +39,7 @@ class FingerprintedMatch(NamedTuple):
 
 
 class LiveMatch(NamedTuple):
-    """A file that is on disk now; its path names this asset as long as what is ``watched`` is unchanged."""
+    """A file that is on disk now. Its path has this asset as long as the ``watched`` files are unchanged."""
 
     asset: Asset
     watched: Watched | None = None
@@ -134,7 +134,7 @@ class Mount:
 
     @property
     def reloads(self) -> tuple[int, int]:
-        """How many new manifests were taken over, and how many could not be."""
+        """How many new manifests were loaded, and how many could not be."""
         return self._follower.reloads, self._follower.failures
 
     def find(self, path: str, query: str) -> Match | None:
@@ -150,7 +150,7 @@ class Mount:
         return self._find_live(path, query)
 
     def _find_manifest(self) -> LiveMatch | None:
-        """Find the manifest itself, for the next build that brings this release over."""
+        """Find the manifest itself, for a build that takes its previous release from this site."""
         asset = self.live.find_even_hidden(MANIFEST_NAME)
         return None if asset is None else LiveMatch(asset.with_cache_control("no-store"))
 
@@ -187,7 +187,8 @@ class Mount:
     def _is_versioned(self, asset: Asset, path: str, query: str) -> bool:
         """Whether the query string is the fingerprint of the bytes on disk (Laravel Mix).
 
-        The fingerprint is the start of their MD5, which is compared: manifest and query alone prove nothing.
+        The fingerprint is the start of their MD5. It is compared with the bytes, because the manifest and the
+        query alone prove nothing.
         """
         if not query or self.table is None or self.table.manifest.queries.get(path) != query:
             return False

@@ -112,7 +112,7 @@ def policy_of(settings: ServeSettings, *, revalidates: bool = False) -> Policy:
 
 
 def _immutable_test(test: ImmutableTest | str | None) -> ImmutableTest | None:
-    """Return a test that stands for a regular expression over URL paths, or is a function already."""
+    """Return the setting as a function: a regular expression becomes a search in URL paths."""
     if test is None or callable(test):
         return test
     pattern = re.compile(test)

@@ -18,21 +18,22 @@ def preload(site: Site) -> int:
     """
     tables = [mount.table for mount in site.mounts if mount.table is not None]
     return sum(
-        _preload_form(site, table, path, place)
+        _preload_representation(site, table, path, place)
         for table in tables
         for place in range(3)
         for path in table.manifest.paths.values()
     )
 
 
-def _preload_form(site: Site, table: FingerprintedFiles, path: str, place: int) -> bool:
-    """Read the representation in this place of the order by size, if there is one and room for it."""
+def _preload_representation(site: Site, table: FingerprintedFiles, path: str, place: int) -> bool:
+    """Read the representation that has this place when they are sorted by size, if there is room for it."""
     try:
         asset = table.asset(path)
-        forms = sorted(asset.representations.values(), key=lambda form: form.size) if asset else []
-        if place >= len(forms) or not site.bodies.has_room(forms[place].content):
+        representations = asset.representations.values() if asset else ()
+        files = [item.content for item in sorted(representations, key=lambda item: item.size)]
+        if place >= len(files) or not site.bodies.has_room(files[place]):
             return False
-        site.bodies.read(forms[place].content)
+        site.bodies.read(files[place])
     except OSError as error:
         site.failure_log.log_once(str(error))
         return False

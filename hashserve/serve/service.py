@@ -13,15 +13,15 @@ from time import time
 from typing import Generic, TypeVar
 
 from hashserve.http.messages import Headers, Request
-from hashserve.paths import native_string
 from hashserve.serve.answers import Answer
+from hashserve.serve.asset_responses import not_modified
 from hashserve.serve.assets import Asset
-from hashserve.serve.counters import Counters, State, form_of
+from hashserve.serve.counters import Counters, State, summary_of
 from hashserve.serve.memo import AnswerMemo, Entry
 from hashserve.serve.policy import Policy, with_expires
-from hashserve.serve.respond import not_modified
 from hashserve.serve.site import Site
 from hashserve.settings.serve import ServeSettings
+from hashserve.url_paths import native_string
 
 __all__ = ["Service"]
 
@@ -29,9 +29,9 @@ Fields = TypeVar("Fields")
 
 
 class Service(Generic[Fields]):
-    """A `Site` and its ``memo``, in the form that a gateway sends.
+    """A `Site`, and the ``memo`` of its answers in the form that a gateway sends.
 
-    ``copier`` takes header fields, and returns a function that returns a new copy of them in that form.
+    ``copier`` takes header fields, and returns a function that makes a new copy of them in that form.
     Every path that may be static starts with one of ``prefixes``, so that it is at least ``lowest`` and
     below ``highest``; ``on_bounds`` is called with these two when they change. Services for event loops set
     ``remembers_live`` to False, because they never call `AnswerMemo.recall_live`, which reads the disk.
@@ -53,10 +53,10 @@ class Service(Generic[Fields]):
         self._copier = copier
         self._on_bounds = on_bounds
         self._counters = counters
-        self.site = Site(settings, policy, on_change=self._take_over, on_drop=self.memo.clear)
+        self.site = Site(settings, policy, on_change=self._update_prefixes, on_drop=self.memo.clear)
 
     def answer(self, request: Request) -> Answer | None:
-        """Answer any request, and remember the answer if it can be recalled; None for the application's."""
+        """Answer any request, and remember the answer if it may be; None if the application must answer."""
         # Both are read before the answer is made: see `AnswerMemo.remember`.
         hot, live = self.memo.hot, self.memo.live
         asked = request.as_get() if request.method == "HEAD" else request
@@ -80,32 +80,32 @@ class Service(Generic[Fields]):
         return None if answer is None else self._finish(answer, request)
 
     def _finish(self, answer: Answer, request: Request) -> Answer:
-        """Make of the answer to GET the one that is sent, and count it."""
+        """Turn the answer to GET into the one that is sent, and count it."""
         if request.method == "HEAD":
             answer = answer.without_body()
         if self.site.policy.expires:
             headers = with_expires(answer.response.headers, int(time()))
             answer = answer._replace(response=answer.response._replace(headers=headers))
         if self._counters is not None:
-            self._counters.count(form_of(answer))
+            self._counters.count(summary_of(answer))
         return answer
 
     def _entry(self, answer: Answer, asset: Asset) -> Entry[Fields]:
         headers = answer.response.headers
         etag = dict(headers)["ETag"]
-        (body,) = answer.response.body  # a whole one, in memory
+        (body,) = answer.response.body  # one part, in memory: only such answers are remembered
         assert isinstance(body, bytes)
         unchanged = Answer(not_modified(asset, etag), kind=answer.kind)
         copy, copy_unchanged = self._copies(headers), self._copies(unchanged.response.headers)
         if self._counters is None:
             return copy, body, etag, copy_unchanged, copy
         counted = self._counters.counted
-        without_body = form_of(answer)._replace(size=0)
+        without_body = summary_of(answer)._replace(size=0)
         return (
-            counted(copy, form_of(answer)),
+            counted(copy, summary_of(answer)),
             body,
             etag,
-            counted(copy_unchanged, form_of(unchanged)),
+            counted(copy_unchanged, summary_of(unchanged)),
             counted(copy, without_body),
         )
 
@@ -116,7 +116,7 @@ class Service(Generic[Fields]):
         return self._copier(with_expires(headers, int(time())))()
 
     def state(self) -> State:
-        """Return what is counted elsewhere, and what is in memory now."""
+        """Return the counts that mounts keep, and what is in memory now."""
         reloads = [mount.reloads for mount in self.site.mounts]
         return State(
             sum(taken_over for taken_over, _ in reloads),
@@ -125,14 +125,13 @@ class Service(Generic[Fields]):
             *self.site.bodies.kept(),
         )
 
-    def _take_over(self) -> None:
-        """Find out which paths may be static now, and forget every answer."""
+    def _update_prefixes(self) -> None:
+        """Derive prefixes and bounds from the changed mounts, and forget every answer."""
         natives = [native_string(mount.prefix) for mount in self.site.mounts]
         has_index = self.site.settings.index_name is not None
         bare = [native.rstrip("/") for native in natives if has_index and native != "/"]
         self.prefixes = tuple(dict.fromkeys((*natives, *bare)))
-        # A path that starts with a prefix is at least the prefix, and below the prefix with its last
-        # character raised by one.
+        # A path that starts with "/static/" is at least "/static/" and below "/static0": "0" follows "/".
         self.lowest = min(self.prefixes)
         self.highest = max(prefix[:-1] + chr(ord(prefix[-1]) + 1) for prefix in self.prefixes if prefix)
         self._on_bounds(self.lowest, self.highest)

@@ -1,4 +1,4 @@
-"""A site: its mounts, and what each request below them is answered with.
+"""A site: its mounts, and the answer to each request below them.
 
 Invariant: every answer is complete and correct, or it is a 404 or 503 that no cache stores, whatever changes
 on disk while it is made. A wrong length is never sent, and no error of the disk reaches the caller.
@@ -15,24 +15,24 @@ from typing import TypeVar
 from hashserve.http.codings import IDENTITY, choose_coding
 from hashserve.http.messages import Request
 from hashserve.http.responses import method_not_allowed, not_found, options, redirect, unavailable
-from hashserve.paths import decode_path, mount_point_of, query_suffix, url_of
 from hashserve.serve.answers import Answer
+from hashserve.serve.asset_responses import respond
 from hashserve.serve.assets import Asset
-from hashserve.serve.bodies import BodyCache
+from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.failure_log import FailureLog, log_missing_root
-from hashserve.serve.files import ChangedFileError, is_exhaustion
+from hashserve.serve.files import ChangedFileError, is_machine_error
 from hashserve.serve.inspection import Root
 from hashserve.serve.live import Locate
 from hashserve.serve.locks import ForkSafeLock
 from hashserve.serve.mount import FingerprintedMatch, LiveMatch, Mount, RedirectMatch
 from hashserve.serve.policy import Policy, policy_of
-from hashserve.serve.respond import respond
 from hashserve.settings.serve import ServeSettings
+from hashserve.url_paths import decode_path, mount_point_of, query_suffix, url_of
 
 __all__ = ["Site"]
 
 ATTEMPTS = 100
-"""How often a live file is looked at again if it changes while it is answered from."""
+"""How often an answer is tried, if files change during each attempt."""
 
 T = TypeVar("T")
 
@@ -75,10 +75,10 @@ class Site:
         follows_manifest: bool = True,
         is_shared: bool = False,
     ) -> Mount:
-        """Add the folder ``root`` under ``prefix``, which has slashes around it, or is None.
+        """Add the folder ``root`` under ``prefix``, which starts and ends with a slash, or is None.
 
-        ``origin`` is what its URLs start with if they are fetched from elsewhere (a CDN).
-        `hashserve.serve.mount.Mount` explains the others. With ``locate``, links are followed.
+        ``origin`` is the start of its URLs if another host (a CDN) serves them.
+        `hashserve.serve.mount.Mount` explains the other arguments. With ``locate``, links are followed.
         """
         path = os.path.join(os.path.abspath(root), "")
         if not os.path.isdir(path):
@@ -110,7 +110,7 @@ class Site:
     def follow(self) -> bool:
         """Look for new manifests now; return whether any mount changed."""
         self.check_due = self._clock() + self.settings.check_interval
-        # A thread that waits here finds what the one before it has taken over.
+        # A thread that waited here finds what the one before it has loaded.
         with self._following.lock:
             changed = [mount for mount in self.mounts if mount.follow()]
             if any(not mount.may_remember for mount in changed):
@@ -122,7 +122,7 @@ class Site:
     # Answering
 
     def answer(self, request: Request) -> Answer | None:
-        """Answer any request but HEAD; None if it is the application's. Never raises `OSError`."""
+        """Answer any request except HEAD; None if the application must answer. Never raises `OSError`."""
         if self._clock() >= self.check_due:
             self.follow()
         path = decode_path(request.path)
@@ -150,7 +150,8 @@ class Site:
                 # The files of a new release are on disk before this process has read its manifest.
                 if mount.may_become_listed(path[len(prefix) :]) and self.follow():
                     return self._find(path, request)
-                # A mount that is asked earlier has nothing here now, but may have by the next request.
+                # A mount that is asked before this one may have a file here by the next request, so this
+                # answer is not remembered.
                 return self._load_live(LiveMatch(found.asset) if is_preceded else found, request)
             if found is not None:
                 return self._redirect_to_index(found, request)
@@ -185,15 +186,15 @@ class Site:
 
     @staticmethod
     def _may_recover(mount: Mount, found: FingerprintedMatch, coding: str, error: OSError) -> bool:
-        """Whether a file that could not be read may be read later, so that its error is not final.
+        """Whether another attempt may succeed after a file could not be read.
 
-        A variant in a bad place of the disk is final, because the file can be sent without it. A shortage
-        of the machine is not. A file without a digest in the manifest is looked at again.
+        It may after an error of the machine, and if the manifest does not state what the file holds, because
+        the file is then inspected again. An EIO of a variant is final: the file is sent without it.
         """
         is_bad_variant = coding != IDENTITY and error.errno == errno.EIO
         if is_bad_variant:
             return False
-        return is_exhaustion(error) or (mount.table is not None and mount.table.forget(found.path))
+        return is_machine_error(error) or (mount.table is not None and mount.table.forget(found.path))
 
     def _redirect_to_index(self, found: RedirectMatch, request: Request) -> Answer:
         fields = self._common_fields
@@ -207,8 +208,8 @@ class Site:
     def _answer_missing(self, path: str, request: Request) -> Answer | None:
         """Answer for a path that names nothing: an unknown fingerprint, or any other path."""
         if self._looks_fingerprinted(path):
-            # A page of a new release may be here before the next check. Look again also if nothing changed:
-            # another thread may have taken the manifest over.
+            # A page of a new release may request its files before the next check. The lookup is repeated even
+            # if nothing changed here: another thread may have loaded the new manifest.
             self.follow()
             return retry(self._find, path, request) or self._answer_unknown(path, request)
         is_owned = any(not mount.is_shared for mount, _ in self._mounts_of(path))
@@ -247,14 +248,14 @@ class Site:
     def _answer_failure(self, path: str, error: OSError) -> Answer:
         """Log why a file cannot be read, and answer without the reason."""
         self.failure_log.log_failure(path, error)
-        is_passing = is_exhaustion(error) or isinstance(error, ChangedFileError)
-        response = unavailable(self._common_fields) if is_passing else not_found(self._common_fields)
+        may_succeed_later = is_machine_error(error) or isinstance(error, ChangedFileError)
+        response = unavailable(self._common_fields) if may_succeed_later else not_found(self._common_fields)
         return Answer(response, kind="failed")
 
     # The page of a single-page application
 
     def is_navigation(self, request: Request) -> bool:
-        """Whether the fallback page answers a request, if nothing else does: a browser asks for a page."""
+        """Whether a browser asks for a page, so that the fallback page answers if nothing else does."""
         if self.settings.spa_fallback is None or request.method not in ("GET", "HEAD"):
             return False
         # Browsers list text/html when they navigate. Scripts accept */*, and must not get a page.
@@ -284,7 +285,7 @@ class Site:
 
 
 def retry(find: Callable[[str, Request], T], path: str, request: Request) -> T:
-    """Call ``find`` again as long as files change while it looks. Raises `OSError` in the end."""
+    """Call ``find``, and again while files change under it. Raises `OSError` after `ATTEMPTS` calls."""
     for _ in range(ATTEMPTS - 1):
         try:
             return find(path, request)

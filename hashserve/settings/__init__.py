@@ -35,11 +35,11 @@ FROM_NAME = "*"
 
 
 class Setting:
-    """One row of a table. It is no named tuple: making that class costs a server 0.1 ms at its start.
+    """One row of a table. It is not a named tuple, which would cost a server 0.1 ms at its start.
 
     ``option`` is the setting's name on the command line and ``key`` its name in Django's ``HASHSERVE``;
     each is empty if that view does not have the setting. ``metavar`` stands for the value in the help of
-    the option. ``is_of_whitenoise`` says that WhiteNoise has the setting too, with the same meaning.
+    the option. ``is_of_whitenoise``: WhiteNoise has the setting too, with the same meaning.
     """
 
     __slots__ = ("default", "help", "is_of_whitenoise", "key", "metavar", "name", "option", "read")
@@ -151,7 +151,7 @@ class Settings:
 
 
 def closest(name: str, names: Iterable[str]) -> str:
-    """Return the end of a message about an unknown name: the name that was meant, else all names."""
+    """Return the end of a message about an unknown name: a name that is close to it, or else all names."""
     from difflib import get_close_matches  # 2 ms, which only a mistake needs
 
     known = sorted(names)

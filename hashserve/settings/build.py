@@ -171,7 +171,7 @@ class BuildSettings(Settings, options=True, keys=True):
 
 
 SHORTEST_FINGERPRINT = 8
-"""32 bits. With fewer, two releases soon have other bytes under one name, which caches keep for a year."""
+"""32 bits. With fewer, two releases may soon have different bytes under one name, which caches keep."""
 
 
 def check_digest(digest: str, length: int, *, length_name: str = "digest_length") -> None:

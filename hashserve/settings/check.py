@@ -19,7 +19,7 @@ DEFAULT_MAX_SIZES: Mapping[str, int] = {
     "media": 20_000_000,
     "other": 2_000_000,
 }
-"""By kind of file: the most bytes that a browser should load of one, in its smallest variant."""
+"""By kind: the most bytes that one file should have, in its smallest variant."""
 
 
 class CheckSettings(Settings, options=True):

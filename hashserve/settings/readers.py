@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.schema import unsafe_path
-from hashserve.paths import is_servable
 from hashserve.settings import Reader
+from hashserve.url_paths import is_servable
 
 __all__ = [
     "codings",

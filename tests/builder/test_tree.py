@@ -13,7 +13,7 @@ from hashserve.builder import build
 from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.sources.tree import source_files
 from hashserve.check import check
-from hashserve.paths import is_servable
+from hashserve.url_paths import is_servable
 from tests.support.building import TEXT, contents, few_frames, manifest_of, put_texts, wrong_files
 from tests.support.client import APPLICATION_BODY, request, wrapped_application
 from tests.support.files import put

@@ -31,7 +31,7 @@ from hashserve.django.page_release import pinned
 from hashserve.django.requests import native_path
 from hashserve.django.responses import StaticContent
 from hashserve.errors import SettingError, TruncatedFileError
-from hashserve.gateways.asgi_bodies import AHEAD, MOST_READERS, PIECE, _readers
+from hashserve.gateways.asgi_bodies import MOST_READERS, PIECE_SIZE, PIECES_AT_A_TIME, _readers
 from tests.support.client import APPLICATION_BODY, request, wrapped_application
 from tests.support.django_client import MIDDLEWARE, Application, django_application, over_asgi, project
 from tests.support.files import put
@@ -41,7 +41,7 @@ from tests.support.waiting import wait_until
 GATEWAYS = ("wsgi", "asgi")
 every_gateway = pytest.mark.parametrize("gateway", GATEWAYS)
 ANSWERER = "tests.support.django_client.application"
-LARGE = os.urandom(3 * AHEAD * PIECE + 5)
+LARGE = os.urandom(3 * PIECES_AT_A_TIME * PIECE_SIZE + 5)
 
 
 @pytest.fixture(scope="module")

@@ -67,5 +67,5 @@ def test_a_missing_folder_is_logged_once_for_all_test_clients(
         for _ in range(3):
             Client().get("/static/x.css")
     assert [record.getMessage() for record in caplog.records].count(
-        f"there is no folder at {tmp_path / 'later'}/ yet; its files are served once there is"
+        f"there is no folder at {tmp_path / 'later'}/ yet; its files are served as soon as it exists"
     ) == 1

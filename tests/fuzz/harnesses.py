@@ -27,7 +27,7 @@ from hashserve.http.messages import Request
 from hashserve.http.preconditions import NotModified, PreconditionFailed, Validators, evaluate, range_applies
 from hashserve.http.ranges import MOST_RANGES, select_ranges
 from hashserve.manifest.importers import load_manifest
-from hashserve.paths import decode_path, is_servable, mount_point_of, native_string, query_suffix, url_of
+from hashserve.url_paths import decode_path, is_servable, mount_point_of, native_string, query_suffix, url_of
 from tests.fuzz.secret_site import Exchange, Site, SiteWithSecrets, ask, environ_of
 
 __all__ = ["HARNESSES", "Harness"]

@@ -14,7 +14,7 @@ import hashserve.http.codings
 from hashserve.http.codings import (
     CODINGS,
     IDENTITY,
-    LONGEST_HEADER,
+    LONGEST_FIELD,
     LONGEST_REMEMBERED,
     DecodeError,
     choose_coding,
@@ -305,11 +305,11 @@ def test_of_a_long_header_whole_members_up_to_the_limit_count() -> None:
     members = [f"coding-{number}" for number in range(10_000)]
     names = parse_accept_encoding(",".join(members))
     assert list(names) == members[: len(names)]
-    assert LONGEST_HEADER - 20 < len(",".join(names)) < LONGEST_HEADER
+    assert LONGEST_FIELD - 20 < len(",".join(names)) < LONGEST_FIELD
 
 
 def test_a_coding_is_not_cut_into_another_at_the_limit() -> None:
-    padding = " " * (LONGEST_HEADER - len("br,gzip"))
+    padding = " " * (LONGEST_FIELD - len("br,gzip"))
     assert parse_accept_encoding(f"br,{padding}gzip-not") == {"br": 1000}
 
 
@@ -317,7 +317,7 @@ def test_a_coding_is_not_cut_into_another_at_the_limit() -> None:
 @given(ACCEPT_ENCODINGS, st.integers(0, 5000))
 def test_a_long_header_is_as_good_as_its_start(value: str, padding: int) -> None:
     long = "gzip;q=0.5," + " " * padding + value
-    expected = long if len(long) <= LONGEST_HEADER else long[: long.rfind(",", 0, LONGEST_HEADER) + 1]
+    expected = long if len(long) <= LONGEST_FIELD else long[: long.rfind(",", 0, LONGEST_FIELD) + 1]
     assert parse_accept_encoding(long) == reference_qvalues(expected)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashserve.http.ranges import (
-    LONGEST_HEADER,
+    LONGEST_FIELD,
     MOST_RANGES,
     ByteRange,
     select_ranges,
@@ -150,7 +150,7 @@ def test_many_or_wasteful_ranges_get_the_whole(value: str, size: int, expected: 
 
 
 def test_a_field_is_read_up_to_its_longest() -> None:
-    value = "bytes=0-0".ljust(LONGEST_HEADER, ",")
+    value = "bytes=0-0".ljust(LONGEST_FIELD, ",")
     assert outcome(value, 10) == "0-0"
     assert outcome(value + ",", 10) == WHOLE
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hashserve.manifest.files import find_manifest
+from hashserve.manifest.discovery import find_manifest
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.model import Manifest
 from tests.support.parts import missing, require_tool

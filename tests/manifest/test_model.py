@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hashserve.digests import digest_of
 from hashserve.errors import ManifestError
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import AssetRecord, Manifest, Release, format_row, release_id
 from hashserve.manifest.schema import Unhashed
 from tests.manifest.examples import DIGEST, FULL, TEXT, document, node_id

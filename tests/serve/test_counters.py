@@ -15,7 +15,7 @@ import brotli
 import pytest
 
 from hashserve import HashServe, SettingError
-from hashserve.serve.counters import Counters, Counts, Form, State
+from hashserve.serve.counters import AnswerSummary, Counters, Counts, State
 from hashserve.serve.memo import LONGEST_REMEMBERED
 from tests.support.client import Reply, request, wrapped_application
 from tests.support.django_client import django_application
@@ -337,8 +337,8 @@ def test_nothing_is_lost_while_manifests_change(built: BuiltTree) -> None:
 # The counters alone
 
 
-def form(size: int) -> Form:
-    return Form("unhashed", "200 identity", size)
+def form(size: int) -> AnswerSummary:
+    return AnswerSummary("unhashed", "200 identity", size)
 
 
 def counted_by(counters: Counters) -> tuple[dict[Any, dict[str, int]], dict[Any, int]]:
@@ -356,7 +356,7 @@ def test_the_function_that_counts_gives_what_the_other_gives() -> None:
 
 
 @pytest.mark.parametrize("seed", [form(10), form(20)])
-def test_an_answer_that_nobody_asked_for_is_not_in_the_counts(seed: Form) -> None:
+def test_an_answer_that_nobody_asked_for_is_not_in_the_counts(seed: AnswerSummary) -> None:
     counters = Counters()
     counters.counted(list[int]().copy, seed)
     assert counted_by(counters) == ({}, {})

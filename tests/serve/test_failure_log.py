@@ -51,4 +51,6 @@ def test_a_root_that_is_missing_is_logged_once_in_a_process(caplog: pytest.LogCa
     log_missing_root.cache_clear()
     for _ in range(2):
         log_missing_root("/nowhere/")
-    assert caplog.messages == ["there is no folder at /nowhere/ yet; its files are served once there is"]
+    assert caplog.messages == [
+        "there is no folder at /nowhere/ yet; its files are served as soon as it exists"
+    ]

@@ -18,8 +18,8 @@ from hashserve.serve.files import (
     ChangedFileError,
     check_readable,
     chunks_of,
-    is_exhaustion,
-    is_passing,
+    is_machine_error,
+    is_transient,
     open_regular,
     open_stored,
     prove,
@@ -60,23 +60,23 @@ def next_descriptor() -> Callable[[], int]:
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENXIO])
 def test_an_error_of_the_file_is_no_exhaustion(number: int) -> None:
-    assert not is_exhaustion(OSError(number, "x"))
-    assert not is_passing(OSError(number, "x"))
+    assert not is_machine_error(OSError(number, "x"))
+    assert not is_transient(OSError(number, "x"))
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.ESTALE])
 def test_an_error_of_the_machine_passes(number: int) -> None:
-    assert is_exhaustion(OSError(number, "x"))
-    assert is_passing(OSError(number, "x"))
+    assert is_machine_error(OSError(number, "x"))
+    assert is_transient(OSError(number, "x"))
 
 
 def test_a_bad_place_on_a_disk_is_of_the_machine_and_does_not_pass() -> None:
-    assert is_exhaustion(OSError(errno.EIO, "x"))
-    assert not is_passing(OSError(errno.EIO, "x"))
+    assert is_machine_error(OSError(errno.EIO, "x"))
+    assert not is_transient(OSError(errno.EIO, "x"))
 
 
 def test_a_changed_file_is_no_exhaustion() -> None:
-    assert not is_exhaustion(ChangedFileError("/a", "changed"))
+    assert not is_machine_error(ChangedFileError("/a", "changed"))
 
 
 def test_a_changed_file_is_named_with_what_happened() -> None:

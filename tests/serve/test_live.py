@@ -21,7 +21,7 @@ from hashserve.http.codings import CODINGS
 from hashserve.http.messages import StoredFile
 from hashserve.serve import live as live_module
 from hashserve.serve.assets import Asset
-from hashserve.serve.bodies import BodyCache
+from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.files import ChangedFileError
 from hashserve.serve.inspection import Root, inspect
 from hashserve.serve.live import LiveFiles

@@ -12,7 +12,7 @@ import pytest
 from hashserve.http.messages import FileSpan, Request
 from hashserve.serve.answers import Answer
 from hashserve.serve.asset_urls import AssetUrls
-from hashserve.serve.files import ChangedFileError, is_exhaustion
+from hashserve.serve.files import ChangedFileError, is_machine_error
 from hashserve.serve.inspection import OutsideRootError
 from hashserve.serve.locks import renew_locks
 from hashserve.serve.mount import Mount
@@ -118,7 +118,7 @@ def test_no_error_of_the_disk_comes_out(
         raise error
 
     monkeypatch.setattr(Mount, "find", failing)
-    monkeypatch.setattr("hashserve.serve.bodies.open_stored", failing)
+    monkeypatch.setattr("hashserve.serve.body_cache.open_stored", failing)
     is_unavailable = isinstance(error, ChangedFileError) or error.errno in (
         errno.EMFILE,
         errno.EIO,
@@ -135,7 +135,7 @@ def test_no_error_of_the_disk_comes_out(
     is_looked_at_again = isinstance(error, (ChangedFileError, FileNotFoundError))
     assert len(attempts) == 2 * (ATTEMPTS if is_looked_at_again else 1)
     # A shortage of the machine is logged once for all files.
-    assert caplog.text.count("cannot serve") == (1 if is_exhaustion(error) else 2)
+    assert caplog.text.count("cannot serve") == (1 if is_machine_error(error) else 2)
 
 
 def test_a_shortage_that_lasts_is_logged_again_from_time_to_time(
@@ -276,7 +276,7 @@ def test_exhaustion_while_a_fingerprinted_file_is_opened_is_a_503(
     def failing(*arguments: Any) -> Any:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr("hashserve.serve.bodies.open_stored", failing)
+    monkeypatch.setattr("hashserve.serve.body_cache.open_stored", failing)
     answer = get(site_of(built.root, body_budget=0), f"/static/{built.names['css/styles.css']}")
     assert answer is not None
     assert answer.response.status == 503

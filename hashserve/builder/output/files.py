@@ -18,7 +18,7 @@ from hashserve.errors import BuildError, ManifestError
 from hashserve.file_identity import identify_across_mounts
 from hashserve.file_tree import walk_folders
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
 __all__ = ["OutputFiles"]

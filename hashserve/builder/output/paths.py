@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
 __all__ = ["folders_of", "is_at_or_below", "referenced_paths", "unlisted_variants"]

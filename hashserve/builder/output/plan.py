@@ -14,7 +14,7 @@ from hashserve.builder.output.paths import folders_of
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER
 from hashserve.errors import SourceError
 from hashserve.http.codings import CODINGS, IDENTITY
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import AssetRecord
 
 __all__ = ["PublishedFile", "conflicting_path", "content_key", "plan_output"]

@@ -17,7 +17,7 @@ from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.fsync import sync
 from hashserve.builder.output.state import BuildState
 from hashserve.builder.output.write_errors import write_error
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
 __all__ = ["StagedFile", "Transaction"]

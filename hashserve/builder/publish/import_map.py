@@ -15,8 +15,8 @@ from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.references.languages import language_of
 from hashserve.digests import integrity_of
 from hashserve.errors import BuildError, SettingError
-from hashserve.paths import url_of
 from hashserve.settings.build import BuildSettings
+from hashserve.url_paths import url_of
 
 __all__ = ["check_bare", "import_map", "stage_import_map"]
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from hashserve.builder.releases.errors import UnreachableError
 from hashserve.errors import SettingError
 from hashserve.http.codings import CODINGS, IDENTITY
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
 __all__ = ["PreviousFolder", "PreviousRelease", "open_previous"]

@@ -18,7 +18,7 @@ from hashserve.builder.releases.errors import UnreachableError
 from hashserve.errors import ManifestError, SettingError
 from hashserve.http.codings import IDENTITY
 from hashserve.manifest.model import Manifest
-from hashserve.paths import PUBLISHED_MANIFEST, url_of
+from hashserve.url_paths import PUBLISHED_MANIFEST, url_of
 
 __all__ = ["PreviousSite"]
 

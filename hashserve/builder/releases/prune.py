@@ -21,7 +21,7 @@ from hashserve.errors import BuildError, ManifestError
 from hashserve.file_tree import walk_folders
 from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
 __all__ = ["PruneReport", "prune"]

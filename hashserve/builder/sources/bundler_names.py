@@ -15,7 +15,7 @@ from hashserve.builder.sources.scanner import ScannedFile
 from hashserve.errors import SettingError
 from hashserve.fingerprint_patterns import without_fingerprint
 from hashserve.http.codings import coding_of_suffix
-from hashserve.manifest.files import MANIFEST_NAME, find_manifest
+from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.model import Manifest
 

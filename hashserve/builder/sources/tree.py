@@ -19,10 +19,10 @@ from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.report import BuildFinding, BuildReport
 from hashserve.errors import SourceError
 from hashserve.file_tree import walk_folders
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.schema import Unhashed, unsafe_path
-from hashserve.paths import is_servable
 from hashserve.settings.build import DEFAULT_IGNORE
+from hashserve.url_paths import is_servable
 
 __all__ = ["SourceFile", "SourceTree", "check_names", "source_files"]
 

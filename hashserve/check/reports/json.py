@@ -14,11 +14,11 @@ from hashserve.check.rule_table import Level
 __all__ = ["SCHEMA", "json_report"]
 
 SCHEMA = 1
-"""The version of the form; it grows when a member changes its meaning or goes."""
+"""The version of the format; it grows when a member changes its meaning or is removed."""
 
 
 def json_report(report: CheckReport) -> Mapping[str, Any]:
-    """Return a report as values that JSON has."""
+    """Return a report as JSON values."""
     return {
         "schema": SCHEMA,
         "out": printable(report.out),

@@ -24,7 +24,7 @@ _URI_BASE_ID = "OUT"
 
 
 def sarif(report: CheckReport) -> Mapping[str, Any]:
-    """Return a report as a SARIF log, in values that JSON has."""
+    """Return a report as a SARIF log, in JSON values."""
     driver = {
         "name": "hashserve check",
         "version": version("hashserve"),

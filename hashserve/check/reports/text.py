@@ -16,10 +16,10 @@ _SHOWN_PER_RULE = 20
 
 
 def text_lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a report, each after its style: a level, "right" or "".
+    """Yield each line of a report after its style, which is a level, "right" or "".
 
-    Findings are grouped by rule, the worst first; of each rule the first 20 are shown. With ``quiet`` only
-    errors are, and nothing if there are none.
+    Findings are grouped by rule, the worst first. The first 20 of each rule are shown. With ``quiet``, the
+    lines are those of errors only, without the last line.
     """
     for level in Level:
         if quiet and level is not Level.ERROR:

@@ -32,8 +32,8 @@ def proven_tokens(folder: CheckedFolder) -> Mapping[str, str]:
     proven |= _proven_in_circles(folder, _without(tokens, proven), folder.follower)
     left = _without(tokens, proven)
     with ThreadPoolExecutor(folder.threads) as executor:
-        are_unusual = executor.map(lambda path: is_token_of(left[path], folder.location(path)), left)
-        proven |= {path for path, is_proven in zip(left, are_unusual, strict=True) if is_proven}
+        results = executor.map(lambda path: is_token_of(left[path], folder.location(path)), left)
+        proven |= {path for path, is_proven in zip(left, results, strict=True) if is_proven}
     for follower in folder.follower.with_other_js_references():
         proven |= _proven_in_circles(folder, _without(tokens, proven), follower)
     return {path: token for path, token in tokens.items() if path in proven}

@@ -11,7 +11,7 @@ __all__ = ["reference_findings"]
 
 
 def reference_findings(folder: CheckedFolder) -> Iterator[CheckFinding]:
-    """Yield what is wrong with the references of all files but leftovers."""
+    """Yield what is wrong with the references of all files except leftovers."""
     for path, content in folder.contents():
         if path not in folder.leftovers:
             yield from content.references.findings

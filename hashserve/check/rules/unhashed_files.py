@@ -44,7 +44,7 @@ def _differing(folder: CheckedFolder, item: PathContents) -> Iterator[CheckFindi
 def _missing(folder: CheckedFolder, proven: Mapping[str, str]) -> Iterator[CheckFinding]:
     """Yield unhashed files that are missing while others of the same build are there.
 
-    A build may leave all of them out. Files whose tokens have the same length count as of one build.
+    A build may leave all of them out. Files whose tokens have the same length are taken to be of one build.
     """
     if _unhashed_is(folder, "none"):
         return

@@ -15,7 +15,7 @@ from hashserve.builder.output.paths import folders_of
 from hashserve.builder.sources.bundler_names import already_fingerprinted
 from hashserve.django.collection.collected_files import CollectedFile
 from hashserve.errors import ManifestError
-from hashserve.manifest.files import find_manifest
+from hashserve.manifest.discovery import find_manifest
 
 __all__ = ["bundler_names"]
 

@@ -22,7 +22,7 @@ from hashserve.django.build_settings import build_settings
 from hashserve.django.settings import load
 from hashserve.django.storage.naming import StorageNaming
 from hashserve.errors import HashserveError, ManifestError
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
 if TYPE_CHECKING:

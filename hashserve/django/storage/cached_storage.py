@@ -20,7 +20,7 @@ from hashserve.django.settings import load
 from hashserve.django.storage.manifest_storage import ManifestStaticFilesStorage
 from hashserve.django.storage.template_names import TemplateName
 from hashserve.errors import HashserveError
-from hashserve.manifest.files import MANIFEST_NAME
+from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
 __all__ = ["CachedStaticFilesStorage"]

@@ -6,13 +6,13 @@ without hashes, so `looks_fingerprinted` must agree.
 
 The paths of an imported manifest:
 
-* A path is relative to the folder that the manifest is in; for ``.vite``, to the folder above. Where
-  ``root`` is above that folder, logical paths and paths both start with the way down to it.
+* A path is relative to the folder of the manifest; for ``.vite``, to the folder above. If ``root`` is above
+  that folder, logical paths and paths both start with its path below ``root`` (``dist/``).
 * A logical path is the tool's own key. A file without a key (a shared chunk, the CSS of an entry) has
   its path without the fingerprint. Where two files would share that name, neither has it; both are immutable.
 * A key that is not a path inside the root (``../shared/app.js``) is ignored; its file is listed.
 * A path that leaves the root raises `ManifestError`. In webpack's manifests it is ignored and logged, and so
-  is the URL of another host: these manifests list pages and seeds that are not to be served here.
+  is the URL of another host: these manifests also list files that hashserve does not serve.
 * Size and digest are None where the tool does not state them.
 """
 
@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 from pathlib import PurePath
 
-from hashserve.manifest.files import MANIFEST_NAME, read_file
+from hashserve.manifest.discovery import MANIFEST_NAME, read_file
 from hashserve.manifest.importers.recognition import import_document
 from hashserve.manifest.json_text import parse_json
 from hashserve.manifest.model import Manifest, release_id
@@ -32,8 +32,8 @@ __all__ = ["load_manifest"]
 def load_manifest(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> Manifest:
     """Read the manifest of any known tool at ``path``, with paths relative to the served ``root``.
 
-    The paths stay as the tool wrote them without ``root``, or where the manifest is outside of it.
-    Those in hashserve's and Django's own manifest always do. Raises `OSError` or `ManifestError`.
+    Paths stay as the tool wrote them without ``root``, or if the manifest is outside of it. Paths in
+    hashserve's and Django's own manifest always stay. Raises `OSError` or `ManifestError`.
     """
     source = os.fspath(path)
     if os.path.basename(source) == MANIFEST_NAME:
@@ -41,12 +41,12 @@ def load_manifest(path: str | os.PathLike[str], *, root: str | os.PathLike[str] 
     document = parse_json(read_file(source), source)
     if type(document) is dict and "paths" in document and "version" in document:
         return Manifest.of(document, source=source)
-    folder, way_down = _place(source, root)
-    return _below(way_down, import_document(document, source, folder))
+    folder, start = _folder_of(source, root)
+    return _with_start(start, import_document(document, source, folder))
 
 
-def _place(source: str, root: str | os.PathLike[str] | None) -> tuple[str, str]:
-    """Return the folder that a manifest's paths are in, and the way there from ``root``: "" or "dist/"."""
+def _folder_of(source: str, root: str | os.PathLike[str] | None) -> tuple[str, str]:
+    """Return the folder that a manifest's paths are in, and its path below ``root``: "" or "dist/"."""
     folder = PurePath(os.path.abspath(source)).parent
     if folder.name == ".vite":
         folder = folder.parent
@@ -58,14 +58,14 @@ def _place(source: str, root: str | os.PathLike[str] | None) -> tuple[str, str]:
     return str(folder), "".join(f"{segment}/" for segment in folder.relative_to(top).parts)
 
 
-def _below(way_down: str, manifest: Manifest) -> Manifest:
-    """Return the manifest with ``way_down`` before each path."""
-    if not way_down:
+def _with_start(start: str, manifest: Manifest) -> Manifest:
+    """Return the manifest with ``start`` before each path."""
+    if not start:
         return manifest
-    paths = {way_down + logical: way_down + path for logical, path in manifest.paths.items()}
+    paths = {start + logical: start + path for logical, path in manifest.paths.items()}
     return manifest._replace(
         paths=paths,
-        files={way_down + path: row for path, row in manifest.files.items()},
-        queries={way_down + logical: query for logical, query in manifest.queries.items()},
+        files={start + path: row for path, row in manifest.files.items()},
+        queries={start + logical: query for logical, query in manifest.queries.items()},
         release=release_id(paths),
     )

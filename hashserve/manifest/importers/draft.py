@@ -73,7 +73,7 @@ class ManifestDraft:
     # Filling
 
     def name(self, logical: str, path: str, query: str = "") -> None:
-        """Let ``logical`` stand for ``path``, with a query that versions it. Ignores an unsafe name."""
+        """Map ``logical`` to ``path``, with a query that versions it. Ignores an unsafe name."""
         if unsafe_path([logical]) is not None:
             return
         self._paths[logical] = path
@@ -81,7 +81,7 @@ class ManifestDraft:
             self._queries[logical] = encoded_query(query)
 
     def derive_name(self, path: str) -> None:
-        """Let ``path`` have the logical path without its fingerprint, if no other file claims it."""
+        """Name ``path`` by itself without its fingerprint, unless another file has that logical path."""
         logical = without_fingerprint(path)
         if logical is not None:
             self._derived.setdefault(logical, set()).add(path)
@@ -96,13 +96,13 @@ class ManifestDraft:
             self.keep(path, row)
 
     def name_digested(self, logical: str, path: str) -> None:
-        """Name a file, and list it as immutable if its name shows a digest. Keeps a row that it has."""
+        """Name a file, and list it as immutable if its name shows a digest. A row that it has stays."""
         self.name(logical, path)
         if path not in self._files:
             self.keep_digested(path, logical)
 
     def manifest(self) -> Manifest:
-        """Return the manifest with all that was filled in."""
+        """Return the manifest of everything that was collected."""
         named = set(self._paths.values())
         for logical, paths in self._derived.items():
             if len(paths) == 1 and not paths <= named:

@@ -1,6 +1,6 @@
 """The URLs that webpack and Laravel Mix list: where each starts, its path, its query.
 
-Invariant: any text is a listed URL. What can be used of it is for its importer to decide.
+Invariant: every text can be read as a listed URL; its importer decides what to use of it.
 """
 
 from __future__ import annotations
@@ -53,6 +53,6 @@ class ListedUrl(NamedTuple):
 
 
 def encoded_query(query: str) -> str:
-    """Percent-encode what no query holds (RFC 3986 section 3.4), since pages contain URLs as they are."""
+    """Percent-encode characters that no query may have (RFC 3986 section 3.4), so that pages can hold it."""
     whole = re.sub("%(?![0-9A-Fa-f]{2})", "%25", query)
     return quote(whole, safe="%!$&'()*+,;=:@/?-._~", errors="replace")

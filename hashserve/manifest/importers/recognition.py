@@ -12,7 +12,7 @@ from typing import Any
 
 from hashserve.errors import ManifestError
 from hashserve.fingerprint_patterns import looks_fingerprinted
-from hashserve.manifest.files import MIX_MANIFEST, PHOENIX_MANIFEST, PROPSHAFT_MANIFEST, SPROCKETS_START
+from hashserve.manifest.discovery import MIX_MANIFEST, PHOENIX_MANIFEST, PROPSHAFT_MANIFEST, SPROCKETS_START
 from hashserve.manifest.importers.mix import from_mix
 from hashserve.manifest.importers.phoenix import from_phoenix
 from hashserve.manifest.importers.propshaft import from_propshaft

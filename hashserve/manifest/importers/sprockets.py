@@ -1,6 +1,6 @@
 """The manifest of Sprockets: ``assets`` are in force, the other ``files`` are retained.
 
-Sprockets states sizes, and digests as ``integrity``. A file has both here if the digest is SHA-256.
+Sprockets states sizes, and digests as ``integrity``. Both are imported if the digest is SHA-256.
 """
 
 from __future__ import annotations

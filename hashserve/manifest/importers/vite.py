@@ -24,8 +24,8 @@ _ROLLUP_HASH = re.compile(r"-[A-Za-z0-9_-]{8}")
 def from_vite(document: object, source: str) -> Manifest:
     """Import Vite's manifest. Raises `ManifestError`.
 
-    A file of ``css`` or ``assets`` that has no entry of its own gets its path without the
-    fingerprint as logical path.
+    A file in ``css`` or ``assets`` without an entry of its own has its path without the fingerprint as its
+    logical path.
     """
     draft = ManifestDraft(source)
     entries = [_read(draft, key, entry) for key, entry in draft.members(document, "top level").items()]
@@ -75,7 +75,7 @@ def _add(entry: _ViteEntry, draft: ManifestDraft) -> None:
 
 
 def _has_hash(path: str, names: Sequence[str]) -> bool:
-    """Whether Vite put a hash into the name of ``path``; without one it is one of ``names``."""
+    """Whether Vite put a hash into the name of ``path``; without a hash, it would be one of ``names``."""
     name = posixpath.basename(path)
     extension = posixpath.splitext(name)[1]
     plain = [posixpath.basename(each) + extension for each in names if each]

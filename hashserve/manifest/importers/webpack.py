@@ -27,8 +27,8 @@ __all__ = ["from_webpack"]
 def from_webpack(document: object, source: str, *, folder: str | None = None) -> Manifest:
     """Import webpack's manifest. Raises `ManifestError`.
 
-    Its URLs start with webpack's public path, which the manifest does not state. That is the start
-    after which the files are found in ``folder``; where none of them is there, the start that all URLs share.
+    Its URLs start with webpack's public path, which the manifest does not state. It is found on disk: the
+    files are in ``folder`` once it is removed. If none is there, it is the start that all URLs share.
     """
     draft = ManifestDraft(source)
     urls = list(_listed_urls(draft, draft.members(document, "top level")))
@@ -74,7 +74,10 @@ def _public_path(urls: Sequence[ListedUrl], folder: str | None) -> _PublicPath:
 
 
 def _depth_on_disk(paths: Sequence[str], folder: str) -> int | None:
-    """Return after how many folders most of the first ``paths`` are in ``folder``; None if none ever is."""
+    """Return how many leading folders to remove to find the most of the first ``paths`` in ``folder``.
+
+    None if none of them is found.
+    """
     sample = [path.split("/") for path in paths[:8]]
     deepest = min(8, *(len(segments) for segments in sample))
     found = [
@@ -112,9 +115,8 @@ _LETTER_AND_DIGIT = re.compile(r"[a-f]+[0-9][0-9a-f]*|[0-9]+[a-f][0-9a-f]*")
 def _has_hash(path: str, *, is_own_name: bool) -> bool:
     """Whether webpack put a hash into the name of ``path``.
 
-    The key of a chunk without a name is its file's own name, with the hash, but so is the key of a
-    file that was only copied. Among those, webpack named "480.28513651.css", but perhaps not
-    "photo-28513651.jpg" and "page-HomePage.js".
+    If a key is its file's own name, the file is a chunk without a name, which has a hash, or was only copied.
+    Then "480.28513651.css" counts as a name with a hash, but not "photo-28513651.jpg" or "page-HomePage.js".
     """
     token = fingerprint_of(path)
     if token is None or not is_own_name:

@@ -1,4 +1,4 @@
-"""Request paths: which of them may name a file, and how a path becomes a URL.
+"""Paths in URLs: which ones may name a file (never with ``..``), and how they are decoded and encoded.
 
 Invariant: on every system, a path that passes `is_servable` names nothing outside the root, unless a
 symbolic link leads there; callers that open files check links.
@@ -22,6 +22,7 @@ __all__ = [
 # An empty segment, a segment that starts with a dot (such as . and ..), a backslash, a NUL, a slash or
 # backslash that a server left encoded, and a drive or a stream of Windows.
 _UNSERVABLE = re.compile(r"^/|//|/$|(?:^|/)\.|[\\\0]|%(?:2[fF]|5[cC])|^[A-Za-z]:")
+
 PUBLISHED_MANIFEST = ".well-known/hashserve.json"
 """The path, below the prefix, of the published manifest (setting ``publish_manifest``)."""
 
@@ -38,8 +39,8 @@ def is_servable(path: str) -> bool:
 def decode_path(native: str) -> str | None:
     """Decode a native string, which has one code point for each byte, as UTF-8.
 
-    Other bytes become lone surrogates, as in `os.fsdecode`. None if the server passed code points that are
-    not bytes.
+    Bytes that are not UTF-8 become lone surrogates, as in `os.fsdecode`. The result is None if the server
+    passed code points that are not bytes.
     """
     if native.isascii():
         return native

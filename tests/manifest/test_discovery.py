@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hashserve.manifest.files import UNSERVED_MANIFESTS, find_manifest, read_file
+from hashserve.manifest.discovery import UNSERVED_MANIFESTS, find_manifest, read_file
 
 NAMES = [
     "staticfiles.json",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashserve.paths import decode_path, is_servable, native_string, url_of
+from hashserve.url_paths import decode_path, is_servable, native_string, url_of
 from tests.support.hypothesis_profile import ANY_TEXT, QUICK, texts_of
 
 SERVABLE = [

@@ -1,4 +1,4 @@
-"""Manifests as files: the names that they have, which one a folder holds, and its bytes.
+"""The manifest of a folder: the names that it may have, which file it is, and how that is read.
 
 Invariant: a manifest is found by its name alone. A bare ``manifest.json`` is not found, because it is a
 web app's as often as a build's.
@@ -66,7 +66,7 @@ def _is_of_sprockets(name: str) -> bool:
 
 
 def read_file(path: str) -> bytes:
-    """Read a regular file whole. Raises `OSError`; anything else than a regular file is one.
+    """Read a whole regular file. Raises `OSError`, also for anything that is not a regular file.
 
     A FIFO with the name of a manifest never makes the caller wait.
     """

@@ -6,8 +6,8 @@ import pytest
 
 from hashserve.http.messages import FileSpan, Headers, Request, Response, StoredFile
 from hashserve.http.responses import ANY_ORIGIN, METHODS
+from hashserve.serve.asset_responses import not_modified, respond
 from hashserve.serve.assets import Asset, asset_of
-from hashserve.serve.respond import not_modified, respond
 
 COMMON = [ANY_ORIGIN]
 SHA256 = "ab/cd+efghijklmnopqrstuvwxyz0123456789ABCDEF="

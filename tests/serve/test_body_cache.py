@@ -9,7 +9,7 @@ import pytest
 
 from hashserve.digests import digest_of
 from hashserve.http.messages import StoredFile
-from hashserve.serve.bodies import BodyCache
+from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.files import ChangedFileError
 from tests.support.files import put
 
