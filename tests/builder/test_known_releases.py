@@ -11,10 +11,10 @@ from hashserve.builder import BuildReport, BuildSettings, build
 from hashserve.builder.releases.known_releases import load_known_releases
 from tests.support.building import manifest_of, wrong_files
 from tests.support.previous_releases import (
-    Liar,
+    FaultySite,
     change,
+    faulty_site,
     free_port,
-    lying_site,
     put_source,
     running_site,
 )
@@ -55,14 +55,14 @@ def test_a_site_that_becomes_unreachable_fails_only_a_build_that_requires_it(
     change(source)
     asked: list[str] = []
 
-    def go_away(liar: Liar, path: str) -> None:
+    def go_away(site: FaultySite, path: str) -> None:
         asked.append(path)
         if len(asked) == 1:
-            liar.tell_truth(path)
+            site.respond_correctly(path)
         else:
-            liar.say(503, b"")
+            site.respond(503, b"")
 
-    with lying_site(first, "staticfiles.json", go_away) as url:
+    with faulty_site(first, "staticfiles.json", go_away) as url:
         settings = BuildSettings(previous=url, require_previous=is_required)
         if is_required:
             with pytest.raises(BuildError, match="the previous release became unreachable during the build"):
@@ -94,10 +94,10 @@ def test_a_required_site_is_asked_for_its_manifest_once_if_it_has_all_files(
     change(source)
     asked: list[str] = []
 
-    def count(liar: Liar, path: str) -> None:
+    def count(site: FaultySite, path: str) -> None:
         asked.append(path)
-        liar.tell_truth(path)
+        site.respond_correctly(path)
 
-    with lying_site(first, "staticfiles.json", count) as url:
+    with faulty_site(first, "staticfiles.json", count) as url:
         build(source, out, BuildSettings(previous=url, require_previous=True))
     assert len(asked) == 1

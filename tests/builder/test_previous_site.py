@@ -17,14 +17,14 @@ from hashserve.builder.releases.previous_site import PreviousSite
 from hashserve.digests import digest_of
 from tests.support.building import contents, manifest_of, temporaries, wrong_files
 from tests.support.previous_releases import (
-    LIES,
-    Lie,
+    FAULTS,
+    Fault,
     assert_restored,
     change,
+    faulty_site,
     free_port,
     hang,
     lost,
-    lying_site,
     put_source,
     running_site,
     wrong,
@@ -65,11 +65,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_impatient")
-@pytest.mark.parametrize("lie", LIES)
-def test_a_lie_about_a_file_is_reported_and_left_out(source: Path, first: Path, out: Path, lie: Lie) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_file_with_a_faulty_response_is_reported_as_lost(
+    source: Path, first: Path, out: Path, fault: Fault
+) -> None:
     path = manifest_of(first).paths["a.txt"]
     change(source)
-    with lying_site(first, path, lie) as url:
+    with faulty_site(first, path, fault) as url:
         report = build(source, out, BuildSettings(previous=url))
     assert lost(report) == [path]
     assert not (out / path).exists()
@@ -79,16 +81,16 @@ def test_a_lie_about_a_file_is_reported_and_left_out(source: Path, first: Path, 
 
 
 @pytest.mark.usefixtures("_impatient")
-@pytest.mark.parametrize("lie", LIES)
-def test_a_lie_about_a_variant_costs_the_variant_or_the_time_to_make_it(
-    source: Path, first: Path, out: Path, lie: Lie
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_variant_with_a_faulty_response_is_compressed_again(
+    source: Path, first: Path, out: Path, fault: Fault
 ) -> None:
-    """The lie is about the bytes of a style sheet that did not change: only its variants are asked for."""
+    """The style sheet did not change, so only its variants are requested."""
     path = manifest_of(first).paths["css/app.css"]
     change(source)
-    with lying_site(first, path, lie) as url:
+    with faulty_site(first, path, fault) as url:
         report = build(source, out, BuildSettings(previous=url))
-    assert report.compressed == 4  # the changed file's variants, and those that nobody had
+    assert report.compressed == 4  # the variants of the changed file and of the faulty response
     assert not wrong_files(out)
     record = manifest_of(out).record(path)
     assert record is not None
@@ -116,7 +118,7 @@ def test_a_broken_manifest_of_a_site_is_reported_and_nothing_is_restored(
     source: Path, first: Path, out: Path, content: bytes
 ) -> None:
     change(source)
-    with lying_site(first, "staticfiles.json", lambda liar, path: liar.say(200, content)) as url:
+    with faulty_site(first, "staticfiles.json", lambda site, path: site.respond(200, content)) as url:
         report = build(source, out, BuildSettings(previous=url))
         with pytest.raises(BuildError, match="the previous release cannot be loaded"):
             build(source, out, BuildSettings(previous=url, require_previous=True))
@@ -126,7 +128,7 @@ def test_a_broken_manifest_of_a_site_is_reported_and_nothing_is_restored(
 
 def test_an_endless_manifest_is_read_up_to_a_limit(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_MANIFEST_BYTES", 100)
-    with lying_site(first, "", wrong) as url, pytest.raises(ValueError, match="is longer than 100 bytes"):
+    with faulty_site(first, "", wrong) as url, pytest.raises(ValueError, match="is longer than 100 bytes"):
         PreviousSite(url, "/static/").manifest()
 
 
@@ -159,9 +161,9 @@ def test_a_manifest_cannot_take_a_name_that_the_build_needs(
     expected = out.with_name("expected")
     change(source)
     build(source, expected)
-    serve_evil: Lie = lambda liar, _: liar.say(200, EVIL)  # noqa: E731
-    lie_path = path if path != "staticfiles.json" else "never"
-    with lying_site(first, lie_path, serve_evil) as url:
+    serve_evil: Fault = lambda site, _: site.respond(200, EVIL)  # noqa: E731
+    faulty_path = path if path != "staticfiles.json" else "never"
+    with faulty_site(first, faulty_path, serve_evil) as url:
         report = build(source, out, BuildSettings(previous=url))
     assert path in lost(report)
     assert EVIL not in contents(out).values()
@@ -186,7 +188,7 @@ def test_a_site_that_stops_answering_is_not_asked_for_every_file(
 @pytest.mark.usefixtures("_impatient")
 def test_a_site_whose_bodies_do_not_come_gets_no_more_requests(first: Path) -> None:
     path = manifest_of(first).paths["a.txt"]
-    with lying_site(first, path, hang) as url:
+    with faulty_site(first, path, hang) as url:
         site = PreviousSite(url, "/static/")
         for _ in range(3):
             with pytest.raises(UnreachableError, match="was not received completely: timed out"):
@@ -198,7 +200,7 @@ def test_a_site_whose_bodies_do_not_come_gets_no_more_requests(first: Path) -> N
 @pytest.mark.usefixtures("_impatient")
 def test_a_complete_answer_ends_a_row_of_failures(first: Path) -> None:
     bad, good = (manifest_of(first).paths[path] for path in ("a.txt", "css/app.css"))
-    with lying_site(first, bad, hang) as url:
+    with faulty_site(first, bad, hang) as url:
         site = PreviousSite(url, "/static/")
         for path in (bad, bad, good, bad, good):
             with suppress(UnreachableError):
@@ -226,7 +228,7 @@ def test_a_request_ends_once_all_have_taken_too_long(first: Path, monkeypatch: p
     clock = Clock()
     monkeypatch.setattr(previous_site, "time", clock)
     path = manifest_of(first).paths["a.txt"]
-    with lying_site(first, "", wrong) as url:
+    with faulty_site(first, "", wrong) as url:
         chunks = PreviousSite(url, "/static/").read(path)
         next(chunks)
         clock.now += previous_site.MAX_SITE_SECONDS + 1

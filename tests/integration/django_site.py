@@ -1,4 +1,4 @@
-"""Django's admin with static files from the build's output, for gunicorn."""
+"""Django's admin for gunicorn, with static files from the output of a build."""
 
 # Django has no types.
 # mypy: disable-error-code="import-untyped, misc"
@@ -19,7 +19,7 @@ urlpatterns: list[object] = []
 
 
 class Fingerprinted(StaticFilesStorage):
-    """Returns the names of the manifest; a missing name is an error."""
+    """A storage that returns the names in the manifest. A missing name is an error."""
 
     def url(self, name: str) -> str:
         return f"/static/{NAMES[name]}"
@@ -50,7 +50,7 @@ settings.configure(
     ],
     PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
     ROOT_URLCONF=__name__,
-    SECRET_KEY="of no use",
+    SECRET_KEY="not secret",
     STATIC_URL="/static/",
     STORAGES={"staticfiles": {"BACKEND": f"{__name__}.Fingerprinted"}},
     TEMPLATES=[

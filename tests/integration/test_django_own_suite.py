@@ -1,4 +1,4 @@
-"""Django's own tests of its static files pass with our storage, except where it does better."""
+"""Django's own tests of static files pass with hashserve's storage, except where it accepts more."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tests.support.parts import missing
 
 pytestmark = pytest.mark.real
 
-DIFFERENT = {
-    "test_import_loop": "stylesheets that import each other are to fail there; we name them as one unit",
-    "test_post_processing_failure": "a reference that names nothing is to fail there; we tell of it",
-    "test_post_processing_nonutf8": "a stylesheet that is not UTF-8 is to fail there; we read it as it is",
-    "test_intermediate_files": "two files are to be there for one stylesheet; its brotli variant is a third",
+EXPECTED_FAILURES = {
+    "test_import_loop": "it expects an error for style sheets that import each other; hashserve names them",
+    "test_post_processing_failure": "it expects an error for a missing reference; hashserve reports it",
+    "test_post_processing_nonutf8": "it expects an error for a style sheet without UTF-8; hashserve reads it",
+    "test_intermediate_files": "it expects two files for a style sheet; hashserve also writes a variant",
 }
 
 
@@ -23,4 +23,4 @@ def test_the_storage_passes_djangos_own_tests() -> None:
     except SuiteUnavailableError as error:
         missing(str(error))
     assert outcome.ran > 150, outcome.output
-    assert outcome.failed <= DIFFERENT.keys(), outcome.output
+    assert outcome.failed <= EXPECTED_FAILURES.keys(), outcome.output

@@ -164,7 +164,7 @@ def answers_of(folder: Path, name: str, middleware: str, storage: str) -> dict[s
 
 
 def comparable(status: int, fields: dict[str, str | None], digest: str) -> tuple[Any, ...]:
-    """Remove insignificant differences: order of directives, quotes around a charset, a redirect's body."""
+    """Normalise the order of directives and the quotes around a charset, and drop the body of a redirect."""
     directives = frozenset((fields["Cache-Control"] or "").split(", "))
     media_type = (fields["Content-Type"] or "").replace('"', "")
     others = tuple(fields[name] for name in FIELDS if name not in ("Cache-Control", "Content-Type"))
@@ -173,14 +173,14 @@ def comparable(status: int, fields: dict[str, str | None], digest: str) -> tuple
     )
 
 
-def expected(question: str, answer: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return our response for one of WhiteNoise's."""
+def expected(key: str, answer: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the response that hashserve must send where WhiteNoise sends ``answer``."""
     status, directives, *others = answer
-    # With its own test, WhiteNoise knows no other immutable files; we read all of them in the manifest.
-    if re.search(r"\.[0-9a-f]{12}\.|/vendor/", question):
+    # For WhiteNoise, a test names the immutable files; hashserve reads them in the manifest.
+    if re.search(r"\.[0-9a-f]{12}\.|/vendor/", key):
         directives = IMMUTABLE
-    # Too small for a variant: it would save less than 5 % or 64 bytes.
-    if question == "/static/docs/ br":
+    # hashserve makes no variant of this file, because it would save less than 5 % or 64 bytes.
+    if key == "/static/docs/ br":
         others[2] = None
     return (status, directives, *others)
 
@@ -188,8 +188,8 @@ def expected(question: str, answer: tuple[Any, ...]) -> tuple[Any, ...]:
 def test_every_url_is_answered_with_the_same_bytes_and_fields(replies: dict[str, dict[str, Any]]) -> None:
     theirs, ours = replies["theirs"], replies["ours"]
     assert ours.keys() == theirs.keys()
-    for question, answer in theirs.items():
-        if question.endswith(" again"):
-            assert ours[question] == answer
+    for key, answer in theirs.items():
+        if key.endswith(" again"):
+            assert ours[key] == answer
         else:
-            assert comparable(*ours[question]) == expected(question, comparable(*answer)), question
+            assert comparable(*ours[key]) == expected(key, comparable(*answer)), key

@@ -1,4 +1,4 @@
-"""Pages that use real trees, in a real browser."""
+"""Pages with real trees in a real browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 @contextmanager
 def visit(browser: Browser, out: Path, page: Body, **pages: Body) -> Iterator[Visit]:
-    """Serve a page with the tree in ``out`` and open it; others are served under their names."""
+    """Serve a page with the tree in ``out`` and open it. ``pages`` are served under their names."""
     site = Site(out, {"/": page, **{f"/{name}": body for name, body in pages.items()}})
     with serve(site) as url, Visit.to(browser, f"{url}/") as visit:
         yield visit
@@ -56,7 +56,7 @@ def test_every_error_in_a_page_is_noticed(browser: Browser, tmp_path: Path) -> N
     expected = ("/nowhere.png", "a complaint", "an exception", "in a worker", "/nowhere.json", "127.0.0.1:1/")
     with visit(browser, tmp_path, html("", WRONG)) as visited:
         seen = set[str]()
-        while seen != set(expected):  # otherwise the test's own timeout ends it
+        while seen != set(expected):  # the timeout of the test ends an endless loop
             visited.page.evaluate("new Promise(requestAnimationFrame)")
             seen = {part for part in expected if any(part in problem for problem in visited.problems)}
 

@@ -1,4 +1,4 @@
-"""Builds of real trees, compared with other parsers: acorn and css-tree."""
+"""Builds of real trees, whose references are compared by other parsers: acorn and css-tree."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 import pytest
 
 from tests.support.parts import require_tool
-from tests.support.real_trees import TREES, Built, build_real, witness_modules
+from tests.support.real_trees import TREES, Built, build_real, parser_modules
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
-WITNESS = Path(__file__).with_name("witness.mjs")
+REFERENCE_SCRIPT = Path(__file__).with_name("references.mjs")
 BASE = "http://tree.test/static/"
 LANGUAGES = (".css", ".js", ".mjs", ".cjs")
 
 EXPECTED = {
-    # files, rewritten references, and missing ones
+    # the numbers of files, rewritten references and missing references
     "bootstrap": (44, 22, 0),
     "fontawesome": (2083, 80, 0),
     "jquery": (6, 0, 0),
@@ -37,8 +37,8 @@ EXPECTED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """A witness's result for a file: its references with their kinds, and a digest of the rest."""
+class FileReferences:
+    """The result of the parsers for a file: kind and text of each reference, and a digest of the rest."""
 
     references: list[tuple[str, str]]
     rest: str
@@ -46,7 +46,7 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One reference before and after the build, of the file with the old ``path`` and the new ``name``."""
+    """A reference before and after the build. The file has the old ``path`` and the new ``name``."""
 
     path: str
     name: str
@@ -56,12 +56,12 @@ class Pair:
 
     @property
     def target(self) -> SplitResult | None:
-        """Its target before, unless that is outside of the tree."""
+        """The target before the build, unless it is outside the tree."""
         return self.resolved(self.path, self.before)
 
     @property
     def new_target(self) -> SplitResult | None:
-        """Its target now."""
+        """The target after the build."""
         return self.resolved(self.name, self.after)
 
     def resolved(self, holder: str, written: str) -> SplitResult | None:
@@ -73,27 +73,29 @@ class Pair:
         return urlsplit(url) if url.startswith(BASE) and posixpath.basename(urlsplit(url).path) else None
 
 
-def asked(files: Iterable[Path]) -> Mapping[Path, Told]:
-    """Return the witnesses' results for files."""
+def parsed(files: Iterable[Path]) -> Mapping[Path, FileReferences]:
+    """Return the result of the parsers for each file."""
     listed = json.dumps([str(path) for path in files])
     answer = subprocess.run(
-        [require_tool("node"), str(WITNESS)],
+        [require_tool("node"), str(REFERENCE_SCRIPT)],
         input=listed,
         capture_output=True,
         text=True,
-        env={**os.environ, "MODULES": str(witness_modules())},
+        env={**os.environ, "MODULES": str(parser_modules())},
         timeout=600,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
     return {
-        Path(path): Told(references=[(kind, value) for kind, value in told["references"]], rest=told["rest"])
-        for path, told in json.loads(answer.stdout).items()
+        Path(path): FileReferences(
+            references=[(kind, value) for kind, value in result["references"]], rest=result["rest"]
+        )
+        for path, result in json.loads(answer.stdout).items()
     }
 
 
 def read_files(built: Built) -> Iterator[tuple[Path, Path, str, str]]:
-    """Yield each file with references: its locations before and after, and its two names."""
+    """Yield each script and style sheet: its locations and its paths, before and after the build."""
     for logical_path, name in built.manifest.paths.items():
         before = built.source / logical_path
         if name.endswith(LANGUAGES) and name != logical_path and before.is_file():
@@ -101,13 +103,13 @@ def read_files(built: Built) -> Iterator[tuple[Path, Path, str, str]]:
 
 
 def pairs(built: Built) -> list[Pair]:
-    """Yield every reference of a tree, and check that nothing else has changed."""
+    """Return every reference of a tree, and check that the build changed nothing else."""
     files = list(read_files(built))
-    told = asked([path for before, after, *_ in files for path in (before, after)])
+    results = parsed([path for before, after, *_ in files for path in (before, after)])
     found = []
     for before, after, path, name in files:
-        old, new = told[before], told[after]
-        assert old.rest == new.rest, f"{path} has changed outside of its references"
+        old, new = results[before], results[after]
+        assert old.rest == new.rest, f"{path} changed outside its references"
         for (kind, written), (new_kind, rewritten) in zip(old.references, new.references, strict=True):
             assert kind == new_kind
             found.append(Pair(path=path, name=name, kind=kind, before=written, after=rewritten))
@@ -157,6 +159,6 @@ def test_a_file_has_the_same_content_under_both_names(name: str) -> None:
     built = build_real(name)
     paths = built.manifest.paths
     for logical_path, path in paths.items():
-        # The name of another file's variant, such as htmx.min.js.gz, holds that variant.
+        # A name such as htmx.min.js.gz can be that of another file's variant.
         if (built.out / logical_path).is_file() and posixpath.splitext(logical_path)[0] not in paths:
             assert (built.out / logical_path).read_bytes() == (built.out / path).read_bytes()

@@ -38,25 +38,25 @@ pytestmark = pytest.mark.real
 NAMES = [wsgi_server.name for wsgi_server in MATRIX]
 SIZE = len(LARGE)
 PATIENCE = 1.5
-"""How long, in seconds, to wait for a response that is not expected."""
+"""The seconds to wait for a response that should not come."""
 
 
 @dataclass(frozen=True)
-class Running:
-    """A running server, and the expected responses."""
+class RunningServer:
+    """A running server and its expected responses."""
 
     server: Server
     oracle: Oracle
 
 
 @pytest.fixture(scope="module", params=MATRIX, ids=NAMES)
-def running(request: pytest.FixtureRequest) -> Iterator[Running]:
+def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     with make_site() as (folder, tree), serving(request.param, folder, tree) as server:
-        yield Running(server, Oracle(HashServe(inner, tree.root, "/static/"), tree))
+        yield RunningServer(server, Oracle(HashServe(inner, tree.root, "/static/"), tree))
 
 
 @pytest.fixture
-def server(running: Running) -> Server:
+def server(running: RunningServer) -> Server:
     return running.server
 
 
@@ -64,21 +64,21 @@ def server(running: Running) -> Server:
 
 
 def outcome_of(connection: Connection, request: bytes, exchange: Exchange, expected: Reply) -> str:
-    """Send a request, then another one on the same connection, and return the difference."""
+    """Send a request and a second one on the same connection, and return the differences."""
     try:
         connection.sock.sendall(request)
         answer = connection.receive(has_body=exchange.method != "HEAD")
     except (EOFError, OSError):
         return NO_ANSWER
-    told = difference(expected, answer)
-    return told if answer.status != expected.status else joined(told, what_comes_next(connection))
+    found = difference(expected, answer)
+    return found if answer.status != expected.status else joined(found, next_outcome(connection))
 
 
 def joined(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def what_comes_next(connection: Connection) -> str:
+def next_outcome(connection: Connection) -> str:
     """Return the outcome of a second request on a connection."""
     try:
         connection.sock.sendall(b"GET /static/ten.txt HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -93,7 +93,7 @@ def what_comes_next(connection: Connection) -> str:
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.name)
-def test_the_response_equals_that_of_the_application(running: Running, exchange: Exchange) -> None:
+def test_the_response_equals_that_of_the_application(running: RunningServer, exchange: Exchange) -> None:
     expected = running.oracle.answer(exchange)
     assert expected.status == exchange.status
     wanted = expected_outcome(running.server.name, exchange)
@@ -116,10 +116,10 @@ def test_the_server_adds_a_date(server: Server) -> None:
     assert ("date" in server.ask(server.url("ten.txt")).fields) == (server.name not in NO_DATE)
 
 
-# Many on one connection
+# Many requests on one connection
 
 
-def kept(server: Server, connection: Connection, answer: Answer) -> Connection:
+def connection_after(server: Server, connection: Connection, answer: Answer) -> Connection:
     """Return the connection, or a new one if the server closed it."""
     assert connection.rest == b""
     if server.name in PERSISTENT and answer.fields.get("connection", "").lower() != "close":
@@ -143,17 +143,17 @@ def test_ranges_of_a_large_file_are_correct_at_many_offsets(server: Server, is_l
         answer = connection.ask(path, Range=f"bytes={first}-{last}")
         assert (answer.status, answer.fields["content-range"]) == (206, f"bytes {first}-{last}/{SIZE}")
         assert answer.body == LARGE[first : last + 1]
-        connection = kept(server, connection, answer)
+        connection = connection_after(server, connection, answer)
     connection.sock.close()
 
 
-def is_answered(running: Running, exchange: Exchange) -> bool:
-    """Return whether a server answers a row with that row's status."""
+def is_answered(running: RunningServer, exchange: Exchange) -> bool:
+    """Return whether a server sends the status of the row."""
     wanted = expected_outcome(running.server.name, exchange)
     return not wanted.isdigit() and wanted not in (NO_ANSWER, NO_NEXT) and "Expect" not in exchange.fields
 
 
-def test_all_rows_are_correct_on_one_connection(running: Running) -> None:
+def test_all_rows_are_correct_on_one_connection(running: RunningServer) -> None:
     server, oracle = running.server, running.oracle
     connection = server.connect()
     for exchange in filter(lambda row: is_answered(running, row) and row.version == "1.1", EXCHANGES):
@@ -161,7 +161,7 @@ def test_all_rows_are_correct_on_one_connection(running: Running) -> None:
         answer = connection.receive(has_body=exchange.method != "HEAD")
         assert answer.status == exchange.status
         if "Connection" not in exchange.fields:
-            connection = kept(server, connection, answer)
+            connection = connection_after(server, connection, answer)
         else:
             connection.sock.close()
             connection = server.connect()
@@ -179,8 +179,8 @@ PIPELINED = (
 )
 
 
-def answered_in_order(running: Running) -> int:
-    """Send several requests at once, and return the number of correct responses in order."""
+def answered_in_order(running: RunningServer) -> int:
+    """Send several requests at once, and return how many responses are correct and in order."""
     rows = [next(row for row in EXCHANGES if row.name == name) for name in PIPELINED]
     with running.server.connect() as connection:
         connection.sock.sendall(b"".join(map(running.oracle.request, rows)))
@@ -189,13 +189,13 @@ def answered_in_order(running: Running) -> int:
                 answer = connection.receive(has_body=row.method != "HEAD")
             except (EOFError, ConnectionError):
                 return count
-            told = joined(difference(running.oracle.answer(row), answer), CLOSES)
-            if told not in (CLOSES, joined(expected_outcome(running.server.name, row), CLOSES)):
+            found = joined(difference(running.oracle.answer(row), answer), CLOSES)
+            if found not in (CLOSES, joined(expected_outcome(running.server.name, row), CLOSES)):
                 return count
     return len(rows)
 
 
-def test_pipelined_requests_are_answered_in_order(running: Running) -> None:
+def test_pipelined_requests_are_answered_in_order(running: RunningServer) -> None:
     name = running.server.name
     if name in NOT_IN_ORDER:
         assert answered_in_order(running) < len(PIPELINED)
@@ -207,11 +207,11 @@ def test_pipelined_requests_are_answered_in_order(running: Running) -> None:
 
 ABORTED = 200
 MOST_GROWTH = 16
-"""By how many MB a process may grow: less than the size of one file."""
+"""The most MB that a process may grow: less than the size of one file."""
 
 
 def leave(server: Server, number: int) -> None:
-    """Request 20 MB or a part, read a little or nothing, and leave, with or without a reset."""
+    """Request 20 MB or a part, read a little or nothing, and close or reset the connection."""
     path = server.url("large.bin") if number % 2 else "/static/large.bin"
     fields = ({}, {"Range": "bytes=1000000-"}, {"Range": "bytes=0-9,1000000-9000000"})[number % 3]
     with server.connect() as connection:
@@ -237,7 +237,7 @@ def test_clients_that_leave_early_cost_no_descriptors_and_no_memory(server: Serv
     assert server.ask(server.url("ten.txt")).body == TEN
 
 
-# Files that disappear
+# Files that change while they are sent
 
 
 def test_a_file_that_is_replaced_while_it_is_sent_is_sent_completely(server: Server) -> None:
@@ -253,7 +253,7 @@ def test_a_file_that_is_replaced_while_it_is_sent_is_sent_completely(server: Ser
 
 
 def cut_short(server: Server) -> BaseException:
-    """Cut a file short while it is sent, send another request after it, and return the outcome."""
+    """Cut a file short while it is sent, and return the error of the client."""
     path = put(server.tree.root, "cut.bin", LARGE)
     with server.connect() as connection:
         connection.sock.settimeout(PATIENCE if server.name in WAITS else 10.0)
@@ -285,7 +285,7 @@ def is_gone_after_a_failure(server: Server) -> bool:
     try:
         cut_short(server)
         server.process()
-        server.process()  # it stops at the first of them, but not every time
+        server.process()  # the server stops at the first request, but not every time
     except ConnectionRefusedError:
         return True
     except (OSError, EOFError):

@@ -38,9 +38,9 @@ from tests.support.history import (
     History,
     check_clean,
     coded,
-    hammer,
-    tell,
-    together,
+    print_counts,
+    run_during_changes,
+    send_during_changes,
     version,
 )
 from tests.support.trees import BuiltTree, build_tree
@@ -128,7 +128,7 @@ def test_a_live_file_that_is_replaced_is_one_whole_version(
     application = HashServe(
         wrapped_application, tmp_path, "/static/", largest_body=largest_body, on_missing="404"
     )
-    answers = hammer(
+    answers = send_during_changes(
         application,
         History(),
         lambda: "/static/file.bin",
@@ -154,7 +154,7 @@ def test_a_live_file_that_is_written_in_place_has_the_length_and_the_tag_of_what
     application = HashServe(
         wrapped_application, tmp_path, "/static/", largest_body=largest_body, on_missing="404"
     )
-    hammer(
+    send_during_changes(
         application,
         History(may_tear=True),
         lambda: "/static/file.bin",
@@ -189,7 +189,7 @@ def test_a_variant_is_never_of_another_version_than_its_tag(
     path = os.path.join(tmp_path, "file.bin")
     source_first(path, 0, write)
     application = HashServe(wrapped_application, tmp_path, "/static/", on_missing="404")
-    hammer(
+    send_during_changes(
         application,
         History(has_variants=True, may_tear=replace is in_pieces),
         lambda: "/static/file.bin",
@@ -215,7 +215,7 @@ def test_a_link_to_the_release_in_force_that_goes_forth_and_back_leads_to_no_oth
         (tmp_path / "next").symlink_to(str(number))
         os.replace(tmp_path / "next", link)
 
-    hammer(
+    send_during_changes(
         application,
         History(has_variants=True),
         lambda: "/static/current/file.bin",
@@ -319,7 +319,7 @@ def test_every_manifest_that_is_published_is_served_whole_while_it_is_swapped(
     # If the manifest is missing for a moment, the last one stays in force.
     may_lag = check_interval > 0 or publish not in (whole, without_digests)
     history = History(has_variants=True, may_lag=may_lag)
-    hammer(application, history, lambda: application.url("file.bin"), change)
+    send_during_changes(application, history, lambda: application.url("file.bin"), change)
     reply = request(application, application.url("file.bin"))
     assert (reply.body, "immutable" in reply["Cache-Control"]) == (version(ROUNDS), True)
 
@@ -354,8 +354,8 @@ def test_a_release_that_is_pruned_is_whole_or_a_clean_404(tmp_path: Any) -> None
             for suffix in SUFFIXES.values():
                 os.unlink(os.path.join(tree.root, paths[number - 2] + suffix))
 
-    together([ask] * THREADS, change)
-    tell(answers)
+    run_during_changes([ask] * THREADS, change)
+    print_counts(answers)
     assert answers["200"]
     assert request(application, f"/static/{paths[0]}").status == 404
 
@@ -392,8 +392,8 @@ def test_a_fingerprinted_file_that_is_disturbed_is_what_its_name_says_or_a_clean
         disturb(location, version(3))
         wait_until(lambda: sum(outcomes.values()) > before)
 
-    together([ask] * THREADS, change)
-    tell(outcomes)
+    run_during_changes([ask] * THREADS, change)
+    print_counts(outcomes)
     reply = request(application, f"/static/{path}")
     assert (reply.status, reply.body) == (200, version(3))
 
@@ -419,8 +419,8 @@ def test_a_folder_that_comes_and_goes_is_whole_or_a_clean_404(tmp_path: Any) -> 
         os.rename(tree.root, away)
         os.rename(away, tree.root)
 
-    together([ask] * THREADS, change)
-    tell(answers)
+    run_during_changes([ask] * THREADS, change)
+    print_counts(answers)
     assert answers["200"]
     assert request(application, f"/static/{path}").body == version(7)
 
@@ -452,7 +452,7 @@ def test_an_asset_that_comes_and_goes_with_the_manifests_has_its_integrity_or_is
         tree.names["file.bin"] = name
         tree.publish()
 
-    together([ask] * THREADS, change)
+    run_during_changes([ask] * THREADS, change)
     assert found[True]
 
 
@@ -473,7 +473,7 @@ def test_threads_together_stay_within_the_budget(tmp_path: Any) -> None:
         assert application._site.bodies.kept()[1] <= budget
         time.sleep(0.002)
 
-    together([ask] * THREADS, change)
+    run_during_changes([ask] * THREADS, change)
     assert sum(map(len, application._service.memo.hot.values())) <= 10
 
 

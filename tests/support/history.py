@@ -31,13 +31,13 @@ __all__ = [
     "BROKEN_OFF",
     "ROUNDS",
     "THREADS",
+    "Client",
     "History",
-    "Visitor",
     "check_clean",
     "coded",
-    "hammer",
-    "tell",
-    "together",
+    "print_counts",
+    "run_during_changes",
+    "send_during_changes",
     "version",
 ]
 
@@ -49,13 +49,13 @@ BROKEN_OFF = "broken off"
 """The outcome of a body that fails while it is sent: the server closes the connection."""
 
 MOST_LAG = 100
-"""How many versions a thread may lag behind, if it may."""
+"""The most versions that a response may be behind, if the history says ``may_lag``."""
 
 _PART = re.compile(rb"\r\n--[^\r\n]+\r\n(?:[^\r\n]+\r\n)*Content-Range: bytes (\d+)-(\d+)/(\d+)\r\n\r\n")
 
 
 def version(number: int) -> bytes:
-    """Return the content of a version: cells of six bytes with its number, of a length that varies."""
+    """Return the content of a version: its number in cells of six bytes. The length varies."""
     return b"%06d" % number * (1 + number * 7919 % 1200)
 
 
@@ -80,11 +80,11 @@ def tagged(number: int, has_variants: bool) -> dict[str, tuple[str, bytes]]:
 
 @dataclass
 class History:
-    """The versions that were published, in order; changes are recorded before and after.
+    """The published versions in order. Each change is recorded before it begins and after it is done.
 
     ``has_variants``: there are gzip and brotli variants. ``may_tear``: the file is written in place, so a
-    reader may see a part of it. ``may_lag``: a manifest is not looked up for each request, or is
-    sometimes missing; then the last one stays in force.
+    reader can see a part of it. ``may_lag``: the manifest is not read for each request or is sometimes
+    missing, so the previous version can be served.
     """
 
     has_variants: bool = False
@@ -101,7 +101,7 @@ class History:
         self.done = len(self.begun) - 1
 
     def since(self, first: int) -> list[int]:
-        """Return the versions that a reader may have seen since ``first`` was ``done``."""
+        """Return the versions that a reader can have seen since ``first`` was ``done``."""
         return self.begun[-MOST_LAG:] if self.may_lag else self.begun[first:]
 
     def representations(self, numbers: Iterable[int]) -> dict[str, tuple[str, bytes]]:
@@ -113,11 +113,11 @@ class History:
 
 
 @dataclass
-class Visitor:
+class Client:
     """A client that sends requests of every kind and checks the responses.
 
-    ``url`` returns the path to request. While something changes, the response may also be one of
-    ``allowed``; otherwise it must be the version in force.
+    ``url`` returns the path to request. During a change, the response can also be one of ``allowed``;
+    otherwise it must be the current version.
     """
 
     application: HashServe
@@ -170,7 +170,7 @@ class Visitor:
         known = self.history.representations(candidates)
         if reply.status == 412:
             assert reply["Cache-Control"] == "no-store"
-            # With variants there are several tags; that of the selected representation must match.
+            # With variants there are several tags, and the one of the selected representation must match.
             assert len(candidates) > 1 or self.history.has_variants or fields["if_match"] not in known
             return
         if reply.status == 416:
@@ -204,7 +204,7 @@ class Visitor:
             assert reply.body == expected
 
     def _is_torn(self, candidates: list[int]) -> bool:
-        """Return whether a response may be something else than a whole version."""
+        """Return whether a response may contain a part of a version."""
         return self.history.may_tear and len(candidates) > 1
 
     def _check_parts(self, reply: Reply, method: str, body: bytes) -> bytes:
@@ -236,7 +236,7 @@ _PHRASES = {404: "Not Found", 503: "Service Unavailable"}
 
 
 def check_torn(reply: Reply, method: str, last: int) -> None:
-    """Check a response that was read during a write: its length and tag are those of its bytes."""
+    """Check a response read during a write: length and tag must be those of the body."""
     if method == "HEAD" or reply.status != 200:
         return
     assert int(reply["Content-Length"]) == len(reply.body)
@@ -245,10 +245,10 @@ def check_torn(reply: Reply, method: str, last: int) -> None:
     assert {int(cell) for cell in cells} <= set(range(last + 1))
 
 
-def together(asks: Iterable[Callable[[], object]], change: Callable[[int], object]) -> None:
+def run_during_changes(asks: Iterable[Callable[[], object]], change: Callable[[int], object]) -> None:
     """Call each of ``asks`` repeatedly, each in one thread, while ``change`` counts to ``ROUNDS``.
 
-    On a busy machine this may end before a thread has started, so each is called once more afterwards.
+    On a busy machine the changes can end before a thread starts, so each is called once more at the end.
     """
     stop, errors = threading.Event(), list[BaseException]()
 
@@ -257,7 +257,7 @@ def together(asks: Iterable[Callable[[], object]], change: Callable[[int], objec
             while not stop.is_set():
                 ask()
             ask()
-        except BaseException as error:  # noqa: BLE001  # given to the test below
+        except BaseException as error:  # noqa: BLE001  # raised again below
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(ask,)) for ask in asks]
@@ -276,7 +276,7 @@ def together(asks: Iterable[Callable[[], object]], change: Callable[[int], objec
         raise errors[0]
 
 
-def hammer(
+def send_during_changes(
     application: HashServe,
     history: History,
     url: Callable[[], str],
@@ -285,13 +285,13 @@ def hammer(
     allowed: Iterable[str] = (),
     versions: Sequence[int] = range(1, ROUNDS + 1),
 ) -> Counter[str]:
-    """Let visitors send requests while ``change`` publishes ``versions`` in turn.
+    """Let clients send requests while ``change`` publishes ``versions`` in turn.
 
-    Returns the number of responses of each kind; ``allowed`` are further responses during changes. After
-    the last change, every kind of request must get the last version, each kind at least once.
+    ``allowed`` are further responses during changes. After the last change, requests of every kind must get
+    the last version. Returns the number of responses of each kind.
     """
-    visitors = [
-        Visitor(application, history, url, frozenset(allowed), random.Random(number))
+    clients = [
+        Client(application, history, url, frozenset(allowed), random.Random(number))
         for number in range(THREADS)
     ]
 
@@ -299,24 +299,24 @@ def hammer(
         number = versions[count - 1]
         with history.changing(number):
             change(number)
-        # Sometimes long enough for files to be remembered.
+        # Sometimes this is long enough for files to get into the memo.
         time.sleep(0.03 if count % 7 == 0 else 0)
 
-    together([visitor.ask for visitor in visitors], step)
+    run_during_changes([client.ask for client in clients], step)
     time.sleep(0.05)
     history.may_lag = False
-    last = visitors[0]
+    last = clients[0]
     for number in range(3000):
         if number >= 30 and all(last.answers[status] for status in ("200", "206", "304")):
             break
         last.ask()
-    answers = sum((visitor.answers for visitor in visitors), Counter[str]())
+    answers = sum((client.answers for client in clients), Counter[str]())
     assert answers["200"]
-    tell(answers)
+    print_counts(answers)
     return answers
 
 
-def tell(answers: Counter[str]) -> None:
+def print_counts(answers: Counter[str]) -> None:
     """Print the number of responses of each kind."""
     counts = ", ".join(f"{count} x {outcome}" for outcome, count in sorted(answers.items()))
     print(f"{sum(answers.values())} answers: {counts}")

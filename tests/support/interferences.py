@@ -58,7 +58,7 @@ NO_NEXT = "no answer to the next request"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interference:
-    """What some servers change in some rows.
+    """A change that some servers make in some rows.
 
     ``outcome`` is a text of `tests.support.exchanges.difference`.
     """
@@ -232,13 +232,13 @@ INTERFERENCES = (
 
 def expected_outcome(server: str, exchange: Exchange) -> str:
     """Return the expected difference of an exchange on a server: empty, or that of an interference."""
-    told = [each.outcome for each in INTERFERENCES if server in each.servers and exchange.name in each.rows]
-    told = [*dict.fromkeys(told)]
-    assert len(told) < 2, f"{server} interferes with {exchange.name} in two ways"
-    if told and (told[0].isdigit() or told[0] in (NO_ANSWER, NO_NEXT, CLOSES)):
-        return told[0]
+    found = [each.outcome for each in INTERFERENCES if server in each.servers and exchange.name in each.rows]
+    outcomes = [*dict.fromkeys(found)]
+    assert len(outcomes) < 2, f"{server} interferes with {exchange.name} in two ways"
+    if outcomes and (outcomes[0].isdigit() or outcomes[0] in (NO_ANSWER, NO_NEXT, CLOSES)):
+        return outcomes[0]
     closing = [] if server in PERSISTENT and is_persistent(exchange) else [CLOSES]
-    return ", ".join(told + closing)
+    return ", ".join(outcomes + closing)
 
 
 def is_persistent(exchange: Exchange) -> bool:

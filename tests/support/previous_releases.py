@@ -1,6 +1,6 @@
-"""A previous release for builds to restore files from: a site that runs, and one that lies.
+"""A previous release from which builds restore files: a correct site, and a site with faults.
 
-Invariant: a lying site tells the truth about every path but one.
+Invariant: a faulty site responds correctly to requests for every path except one.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from tests.support.client import request, wrapped_application
 from tests.support.files import put
 
 __all__ = [
-    "LIES",
+    "FAULTS",
     "TEXT",
-    "Liar",
-    "Lie",
+    "Fault",
+    "FaultySite",
     "assert_restored",
     "change",
+    "faulty_site",
     "free_port",
     "hang",
     "lost",
-    "lying_site",
     "put_source",
     "running_site",
     "wrong",
@@ -58,7 +58,7 @@ serve(
 
 
 def put_source(folder: Path) -> Path:
-    """Make a source with a reference, a text to change and a path that a URL has to quote."""
+    """Make a source with a reference, a text to change, and a path that a URL must percent-encode."""
     put(folder, "css/app.css", b"body { background: url(../img/dot.svg) }\n" * 20)
     put(folder, "img/dot.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     put(folder, "a.txt", TEXT)
@@ -75,7 +75,7 @@ def lost(report: BuildReport) -> list[str]:
 
 
 def assert_restored(first: Path, out: Path) -> None:
-    """Every URL of the old release is immutable in the new output, and byte-equal in every coding."""
+    """Assert that the new output serves every URL of the old release as before, in every coding."""
     old = manifest_of(first)
     assert not wrong_files(out)
     assert [release.id for release in manifest_of(out).releases] == [old.release]
@@ -98,7 +98,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_site(out: Path) -> Iterator[str]:
-    """Serve an output with a real server in its own process; yield the URL of the site."""
+    """Serve an output with a real server in its own process, and yield the URL of the site."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-c", _SERVE, out, str(port)])
     try:
@@ -115,15 +115,15 @@ def running_site(out: Path) -> Iterator[str]:
         process.wait()
 
 
-Lie = Callable[["Liar", str], None]
+Fault = Callable[["FaultySite", str], None]
 
 
-class Liar(http.server.BaseHTTPRequestHandler):
-    """A server of the folder ``root`` that lies about one path."""
+class FaultySite(http.server.BaseHTTPRequestHandler):
+    """A server of the folder ``root`` with a fault at one path."""
 
     root: Path
-    lie_path: str
-    lie: Lie
+    faulty_path: str
+    fault: Fault
 
     protocol_version = "HTTP/1.1"
 
@@ -131,10 +131,10 @@ class Liar(http.server.BaseHTTPRequestHandler):
         path = unquote(self.path).removeprefix("/static/")
         if path == ".well-known/hashserve.json":
             path = "staticfiles.json"
-        if path == type(self).lie_path:
-            type(self).lie(self, path)
+        if path == type(self).faulty_path:
+            type(self).fault(self, path)
         else:
-            self.tell_truth(path)
+            self.respond_correctly(path)
 
     def coded(self, path: str) -> tuple[str, bytes]:
         coding = self.headers["Accept-Encoding"]
@@ -143,11 +143,11 @@ class Liar(http.server.BaseHTTPRequestHandler):
             return "identity", (self.root / path).read_bytes()
         return coding, (self.root / (path + suffix)).read_bytes()
 
-    def tell_truth(self, path: str) -> None:
+    def respond_correctly(self, path: str) -> None:
         coding, body = self.coded(path)
-        self.say(200, body, coding=coding)
+        self.respond(200, body, coding=coding)
 
-    def say(
+    def respond(
         self,
         status: int,
         body: bytes,
@@ -172,8 +172,10 @@ class Liar(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def lying_site(root: Path, path: str, lie: Lie) -> Iterator[str]:
-    handler = type("ThisLiar", (Liar,), {"root": root, "lie_path": path, "lie": staticmethod(lie)})
+def faulty_site(root: Path, path: str, fault: Fault) -> Iterator[str]:
+    handler = type(
+        "ThisFaultySite", (FaultySite,), {"root": root, "faulty_path": path, "fault": staticmethod(fault)}
+    )
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -184,82 +186,82 @@ def lying_site(root: Path, path: str, lie: Lie) -> Iterator[str]:
             thread.join()
 
 
-def hang(liar: Liar, path: str) -> None:
-    liar.send_response(200)
-    liar.send_header("Content-Length", "100")
-    liar.end_headers()
-    liar.close_connection = True
+def hang(site: FaultySite, path: str) -> None:
+    site.send_response(200)
+    site.send_header("Content-Length", "100")
+    site.end_headers()
+    site.close_connection = True
     time.sleep(0.6)
 
 
-def drip(liar: Liar, path: str) -> None:
-    liar.send_response(200)
-    liar.send_header("Content-Length", "100000")
-    liar.end_headers()
-    liar.close_connection = True
+def drip(site: FaultySite, path: str) -> None:
+    site.send_response(200)
+    site.send_header("Content-Length", "100000")
+    site.end_headers()
+    site.close_connection = True
     for _ in range(40):
         try:
-            liar.wfile.write(b"x")
+            site.wfile.write(b"x")
         except OSError:
             return
         time.sleep(0.05)
 
 
-def wrong(liar: Liar, path: str) -> None:
-    liar.say(200, bytes(len(liar.coded(path)[1])))
+def wrong(site: FaultySite, path: str) -> None:
+    site.respond(200, bytes(len(site.coded(path)[1])))
 
 
-def truncated(liar: Liar, path: str) -> None:
-    coding, body = liar.coded(path)
-    liar.say(200, body[:-1], coding=coding, length=len(body))
+def truncated(site: FaultySite, path: str) -> None:
+    coding, body = site.coded(path)
+    site.respond(200, body[:-1], coding=coding, length=len(body))
 
 
-def shorter(liar: Liar, path: str) -> None:
-    coding, body = liar.coded(path)
-    liar.say(200, body[:-1], coding=coding)
+def shorter(site: FaultySite, path: str) -> None:
+    coding, body = site.coded(path)
+    site.respond(200, body[:-1], coding=coding)
 
 
-def longer(liar: Liar, path: str) -> None:
-    coding, body = liar.coded(path)
-    liar.say(200, body + b"x", coding=coding)
+def longer(site: FaultySite, path: str) -> None:
+    coding, body = site.coded(path)
+    site.respond(200, body + b"x", coding=coding)
 
 
-def wrong_coding(liar: Liar, path: str) -> None:
-    liar.say(200, b"x", coding="deflate")
+def wrong_coding(site: FaultySite, path: str) -> None:
+    site.respond(200, b"x", coding="deflate")
 
 
-def redirect_elsewhere(liar: Liar, path: str) -> None:
-    liar.say(302, b"", location="/static/img/dot.svg")
+def redirect_elsewhere(site: FaultySite, path: str) -> None:
+    site.respond(302, b"", location="/static/img/dot.svg")
 
 
-def redirect_in_a_circle(liar: Liar, path: str) -> None:
-    liar.say(302, b"", location=liar.path)
+def redirect_in_a_circle(site: FaultySite, path: str) -> None:
+    site.respond(302, b"", location=site.path)
 
 
-def no_http(liar: Liar, path: str) -> None:
-    liar.wfile.write(b"this is no HTTP\r\n\r\n")
-    liar.close_connection = True
+def not_http(site: FaultySite, path: str) -> None:
+    site.wfile.write(b"this is not HTTP\r\n\r\n")
+    site.close_connection = True
 
 
-def not_found(liar: Liar, path: str) -> None:
-    liar.say(404, b"")
+def not_found(site: FaultySite, path: str) -> None:
+    site.respond(404, b"")
 
 
-def server_error(liar: Liar, path: str) -> None:
-    liar.say(500, b"")
+def server_error(site: FaultySite, path: str) -> None:
+    site.respond(500, b"")
 
 
-def drip_head(liar: Liar, path: str) -> None:
-    liar.close_connection = True
+def drip_head(site: FaultySite, path: str) -> None:
+    site.close_connection = True
     for _ in range(40):
         try:
-            liar.connection.sendall(b"H")
+            site.connection.sendall(b"H")
         except OSError:
             return
         time.sleep(0.05)
 
 
-LIES: list[Lie] = [
+FAULTS: list[Fault] = [
     wrong,
     truncated,
     shorter,
@@ -267,7 +269,7 @@ LIES: list[Lie] = [
     wrong_coding,
     redirect_elsewhere,
     redirect_in_a_circle,
-    no_http,
+    not_http,
     not_found,
     server_error,
     hang,

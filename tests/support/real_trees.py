@@ -20,7 +20,7 @@ from tests.integration.test_importers_real import CACHE, install, node_modules, 
 from tests.support import npm_trees
 from tests.support.parts import missing, require_tool
 
-__all__ = ["TREES", "Built", "build_real", "real_tree", "settings", "source_of", "witness_modules"]
+__all__ = ["TREES", "Built", "build_real", "parser_modules", "real_tree", "settings", "source_of"]
 
 VARIANTS = CACHE.parent / "variants"
 
@@ -34,7 +34,7 @@ IGNORED: Mapping[str, Sequence[str]] = {
 ALREADY_HASHED: Mapping[str, Sequence[str]] = {"webpack": ("js/*", "css/*", "*.png")}
 """Files that keep their names by a setting: webpack's ``manifest.json`` is not recognised by its name."""
 
-WITNESSES = ("acorn@8.15.0", "acorn-walk@8.3.4", "css-tree@3.1.0")
+PARSERS = ("acorn@8.15.0", "acorn-walk@8.3.4", "css-tree@3.1.0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,9 +182,9 @@ def build_real(name: str) -> Built:
 
 
 @functools.cache
-def witness_modules() -> Path:
+def parser_modules() -> Path:
     """Install acorn and css-tree once, and return their folder."""
-    target = CACHE / "-".join(pin.replace("@", "-") for pin in WITNESSES)
+    target = CACHE / "-".join(pin.replace("@", "-") for pin in PARSERS)
     if not target.is_dir():
-        install(target, WITNESSES, require_tool("npm"))
+        install(target, PARSERS, require_tool("npm"))
     return target / "node_modules"

@@ -1,5 +1,5 @@
-// What acorn and css-tree take for references, for each file that standard input lists as JSON:
-// what they say, and a digest of everything else.
+// Prints the references that acorn and css-tree find in each file of the JSON list in standard input,
+// and a digest of the other text of the file.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -26,7 +26,7 @@ function stylesheet(text) {
   const { Url, Function, String, AtKeyword, Comment, WhiteSpace, Comma, RightParenthesis, LeftParenthesis } =
     csstree.tokenTypes;
   const functions = [];
-  let before = ""; // what a string here would belong to
+  let before = ""; // the function or at-rule of a string at this position
   csstree.tokenize(text, (type, start, end) => {
     const token = text.slice(start, end);
     if (type === Comment) found.push(...sourceMap(text, start, end));
@@ -63,7 +63,7 @@ function script(text, isModule) {
       comments = [];
     }
   const found = tree === null ? module(parse(text, "module", note)) : classic(tree);
-  // acorn tells of a comment again where it reads a piece twice.
+  // acorn reports a comment twice if it reads that part twice.
   const once = new Map(comments.map(([start, end]) => [start, end]));
   return [...found, ...[...once].flatMap(([start, end]) => sourceMap(text, start, end))];
 }
