@@ -1,4 +1,4 @@
-"""The build from end to end: its steps in order, and the values that they hand each other.
+"""The build from end to end: its steps in order, and the values that pass from one to the next.
 
 Invariant: nothing is written before everything is read. No name of the release in force changes before
 everything else is done, and the manifest is written last. If the build fails or is killed, the release in
@@ -62,10 +62,10 @@ def build(
 ) -> BuildReport:
     """Build the folders ``sources`` into the folder ``out``.
 
-    If several sources have a file of the same path, that of the first is built. ``out`` then holds each file
+    If two sources have a file at the same path, that of the first is built. ``out`` then holds each file
     under its own name and under its fingerprinted path, the variants of both, and the manifest. ``changes``
-    are made to ``settings``. Raises `BuildError` or `SettingError`. If it fails or is killed, the release
-    that was in ``out`` is served as before.
+    replace values of ``settings``. Raises `BuildError` or `SettingError`. If the build fails or is killed,
+    the release that was in ``out`` is served as before.
     """
     if isinstance(sources, (str, os.PathLike)):
         sources = [sources]

@@ -38,11 +38,11 @@ WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 def check_settings(app_configs: Any, **options: Any) -> list[CheckMessage]:
     """Report wrong keys and values in ``HASHSERVE``, and in WhiteNoise's settings that have an effect."""
     messages = [_wrong(problem) for problem in problems()]
-    return messages or [*_unfit_together(), *_set_twice()]
+    return messages or [*_conflicts(), *_set_twice()]
 
 
 def check_project(app_configs: Any, **options: Any) -> list[CheckMessage]:
-    """Report other settings of the project with which its static files are not served, or not well."""
+    """Report other settings of the project that keep static files from being served, or served well."""
     return [] if problems() else [*_middleware(), *_folders(), *_storage(), *_cached_names(), *_prefix()]
 
 
@@ -60,7 +60,7 @@ def _wrong(problem: SettingError) -> CheckMessage:
     return Error(str(problem), id="hashserve.E002" if is_unknown else "hashserve.E001")
 
 
-def _unfit_together() -> Iterator[CheckMessage]:
+def _conflicts() -> Iterator[CheckMessage]:
     yield from _raised_by(load().headers_hook)
     yield from _raised_by(build_settings)
 

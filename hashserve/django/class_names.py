@@ -1,6 +1,6 @@
 """Classes that a project's settings name: dotted paths, and what they lead to.
 
-Invariant: a path that leads to no class is no error here, because Django reports it.
+Invariant: a path that leads to no class is not an error here, because Django reports it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def class_named(name: str) -> type | None:
 
 
 def is_a(name: str, parent: str) -> bool:
-    """Whether a class is another one or a subclass of it; both are dotted paths."""
+    """Whether the class ``name`` is ``parent`` or a subclass of it; both are dotted paths."""
     if name == parent:  # without an import
         return True
     found, wanted = class_named(name), class_named(parent)

@@ -150,18 +150,18 @@ def import_map(
 
 _MapKey = tuple[object, ...]
 _kept_maps: WeakKeyDictionary[object, dict[_MapKey, SafeString]] = WeakKeyDictionary()
-"""The text of import maps by storage and key: one of 500 scripts takes 10 ms or more to write."""
+"""The text of import maps by storage and key: to write a map of 500 scripts takes 10 ms or more."""
 
 
 def _kept_map(bare: Mapping[str, str], starts: tuple[str, ...]) -> SafeString:
-    """Return the map's JSON; a release's is written once."""
+    """Return the map's JSON, which is written once for each release."""
     release = "" if settings.DEBUG else getattr(staticfiles_storage, "release", "")
     if not release:
         return _written_map(bare, starts)
     maps = _kept_maps.setdefault(staticfiles_storage._wrapped, {})
     key: _MapKey = (release, staticfiles_storage.base_url, starts, *sorted(bare.items()))
     if key not in maps:
-        if len(maps) >= _MAX_KEPT_MAPS:  # of old releases, or of starts that a page makes up
+        if len(maps) >= _MAX_KEPT_MAPS:  # old releases have some, and each page may pass other starts
             maps.clear()
         maps[key] = _written_map(bare, starts)
     return maps[key]

@@ -31,7 +31,7 @@ _PAGE: ContextVar[_Page | None] = ContextVar("hashserve_page", default=None)
 
 @contextmanager
 def one_release() -> Iterator[None]:
-    """Keep to one release inside; for a middleware, or for a page that is rendered outside a request.
+    """Make all look-ups inside come from one release: in a middleware, or around a page outside a request.
 
     It may be nested, and works in coroutines. It reads nothing by itself.
     """

@@ -1,7 +1,7 @@
 """The names at the top of the folder that is served at the root of the site.
 
-Invariant: under an event loop a request for another path than these takes no thread. Below ``/`` nearly
-every request is for the application.
+Invariant: under an event loop, a request below another name takes no thread. Below ``/``, nearly every
+request is for the application.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["RootListing"]
 class RootListing:
     """The names in ``folder`` as native strings, listed at most every ``interval`` seconds.
 
-    ``index_file`` is the file that the URL of the folder itself stands for, if any.
+    ``index_file`` is the file that is served at the URL of the folder itself, if any.
     """
 
     def __init__(self, folder: str, index_file: str | None, interval: float) -> None:

@@ -1,4 +1,4 @@
-"""What the value of a setting may be.
+"""The readers of settings: each checks a value, and says what it must be if it is wrong.
 
 Invariant: a reader returns the value that is used, or raises `ValueError` with what the value must be. The
 message does not name the setting: every view spells it in its own way.

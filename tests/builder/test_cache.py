@@ -49,5 +49,5 @@ def test_a_cache_without_room_changes_nothing_else(cache: VariantCache, tmp_path
 
 
 def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="cache: cannot be made: File exists; choose another cache"):
+    with pytest.raises(BuildError, match="cache: cannot be created: File exists; choose another cache"):
         VariantCache(str(put(tmp_path, "cache", b"a file")))

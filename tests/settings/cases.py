@@ -399,8 +399,8 @@ OWN: Mapping[str, Cases] = {
     "cache": Cases(
         [Right("default", "default")],
         [
-            Wrong("nowhere", "is no cache of this project; CACHES has default"),
-            Wrong(None, "is no cache of this project; CACHES has default"),
+            Wrong("nowhere", "is not a cache of this project; CACHES has default"),
+            Wrong(None, "is not a cache of this project; CACHES has default"),
         ],
     ),
     "site": Cases(

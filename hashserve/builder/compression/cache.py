@@ -28,7 +28,7 @@ class VariantCache:
             os.makedirs(self._folder, exist_ok=True)
         except OSError as error:
             remedy = "choose another {setting:cache}"
-            raise BuildError(self._folder, f"cannot be made: {error.strerror}", remedy) from error
+            raise BuildError(self._folder, f"cannot be created: {error.strerror}", remedy) from error
 
     def find(self, sha256: str, coding: str) -> str | None:
         """Return the location of a variant; None if it is absent or damaged."""

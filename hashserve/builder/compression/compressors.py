@@ -78,7 +78,7 @@ COMPRESSORS: Mapping[str, Callable[[Iterable[bytes], int], Iterator[bytes]]] = {
 
 
 def is_compressible(path: str, skipped: Container[str] = COMPRESSED) -> bool:
-    """Whether a file has variants: its extension is none of the ``skipped`` ones."""
+    """Whether a file has variants: its extension is not among the ``skipped`` ones."""
     return os.path.splitext(path)[1][1:].lower() not in skipped
 
 

@@ -1,4 +1,4 @@
-"""The variants of earlier builds: what their manifests say of them, the previous release, and the cache.
+"""The variants of earlier builds, found by manifests, in the previous release or in the cache.
 
 Invariant: a variant is copied only if it decodes to its content. A row of a manifest is parsed only when its
 content is asked for: 100,000 records take 40 MB.
@@ -46,9 +46,9 @@ class EarlierVariants:
     def _read(self, manifest: Manifest, codings: Sequence[str]) -> dict[str, str]:
         """Return, by SHA-256, the path of a file with that content that has the most variants.
 
-        Note which contents were tried in all codings: what they have no variant for was not worth it.
+        It also records which contents were tried in all codings: a variant that they lack was not worth it.
         """
-        # Of a release that is no longer in force, a variant may have been lost.
+        # A variant of a release that is no longer in force may have been lost since.
         in_force = set(manifest.paths.values()) if self._tried_all(manifest, codings) else set()
         best: dict[str, str] = {}
         for path, row in manifest.files.items():

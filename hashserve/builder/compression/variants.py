@@ -35,12 +35,13 @@ QUEUED_PER_THREAD = 8
 """How many jobs each thread has waiting. They are not queued all at once: a future takes a kilobyte."""
 
 SMALLEST_EARLY = 4096
+"""The smallest content, in bytes, that is compressed early."""
+
 MOST_EARLY = 512
-"""The smallest content, in bytes, that is compressed early, and the most variants that are: they are held in
-memory until they are written."""
+"""The most variants that are made early; they are held in memory until they are written."""
 
 
-class _Missing(NamedTuple):
+class _MissingVariant(NamedTuple):
     """A variant to make: the files with the content, and those of them that lack the variant."""
 
     alike: Sequence[PublishedFile]
@@ -51,7 +52,7 @@ class _Missing(NamedTuple):
 class Variants:
     """Makes and reuses the variants of one build in ``codings``; none for the ``skipped`` extensions.
 
-    Use it as a context manager: on the way out, it stops the compression that goes on.
+    Use it as a context manager: on exit, it stops the compression that still runs.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Variants:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopped.set()  # or an interrupt waits for minutes of compression
+        self._stopped.set()  # without this, an interrupt would wait for minutes of compression
         self._executor.shutdown(cancel_futures=True)
 
     def begin(self, file: PublishedFile, chunks: Callable[[], Iterable[bytes]]) -> None:
@@ -142,17 +143,17 @@ class Variants:
 
     def _missing(
         self, contents: Mapping[str, Sequence[PublishedFile]], sizes: Mapping[str, dict[str, int]]
-    ) -> Iterator[_Missing]:
+    ) -> Iterator[_MissingVariant]:
         """Yield the variants that must be made, and put the sizes of those that are there into ``sizes``."""
         for sha256, alike in contents.items():
-            is_hopeless = not alike[0].size or not any(
+            has_no_variants = not alike[0].size or not any(
                 is_compressible(file.path, self._skipped) for file in alike
             )
             for coding in self._codings:
-                if is_hopeless or self._earlier.was_not_worth_it(sha256, coding):
+                if has_no_variants or self._earlier.was_not_worth_it(sha256, coding):
                     self._remove(alike, coding)
                 elif lacking := [file for file in alike if not self._has(file, coding)]:
-                    yield _Missing(alike, coding, lacking if len(lacking) < len(alike) else alike)
+                    yield _MissingVariant(alike, coding, lacking if len(lacking) < len(alike) else alike)
                 else:
                     sizes[sha256][coding] = self._size_there(alike, coding)
 
@@ -168,9 +169,9 @@ class Variants:
         self._remove(alike, coding)
         return 0
 
-    def _made(self, missing: Iterator[_Missing]) -> Iterator[tuple[_Missing, int]]:
+    def _made(self, missing: Iterator[_MissingVariant]) -> Iterator[tuple[_MissingVariant, int]]:
         """Make what is missing, on every core; yields each variant and its size, as they are done."""
-        outcomes: SimpleQueue[Future[tuple[_Missing, int]]] = SimpleQueue()
+        outcomes: SimpleQueue[Future[tuple[_MissingVariant, int]]] = SimpleQueue()
         running = 0
         while True:
             for variant in islice(missing, self._threads * QUEUED_PER_THREAD - running):
@@ -181,7 +182,7 @@ class Variants:
             yield outcomes.get().result()
             running -= 1
 
-    def _make(self, variant: _Missing) -> tuple[_Missing, int]:
+    def _make(self, variant: _MissingVariant) -> tuple[_MissingVariant, int]:
         """Write a variant next to each file that lacks it; returns its size too, 0 if it saves too little."""
         alike, coding, lacking = variant
         first, suffix = alike[0], CODINGS[coding].suffix

@@ -38,7 +38,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewriteSource:
-    """The content of a file before its references are rewritten, and those of them that are."""
+    """The content of a file before its references are rewritten, and the references to rewrite."""
 
     content: bytes
     links: tuple[Link, ...] = ()
@@ -143,8 +143,8 @@ def _circle_paths(
 ) -> dict[str, str]:
     """Derive the members' paths from everything that decides their final content except these paths.
 
-    For each member, that is its logical path, its content with only the references to outside rewritten, and
-    the logical paths of those to inside.
+    For each member, these are its logical path, its content with only the references out of the circle
+    rewritten, and the logical paths of the members that it refers to.
     """
     unit = sha256()
     for path, source in sorted(sources.items()):

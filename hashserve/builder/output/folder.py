@@ -35,7 +35,7 @@ def open_output(
 ) -> Iterator[OutputFolder]:
     """Create the folder ``root`` where it is missing, and lock it against other builds.
 
-    Waits ``wait_seconds`` at most for another build, and calls ``on_wait`` again and again meanwhile.
+    Waits ``wait_seconds`` at most for another build, and calls ``on_wait`` before each pause.
     Raises `BuildError` where the folder cannot be created, written to or locked. Files that are
     written or reused are counted in ``report``.
     """
@@ -48,7 +48,7 @@ class OutputFolder:
     """A locked output folder. Several threads may write to it at once, to different paths.
 
     ``root`` is its absolute path. ``files`` answers questions about what is in it, such as the ``location``
-    of a path; ``state`` is what builds note about it.
+    of a path; ``state`` is what builds record about it.
     """
 
     def __init__(self, private: PrivateFolder, lock: int, report: BuildReport) -> None:

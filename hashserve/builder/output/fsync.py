@@ -20,7 +20,8 @@ MIN_FILES_FOR_SYNCFS = 256
 """From this number of files and folders on, their whole file system is synced with one syncfs(2).
 
 A build of 7,000 files of 4 kB, with gzip variants, took 8.0 s with syncfs and 10.1 s with fsync in 16
-threads (ext4; medians of five alternating builds). Below it, syncfs could wait for what others have written.
+threads (ext4; medians of five alternating builds). With fewer files, fsync is used, because syncfs could wait
+for what other processes have written.
 """
 
 SYNC_THREADS = 16
@@ -45,7 +46,7 @@ _SYNCFS_REPORTS_ERRORS_SINCE = (5, 8)
 def sync(root: int, count: int, files: Iterable[str], folders: Iterable[str]) -> None:
     """Write files, and then the names in ``folders``, back to the disk. Raises `OSError`.
 
-    ``count`` is how many files and folders there are, about. ``root`` is the descriptor of a file on
+    ``count`` is the approximate number of files and folders. ``root`` is the descriptor of a file on
     their file system. It must have been opened before they were written, because syncfs reports only
     the errors since then.
     """

@@ -30,7 +30,7 @@ def held_lock(
     """Hold the lock at ``location`` of the folder ``output``; yield its descriptor.
 
     Waits ``wait_seconds`` at most for another build, and calls ``on_wait`` before every pause.
-    Raises `BuildError` where the lock cannot be had.
+    Raises `BuildError` where the lock cannot be acquired.
     """
     try:
         descriptor = os.open(location, os.O_RDWR | os.O_CREAT, 0o644)

@@ -93,7 +93,7 @@ class BuildState:
         self._loaded = {}
 
     def save(self, temporary_folder: str) -> None:
-        """Write the state, if it has changed. A full disk is no error: the next build verifies more."""
+        """Write the state, if it has changed. A full disk is not an error: the next build verifies more."""
         if self._is_changed or self._loaded:
             document = {"built": [*self._built, *self._loaded], "verified": self._verified}
             with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
 """The change from the release in force to the new one: what is prepared, and the order of the steps.
 
 Invariant: no path of the release in force changes before every byte of the new one is on the disk. The
-manifest is written last. No manifest in force ever lists a file that is not there, and nothing is moved
-away that no build made.
+manifest is written last. No manifest in force ever lists a file that is not there, and only what a build
+made is moved away.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Transaction:
         self._written: list[str] = []
         self._staged: dict[str, StagedFile] = {}
         self._after_manifest: set[str] = set()
-        self._removals: dict[str, None] = {}  # a path can be added twice
+        self._removals: dict[str, None] = {}  # an ordered set, because a path can be added twice
 
     def temporary_location(self, kind: str) -> str:
         """Return a location that is used once, until `perform`; its name starts with ``kind``."""

@@ -1,7 +1,7 @@
 """The fingerprinted files of a release, written under their paths.
 
-Invariant: a file is named and written after everything that it refers to, so that its path changes with its
-content and with everything that this refers to.
+Invariant: a file is named and written after every file that it refers to, so that its path changes when its
+content changes, or that of a file that it refers to.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ __all__ = ["check_bare", "import_map", "stage_import_map"]
 def import_map(published: Mapping[str, PublishedFile], bare: Mapping[str, str], prefix: str) -> str:
     """Return the import map of a release as JSON.
 
-    ``imports`` maps to the fingerprinted URL of each script: its unhashed URL (a relative import resolves
-    to that), its logical path, and each ``bare`` specifier of it. ``integrity`` maps each such URL to its
-    digest.
+    ``imports`` maps these names of each script to its fingerprinted URL: its unhashed URL (to which a
+    relative import resolves), its logical path, and its ``bare`` specifiers. ``integrity`` maps each
+    fingerprinted URL to the script's digest.
     """
     imports: dict[str, str] = {}
     integrity: dict[str, str] = {}

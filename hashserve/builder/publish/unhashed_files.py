@@ -106,7 +106,7 @@ class UnhashedFiles:
                     output.stage_removal(path + suffix)
 
     def _check_named_as_variants(self, output: OutputFolder, report: BuildReport) -> None:
-        """Report each source file that has the name of a variant of another, and is none."""
+        """Report each source file that has the name of a variant of another, but is not one."""
         for path, (source_path, coding) in self._named_as_variants.items():
             if path not in self.files:
                 continue

@@ -162,7 +162,7 @@ class _Stylesheet:
         return after + 1
 
     def consume_string(self, start: int, kind: ReferenceKind) -> int:
-        """Consume the string at a position, if there is one: a reference, unless the line ends in it."""
+        """Consume the string at a position, if there is one: a reference, unless its line ends first."""
         token = _STRING_TOKEN.match(self.content, start)
         if token is None:
             return start

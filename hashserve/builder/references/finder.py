@@ -21,9 +21,9 @@ FindReferences = Callable[[bytes], list[Reference]]
 
 
 def finder_of(path: str, *, html: bool) -> FindReferences | None:
-    """Return the function that finds the references in a file, None if they are not sought in it.
+    """Return the function that finds the references in a file, None if the file is not searched.
 
-    In pages they are sought only with ``html``.
+    Pages are searched only with ``html``.
     """
     if html and is_page(path):
         return find_page_references

@@ -248,7 +248,7 @@ class _PageReferences:
 
 
 def _character(reference: re.Match[bytes], *, in_attribute: bool) -> bytes | None:
-    """Return the character of a character reference, None if it is none.
+    """Return the character of a character reference, None if the text is not one.
 
     See the HTML standard, sections 13.2.5.72 to 13.2.5.84.
     """
@@ -285,7 +285,7 @@ def _import_map(content: bytes) -> Iterator[Reference]:
     try:
         json.loads(content)
     except (ValueError, RecursionError):
-        return  # browsers ignore such a map, too
+        return  # browsers ignore such a map too
     keys: list[str] = []
     key, is_key = "", True
     for token in _JSON_TOKEN.finditer(content):

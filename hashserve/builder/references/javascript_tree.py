@@ -19,7 +19,7 @@ Lineage = tuple[Node, Node, Node, Node, Node]
 
 _LINEAGE_LENGTH = 5
 
-# Bytes that are not UTF-8, and NUL, confuse the grammar; as letters they do not.
+# Bytes that are not UTF-8, and NUL, confuse the grammar, so they are replaced by letters.
 _AS_LETTERS = bytes(byte if 0 < byte < 0x80 else ord("_") for byte in range(256))
 
 
@@ -46,8 +46,8 @@ def lineages(tree: Tree, starts: Iterable[int]) -> Iterator[Lineage]:
 class _Descent:
     """The nodes from the root down to one byte; it moves on from byte to byte.
 
-    tree-sitter walks from the root to find a node or its parent, so that each word would cost as much as
-    it is deep.
+    tree-sitter itself walks from the root to find a node or its parent, so each word would take time for its
+    depth.
     """
 
     def __init__(self, tree: Tree) -> None:
@@ -94,5 +94,5 @@ def arguments(call: Node) -> Iterator[Node]:
 
 
 def argument(call: Node, index: int) -> Node | None:
-    """Return one argument of a call, None if there are not as many."""
+    """Return one argument of a call, None if the call has fewer."""
     return next(islice(arguments(call), index, None), None)

@@ -30,8 +30,8 @@ class Frame:
     after: bytes
 
 
-# Characters that are no URL code points (URL Standard, section 4.3). Browsers percent-encode them; here they
-# are, too, so that they need no escape. Apostrophes, parentheses and asterisks are URL code points.
+# Characters that are not URL code points (URL Standard, section 4.3). They are percent-encoded, as browsers
+# do, so that they need no escape. Apostrophes, parentheses and asterisks are URL code points.
 _NO_URL_CHARACTERS = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
 
 # Characters that would end the URL, by its delimiter. In CSS and JavaScript, a backslash makes them ordinary.

@@ -1,4 +1,4 @@
-"""Why a file of an earlier release cannot be had.
+"""The errors of earlier releases whose files cannot be read, or are not what their manifest lists.
 
 Invariant: neither error leaves the build: it becomes a finding, or a `BuildError` where the settings say so.
 """
@@ -11,7 +11,7 @@ __all__ = ["MismatchError", "UnreachableError"]
 
 
 class UnreachableError(HashserveError):
-    """Say that a previous release, or a file of it, cannot be read: from where, and why."""
+    """A previous release, or a file of it, cannot be read: from where, and why."""
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(where, problem)
@@ -23,7 +23,7 @@ class UnreachableError(HashserveError):
 
 
 class MismatchError(HashserveError):
-    """Say that the content of ``path`` is not the one that its manifest lists."""
+    """The content of ``path`` is not the one that its manifest lists."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(path, problem)

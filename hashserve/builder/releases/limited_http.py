@@ -95,7 +95,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedResponse(HTTPResponse):
-    """A response of which the head and the body are read through a `_TimedReader`."""
+    """A response whose head and body are read through a `_TimedReader`."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)

@@ -45,7 +45,7 @@ def restore(
 ) -> tuple[dict[str, AssetRecord], list[LostFile]]:
     """Make sure that every file of ``records``, and its variants, is complete in the output.
 
-    Returns the records of those that are, by path, with the variants that are; and the lost files.
+    Returns the records of the complete files by path, each with its complete variants; and the lost files.
     Raises `BuildError` where the output cannot be written to.
     """
     complete: dict[str, AssetRecord] = {}

@@ -115,8 +115,8 @@ def retain(
 ) -> list[OldRelease]:
     """Return the old releases that stay served next to the one with the id ``release``, newest first.
 
-    These are the last ``keep`` releases, of which the new one is the first, and those that were
-    replaced less than ``keep_days`` ago: until then, pages of a release were handed out.
+    These are the newest ``keep`` releases, the new one included, and those that were replaced less than
+    ``keep_days`` ago, because a server sends pages of a release until it is replaced.
     """
     retained: list[OldRelease] = []
     seen = {release}

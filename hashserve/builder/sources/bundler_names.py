@@ -76,7 +76,7 @@ def _named(location: str, roots: Sequence[str], present: Container[str]) -> dict
     around = [root for root in roots if real.startswith(os.path.join(os.path.realpath(root), ""))]
     for root in around or roots:
         try:
-            # Its real path, so that a manifest in the root is known to be there whatever links lead to both.
+            # The real paths show whether the manifest is in the root, whatever links lead to both.
             manifest = load_manifest(real, root=os.path.realpath(root))
         except OSError as error:
             problem = f"cannot be read: {error.strerror}; name the manifest that the bundler wrote"

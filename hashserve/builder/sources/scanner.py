@@ -86,7 +86,7 @@ def scan_tree(
 
 
 def _check_integrity(scanned: Mapping[str, ScannedFile], report: BuildReport) -> None:
-    """Report each file of which a page states the digest, although its references are rewritten."""
+    """Report each page that states the integrity of a file whose references are rewritten."""
     for file in scanned.values():
         for link in file.links:
             target = scanned[link.internal.logical_path]

@@ -1,7 +1,7 @@
 """The source tree: the files that a build reads, each with its logical path.
 
-Invariant: where several roots have a file of one path, the first root wins. The order in which a file system
-lists a folder changes nothing.
+Invariant: if two roots have a file at the same path, that of the first root is built. The order in which a
+file system lists a folder changes nothing.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _fail(error: OSError) -> None:
 
 
 def _reason_to_skip(entry: os.DirEntry[str], logical_path: str) -> str | None:
-    """Return why an entry is left out that no pattern ignores; None if it is not."""
+    """Return why an entry that no pattern ignores is left out, None if it is not."""
     if not entry.name.isascii():
         _check_encoding(entry)
     if not _NEVER_SERVED.isdisjoint(entry.name):

@@ -1,10 +1,10 @@
-"""When to refresh what is known: in a thread of its own, so that a slow cache delays nobody for long.
+"""A regular refresh in a thread of its own, so that a slow cache delays no page for long.
 
 Invariant: at most one refresh runs in a process at a time. A caller waits for it at most `FIRST_PATIENCE`
 seconds before the first result, and `PATIENCE` seconds later.
 
-In its own thread a refresh has its own connections. So it may be due under an event loop, in a database
-transaction or after a fork.
+In its own thread, a refresh has its own connections. So it may run for a caller under an event loop, in a
+database transaction or after a fork.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RunningRefresh(NamedTuple):
 
 
 class BackgroundRefresh:
-    """Calls ``refresh`` every ``interval`` seconds, if `run_if_due` is called that often.
+    """Calls ``refresh`` at most every ``interval`` seconds, when `run_if_due` is called.
 
     ``refresh`` calls `record_result` at its end. ``on_no_result`` is called once, if the first result takes
     too long.
@@ -62,7 +62,7 @@ class BackgroundRefresh:
         self._guard = ForkSafeLock()
 
     def run_if_due(self) -> None:
-        """Refresh if it is due, and wait for the result for a moment."""
+        """Start a refresh if it is due, and wait a moment for its result."""
         if self._clock() >= self._due:
             running = self._claim()
             if running is None:
@@ -86,7 +86,7 @@ class BackgroundRefresh:
             self._due = self._clock() + self._interval
 
     def _claim(self) -> RunningRefresh | None:
-        """Return the refresh that this caller has to run; None if another caller runs it, or did."""
+        """Return the refresh that this caller must run; None if another caller runs it, or has run it."""
         process = os.getpid()
         with self._guard.lock:
             if self._clock() < self._due:
@@ -131,7 +131,7 @@ class BackgroundRefresh:
         running.ended.set()
 
     def _postpone(self) -> None:
-        """Wait no longer for the first result; make the next refresh due after the interval."""
+        """Stop waiting for the first result; make the next refresh due after the interval."""
         if not self._has_result:
             self._on_no_result()
         with self._guard.lock:

@@ -38,7 +38,7 @@ It is far below memcached's limit of 1 MB even if nothing compresses, and fits a
 """
 
 _LARGEST_CONTENT = 1024 * 1024
-"""No more bytes of a chunk are decompressed."""
+"""The most bytes of a chunk that are decompressed."""
 
 _TABLE_DIGEST = re.compile("[0-9a-f]{32}")
 _MAX_CHUNKS = 100_000
@@ -199,7 +199,7 @@ def _table_of(pointer: Pointer, contents: list[bytes]) -> NameTable | Unusable:
             names[logical_path] = path
             if value:
                 integrity[logical_path] = value
-    # They become part of URLs; a manifest is held to the same rule.
+    # Names become part of URLs, so they keep to the rule for paths in manifests.
     unsafe = unsafe_path([*names, *names.values()])
     if unsafe is not None:
         return _unusable(pointer, f"{unsafe!r} is not a relative path inside the root")

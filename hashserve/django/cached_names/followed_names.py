@@ -1,7 +1,7 @@
 """The names that this process uses: of the release in force, followed through a cache.
 
 Invariant: a name is right for a release whose files are kept, or it is unhashed. A look-up takes no
-round trip. A cache that is slow, down or damaged is no error of a page: the known names stay in use.
+round trip. A cache that is slow, down or damaged makes no page fail: the known names stay in use.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class FollowedNames:
     def _table_with(self, logical_path: str) -> NameTable:
         """Return the table in use, or an older one if only that one has ``logical_path``.
 
-        Code of the release before runs for a while after a deploy, and may need a file that the new
-        release no longer has. Its files are kept.
+        Code of the previous release runs for a while after a deploy, and may need a file that the new
+        release no longer has. That file is kept.
         """
         table = self.table()
         if logical_path in table.names:
@@ -160,11 +160,11 @@ class FollowedNames:
         table = NameTable(release=release, names=dict(names), integrity=dict(integrity))
         found = FoundTable(table=table, digest=self._cache.publish(table))
         for other in tuple(self._instances):
-            other._expect_news()
+            other._expect_change()
         with self._guard.lock:
             self._take(found)
 
-    def _expect_news(self) -> None:
+    def _expect_change(self) -> None:
         with self._guard.lock:
             self._changes += 1
             self._background.make_due()
@@ -172,7 +172,7 @@ class FollowedNames:
     # Following
 
     def refresh(self) -> None:
-        """Read the cache now, in this thread; for a process that wants its names before it serves."""
+        """Read the cache now, in this thread; for a process that needs names before it serves."""
         changes = self._changes
         reading = self._cache.read(self._known.digest)
         local = NO_NAMES

@@ -1,7 +1,7 @@
 """Reading and publishing name tables in one of Django's caches.
 
 Invariant: reading raises nothing. A table is written completely and read back before the pointer is
-switched to it, so the release before stays in force until then, and if anything fails.
+switched to it. Until then, and if anything fails, the previous release stays in force.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class NameCache:
 
     @property
     def _cache(self) -> Any:
-        """The connection of this thread: threads cannot share a connection of every client."""
+        """The connection of this thread: with some clients, threads cannot share one."""
         return caches[self.alias]
 
     # Reading
@@ -205,7 +205,7 @@ class NameCache:
         return PublishError(
             f"CACHES[{self.alias!r}] ({backend})",
             problem,
-            "the release before stays in force. Check that the cache runs, that all processes share it "
+            "the previous release stays in force. Check that the cache runs, that all processes share it "
             "and that it has room, then publish again",
         )
 

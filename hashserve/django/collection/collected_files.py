@@ -25,9 +25,9 @@ class CollectedFile:
     source_path: str
 
     def location(self, static_root: Any) -> str:
-        """Return where the file is on disk; ``static_root`` is the storage that it was copied to.
+        """Return where the file is on disk, or its copy if the finder's storage has no folder.
 
-        It is the copy if the finder's storage has no folder.
+        ``static_root`` is the storage that the file was copied to.
         """
         try:
             location: str = self.storage.path(self.source_path)

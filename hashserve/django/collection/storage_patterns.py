@@ -55,7 +55,7 @@ class _Expression:
 
 
 def patterns_of(storage: Any) -> Patterns:
-    """Return a function from a logical path to a function that matches the storage's ``patterns``."""
+    """Return a function that returns, for a logical path, the function that matches the ``patterns``."""
     expressions = [_expression(storage, glob, entry) for glob, entry in _entries(storage.patterns)]
 
     def patterns(logical_path: str) -> Callable[[bytes, Sequence[Reference]], Sequence[Matched]] | None:
@@ -98,7 +98,7 @@ _SKIPPED_BY_DJANGO: re.Pattern[str] | None = getattr(django_storage, "_css_ignor
 def _matched(
     content: bytes, references: Sequence[Reference], expressions: Sequence[_Expression]
 ) -> list[Matched]:
-    """Match expressions in a file with these ``references``; nothing matches if it is not UTF-8."""
+    """Match expressions in a file with these ``references``. A file that is not UTF-8 has no match."""
     kinds = {reference.kind for reference in references}
     fitting = [expression for expression in expressions if expression.may_match(kinds)]
     if not fitting:

@@ -1,7 +1,7 @@
-"""What a Django project sets: the dictionary ``HASHSERVE``, and WhiteNoise's settings where that is silent.
+"""What a Django project sets: the dictionary ``HASHSERVE``, or else WhiteNoise's settings.
 
 Invariant: every value is read before it is used, by the reader that `HashServe` and the command line use
-too. Nothing of the build is imported here: a server does without it.
+too. Nothing of the build is imported here, because a server does not need it.
 """
 
 from __future__ import annotations

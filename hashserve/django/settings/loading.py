@@ -1,4 +1,4 @@
-"""The settings of a project as values, and the problems that they have.
+"""The settings of a project as values, and what is wrong with them.
 
 Invariant: settings are read once, and again after a setting has changed. An error names the setting as
 the project wrote it.
@@ -62,7 +62,7 @@ def load() -> DjangoSettings:
         "use_finders": settings.DEBUG,
         "prefix": static_url() or "/",
         "cache": "staticfiles" if "staticfiles" in settings.CACHES else "default",
-        # The same on every host and in every build of one site; most other sites have another one.
+        # ROOT_URLCONF is the same on every host and in every build of a site. Most other sites have another.
         "site": getattr(settings, "ROOT_URLCONF", None) or "site",
         **values["own"],
     }
@@ -77,19 +77,19 @@ def problems() -> list[SettingError]:
 
 
 def twice_given() -> list[tuple[str, str]]:
-    """List the keys that are set although WhiteNoise's setting is set too; the keys count."""
+    """List each key that is set in addition to WhiteNoise's setting, with that setting; the key is used."""
     pairs = ((name, key.white_noise) for name, key in KEYS.items() if name in given())
     return [(name, other) for name, other in pairs if other is not None and hasattr(settings, other)]
 
 
 def given() -> Mapping[object, object]:
-    """Return the dictionary as it was set; an empty one if it is no dictionary."""
+    """Return the dictionary as it was set; an empty one if the value is not a dictionary."""
     dictionary = getattr(settings, NAME, {})
     return dictionary if isinstance(dictionary, Mapping) else {}
 
 
 def _read() -> tuple[dict[str, dict[str, Any]], list[SettingError]]:
-    """Read every key; return the values as they were set, by part and field, and what is wrong."""
+    """Read every key; return the values as they were set, by part and name, and the errors."""
     values: dict[str, dict[str, Any]] = {"own": {}, "serve": {}, "build": {}}
     errors = [*_not_a_mapping(), *_unknown_keys()]
     found = given()
@@ -144,7 +144,7 @@ def _place(name: str) -> str:
 
 
 def _places() -> dict[str, str]:
-    # Django's own first: "cache" is its alias of a cache, but in an error of a build the build's folder.
+    # Django's own come first, and others replace them: "cache" in an error is the folder of the build.
     keys = sorted(KEYS.items(), key=lambda item: item[1].part != "own")
     return {key.setting.name: _place(name) for name, key in keys}
 

@@ -1,4 +1,4 @@
-"""What the value of a setting may be that only Django has.
+"""The readers of the settings that only Django has.
 
 Invariant: as in `hashserve.settings.readers`, a reader returns the value that is used, or raises
 `ValueError` with what the value must be.
@@ -58,5 +58,5 @@ def headers_function(value: Any) -> HeadersHook | str:
 def cache_alias(value: Any) -> str:
     """Read the alias of one of the project's caches."""
     if not isinstance(value, str) or value not in settings.CACHES:
-        raise ValueError(f"is no cache of this project; CACHES has {', '.join(settings.CACHES)}")
+        raise ValueError(f"is not a cache of this project; CACHES has {', '.join(settings.CACHES)}")
     return value

@@ -94,7 +94,7 @@ class OwnSettings(Settings, keys=True):
 class Key(NamedTuple):
     """One key of ``HASHSERVE``.
 
-    ``part`` is what the setting is for. ``white_noise`` is WhiteNoise's setting that counts without the key.
+    ``part`` is what the setting is for. ``white_noise`` is WhiteNoise's setting that is used without the key.
     """
 
     setting: Setting
@@ -106,7 +106,7 @@ def _keys() -> dict[str, Key]:
     parts: dict[Literal["serve", "build", "own"], type[Settings]] = {
         "serve": ServeSettings,
         "build": BuildSettings,
-        "own": OwnSettings,  # the last one counts
+        "own": OwnSettings,  # replaces keys of the others
     }
     return {
         row.key: Key(row, part, _white_noise(row))

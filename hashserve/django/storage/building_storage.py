@@ -43,10 +43,10 @@ class BuildObserver(Protocol):
     """Follows a build while it runs."""
 
     def on_progress(self, step: str, done: int, total: int) -> None:
-        """Take note that ``done`` of the ``total`` parts of a step are done."""
+        """Receive that ``done`` of the ``total`` parts of a step are done."""
 
     def on_report(self, report: BuildReport) -> None:
-        """Take the report, once the release is in force."""
+        """Receive the report, once the release is in force."""
 
 
 class _WarningLog:
@@ -115,7 +115,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
 
     @contextmanager
     def observed_by(self, observer: BuildObserver) -> Iterator[None]:
-        """Send what builds do inside to ``observer``, and not to the log."""
+        """Report the builds inside to ``observer`` instead of the log."""
         before = self._observer
         self._observer = observer
         try:

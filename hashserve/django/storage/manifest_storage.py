@@ -96,7 +96,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
     # What templates use
 
     def stored_name(self, name: str) -> str:
-        """Return the fingerprinted name of ``name``; what an unknown name means is as in Django.
+        """Return the fingerprinted name of ``name``. An unknown name is treated as in Django.
 
         A template of this process may name a file that a newer release no longer has. It then gets the
         name in the release that the process started with, which is still served.

@@ -27,7 +27,7 @@ class StorageNaming:
 
     @property
     def growth(self) -> int:
-        """At most how many bytes a fingerprint adds to a path: a dot and the digits of a SHA-256."""
+        """The most bytes that a fingerprint adds to a path: a dot and the digits of a SHA-256."""
         return 65
 
     def name(self, logical_path: str, chunks: Iterable[bytes]) -> str:

@@ -92,7 +92,7 @@ class _CacheBust(template.Node):
 
 @register.tag
 def cache_bust(parser: Parser, token: Token) -> template.Node:
-    """Return a token that makes a URL new; for URLs of other things than static files.
+    """Return a token that makes a URL new; for URLs that are not of static files.
 
     ::
 

@@ -121,7 +121,7 @@ def test_a_pointer_that_cannot_be_written_leaves_the_release_before_in_force() -
 
     HOOKS["set"] = fail_at_the_pointer
     with pytest.raises(
-        PublishError, match=r"cannot be written \(OSError: no room\); the release before stays"
+        PublishError, match=r"cannot be written \(OSError: no room\); the previous release stays"
     ):
         publish("r2")
     HOOKS.clear()
@@ -134,7 +134,7 @@ def test_a_chunk_that_is_refused_leaves_the_release_before_in_force_and_nothing_
     publish("r1")
     keys = Namespace("site").encode_table(table("r2")).chunks
     REFUSED.extend(keys)
-    with pytest.raises(PublishError, match="refused 1 of 1 chunks of names; the release before stays"):
+    with pytest.raises(PublishError, match="refused 1 of 1 chunks of names; the previous release stays"):
         publish("r2")
     assert caches["default"].get_many(keys) == {}
     found = NameCache("default", "site").read(None)
