@@ -22,7 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
-        terminalreporter.section("not run, for want of a part")
+        terminalreporter.section("skipped, because a program is missing")
         for report in skipped:
             terminalreporter.line(f"{report.nodeid}: {report.longrepr[2]}")
 

@@ -1,7 +1,7 @@
-"""The sources of the pages about proofs: the names of the tests, and what their long form counted.
+"""The tables of ``docs/proof.md``, made from the output of ``make soak``.
 
-Invariant: no figure of ``docs/proof.md`` is copied by hand. ``python -m tests.proofs LOG ...`` reads the
-output of ``make soak`` and writes each table that it has figures for; the other tables stay.
+Invariant: nobody copies a figure by hand. ``python -m tests.proofs LOG ...`` reads the output and writes each
+table for which it has figures; the other tables stay.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ Row = Iterable[object]
 
 
 def table(*rows: Row) -> str:
-    """Return rows, the head first, as a table in Markdown."""
+    """Return a table in Markdown. The first row is the head."""
     head, *rest = [f"| {' | '.join(map(str, row))} |" for row in rows]
     return "\n".join([head, re.sub(r"[^|]+", " --- ", head), *rest]) + "\n"
 
 
 def counted(number: int) -> str:
-    """Return a number with commas."""
+    """Return a number with thousands separators."""
     return f"{number:,}"
 
 
@@ -52,7 +52,7 @@ def counted(number: int) -> str:
 
 
 def by_row_group() -> str:
-    """Return how many rows of each group each server returns as the application does."""
+    """Return, for each server and group, how many responses equal those of the application."""
     groups = [*dict.fromkeys(exchange.group for exchange in EXCHANGES)]
     rows = []
     for server in MATRIX:
@@ -67,7 +67,7 @@ def _passed(server: str, group: str) -> tuple[int, int]:
 
 
 def is_left_alone(server: str, exchange: Exchange) -> bool:
-    """Return whether a server changes nothing in an exchange, and keeps a persistent connection."""
+    """Return whether a server changes nothing in an exchange and keeps a persistent connection."""
     is_kept = server in PERSISTENT and is_persistent(exchange)
     return expected_outcome(server, exchange) == ("" if is_kept else CLOSES)
 
@@ -78,19 +78,19 @@ def _checks(server: str) -> Iterator[str]:
     yield "the client waits" if server in WAITS else "the process ends" if server in STOPS else "closes"
 
 
-# What a log counts
+# Tables from a log
 
 
 def oracle(log: str) -> str | None:
-    """Every difference from nginx by name: who is right, why, and how often it occurred."""
+    """Return the differences from nginx by name: which server is right, why, and how often."""
     found = re.findall(r"oracle: (\{.*\})", log)
     if not found:
         return None
     counts: dict[str, int] = literal_eval(found[-1])
-    asked, same, odd = counts["asked"], counts["same"], counts.get("unexplained", 0)
-    told = (
-        f"{counted(asked)} requests: {counted(same)} answers are the same, {counted(asked - same - odd)} "
-        f"differ by one of {len(EXPLAINED)} names, {odd} differ otherwise.\n\n"
+    sent, same, odd = counts["asked"], counts["same"], counts.get("unexplained", 0)
+    summary = (
+        f"{counted(sent)} requests: {counted(same)} responses are equal, {counted(sent - same - odd)} have "
+        f"one of {len(EXPLAINED)} explained differences, {odd} have another difference.\n\n"
     )
     rows = []
     for each in EXPLAINED:
@@ -98,7 +98,7 @@ def oracle(log: str) -> str | None:
         how_often = counted(counts.get(each.__name__, 0))
         right = whose.split()[0].lower()
         rows.append([each.__name__.replace("_", " "), right, why.replace("``", "`"), how_often])
-    return told + table(["difference", "right", "section, and why", "how often"], *rows)
+    return summary + table(["difference", "right", "section, and why", "how often"], *rows)
 
 
 HOSTILE = re.compile(
@@ -107,7 +107,7 @@ HOSTILE = re.compile(
 
 
 def hostile(log: str) -> str | None:
-    """Hostile requests, their responses, and the memory of the process."""
+    """Return the hostile requests, their responses, and the memory of the process."""
     rows = [
         [
             how,
@@ -118,7 +118,8 @@ def hostile(log: str) -> str | None:
         ]
         for how, counts, before, after in HOSTILE.findall(log)
     ]
-    return table(["how", "requests", "answers", "memory, early", "at the end"], *rows) if rows else None
+    head = ["how", "requests", "responses", "memory at the start", "at the end"]
+    return table(head, *rows) if rows else None
 
 
 def _statuses(counts: Mapping[object, int]) -> str:
@@ -129,7 +130,7 @@ CACHE = re.compile(r"caches: (.+?): (\d+) answers, (\d+) hits; (\{.*?\}); (\{.*?
 
 
 def caches(log: str) -> str | None:
-    """Responses of each cache over three releases, and where they differ from the origin's."""
+    """Return the responses of each cache over three releases, and their differences from the origin."""
     rows = [
         [
             name,
@@ -144,12 +145,12 @@ def caches(log: str) -> str | None:
     ]
     head = [
         "cache",
-        "answers",
+        "responses",
         "from the cache",
         "by status",
         "wrong bytes",
         "404 of a file",
-        "otherwise than the origin",
+        "differences from the origin",
     ]
     return table(head, *rows) if rows else None
 
@@ -162,7 +163,7 @@ DEPLOY = re.compile(r"deploys: (.+), (\w+): (\{.*?\}); pages (\{.*?\})")
 
 
 def deploys(log: str) -> str | None:
-    """Pages and files of two releases, behind each balancer."""
+    """Return the pages and files of two releases behind each balancer."""
     rows = []
     for setup, balancer, answers, _ in DEPLOY.findall(log):
         counts = literal_eval(answers)
@@ -175,16 +176,19 @@ def deploys(log: str) -> str | None:
 
 
 def kills(log: str) -> str | None:
-    """Builds that were killed while their output was read."""
+    """Return the number of builds killed while their output was read."""
     found = re.findall(r"(\d+) of (\d+) builds killed, (\d+) reads, (\d+) broken", log)
     if not found:
         return None
     killed, builds, reads, broken = (counted(int(number)) for number in found[-1])
-    return f"{killed} of {builds} builds were killed, {reads} answers read meanwhile, {broken} broken.\n"
+    return (
+        f"{killed} of {builds} builds were killed. Meanwhile {reads} responses were read; "
+        f"{broken} were broken.\n"
+    )
 
 
 def fuzz(log: str) -> str | None:
-    """Executions of each harness, what must hold, and whether the last run broke it."""
+    """Return the rule of each harness, its executions, and whether the last run broke the rule."""
     runs = {
         name: (counted(int(executions)), "yes" if "BROKE" in rest else "no")
         for name, executions, rest in re.findall(r"^(\w+): (\d+) executions,(.*)", log, re.MULTILINE)
@@ -192,7 +196,7 @@ def fuzz(log: str) -> str | None:
     if not HARNESSES.keys() <= runs.keys():
         return None
     rows = [[f"`{name}`", _first_line(harness.__doc__), *runs[name]] for name, harness in HARNESSES.items()]
-    return table(["harness", "what has to hold", "executions", "broken"], *rows)
+    return table(["harness", "rule", "executions", "broken"], *rows)
 
 
 def _first_line(docstring: str | None) -> str:
@@ -213,14 +217,14 @@ def names_of_tests() -> frozenset[str]:
 
 
 def tables_of(log: str) -> dict[str, str]:
-    """Return each table that the log has figures for, by its name, and always that of the servers."""
+    """Return the tables for which the log has figures, by name, and always the table of servers."""
     makers = (oracle, hostile, caches, deploys, kills, fuzz)
     made = {make.__name__: make(log) for make in makers}
     return {"servers": by_row_group(), **{name: text for name, text in made.items() if text is not None}}
 
 
 def with_tables(page: str, tables: Mapping[str, str]) -> str:
-    """Return the page with these tables, each between the marks with its name."""
+    """Return the page with these tables between the marks with their names."""
     for name, text in tables.items():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
         before, _, rest = page.partition(begin)
@@ -229,7 +233,7 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
 
 
 def rows_of(page: str, name: str) -> list[list[str]]:
-    """Read the rows of one of the tables, without its head."""
+    """Return the rows of a table in the page, without the head."""
     text = page.partition(f"<!-- {name}: begin -->\n")[2].partition(f"<!-- {name}: end -->")[0]
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]

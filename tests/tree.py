@@ -1,6 +1,6 @@
-"""The tree of modules in ``CONTRIBUTING.md``, one line each, from the first line of their docstrings.
+"""The tree of modules in ``CONTRIBUTING.md``. Each line has the first line of a module's docstring.
 
-``python -m tests.tree`` writes it; ``make format`` runs this.
+``python -m tests.tree``, which ``make format`` runs, writes the tree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "CONTRIBUTING.md"
 PACKAGE = PROJECT / "hashserve"
 COLUMN = 34
-"""Where the text begins, in characters."""
+"""The column in which the text begins."""
 
 _BLOCK = re.compile(r"(?<=<!-- tree: begin -->\n```text\n).*?(?=```\n<!-- tree: end -->)", re.DOTALL)
 
@@ -27,9 +27,9 @@ def tree(package: Path = PACKAGE) -> str:
 
 
 def with_tree(text: str) -> str:
-    """Return the text of the page with the tree as it is now."""
+    """Return the text of the page with the current tree."""
     found, count = _BLOCK.subn(lambda _: tree(), text)
-    assert count == 1, "the page has no place for the tree"
+    assert count == 1, "the page needs one pair of marks for the tree"
     return found
 
 

@@ -50,12 +50,12 @@ def test_each_table_has_a_row_for_whatever_is_run() -> None:
 def test_what_a_long_run_prints_becomes_the_tables() -> None:
     page = "".join(f"<!-- {name}: begin -->\n<!-- {name}: end -->\n" for name in tables_of(LOG))
     page = with_tables(page, tables_of(LOG))
-    assert "400 requests: 390 answers are the same, 9 differ" in page
+    assert "400 requests: 390 responses are equal, 9 have one of" in page
     assert rows_of(page, "oracle")[0][::3] == ["options", "9"]
     assert rows_of(page, "hostile")[0] == ["in process", "5,007", "200: 7, 404: 5,000", "62.9 MB", "49.2 MB"]
     assert rows_of(page, "caches")[0][:5] == ["Varnish, defaults", "1,234", "567", "200: 1,234", "1"]
     assert rows_of(page, "deploys") == [["two folders, retries", "nginx", "1,000", "2", "3"]]
-    assert "5 of 25 builds were killed, 12,345 answers read meanwhile, 0 broken." in page
+    assert "5 of 25 builds were killed. Meanwhile 12,345 responses were read; 0 were broken." in page
     assert {row[0]: row[2:] for row in rows_of(page, "fuzz")}["`wsgi`"] == ["2,000", "yes"]
     assert rows_of(page, "fuzz")[0][2:] == ["1,000", "no"]
     assert with_tables(page, tables_of("")) == page

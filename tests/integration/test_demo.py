@@ -1,4 +1,4 @@
-"""The example site, started as its readers start it: over raw HTTP, in a real browser, under gunicorn."""
+"""The example site, started as its readers start it, over HTTP and in a real browser."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.real
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE = 120.0
-"""The longest time, in seconds, that a server may take to build and to listen."""
+"""The longest time, in seconds, until a server has built and listens."""
 
 IS_COMPLETE = "html[data-costs][data-checks][data-lookup]"
 
@@ -39,7 +39,7 @@ IS_COMPLETE = "html[data-costs][data-checks][data-lookup]"
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A response as received: not decoded, redirects not followed."""
+    """A response as received: nothing is decoded, and no redirect is followed."""
 
     status: int
     fields: http.client.HTTPMessage
@@ -126,7 +126,7 @@ def _printed_url(fresh: Queue[str | None], lines: list[str], printed: str) -> st
         except Empty:
             line = None
         if line is None:
-            pytest.fail(f"it printed no URL: {''.join(lines)}")
+            pytest.fail(f"the example printed no URL: {''.join(lines)}")
         if match := re.search(printed, line):
             return match[1].rstrip("/")
 
@@ -147,7 +147,7 @@ def demo(folder: Path) -> Iterator[Demo]:
         yield started
 
 
-# Over raw HTTP
+# Over HTTP
 
 
 def test_the_page_is_always_revalidated_and_allows_nothing_inline(demo: Demo) -> None:
@@ -240,7 +240,7 @@ class Visit:
     """A page that has loaded, and its errors."""
 
     page: Page
-    complaints: list[str]
+    problems: list[str]
 
     def rows(self) -> dict[str, dict[str, str]]:
         """Return the table's values for each asset, by URL path."""
@@ -250,7 +250,7 @@ class Visit:
         return {urlsplit(row["url"]).path: row for row in found}
 
     def loaded(self) -> set[str]:
-        """Return the URL path of every asset that the browser has loaded for the page."""
+        """Return the URL path of every asset that the browser loaded for the page."""
         urls: list[str] = self.page.evaluate(
             "performance.getEntriesByType('resource').filter(entry => entry.initiatorType !== 'fetch')"
             ".map(entry => entry.name)"
@@ -260,15 +260,15 @@ class Visit:
 
 def visit(context: BrowserContext, url: str, **options: Any) -> Visit:
     """Open the page in a new tab, and wait until it has measured everything."""
-    page, complaints = context.new_page(), list[str]()
-    page.on("console", lambda message: _note(complaints, message.type, message.text))
-    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page, problems = context.new_page(), list[str]()
+    page.on("console", lambda message: _add_problem(problems, message.type, message.text))
+    page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
+    page.on("requestfailed", lambda request: problems.append(f"failed: {request.url}"))
     if options:
         page.set_viewport_size(options["viewport"])
     page.goto(url)
     page.wait_for_selector(IS_COMPLETE)
-    visited = Visit(page, complaints)
+    visited = Visit(page, problems)
     for _ in range(200):  # not wait_for_function: it needs eval, which the page's policy forbids
         if set(visited.rows()) == visited.loaded():
             break
@@ -276,13 +276,13 @@ def visit(context: BrowserContext, url: str, **options: Any) -> Visit:
     return visited
 
 
-def _note(complaints: list[str], kind: str, text: str) -> None:
+def _add_problem(problems: list[str], kind: str, text: str) -> None:
     if kind in ("error", "warning"):
-        complaints.append(f"{kind}: {text}")
+        problems.append(f"{kind}: {text}")
 
 
 def test_the_page_loads_without_an_error_or_a_failed_request(demo: Demo, context: BrowserContext) -> None:
-    assert visit(context, demo.url).complaints == []
+    assert visit(context, demo.url).problems == []
 
 
 def test_the_table_has_a_row_for_each_asset_and_all_are_fingerprinted(
@@ -320,7 +320,7 @@ def test_every_check_that_the_page_makes_passes(demo: Demo, context: BrowserCont
 def test_a_second_visit_takes_every_asset_from_the_cache(demo: Demo, context: BrowserContext) -> None:
     first = visit(context, demo.url).rows()
     second = visit(context, demo.url)
-    assert second.complaints == []
+    assert second.problems == []
     assert set(second.rows()) == set(first)
     assert {path for path, row in second.rows().items() if row["cached"] == "false"} == set()
     assert second.page.inner_text("#total-wire") == "0 B"
@@ -331,7 +331,7 @@ def test_the_reload_button_takes_every_asset_from_the_cache(demo: Demo, context:
     visited.page.click("#reload")
     visited.page.wait_for_selector('html[data-visit="cached"]')
     assert all(row["cached"] == "true" for row in visited.rows().values())
-    assert visited.complaints == []
+    assert visited.problems == []
 
 
 def test_any_asset_can_be_looked_up(demo: Demo, context: BrowserContext) -> None:
@@ -438,7 +438,7 @@ def test_two_workers_of_gunicorn_start_without_a_build(tmp_path: Path) -> None:
 
 
 def parallel(call: Callable[[], Reply], *, times: int) -> list[Reply]:
-    """Make a call from several threads at once."""
+    """Call a function from several threads at once."""
     replies: list[Reply] = []
     threads = [
         threading.Thread(target=functools.partial(lambda: replies.append(call()))) for _ in range(times)

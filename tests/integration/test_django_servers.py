@@ -1,4 +1,4 @@
-"""Django's middleware under real servers: uvicorn, gunicorn, and Django's own for development."""
+"""Django's middleware under real servers: uvicorn, gunicorn and runserver."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
 ]
 ROOT_URLCONF = __name__
-SECRET_KEY = "of no use"
+SECRET_KEY = "not secret"
 STATIC_ROOT = {root!r}
 STATIC_URL = "static/"
 STATICFILES_DIRS = {folders!r}
@@ -78,7 +78,7 @@ def write_project(
 
 @contextmanager
 def running(name: str, command: Sequence[str], folder: Path, tree: BuiltTree) -> Iterator[Server]:
-    """Run a server in a project's folder; ``{fd}`` and ``{port}`` in its command say where it listens."""
+    """Run a server in a project folder. Its command has ``{fd}`` or ``{port}`` for the place to listen."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = listener.getsockname()
@@ -132,7 +132,7 @@ def thread_names(server: Server) -> list[str]:
 
 def test_slow_readers_of_a_large_file_do_not_delay_other_requests(server: Server) -> None:
     before = server.open_descriptors()
-    slow = [server.connect() for _ in range(3)]  # gunicorn has one thread more
+    slow = [server.connect() for _ in range(3)]  # one fewer than the threads of gunicorn
     for connection, path in zip(
         slow, [server.url("large.bin"), "/static/large.bin", "/static/large.bin"], strict=True
     ):
@@ -145,7 +145,7 @@ def test_slow_readers_of_a_large_file_do_not_delay_other_requests(server: Server
         assert server.ask("/").status == 200
     names = thread_names(server)
     assert len([name for name in names if name.startswith("hashserve")]) <= MOST_READERS
-    assert len(names) <= MOST_READERS + 8  # the server's and Django's own
+    assert len(names) <= MOST_READERS + 8  # the other threads are those of the server and of Django
     for connection in slow:
         answer = connection.receive()
         assert (answer.status, answer.body == LARGE) == (200, True)
@@ -163,7 +163,7 @@ def test_a_range_of_a_large_file_is_correct(server: Server, value: str) -> None:
             assert (answer.status, answer.body == body) == (206, True)
 
 
-def test_a_client_that_leaves_in_the_middle_costs_no_descriptor(server: Server) -> None:
+def test_a_client_that_leaves_early_costs_no_descriptor(server: Server) -> None:
     before = server.open_descriptors()
     for path in (server.url("large.bin"), "/static/large.bin"):
         for _ in range(3):

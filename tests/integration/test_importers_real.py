@@ -1,4 +1,4 @@
-"""Importers and the manifests of real tools, which build a small app."""
+"""The importers, with manifests that real build tools write for a small app."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ Sprockets::Manifest.new(environment, ENV["OUT"]).compile("main.js", "style.css",
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    """Write an app with a dynamic import, a shared chunk, and CSS with an image too large to be inlined."""
+    """Write an app with a dynamic import, a shared chunk, and an image that is too large to inline."""
     folder = tmp_path / "app"
     (folder / "src").mkdir(parents=True)
     for name, text in SOURCES.items():
@@ -115,7 +115,7 @@ def app(tmp_path: Path) -> Path:
 
 
 def node_modules(name: str) -> Path:
-    """Install the packages of ``name`` once, completely or not at all, and return their folder."""
+    """Install the packages of ``name`` once, and return their folder. A failed install leaves nothing."""
     pins = hashlib.sha256(" ".join(PACKAGES[name]).encode()).hexdigest()[:8]
     target = CACHE / f"{name}-{pins}"
     if not target.is_dir():
@@ -126,7 +126,7 @@ def node_modules(name: str) -> Path:
 def install(target: Path, packages: tuple[str, ...], npm: str) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=".install-", ignore_cleanup_errors=True) as temporary:
-        folder = Path(temporary) / "whole"
+        folder = Path(temporary) / "complete"
         folder.mkdir()
         (folder / "package.json").write_text('{"private": true}')
         quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"]
@@ -137,7 +137,8 @@ def install(target: Path, packages: tuple[str, ...], npm: str) -> None:
         try:
             folder.rename(target)
         except OSError:
-            assert target.is_dir(), "another run has installed the same meanwhile"
+            # Another run may have installed the same packages.
+            assert target.is_dir(), f"{folder} cannot be renamed to {target}"
 
 
 def run(*command: str, cwd: Path, timeout: float = 120, environment: Mapping[str, str] | None = None) -> None:
@@ -185,8 +186,8 @@ def emitted(out: Path) -> set[str]:
     return {path for path in paths if "manifest" not in path}
 
 
-def assert_unchanging(first: tuple[Path, Manifest], second: tuple[Path, Manifest]) -> None:
-    """Check that a name that two builds call immutable has the same bytes in both."""
+def assert_names_keep_their_content(first: tuple[Path, Manifest], second: tuple[Path, Manifest]) -> None:
+    """Check that a file that is immutable in two builds has the same bytes in both."""
     (one, manifest), (two, other) = first, second
     assert manifest.files.keys() != other.files.keys()
     for path in manifest.files.keys() & other.files.keys():
@@ -224,7 +225,7 @@ def test_a_name_of_vite_always_has_the_same_content(name: str, app: Path) -> Non
     first = vite(name, app)
     change(app)
     second = vite(name, app)
-    assert_unchanging(
+    assert_names_keep_their_content(
         (first, load_manifest(first / ".vite/manifest.json")),
         (second, load_manifest(second / ".vite/manifest.json")),
     )
@@ -260,7 +261,7 @@ def test_a_name_of_webpack_always_has_the_same_content(app: Path) -> None:
     first = webpack(app, PUBLIC_PATH="/static/")
     change(app)
     second = webpack(app, PUBLIC_PATH="/static/")
-    assert_unchanging(
+    assert_names_keep_their_content(
         (first, load_manifest(first / "manifest.json")), (second, load_manifest(second / "manifest.json"))
     )
 
@@ -302,7 +303,7 @@ def test_sprockets_keeps_older_files_with_their_sizes_and_digests(app: Path) -> 
     manifest = load_manifest(found)
     assert set(manifest.files) == {path for path in emitted(out) if not path.endswith(".gz")}
     assert manifest.paths.keys() == {"main.js", "style.css", "logo.png"}
-    assert len(manifest.files) == 4, "style.css is there as it was and as it is"
+    assert len(manifest.files) == 4, "the old and the new style.css are there"
     assert_digests_hold(out, manifest)
 
 

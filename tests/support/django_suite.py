@@ -1,4 +1,4 @@
-"""Django's own tests of its static files, with our storage instead of its own.
+"""Django's own tests of static files, with hashserve's storage in the place of Django's.
 
 Invariant: the tests are unedited and belong to the installed release of Django.
 """
@@ -32,12 +32,12 @@ theirs.ManifestStaticFilesStorage = ours.ManifestStaticFilesStorage
 
 
 class SuiteUnavailableError(Exception):
-    """Django's source distribution is not in the cache and cannot be fetched; holds the reason."""
+    """Django's source distribution is not in the cache and cannot be downloaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The number of tests, the names of those that failed, and the output."""
+    """The number of tests, the names of failed tests, and the output."""
 
     ran: int
     failed: frozenset[str]
@@ -48,7 +48,7 @@ def run_staticfiles_tests() -> Outcome:
     """Run the tests. Raises `SuiteUnavailableError`."""
     tests = _source() / "tests"
     (tests / "test_swapped.py").write_text(_SETTINGS, encoding="utf-8")
-    # Django's settings warn about later releases, which is not tested here.
+    # Django's settings warn about later releases, which these tests do not check.
     command = [sys.executable, "-W", "ignore", "runtests.py", "--settings", "test_swapped", "--parallel", "1"]
     done = subprocess.run(
         [*command, "staticfiles_tests"],
@@ -68,12 +68,12 @@ def run_staticfiles_tests() -> Outcome:
 
 
 def _source() -> Path:
-    """Return the folder of the source distribution, fetched once for each release."""
+    """Return the folder of the source distribution, downloaded once for each release."""
     folder: Path = CACHE / str(django.get_version())
     if not folder.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as temporary:
-            archive = _fetched(Path(temporary))
+            archive = _downloaded(Path(temporary))
             with tarfile.open(archive) as opened:
                 opened.extractall(temporary, filter="data")
             archive.unlink()
@@ -82,7 +82,7 @@ def _source() -> Path:
     return folder
 
 
-def _fetched(folder: Path) -> Path:
+def _downloaded(folder: Path) -> Path:
     wanted = f"django=={django.get_version()}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "-q"]
     done = subprocess.run(

@@ -1,6 +1,6 @@
-"""The example in ``examples/django``, copied, changed, collected and served as its README says.
+"""Copies of the project in ``examples/django``, changed, collected and served as its README says.
 
-Invariant: tests see it from outside: by commands, files and HTTP.
+Invariant: tests use a copy only through commands, files and HTTP.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Project:
         return cls(folder=folder / "site", environment=places | environment)
 
     def copied_with_all(self, folder: Path) -> Project:
-        """Copy it to ``folder``, with its database and collected files."""
+        """Copy the project to ``folder`` with its database and collected files."""
         shutil.copytree(
             self.folder.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("log-*")
         )
@@ -110,12 +110,12 @@ class Project:
 
     @property
     def static_root(self) -> Path:
-        """Its STATIC_ROOT."""
+        """The folder of collected files."""
         return Path(self.environment["STATIC_ROOT"])
 
     @property
     def variables(self) -> dict[str, str]:
-        """Its environment variables."""
+        """The environment variables of commands and servers."""
         own = {"DEBUG", "STATIC_URL", "CACHE_URL", "STATICFILES", "DJANGO_SETTINGS_MODULE"}
         inherited = {name: value for name, value in os.environ.items() if name not in own}
         return {**inherited, "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
@@ -135,7 +135,7 @@ class Project:
         return ended.stdout
 
     def prepare(self) -> None:
-        """Make the database and collect."""
+        """Create the database and collect."""
         self.manage("migrate", "-v0")
         self.collect()
 
@@ -156,10 +156,10 @@ class Project:
         return Manifest.load(self.static_root / "staticfiles.json")
 
     def url(self, logical_path: str) -> str:
-        """Return the path of the URL of a file in the release last collected."""
+        """Return the URL path of a file in the current release."""
         return PREFIX + self.manifest().paths[logical_path]
 
-    # Its sources
+    # Sources
 
     def source(self, logical_path: str) -> Path:
         """Return the source of a static file of the shop."""
@@ -170,7 +170,7 @@ class Project:
         with self.source(logical_path).open("a", encoding="utf-8") as file:
             file.write(text)
 
-    # Its servers
+    # Servers
 
     @contextmanager
     def gunicorn(self) -> Iterator[Server]:
@@ -196,7 +196,7 @@ class Project:
     def runserver(self) -> Iterator[Server]:
         """Serve it with Django's own server, which leaves static files to the middleware."""
         port = free_port()
-        # It restarts when a Python file changes, hashserve's too; tests change other files.
+        # Without --noreload it would restart when a Python file of hashserve changes.
         options = ("--nostatic", "--noreload", f"127.0.0.1:{port}")
         command = [sys.executable, "manage.py", "runserver", *options]
         with self._running(command, port) as server:
@@ -224,14 +224,14 @@ class Project:
 
 
 def _made_by_running(folder: str, names: list[str]) -> set[str]:
-    """Return the names of files that only a run of the example makes."""
+    """Return the names of files that running the example makes, which are not copied."""
     made = {"__pycache__", *(("static", "teahouse.sqlite3") if Path(folder) == EXAMPLE else ())}
     return made & {*names}
 
 
 @contextmanager
 def _listener() -> Iterator[socket.socket]:
-    """Listen on a free port, which stays taken when the server behind it restarts."""
+    """Listen on a free port, which no other process can take while the server restarts."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(200)
@@ -248,7 +248,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Return host and port, a colon between."""
+        """Return ``host:port``."""
         return f"127.0.0.1:{self.port}"
 
     @property

@@ -16,10 +16,10 @@ FACTOR = 16
 """The factor between the two sizes: linear work grows 16 times, quadratic work 256 times."""
 
 _BOUND = 120
-"""Twice what was measured of linear work whose memory grows out of the caches, half of quadratic work."""
+"""Twice the measured growth of linear work whose memory outgrows the caches; half that of quadratic work."""
 
 _LEAST_SECONDS = 0.001
-"""Less is not measured, because the clock and the interpreter have errors of microseconds."""
+"""The shortest time that is measured, because clock and interpreter have errors of microseconds."""
 
 _LARGEST_SIZE = 1_000_000
 """Work that takes less than `_LEAST_SECONDS` at this size counts as constant."""
@@ -28,7 +28,7 @@ _LARGEST_SIZE = 1_000_000
 def assert_linear(work: Callable[[int], object], *, size: int) -> None:
     """Assert that ``work(n)`` grows about as n does, for n of ``size`` or more.
 
-    A busy machine can spoil one measurement, so that the work fails only after three.
+    A busy machine can distort a measurement, so this fails only after three.
     """
     ratios: list[float] = []
     while len(ratios) < 3 and min(ratios, default=_BOUND) >= _BOUND:

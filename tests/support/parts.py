@@ -1,4 +1,4 @@
-"""Programs that tests need. If one is missing, the test is skipped and listed, or fails under CI."""
+"""Programs that tests need. If one is missing, the test is skipped and listed; under CI it fails."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def must_have_all() -> bool:
 def missing(reason: str) -> NoReturn:
     """Skip the test because a program is missing, or fail it if every program is required."""
     if must_have_all():
-        pytest.fail(f"{reason}; `make test` installs it where it may")
+        pytest.fail(f"{reason}; `make test` installs it if it may")
     pytest.skip(reason)
 
 
 def require_tool(name: str) -> str:
-    """Return the path of an executable; some servers are outside of PATH."""
-    places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
-    return shutil.which(name, path=places) or missing(f"{name} is not installed")
+    """Return the location of an executable in PATH, or in /usr/sbin, where Debian installs servers."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+    return shutil.which(name, path=path) or missing(f"{name} is not installed")

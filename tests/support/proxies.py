@@ -54,10 +54,10 @@ def snippets() -> dict[str, str]:
 
 
 def recommended(title: str, changes: Mapping[str, str]) -> str:
-    """Return the configuration under a title, with other addresses and folders; each must occur in it."""
+    """Return the configuration under a title, with every key of ``changes`` replaced by its value."""
     text = snippets()[title]
     for written, actual in changes.items():
-        assert written in text, f"{written!r} is not in what {PAGE.name} recommends for {title}"
+        assert written in text, f"{written!r} is not in the configuration for {title} in {PAGE.name}"
         text = text.replace(written, actual)
     return text
 
@@ -75,7 +75,7 @@ class Proxy(Service):
         return f"http://{self.address}"
 
     def command(self, executable: str) -> list[str]:
-        """Write the configuration and give the command that starts it with that."""
+        """Write the configuration, and return the command that starts the server with it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "configuration"
         path.write_text(self.configuration(), encoding="utf-8")
@@ -184,7 +184,7 @@ class Nginx(NginxProcess):
 
 
 class NginxCache(NginxProcess, Cache):
-    """nginx with ``proxy_cache``; X-Cache-Status says what it did."""
+    """nginx with ``proxy_cache``; X-Cache-Status marks hits."""
 
     title = "nginx"
 
@@ -210,14 +210,14 @@ class NginxBalancer(NginxProcess, Balancer):
 
 
 class NginxFiles(Nginx):
-    """nginx that serves ``static_root`` under ``/static/`` by itself, expiring after 30 days."""
+    """nginx that serves ``static_root`` under ``/static/`` with a lifetime of 30 days."""
 
     def __init__(self, folder: Path, static_root: Path) -> None:
         super().__init__(folder)
         self.static_root = static_root
 
     def server(self) -> str:
-        """Serve the folder with the fields of the snippet that is often copied."""
+        """Return the location block of a snippet that is often copied."""
         return (
             r"location ~* \.(jpg|jpeg|png|gif|ico|css|js)$ { expires 30d; "
             f"root {self.static_root.parent}; }}"
@@ -250,7 +250,7 @@ class Varnish(Cache):
         return [executable, "-F", "-j", "none", "-f", str(configuration), *place, *self.options]
 
     def is_hit(self, fields: Mapping[str, str]) -> bool:
-        """Whether it had it."""
+        """Return whether the response came from the cache."""
         return fields.get("x-cache-status") == "HIT"
 
 
@@ -280,7 +280,7 @@ class Squid(Cache):
         """Return its configuration file."""
         port = self.origin.partition(":")[2]
         changes = {"http_port 80 ": f"http_port {self.address} ", "parent 8000 ": f"parent {port} "}
-        # Started by root, it changes to a user who can write only where everybody can.
+        # If root starts Squid, it becomes a user who can write only where everybody can.
         self.folder.chmod(0o777)
         return SQUID.format(folder=self.folder, recommended=recommended(self.title, changes))
 
@@ -289,7 +289,7 @@ class Squid(Cache):
         return [executable, "-N", "-f", str(configuration), *self.options]
 
     def is_hit(self, fields: Mapping[str, str]) -> bool:
-        """Whether it had it."""
+        """Return whether the response came from the cache."""
         return fields.get("x-cache", "").startswith("HIT")
 
 
@@ -324,7 +324,7 @@ class HAProxyCache(HAProxyProcess, Cache):
         return HAPROXY.format(recommended=recommended(self.title, changes))
 
     def is_hit(self, fields: Mapping[str, str]) -> bool:
-        """Whether it had it."""
+        """Return whether the response came from the cache."""
         return fields.get("x-cache-status") == "HIT"
 
 
@@ -373,7 +373,7 @@ ip_allow:
 
 
 class TrafficServer(Cache):
-    """Apache Traffic Server as a reverse proxy; letters in its field Via say what it did."""
+    """Apache Traffic Server as a reverse proxy. Letters in the field Via mark hits."""
 
     tool = "traffic_server"
     title = "Apache Traffic Server"

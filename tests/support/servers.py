@@ -114,7 +114,7 @@ def recommended_for_apache(folder: Path) -> str:
         "/srv/site": str(folder),
     }
     for written, actual in changes.items():
-        assert written in found, f"{written!r} is not in what {PAGE.name} recommends for Apache"
+        assert written in found, f"{written!r} is not in the configuration for Apache in {PAGE.name}"
         found = found.replace(written, actual)
     return str(found)
 

@@ -1,4 +1,4 @@
-"""Waiting for something to hold, for a bounded time."""
+"""Waiting until a condition is true, for a limited time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 __all__ = ["wait_until"]
 
 TIMEOUT = 60.0
-"""In seconds."""
+"""The longest time to wait, in seconds."""
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    """Ask again and again until ``holds()`` is true; fail after `TIMEOUT`."""
+    """Call ``holds()`` again and again until it is true. Fail after `TIMEOUT`."""
     deadline = time.monotonic() + TIMEOUT
     while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
+        assert time.monotonic() < deadline, f"the condition is not true after {TIMEOUT:g} s"
         time.sleep(0.01)
