@@ -60,14 +60,10 @@ def _decode_gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
                     raise DecodeError("bytes follow the end of the gzip member")
                 yield decompressor.decompress(pending, _STEP)
                 pending = decompressor.unconsumed_tail or decompressor.unused_data
-        while not decompressor.eof:
-            # zlib keeps the last few bits until here, so damage in them shows only now.
-            rest = decompressor.decompress(b"", _STEP)
-            if not rest:
-                raise DecodeError("the gzip stream is cut short")
-            yield rest
     except zlib.error as error:
         raise DecodeError(str(error)) from error
+    if not decompressor.eof:
+        raise DecodeError("the gzip stream is cut short")
 
 
 def _decode_brotli(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import sys
+import zlib
 from collections.abc import Callable
 
 import brotli
@@ -308,6 +309,11 @@ def test_of_a_long_header_whole_members_up_to_the_limit_count() -> None:
     assert LONGEST_FIELD - 20 < len(",".join(names)) < LONGEST_FIELD
 
 
+def test_a_header_as_long_as_the_limit_is_read_whole() -> None:
+    padding = " " * (LONGEST_HEADER - len("br,gzip"))
+    assert parse_accept_encoding(f"br,{padding}gzip") == {"br": 1000, "gzip": 1000}
+
+
 def test_a_coding_is_not_cut_into_another_at_the_limit() -> None:
     padding = " " * (LONGEST_FIELD - len("br,gzip"))
     assert parse_accept_encoding(f"br,{padding}gzip-not") == {"br": 1000}
@@ -394,13 +400,20 @@ def assert_damaged(coding: str, chunks: list[bytes]) -> None:
 
 @every_coding
 @QUICK
-@given(content=st.binary(max_size=300), repeats=st.integers(1, 50), length=st.integers(1, 40))
+@given(
+    content=st.binary(max_size=300),
+    repeats=st.integers(1, 50),
+    length=st.integers(1, 40),
+    step=st.sampled_from([1, 7, 262_144]),
+)
 def test_what_was_encoded_decodes_from_chunks_of_any_length(
-    coding: str, content: bytes, repeats: int, length: int
+    coding: str, content: bytes, repeats: int, length: int, step: int
 ) -> None:
     content *= repeats
     encoded = ENCODERS[coding](content)
-    assert decode(coding, [b"", *cut(encoded, length), b""]) == content
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashserve.http.codings, "_STEP", step)
+        assert decode(coding, [b"", *cut(encoded, length), b""]) == content
 
 
 @every_coding
@@ -462,6 +475,10 @@ def test_a_decode_error_has_the_decoders_own_words(coding: str) -> None:
     assert str(raised.value) == str(raised.value.__cause__)
 
 
+def test_a_zlib_stream_is_not_gzip() -> None:
+    assert_damaged("gzip", [zlib.compress(b"hello")])
+
+
 @every_coding
 def test_bytes_of_another_coding_do_not_decode(coding: str) -> None:
     for other in ENCODERS.keys() - {coding}:
@@ -490,7 +507,7 @@ def test_damage_is_a_decode_error_or_other_bytes(
             decode(coding, cut(bytes(encoded), length))
 
 
-def test_damage_that_zlib_notices_after_the_last_byte_is_a_decode_error(
+def test_damage_in_the_last_bits_is_a_decode_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A match that begins before the first byte, in bits that zlib has taken in and not looked at.

@@ -144,6 +144,16 @@ def test_a_moment_over_50_years_in_the_future_is_in_the_past(days: int, centurie
     assert parse_date(rfc850(moment)) == timegm(expected.utctimetuple())
 
 
+@pytest.mark.parametrize(("second", "year"), [(0, 2076), (1, 1976)])
+def test_a_moment_exactly_50_years_ahead_is_still_in_the_future(
+    second: int, year: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.struct_time((2026, 6, 15, 12, 0, 0, 0, 166, 0))
+    monkeypatch.setattr("hashserve.http.dates.gmtime", lambda: now)
+    expected = timegm((year, 6, 15, 12, 0, second))
+    assert parse_date(f"Monday, 15-Jun-76 12:00:{second:02} GMT") == expected
+
+
 # The same, slowly, from the grammar: RFC 9110 section 5.6.7.
 
 

@@ -63,6 +63,7 @@ def test_entity_tags_compare_as_the_rfc_has_it(one: str, other: str, strongly: b
         ('"\u0100"', None),
         ('"\ud800"', None),
         ("'a'", None),
+        ('X"a"', None),
         ("*", None),
     ],
 )
