@@ -310,7 +310,7 @@ def test_of_a_long_header_whole_members_up_to_the_limit_count() -> None:
 
 
 def test_a_header_as_long_as_the_limit_is_read_whole() -> None:
-    padding = " " * (LONGEST_HEADER - len("br,gzip"))
+    padding = " " * (LONGEST_FIELD - len("br,gzip"))
     assert parse_accept_encoding(f"br,{padding}gzip") == {"br": 1000, "gzip": 1000}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hashserve.digests import digest_of
 from hashserve.manifest.model import Manifest
-from hashserve.serve.bodies import BodyCache
+from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.inspection import Root
 from hashserve.serve.mount import FingerprintedMatch, LiveMatch, Match, Mount, RedirectMatch
 from hashserve.serve.policy import IMMUTABLE, Policy
