@@ -39,8 +39,8 @@ __all__ = [
     "compressed",
     "fingerprinted",
     "put",
+    "write_django_manifest",
     "write_manifest",
-    "write_plain_manifest",
 ]
 
 FINGERPRINT = r"\.[0-9a-f]{12}\."
@@ -212,7 +212,7 @@ def write_manifest(root: Path, names: dict[str, str], records: list[AssetRecord]
     manifest.write(root / MANIFEST_NAME)
 
 
-def write_plain_manifest(root: Path, name: str) -> None:
+def write_django_manifest(root: Path, name: str) -> None:
     """Write Django's own format of the manifest next to a tree's manifest."""
     known = Manifest.load(root / MANIFEST_NAME)
     document = {"paths": dict(known.paths), "version": "1.1", "hash": known.release}

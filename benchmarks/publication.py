@@ -22,9 +22,9 @@ __all__ = [
     "PUBLISHED",
     "TEXTS",
     "PublicationError",
-    "digest",
     "page_text",
     "publish",
+    "published_result",
     "readme_text",
     "updated",
 ]
@@ -151,13 +151,13 @@ ROWS = (
 # The published result
 
 
-def digest(result: Result) -> Result:
+def published_result(result: Result) -> Result:
     """Return the result to publish: the tables, the samples of the README's figures, and the machine."""
     about = {**result.about, "machine": {"description": result.about["machine"]["description"]}}
-    return replace(result, about=about, reports=[_digest_of(report) for report in result.reports])
+    return replace(result, about=about, reports=[_published_report(report) for report in result.reports])
 
 
-def _digest_of(report: Report) -> Report:
+def _published_report(report: Report) -> Report:
     wanted = {
         (row.case, subject, row.metric)
         for row in ROWS
@@ -218,7 +218,7 @@ def publish(result: Result, texts: Sequence[Path] = tuple(TEXTS)) -> Iterator[Pa
     """Write the published result and the texts, and yield each written file. Raises `PublicationError`."""
     if result.is_quick:
         raise PublicationError("the figures of a smoke test mean nothing: measure without --quick")
-    kept = digest(result)
+    kept = published_result(result)
     kept.write(PUBLISHED)
     yield PUBLISHED
     for path in texts:

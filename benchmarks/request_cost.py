@@ -35,11 +35,11 @@ from benchmarks.report import Report, Target, at_least, at_most, markdown_table,
 from benchmarks.subjects import (
     ACCEPTED,
     CONSTANT,
-    COUNTING,
     DJANGO,
     HASHSERVE,
     SERVESTATIC,
     WHITENOISE,
+    WITH_COUNTERS,
     maker,
     page,
 )
@@ -66,8 +66,8 @@ class Case:
     """One kind of request. ``path`` is the name of one of the site's paths, or a path of the application.
 
     A request that ``revalidates`` sends the validator of an earlier response; ``reads`` is the part of the
-    body that is consumed. Django takes part if the case ``is_plain``, hashserve with counters if it
-    ``is_counted``.
+    body that is consumed. Django takes part in cases that are ``for_django``, hashserve with counters in
+    those that are ``for_counters``.
     """
 
     name: str
@@ -77,30 +77,30 @@ class Case:
     revalidates: bool = False
     reads: str = "all"
     status: str = "200"
-    is_plain: bool = False
-    is_counted: bool = False
+    for_django: bool = False
+    for_counters: bool = False
 
 
 IDENTITY_ONLY = {"HTTP_ACCEPT_ENCODING": "identity"}
 
 CASES = (
-    Case(name="hit, br", is_counted=True),
+    Case(name="hit, br", for_counters=True),
     Case(name="hit, gzip", fields={"HTTP_ACCEPT_ENCODING": "gzip, deflate"}),
-    Case(name="hit, identity", fields=IDENTITY_ONLY, is_plain=True),
-    Case(name="304", revalidates=True, status="304", is_plain=True, is_counted=True),
+    Case(name="hit, identity", fields=IDENTITY_ONLY, for_django=True),
+    Case(name="304", revalidates=True, status="304", for_django=True, for_counters=True),
     Case(name="HEAD", method="HEAD"),
     Case(
         name="range, 1 byte",
         fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-0"},
         status="206",
-        is_counted=True,
+        for_counters=True,
     ),
     Case(name="range, 100 bytes", fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-99"}, status="206"),
     Case(name="unhashed file, br", path="unhashed"),
-    Case(name="unhashed file, identity", path="unhashed", fields=IDENTITY_ONLY, is_plain=True),
-    Case(name="5 MB, first block", path="film", reads="first", is_plain=True),
-    Case(name="5 MB, whole", path="film", is_plain=True),
-    Case(name="not static", path="/accounts/login/", is_plain=True),
+    Case(name="unhashed file, identity", path="unhashed", fields=IDENTITY_ONLY, for_django=True),
+    Case(name="5 MB, first block", path="film", reads="first", for_django=True),
+    Case(name="5 MB, whole", path="film", for_django=True),
+    Case(name="not static", path="/accounts/login/", for_django=True),
 )
 
 
@@ -249,8 +249,8 @@ def opening_application(status: str, headers: list[tuple[str, str]], path: str) 
 def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGIEnvironment]]:
     """Return each subject with its environ in this case."""
     environ = environ_of(case, site)
-    counting = (COUNTING,) if case.is_counted else ()
-    names = (HASHSERVE, *counting, *(PEERS if case.is_plain else PEERS[:-1]))
+    with_counters = (WITH_COUNTERS,) if case.for_counters else ()
+    names = (HASHSERVE, *with_counters, *(PEERS if case.for_django else PEERS[:-1]))
     applications = {name: _made(name, site.root) for name in names}
     subjects = {
         name: (application, _with_validator(case, application, environ))
@@ -457,11 +457,11 @@ def counter_notes(series: Series) -> list[str]:
     """Return a note about the cost of counters for each case that has it."""
     return [
         "Counters add {} to “{}”.".format(
-            quantity(series.summary(case.name, COUNTING, METRIC, minus=HASHSERVE), " ns", per_unit=1e-9),
+            quantity(series.summary(case.name, WITH_COUNTERS, METRIC, minus=HASHSERVE), " ns", per_unit=1e-9),
             case.name,
         )
         for case in CASES
-        if case.is_counted
+        if case.for_counters
     ]
 
 

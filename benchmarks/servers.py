@@ -60,7 +60,7 @@ _UNITS = (("", 1.0), (" ms", 1e-6), (" ms", 1e-3), (" ms", 1e-3))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Plan:
     """The length of each load in seconds, and the number of repetitions.
 
     Each of the ``rounds`` starts fresh processes and has ``turns``. The last rounds, from number
@@ -162,16 +162,16 @@ def _entered(
 
 
 def measure(
-    server: str, subjects: Sequence[RunningSubject], loads: Sequence[Load], pace: Pace, process: int
+    server: str, subjects: Sequence[RunningSubject], loads: Sequence[Load], plan: Plan, process: int
 ) -> Iterator[Sample]:
     """Load all subjects in turns. Each turn begins with another subject."""
-    for turn in range(pace.turns):
+    for turn in range(plan.turns):
         for load in loads:
             # The control is for the targets, and only the mix has targets.
             loaded = [running for running in subjects if load.name == MIX or running.subject != CONTROL]
             for running in rotated(loaded, turn + process):
                 before = processor_seconds(running.process)
-                outcome = load.send(running.port, pace.seconds)
+                outcome = load.send(running.port, plan.seconds)
                 seconds = processor_seconds(running.process) - before
                 for metric, value in _values(outcome, seconds).items():
                     yield Sample(
@@ -200,10 +200,10 @@ def _values(outcome: Outcome, processor: float) -> dict[str, float]:
 
 def run(options: Options) -> Report:
     """Load every subject on every installed server. Without wrk, the report has only a note."""
-    pace = Pace(rounds=1, turns=1) if options.quick else Pace(rounds=options.processes or 5, turns=1)
+    plan = Plan(rounds=1, turns=1) if options.quick else Plan(rounds=options.processes or 5, turns=1)
     report = Report(
         name="servers",
-        settings={"processes": pace.rounds, "turns": pace.turns, "seconds": pace.seconds, "connections": 16},
+        settings={"processes": plan.rounds, "turns": plan.turns, "seconds": plan.seconds, "connections": 16},
     )
     if tool("wrk") is None:
         _add_absence(report, "wrk is not installed")
@@ -227,16 +227,16 @@ def run(options: Options) -> Report:
         }
         # A smoke test sends only the mix, because every other load takes a second for each subject.
         loads = loads_of(mix)[:1] if options.quick else loads_of(mix)
-        for process in range(pace.rounds):
+        for process in range(plan.rounds):
             for server in rotated(present, process):
-                print(f"{server.name}, {process + 1} of {pace.rounds}", file=sys.stderr, flush=True)
+                print(f"{server.name}, {process + 1} of {plan.rounds}", file=sys.stderr, flush=True)
                 with running_subjects(server, mix, report) as subjects:
-                    sent = loads if process < pace.mix_alone_from else loads[:1]
-                    report.series.extend(measure(server.name, subjects, sent, pace, process))
-                    if process == pace.rounds - 1 and not options.quick:
+                    sent = loads if process < plan.mix_alone_from else loads[:1]
+                    report.series.extend(measure(server.name, subjects, sent, plan, process))
+                    if process == plan.rounds - 1 and not options.quick:
                         profile(report, server, subjects, loads[0])
     if not options.quick:
-        report.facts["added_seconds"] = added_seconds(pace.rounds)
+        report.facts["added_seconds"] = added_seconds(plan.rounds)
     analyse(report)
     return report
 

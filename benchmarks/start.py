@@ -31,17 +31,17 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
 
-from benchmarks.corpus import build_many, write_plain_manifest
+from benchmarks.corpus import build_many, write_django_manifest
 from benchmarks.harness import PROJECT, Sample, Series, Summary, in_turns, rotated, run_worker
 from benchmarks.options import Options, main
 from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
 from benchmarks.subjects import (
+    DJANGO_MANIFEST,
     HASHSERVE,
     MODULES,
-    PLAIN,
-    PLAIN_MANIFEST,
     SERVESTATIC,
     WHITENOISE,
+    WITH_DJANGO_MANIFEST,
     maker,
 )
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUBJECTS", "calls_in_trace", "environ_of", "memory", "run", "unused_application", "work"]
 
-SUBJECTS = (HASHSERVE, PLAIN, WHITENOISE, SERVESTATIC)
+SUBJECTS = (HASHSERVE, WITH_DJANGO_MANIFEST, WHITENOISE, SERVESTATIC)
 
 TARGET_SIZE = 50_000
 """The number of files in the tree that has targets."""
@@ -249,7 +249,7 @@ def run(options: Options) -> Report:
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             path = build_many(Path(folder), size)
-            write_plain_manifest(Path(folder), PLAIN_MANIFEST)
+            write_django_manifest(Path(folder), DJANGO_MANIFEST)
             report.series.extend(start_samples(size, turns[size], folder, path))
             if size <= LARGEST_TRACED:
                 traces[str(size)] = {subject: trace(subject, folder, path) for subject in SUBJECTS}

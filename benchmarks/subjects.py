@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 __all__ = [
     "CONSTANT",
     "CONTROL",
-    "COUNTING",
     "DJANGO",
+    "DJANGO_MANIFEST",
     "HASHSERVE",
     "MODULES",
-    "PLAIN",
-    "PLAIN_MANIFEST",
     "SERVESTATIC",
     "WHITENOISE",
+    "WITH_COUNTERS",
+    "WITH_DJANGO_MANIFEST",
     "maker",
     "page",
 ]
 
 CONSTANT, HASHSERVE, WHITENOISE, SERVESTATIC = "constant", "hashserve", "WhiteNoise", "ServeStatic"
-PLAIN, COUNTING, DJANGO = "hashserve, plain", "hashserve, counting", "Django"
+WITH_DJANGO_MANIFEST, WITH_COUNTERS, DJANGO = "hashserve, plain", "hashserve, counting", "Django"
 
 CONTROL = "constant, again"
 """The constant application in a second process: the difference between the two is noise."""
@@ -40,7 +40,7 @@ CONTROL = "constant, again"
 MODULES = {HASHSERVE: "hashserve.gateways.wsgi", WHITENOISE: "whitenoise", SERVESTATIC: "servestatic"}
 """The module of each subject that a project imports."""
 
-PLAIN_MANIFEST = "django.json"
+DJANGO_MANIFEST = "django.json"
 """The path, below the root, of the manifest in Django's own format."""
 
 PAGE = b"<!doctype html><title>Sign in</title>" + b"<p>A page.</p>" * 200
@@ -150,8 +150,8 @@ _MAKERS: dict[str, Callable[[], Maker]] = {
     CONSTANT: _constant,
     CONTROL: _constant,
     HASHSERVE: _hashserve,
-    PLAIN: lambda: _hashserve(PLAIN_MANIFEST),
-    COUNTING: lambda: _hashserve(counters=True),
+    WITH_DJANGO_MANIFEST: lambda: _hashserve(DJANGO_MANIFEST),
+    WITH_COUNTERS: lambda: _hashserve(counters=True),
     WHITENOISE: _whitenoise,
     SERVESTATIC: _servestatic,
     DJANGO: _django,

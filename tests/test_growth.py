@@ -1,4 +1,4 @@
-"""The measure of growth can fail: it tells linear work from quadratic work."""
+"""The measure of growth can fail: it distinguishes linear from quadratic work."""
 
 from __future__ import annotations
 

@@ -54,10 +54,10 @@ def loaded_for(root: str, path: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", START, root, path], check=True, capture_output=True, text=True, timeout=60
     )
-    told = json.loads(done.stdout)
-    assert told["body"] == TEN.decode()
-    assert "hashserve.gateways.wsgi" in told["loaded"]
-    return set(told["loaded"])
+    result = json.loads(done.stdout)
+    assert result["body"] == TEN.decode()
+    assert "hashserve.gateways.wsgi" in result["loaded"]
+    return set(result["loaded"])
 
 
 def test_a_file_of_a_manifest_is_sent_without_a_heavy_module(built: BuiltTree) -> None:

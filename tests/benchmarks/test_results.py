@@ -293,11 +293,11 @@ def test_a_peer_that_was_not_measured_has_a_dash() -> None:
     assert re.search(r"10,000,000 µs +\| – +\|", publication.readme_text(a_result(STEADY)))
 
 
-def test_the_digest_keeps_the_samples_of_the_readme_and_no_folders() -> None:
+def test_the_published_result_has_the_samples_of_the_readme_and_no_folders() -> None:
     result = a_result({**STEADY, "Django": [1.0]})
     result.reports += a_result(STEADY, case="HEAD").reports
 
-    kept = publication.digest(result)
+    kept = publication.published_result(result)
 
     assert [len(report.series.samples) for report in kept.reports] == [6, 0]
     assert all(report.facts == {} for report in kept.reports)

@@ -99,7 +99,7 @@ function module(tree) {
   return found;
 }
 
-const told = {};
+const results = {};
 for (const path of JSON.parse(readFileSync(0, "utf-8"))) {
   const text = utf8.decode(readFileSync(path));
   const found = (path.endsWith(".css") ? stylesheet(text) : script(text, path.endsWith(".mjs")))
@@ -112,6 +112,6 @@ for (const path of JSON.parse(readFileSync(0, "utf-8"))) {
     position = end;
   }
   rest.update(text.slice(position));
-  told[path] = { references: found.map(({ kind, value }) => [kind, value]), rest: rest.digest("hex") };
+  results[path] = { references: found.map(({ kind, value }) => [kind, value]), rest: rest.digest("hex") };
 }
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(results));

@@ -72,7 +72,7 @@ class CountedCalls:
             self.is_within = False
 
     def get(self, *args: Any, **options: Any) -> Any:
-        return self._counted(super().get, *args, **options)  # type: ignore[misc]  # of the backend beside it
+        return self._counted(super().get, *args, **options)  # type: ignore[misc]  # of the backend, the other base class
 
     def set(self, *args: Any, **options: Any) -> Any:
         return self._counted(super().set, *args, **options)  # type: ignore[misc]

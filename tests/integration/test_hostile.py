@@ -128,9 +128,9 @@ def test_no_hostile_request_over_a_socket_reads_a_private_file(
                     before, descriptors = resident(process), open_descriptors(process)
         assert server.process() == process, "the worker was not replaced"
         after = resident(process)
-        told = [line for line in server.log_lines() if "Traceback" in line]
+        tracebacks = [line for line in server.log_lines() if "Traceback" in line]
     print(f"\nover a socket: {dict(statuses)}, {before:.1f} MB after a fifth, {after:.1f} MB at the end")
-    assert not told
+    assert not tracebacks
     assert {200, 404} <= statuses.keys()
     assert after - before < MOST_GROWTH
     assert descriptors > 0

@@ -363,6 +363,6 @@ def difference(expected: Reply, answer: Answer) -> str:
     found = {
         name: value for name, value in answer.fields.items() if name not in SERVERS_OWN or name in wanted
     }
-    told = [f"no {name}" for name in sorted(wanted.keys() - found.keys())]
-    told += [f"{name}: {found[name]}" for name in sorted(found) if found[name] != wanted.get(name)]
-    return ", ".join(told)
+    differences = [f"no {name}" for name in sorted(wanted.keys() - found.keys())]
+    differences += [f"{name}: {found[name]}" for name in sorted(found) if found[name] != wanted.get(name)]
+    return ", ".join(differences)
