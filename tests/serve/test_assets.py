@@ -59,7 +59,7 @@ def test_a_representation_names_its_tag_and_its_coding() -> None:
         ([], False, None),
         (["Cookie"], True, "Cookie, Accept-Encoding"),
         (["Cookie", "Origin"], True, "Cookie, Origin, Accept-Encoding"),
-        (["Cookie, accept-encoding"], True, "Cookie, accept-encoding"),
+        (["accept-encoding,Cookie"], True, "accept-encoding,Cookie"),
         (["*"], True, "*"),
         (["Cookie"], False, "Cookie"),
     ],

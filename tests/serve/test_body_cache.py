@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hashserve.digests import digest_of
-from hashserve.http.messages import StoredFile
+from hashserve.file_identity import identify
+from hashserve.http.messages import FileSpan, Response, StoredFile
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.files import ChangedFileError
 from tests.support.files import put
@@ -96,3 +97,124 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(
     with pytest.raises(ChangedFileError, match="changed while it was read"):
         cache.read(file)
     assert len(cache._bodies) == 0
+
+
+@pytest.mark.parametrize(("size", "has_room"), [(488, True), (489, False)])
+def test_there_is_room_for_a_body_with_its_entry_up_to_half_the_budget(
+    tmp_path: Any, size: int, has_room: bool
+) -> None:
+    cache = BodyCache(2000, largest=4000)
+    assert cache.has_room(stored(tmp_path, "a", b"x" * size)) is has_room
+
+
+def test_there_is_no_room_where_an_entry_does_not_fit_next_to_the_others(tmp_path: Any) -> None:
+    cache = BodyCache(4000, largest=4000)
+    for name in "abc":
+        cache.read(stored(tmp_path, name, name.encode() * 700))
+    assert not cache.has_room(stored(tmp_path, "d", b"x" * 800))
+
+
+def test_what_is_kept_is_counted_with_its_entries(tmp_path: Any) -> None:
+    cache, file = BodyCache(1 << 20, largest=1 << 18), stored(tmp_path, "a", b"content")
+    assert cache.kept() == (0, 0)
+    cache.keep(file, b"content")
+    assert cache.kept() == (1, 7 + 512)
+    os.unlink(file.path)
+    assert cache.read(file) == b"content"
+
+
+# Loading a response
+
+
+def whole(file: StoredFile) -> Response:
+    return Response(200, [("X-One", "1")], (FileSpan(file, 0, file.size),))
+
+
+def test_a_response_without_a_file_stays_as_it_is() -> None:
+    response = Response(404, [], (b"text",))
+    assert BodyCache(1 << 20, largest=1 << 18).load(response) == (response, None)
+
+
+def test_the_parts_of_a_small_file_are_loaded_between_the_bytes(tmp_path: Any) -> None:
+    file = stored(tmp_path, "a", b"0123456789")
+    response = Response(206, [("X-One", "1")], (b"<", FileSpan(file, 1, 2), b"|", FileSpan(file, 8, 2), b">"))
+    loaded, descriptor = BodyCache(1 << 20, largest=10).load(response)
+    assert loaded == Response(206, [("X-One", "1")], (b"<", b"12", b"|", b"89", b">"))
+    assert descriptor is None
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_small_body_is_kept_unless_the_caller_forbids_it(tmp_path: Any, keep: bool) -> None:
+    cache = BodyCache(1 << 20, largest=1 << 18)
+    cache.load(whole(stored(tmp_path, "a", b"content")), keep=keep)
+    assert cache.kept()[0] == keep
+
+
+def test_a_large_file_is_opened_at_its_start_and_identified(tmp_path: Any) -> None:
+    file = stored(tmp_path, "a", b"0123456789")
+    response = Response(206, [("X-One", "1")], (b"<", FileSpan(file, 3, 4)))
+    loaded, descriptor = BodyCache(1 << 20, largest=9).load(response)
+    assert descriptor is not None
+    with open(descriptor, "rb") as stream:
+        assert stream.read() == b"0123456789"
+    identified = file._replace(file_identity=identify(os.stat(file.path)))
+    assert loaded == Response(206, [("X-One", "1")], [b"<", FileSpan(identified, 3, 4)])
+
+
+# Files that are too large to be kept
+
+
+def opened(cache: BodyCache, file: StoredFile) -> bytes:
+    """Open a large file as for its first byte, and read it from where it stands."""
+    descriptor, _ = cache.open(FileSpan(file, 0, 1))
+    with open(descriptor, "rb") as stream:
+        return stream.read()
+
+
+def test_a_large_file_is_proven_once_while_it_stays_as_it_is(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proven: list[str] = []
+    monkeypatch.setattr(
+        "hashserve.serve.body_cache.prove", lambda file, chunks: proven.append(f"{file.path} {[*chunks]}")
+    )
+    cache, file = BodyCache(0, largest=0), stored(tmp_path, "a", b"content")
+    for _ in range(2):
+        assert opened(cache, file) == b"content"
+    assert proven == [f"{file.path} [b'content']"]
+    put(str(tmp_path), "a", b"CONTENT", age=3600)
+    assert opened(cache, file) == b"CONTENT"
+    assert len(proven) == 2
+
+
+def test_a_large_file_of_other_bytes_is_closed_and_never_proven(tmp_path: Any) -> None:
+    cache, file = BodyCache(0, largest=0), stored(tmp_path, "a", b"content")
+    put(str(tmp_path), "a", b"CONTENT")
+    free = os.dup(0)
+    os.close(free)
+    for _ in range(2):
+        with pytest.raises(ChangedFileError, match="is not the content"):
+            cache.open(FileSpan(file, 0, 1))
+    after = os.dup(0)
+    os.close(after)
+    assert after == free
+
+
+def test_a_large_live_file_is_known_by_its_identity_and_not_read(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = stored(tmp_path, "a", b"content")
+    live = file._replace(file_identity=identify(os.stat(file.path)))
+    monkeypatch.setattr("hashserve.serve.body_cache.prove", None)
+    assert opened(BodyCache(0, largest=0), live) == b"content"
+
+
+def test_a_large_file_whose_part_cannot_be_read_is_closed(tmp_path: Any) -> None:
+    cache, file = BodyCache(0, largest=0), stored(tmp_path, "a", b"content")
+    free = os.dup(0)
+    os.close(free)
+    with pytest.raises(ChangedFileError, match="was cut short while it was opened"):
+        cache.open(FileSpan(file, 7, 1))
+    after = os.dup(0)
+    os.close(after)
+    assert after == free

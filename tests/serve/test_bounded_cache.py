@@ -110,6 +110,31 @@ def test_what_was_cleared_is_gone_and_weighs_nothing() -> None:
     assert cache.has_room(2)
 
 
+def test_a_cache_that_was_cleared_has_all_its_room() -> None:
+    drops: list[None] = []
+    cache = of_length(10, lambda: drops.append(None))
+    cache.put("a", "xxx")
+    cache.clear()
+    cache.put("b", "xxxxx")
+    assert drops == []
+
+
+def test_one_entry_is_dropped_and_the_others_stay() -> None:
+    cache = of_length(10)
+    for key in "ab":
+        cache.put(key, "xx")
+    cache.drop("a")
+    cache.drop("none")
+    assert (cache.get("a"), cache.get("b")) == (None, "xx")
+
+
+def test_young_and_old_entries_are_counted_with_their_weight() -> None:
+    cache = of_length(10)
+    for key, value in (("a", "xxxx"), ("b", "xx"), ("c", "x")):
+        cache.put(key, value)
+    assert cache.total() == (3, 7)
+
+
 @pytest.mark.parametrize(
     ("values", "weight", "has_room"),
     [
