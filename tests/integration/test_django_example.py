@@ -1,4 +1,4 @@
-"""The Django project in ``examples/django``, run as its README says, in a real browser."""
+"""The Django project in ``examples/django``, run as its README says and visited with a real browser."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_admin_works_and_loads_only_immutable_files(
         )
         page.goto(f"{server.url}/admin/shop/tea/add/")
         page.locator("#id_name").press_sequentially("Evening Smoke")
-        assert page.input_value("#id_slug") == "evening-smoke"  # as the admin's scripts name it
+        assert page.input_value("#id_slug") == "evening-smoke"  # written by a script of the admin
         page.goto(f"{server.url}/admin/")
         page.wait_for_load_state("networkidle")
     assert {"admin/js/prepopulate.js", "admin/css/base.css"} <= logical(project, visit)
@@ -119,7 +119,7 @@ def test_the_admin_works_and_loads_only_immutable_files(
 
 
 def logical(project: Project, visit: Visit) -> set[str]:
-    """Return the logical paths of what a visit loaded."""
+    """Return the logical paths of the files that a visit loaded."""
     names = {path: logical_path for logical_path, path in project.manifest().paths.items()}
     return {names[path] for path in visit.assets()}
 
@@ -155,7 +155,7 @@ def test_asgi_serves_the_same(browser: Browser, project: Project) -> None:
 
 
 @pytest.fixture
-def developed(tmp_path: Path) -> Project:
+def development_project(tmp_path: Path) -> Project:
     """A project in development, without collected files."""
     project = Project.copied_to(tmp_path, DEBUG="1")
     project.manage("migrate", "-v0")
@@ -163,9 +163,12 @@ def developed(tmp_path: Path) -> Project:
 
 
 def test_in_development_names_are_unhashed_and_always_revalidated(
-    browser: Browser, developed: Project
+    browser: Browser, development_project: Project
 ) -> None:
-    with developed.runserver() as server, Visit.to(browser, f"{server.url}/en/tea/iron-orchid/") as visit:
+    with (
+        development_project.runserver() as server,
+        Visit.to(browser, f"{server.url}/en/tea/iron-orchid/") as visit,
+    ):
         visit.wait("document.documentElement.dataset.ready === ''")
         visit.page.click("[data-steep]")
         visit.page.wait_for_selector("#timer progress")
@@ -178,22 +181,26 @@ def test_in_development_names_are_unhashed_and_always_revalidated(
         f"shop/js/{name}.js" for name in ("basket", "money", "shop", "store", "timer")
     }
     assert set(visit.assets().values()) == {"no-cache"}
-    assert not developed.static_root.exists()
+    assert not development_project.static_root.exists()
 
 
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
 
-def test_in_development_a_reload_shows_edited_and_added_files(browser: Browser, developed: Project) -> None:
-    with developed.runserver() as server, Visit.to(browser, f"{server.url}/en/") as visit:
+def test_in_development_a_reload_shows_edited_and_added_files(
+    browser: Browser, development_project: Project
+) -> None:
+    with development_project.runserver() as server, Visit.to(browser, f"{server.url}/en/") as visit:
         visit.page.wait_for_load_state("networkidle")
-        developed.append("shop/css/cards.css", "body { background: rgb(1, 2, 3); }")
-        developed.append("shop/css/shop.css", "body { background: rgb(4, 5, 6); }")
+        development_project.append("shop/css/cards.css", "body { background: rgb(1, 2, 3); }")
+        development_project.append("shop/css/shop.css", "body { background: rgb(4, 5, 6); }")
         visit.page.reload()
         assert visit.page.evaluate(BACKGROUND) == "rgb(4, 5, 6)"
         visit.page.wait_for_load_state("networkidle")
-        developed.source("shop/css/added.css").write_text("body { background: rgb(7, 8, 9) !important; }")
-        sheet = developed.source("shop/css/shop.css")
+        development_project.source("shop/css/added.css").write_text(
+            "body { background: rgb(7, 8, 9) !important; }"
+        )
+        sheet = development_project.source("shop/css/shop.css")
         sheet.write_text('@import "added.css";' + sheet.read_text(encoding="utf-8"), encoding="utf-8")
         visit.page.reload()
         assert visit.page.evaluate(BACKGROUND) == "rgb(7, 8, 9)"
@@ -201,7 +208,7 @@ def test_in_development_a_reload_shows_edited_and_added_files(browser: Browser, 
     assert visit.problems == []
 
 
-# The project's own claims
+# Checks and translations
 
 
 def test_djangos_checks_find_no_problem(project: Project) -> None:
@@ -233,7 +240,7 @@ def test_every_text_of_the_templates_is_translated() -> None:
     assert {text for text in texts if f'msgid "{text}"\n' not in source} == set()
 
 
-# Its README
+# The README
 
 
 def test_the_readme_lists_every_variable_that_the_settings_read() -> None:
@@ -265,7 +272,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
             shell=True,
             check=True,
             cwd=project.folder,
-            env=typed(project),
+            env=command_environment(project),
             timeout=300,
             capture_output=True,
         )
@@ -279,21 +286,24 @@ def is_server(line: str) -> bool:
     return "gunicorn teahouse" in line or "runserver" in line
 
 
-def typed(project: Project) -> dict[str, str]:
-    """Return the environment of the commands: this Python first in PATH, and no package index."""
+def command_environment(project: Project) -> dict[str, str]:
+    """Return the environment of the commands, with this Python first in PATH and without a package index."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**project.variables, "PATH": path, "PIP_NO_INDEX": "1"}
 
 
 def assert_serves(project: Project, line: str) -> None:
-    """Start a server on another port than the README's, and get a page and its style sheet."""
+    """Start a server on a free port, and get a page and its style sheet."""
     port = free_port()
     at_port = f"{line} {port}" if "runserver" in line else line
     process = subprocess.Popen(
         at_port,
         shell=True,
         cwd=project.folder,
-        env={**typed(project), "GUNICORN_CMD_ARGS": f"--bind=127.0.0.1:{port} --log-level=warning"},
+        env={
+            **command_environment(project),
+            "GUNICORN_CMD_ARGS": f"--bind=127.0.0.1:{port} --log-level=warning",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
