@@ -232,8 +232,8 @@ def analyse(report: Report) -> None:
     report.notes = [
         (
             "Under ASGI, WhiteNoise reads a large body into memory before it sends the first byte. hashserve "
-            f"reads up to {PIECES_AT_A_TIME * PIECE_SIZE // 1024:,} kB at a time, in a thread. The figures are "
-            "the processor time of the event loop's thread: the time of worker threads does not count."
+            f"reads up to {PIECES_AT_A_TIME * PIECE_SIZE // 1024:,} kB at a time, in a thread. The figures "
+            "are the processor time of the event loop's thread: the time of worker threads does not count."
         )
     ]
 
