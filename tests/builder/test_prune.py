@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -129,6 +131,18 @@ def test_a_built_file_is_known_by_its_fingerprint_where_the_state_is_lost(out: P
     assert "favicon.ico" not in report.files
     assert not any(path.startswith("long") for path in report.files)
     assert "old/only.txt" not in report.files  # nothing tells whose that is
+
+
+def test_an_output_of_earlier_builds_loses_their_files_and_no_others(out: Path) -> None:
+    own = f"upload.{hashlib.md5(b'by hand').hexdigest()[:12]}.png"
+    put(out, own, b"by hand")
+    state = json.loads((out / ".hashserve/state.json").read_text("utf-8"))
+    earlier = {"made": state["built"], "proven": state["verified"]}
+    (out / ".hashserve/memory.json").write_text(json.dumps(earlier), "utf-8")
+    expected = prune(out, keep=1, dry_run=True)
+    (out / ".hashserve/state.json").unlink()
+    assert prune(out, keep=1).files == expected.files
+    assert (out / own).is_file()
 
 
 def test_a_build_after_pruning_writes_nothing_and_verifies_nothing_again(out: Path, tmp_path: Path) -> None:

@@ -140,6 +140,24 @@ def test_a_damaged_state_counts_as_empty(location: Path, text: str) -> None:
     assert BuildState(str(location)).is_built("a")
 
 
+def test_the_files_of_earlier_builds_count_as_built_and_not_as_verified(location: Path) -> None:
+    location.with_name("memory.json").write_text(json.dumps({"made": ["a"], "proven": {"b": STAMP}}), "utf-8")
+    state = BuildState(str(location))
+    assert state.is_built("a")
+    assert state.is_built("b")
+    assert not state.is_verified("b", STAMP)
+    state.add_verified("c", STAMP)
+    save(state, location)
+    location.with_name("memory.json").unlink()
+    assert BuildState(str(location)).is_built("b")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"made": []}', '{"made": 1, "proven": {}}'])
+def test_a_damaged_state_of_earlier_builds_counts_as_empty(location: Path, text: str) -> None:
+    location.with_name("memory.json").write_text(text, "utf-8")
+    assert BuildState(str(location)).is_empty
+
+
 def test_a_state_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     state = BuildState(str(tmp_path / "nowhere/state.json"))
     state.add_built("a")

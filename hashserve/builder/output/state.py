@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256 as sha256_hash
+from typing import Any
 
 from hashserve.atomic_files import write_atomically
 
@@ -21,6 +23,10 @@ Stamp = str
 
 _STAMP_BYTES = 18
 """In base64, 24 characters. The stamps of 20,000 files take 13 MB; as plain text they would take 22 MB."""
+
+
+_EARLIER_NAME = "memory.json"
+"""The name of the state in outputs of earlier builds; it has the keys ``made`` and ``proven``."""
 
 
 def stamp_of(sha256: str, coding: str, file_identity: Iterable[int]) -> Stamp:
@@ -46,12 +52,18 @@ class BuildState:
             self._load()
 
     def _load(self) -> None:
-        with open(self._location, encoding="utf-8") as stream:
-            document = json.load(stream)
+        document = self._read()
         built, loaded = set(document["built"]), dict(document["verified"])
         if not all(isinstance(text, str) for text in (*built, *loaded.values())):
             raise TypeError(self._location)
         self._built, self._loaded = built, loaded
+
+    def _read(self) -> dict[str, Any]:
+        with contextlib.suppress(FileNotFoundError):
+            return dict(_json_at(self._location))
+        # Pruning needs the paths of an earlier build's files; what is in them is verified again.
+        earlier = _json_at(os.path.join(os.path.dirname(self._location), _EARLIER_NAME))
+        return {"built": [*earlier["made"], *earlier["proven"]], "verified": {}}
 
     @property
     def is_empty(self) -> bool:
@@ -99,3 +111,8 @@ class BuildState:
             with contextlib.suppress(OSError):
                 content = json.dumps(document).encode()
                 write_atomically(self._location, [content], temporary_directory=temporary_folder)
+
+
+def _json_at(location: str) -> Any:
+    with open(location, encoding="utf-8") as stream:
+        return json.load(stream)
