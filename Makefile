@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help demo test soak matrix lint format bench bench-quick clean
+.PHONY: help demo test soak mutation matrix lint format bench bench-quick clean
 
 help:
 	@echo "make demo          build the example site and serve it (make demo PORT=8001)"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint          run the linters and the type checker"
 	@echo "make format        format the code, and write the tree of modules in CONTRIBUTING.md"
 	@echo "make soak          run the long form of the proofs in docs/proof.md (over an hour)"
+	@echo "make mutation      list the changes of the serve core that no test notices (hours)"
 	@echo "make matrix        run Django's tests on every Python and Django of this machine"
 	@echo "make bench         run the benchmarks (half an hour; make bench-quick: 3 minutes)"
 	@echo "make clean         remove everything that these commands made"
@@ -44,6 +45,12 @@ soak: .venv/ready-for-test .venv/ready-for-fuzz
 	HASHSERVE_SOAK=1 HASHSERVE_KILLS=$(KILLS) $(BIN)/python -m pytest -s -o timeout=7200 $(LONG)
 	$(BIN)/python -m tests.fuzz all $(SECONDS)
 
+# MUTANTS: a pattern, such as 'hashserve.http.*'. JOBS: how many mutants are tested at the same time.
+JOBS ?= 1
+mutation: .venv/ready-for-mutation
+	CI=true $(BIN)/mutmut run --max-children $(JOBS) $(if $(MUTANTS),'$(MUTANTS)')
+	$(BIN)/mutmut results
+
 matrix: .venv/ready-for-test
 	@mkdir -p .cache/matrix
 	@WORKERS=$(WORKERS) .ci/matrix
@@ -69,4 +76,4 @@ bench bench-quick: .venv/ready-for-bench
 	@touch $@
 
 clean:
-	rm -rf .venv .cache .demo .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache .demo mutants .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

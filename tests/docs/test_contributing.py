@@ -64,6 +64,13 @@ def test_every_test_that_a_command_runs_is_there(file: str) -> None:
     assert [path for path in paths if not (PROJECT / path).is_file()] == []
 
 
+def test_every_file_that_the_mutation_tool_is_configured_with_is_there() -> None:
+    section = PYPROJECT.partition("[tool.mutmut]")[2].partition("\n[")[0]
+    paths = re.findall(r'[="]((?:hashserve|tests)/[\w/*]+(?:\.py)?)', section)
+    assert len(paths) > 10
+    assert [path for path in paths if not [*PROJECT.glob(path)]] == []
+
+
 def test_continuous_integration_runs_the_same_command_on_every_python() -> None:
     assert "run: .ci/run" in WORKFLOW
     assert (PROJECT / ".ci/run").read_text(encoding="utf-8").rstrip().endswith("make test")

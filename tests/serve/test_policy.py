@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from wsgiref.headers import Headers as HeaderFields
+
 import pytest
 
 from hashserve.http.media_types import MediaTypes
@@ -29,6 +31,11 @@ LIVE = [CSS, ("Cache-Control", "public, max-age=60"), *COMMON]
 )
 def test_a_file_has_the_lifetime_of_its_kind(policy: Policy, immutable: bool, expected: str | None) -> None:
     assert dict(policy.fields(PATH, URL, immutable=immutable)).get("Cache-Control") == expected
+
+
+def test_no_lifetime_is_no_field() -> None:
+    names = [name for name, _ in Policy(max_age=None).fields(PATH, URL, immutable=False)]
+    assert "Cache-Control" not in names
 
 
 def test_forever_is_a_year() -> None:
@@ -64,6 +71,17 @@ def test_a_media_type_that_is_known_goes_before_the_name(media_type: str | None,
     assert fields["Content-Type"] == expected
 
 
+def test_a_hook_gets_the_fields_the_path_and_the_url() -> None:
+    calls: list[tuple[dict[str, str], str, str]] = []
+
+    def hook(fields: HeaderFields, path: str, url: str) -> None:
+        calls.append((dict(fields.items()), path, url))
+        fields["X-One"] = "1"
+
+    assert Policy(add_headers=hook).fields(PATH, URL, immutable=False) == [*LIVE, ("X-One", "1")]
+    assert calls == [(dict(LIVE), PATH, URL)]
+
+
 def test_what_is_to_be_asked_for_each_time_is_never_immutable() -> None:
     policy = Policy(revalidates=True, max_age=60, is_immutable=lambda path, url: True)
     for immutable in (True, False):
@@ -94,12 +112,23 @@ def test_a_hooks_own_expires_stays() -> None:
 
 
 def test_a_policy_of_settings_has_their_values() -> None:
+    def hook(fields: HeaderFields, path: str, url: str) -> None:
+        pass
+
     settings = ServeSettings(
-        max_age=5, expires=True, allow_all_origins=False, nosniff=False, charset="koi8-r"
+        max_age=5,
+        expires=True,
+        allow_all_origins=False,
+        nosniff=False,
+        charset="koi8-r",
+        mimetypes={".foo": "text/x-foo"},
+        add_headers_function=hook,
     )
     policy = policy_of(settings)
     assert policy[:5] == (5, True, False, False, False)
     assert policy.media_types.content_type("a.txt") == "text/plain; charset=koi8-r"
+    assert policy.media_types.content_type("a.foo") == "text/x-foo; charset=koi8-r"
+    assert policy.add_headers is hook
     assert policy_of(settings, revalidates=True).lifetime() == "no-cache"
 
 
