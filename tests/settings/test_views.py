@@ -70,10 +70,15 @@ ONLY_OPTIONS = {
 """Options about one run of a command: its folder, its report, its exit code."""
 
 
+def shown(value: object) -> str:
+    """Write a value the same in every process: the workers of pytest compare the names of tests."""
+    return str(getattr(value, "__name__", None) or repr(value))
+
+
 def rights(settings: type[Settings]) -> list[Any]:
     """Every setting of a table with each of its right values."""
     return [
-        pytest.param(settings.table[name], case, id=f"{name}={case.value!r}")
+        pytest.param(settings.table[name], case, id=f"{name}={shown(case.value)}")
         for name, cases in TABLES[settings].items()
         for case in cases.right
     ]
@@ -82,7 +87,7 @@ def rights(settings: type[Settings]) -> list[Any]:
 def wrongs(settings: type[Settings]) -> list[Any]:
     """Every setting of a table with each of its wrong values."""
     return [
-        pytest.param(settings.table[name], case, id=f"{name}={case.value!r}")
+        pytest.param(settings.table[name], case, id=f"{name}={shown(case.value)}")
         for name, cases in TABLES[settings].items()
         for case in cases.wrong
     ]
