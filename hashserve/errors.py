@@ -68,8 +68,12 @@ class ManifestError(HashserveError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        place = f"{self.path}: {self.location}" if self.location else self.path
-        return f"{place}: {self.problem}"
+        return f"{self.path}: {self.detail}"
+
+    @property
+    def detail(self) -> str:
+        """The place in the file, if there is one, and the problem; without the file's path."""
+        return f"{self.location}: {self.problem}" if self.location else self.problem
 
 
 class UnknownAssetError(HashserveError, LookupError):

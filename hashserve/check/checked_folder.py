@@ -141,8 +141,7 @@ def _read_manifest(root: str) -> CheckedManifest:
     try:
         return CheckedManifest(path=path, is_there=True, manifest=load_manifest(location, root=root))
     except ManifestError as error:
-        where = f"{error.location}: " if error.location else ""
-        problem = f"{where}{error.problem}"
+        problem = error.detail
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     return CheckedManifest(path=path, is_there=True, findings=(finding("manifest-broken", path, problem),))

@@ -173,7 +173,7 @@ def _of_cache(
     alias: str, backend: str, problem: str, kind: Callable[..., CheckMessage], number: str
 ) -> CheckMessage:
     return kind(
-        f'CACHES[{alias!r}]["BACKEND"]={backend!r}: this cache has to keep the names of static files, but it '
+        f'CACHES[{alias!r}]["BACKEND"]={backend!r}: this cache must keep the names of static files, but it '
         f"{problem}.",
         hint=f'Use a cache that all processes share, or set {NAME}["CACHE"] to the alias of another one.',
         id=number,

@@ -41,7 +41,7 @@ class BodyCache:
         self._proven: BoundedCache[StoredFile, FileIdentity] = BoundedCache(MOST_PROVEN)
 
     def load(self, response: Response, *, keep: bool = True) -> tuple[Response, int | None]:
-        """Return a response with its body in memory, or the descriptor that its body is to be read from.
+        """Return a response with its body in memory, or the descriptor from which to read its body.
 
         A small body stays in the cache if ``keep``. Raises `OSError`.
         """

@@ -73,7 +73,7 @@ class ManifestFollower:
     def _find(self) -> tuple[str | None, FileIdentity | None]:
         """Find the manifest's path and identity; None for both where there is no file to read.
 
-        Raises `OSError` where the machine cannot tell.
+        Raises `OSError`, except for a missing file.
         """
         try:
             path = self.path()
@@ -92,7 +92,10 @@ class ManifestFollower:
         except OSError:
             return  # a failing disk does not mean that the manifest was deleted
         if path is None and self.is_present:
-            _logger.warning("the manifest in %s is gone; its last content stays in force", self._root)
+            _logger.warning(
+                "the manifest in %s is gone; its last content stays in force until there is a new one",
+                self._root,
+            )
         self.is_present = path is not None
         if path is None or seen == self._seen:
             return
@@ -121,7 +124,7 @@ def _manifest_in(root: str) -> str | None:
 
 
 def _is_file(path: str) -> bool:
-    """Whether a path is a regular file. Raises `OSError` where the machine cannot tell."""
+    """Whether a path is a regular file. Raises `OSError`, except for a missing file."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):

@@ -40,10 +40,14 @@ def changed_by(hook: HeadersHook, fields: Headers, path: str, url: str) -> Heade
 
 def _is_allowed(name: str, value: str, path: str) -> bool:
     if name.lower() in _OURS:
-        _logger.warning("add_headers_function set %s of %s: dropped, hashserve sets it itself", name, path)
+        _logger.warning(
+            "add_headers_function set %s for %s: dropped, because hashserve sets this field", name, path
+        )
         return False
     # The server sets hop-by-hop fields (RFC 9110 section 7.6.1, PEP 3333).
     if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or is_hop_by_hop(name):
-        _logger.error("add_headers_function set a field of %s that HTTP forbids: %r: %r", path, name, value)
+        _logger.error(
+            "add_headers_function set %r for %s to %r: dropped, because HTTP forbids it", name, path, value
+        )
         return False
     return True

@@ -111,7 +111,7 @@ class LiveFiles:
     def _status(self, location: str) -> os.stat_result | None:
         """Return the status of what is at a location; None where there is nothing.
 
-        Raises `OSError` where the machine cannot tell. Below the prefix ``/`` the result is None instead,
+        Raises `OSError` for an error of the machine. Below the prefix ``/`` the result is None instead,
         because the path may be the application's, whose pages a failing disk must not block.
         """
         try:

@@ -91,7 +91,10 @@ class Mount:
         # Whether bodies of fingerprinted files may be kept: not after the manifest was deleted.
         self.may_remember = self._follower.is_present
         if manifest_name is not None and self._follower.manifest is None:
-            _logger.warning("there is no manifest %s in %s yet", manifest_name, root.path)
+            _logger.warning(
+                "there is no manifest %s in %s yet; until there is one, no file is immutable",
+                *(manifest_name, root.path),
+            )
         self._hidden_paths = hidden_paths(root.path, manifest_name)
         self.prefix: str = prefix or "/"
         self.table: FingerprintedFiles | None = None

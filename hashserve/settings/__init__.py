@@ -156,7 +156,7 @@ def closest(name: str, names: Iterable[str]) -> str:
 
     known = sorted(names)
     matches = get_close_matches(name, known, n=1)
-    return f"did you mean {matches[0]!r}?" if matches else f"there are {', '.join(known)}"
+    return f"did you mean {matches[0]!r}?" if matches else f"the settings are {', '.join(known)}"
 
 
 def help_lines(rows: Iterable[Setting]) -> str:

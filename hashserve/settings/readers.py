@@ -4,7 +4,7 @@ Invariant: a reader returns the value that is used, or raises `ValueError` with 
 message does not name the setting: every view spells it in its own way.
 """
 
-# A wrong type is a wrong value of a setting here, and no defect of the caller's code.
+# Here, a wrong type is a wrong value of a setting, and not a defect in the caller's code.
 # ruff: noqa: TRY004
 from __future__ import annotations
 

@@ -29,7 +29,9 @@ def test_a_broken_manifest_is_reported_and_built_over(source: Path, out: Path) -
     build(source, out)
     (out / "staticfiles.json").write_text("{")
     report = build(source, out, BuildSettings(strict=True))
-    assert [finding.kind for finding in report.warnings] == ["broken-manifest"]
+    (warning,) = report.warnings
+    assert warning.kind == "broken-manifest"
+    assert "so its releases are dropped: line 1, column 2: is not valid JSON" in warning.message
     assert not wrong_files(out)
 
 

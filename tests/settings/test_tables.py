@@ -42,7 +42,7 @@ def test_settings_survive_a_copy_and_another_process() -> None:
 
 @pytest.mark.parametrize(
     ("name", "remedy"),
-    [("memosize", "did you mean 'memo_size'?"), ("zzz", "there are add_headers_function, ")],
+    [("memosize", "did you mean 'memo_size'?"), ("zzz", "the settings are add_headers_function, ")],
 )
 def test_an_unknown_setting_is_a_type_error_with_the_closest_name(name: str, remedy: str) -> None:
     given: dict[str, Any] = {name: 1}

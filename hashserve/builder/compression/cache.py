@@ -51,7 +51,7 @@ class VariantCache:
         self._write(self._location(sha256, coding) + _NOT_WORTH_IT, ())
 
     def _write(self, location: str, chunks: Iterable[bytes]) -> None:
-        with contextlib.suppress(OSError):  # a cache on a full disk is no reason to fail
+        with contextlib.suppress(OSError):  # a build does not fail because its cache is on a full disk
             os.makedirs(os.path.dirname(location), exist_ok=True)
             write_atomically(location, chunks)
 
@@ -61,4 +61,4 @@ class VariantCache:
 
 
 _NOT_WORTH_IT = ".none"
-"""The suffix of the empty file that stands for a variant which saved too little."""
+"""The suffix of the empty file that marks a variant that saved too little."""

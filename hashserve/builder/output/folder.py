@@ -142,7 +142,7 @@ class OutputFolder:
     def publish(self, manifest: Manifest | None = None, *, interim: Manifest | None = None) -> None:
         """Rename every staged file to its path, and then put the manifest in force. Raises `BuildError`.
 
-        ``interim`` is the manifest in force without the files that have to be moved away before.
+        ``interim`` is the manifest in force without the files that must be moved away first.
         """
         self._transaction.perform(self.files, self.state, manifest, interim)
 

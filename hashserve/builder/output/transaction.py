@@ -83,7 +83,7 @@ class Transaction:
         """Rename every staged file to its path, and the new manifest last. Raises `BuildError`.
 
         Everything that needs room on the disk is written before the first path changes. ``interim`` is
-        the manifest in force without the files that have to be moved away for the new release.
+        the manifest in force without the files that must be moved away for the new release.
         """
         new_manifest = os.path.join(self._temporary_folder, "manifest")
         last = {path: file for path, file in self._staged.items() if path in self._after_manifest}

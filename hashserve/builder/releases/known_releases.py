@@ -68,7 +68,8 @@ def _manifest_in_force(location: str, report: BuildReport) -> Manifest | None:
     except FileNotFoundError:
         return None
     except (OSError, ManifestError) as error:
-        report.add("broken-manifest", location, f"cannot be used, so its releases are dropped: {error}")
+        problem = error.detail if isinstance(error, ManifestError) else error.strerror or str(error)
+        report.add("broken-manifest", location, f"cannot be used, so its releases are dropped: {problem}")
         return None
 
 

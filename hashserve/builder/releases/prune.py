@@ -99,7 +99,9 @@ def _manifest_in_force(root: str) -> Manifest:
             location, f"cannot be read: {error.strerror}", "nothing was removed; build first"
         ) from error
     except ManifestError as error:
-        raise BuildError(location, f"is broken: {error}", "nothing was removed; build first") from error
+        raise BuildError(
+            location, f"is broken: {error.detail}", "nothing was removed; build first"
+        ) from error
 
 
 def _with_retained_releases(manifest: Manifest, keep: int, keep_days: float) -> Manifest:

@@ -98,7 +98,9 @@ def _restore_coding(
     if not output.files.holds(path, record.sha256, coding):
         if previous is None:
             raise MismatchError(
-                path, "it is missing or damaged in the output; name a copy of that release with previous"
+                path,
+                "it is missing or damaged in the output; to keep it, build with the setting previous, "
+                "which names a folder or URL that still has it",
             )
         chunks = verified_chunks(
             previous.read(record.path, coding),

@@ -61,7 +61,7 @@ def check_unchanged(
                 "changed-fingerprinted",
                 file.file.location,
                 "has other content than an earlier release has under this name, and browsers keep the old "
-                "content; let the tool that names it give it a new name",
+                "content; run the tool that names it again, so that the file gets a new name",
             )
 
 

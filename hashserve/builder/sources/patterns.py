@@ -19,7 +19,7 @@ __all__ = ["Matched", "Patterns", "framed", "merged"]
 class Matched:
     """A reference that a framework's pattern matches, and the frame that it is spelt in.
 
-    ``is_new``: our lexers do not find it, but it is a reference nevertheless.
+    ``is_new``: only the pattern finds it, and not our lexers.
     """
 
     reference: Reference
