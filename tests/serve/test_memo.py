@@ -76,6 +76,14 @@ def memo_of(*paths: str, limit: int = 10) -> AnswerMemo[list[str]]:
     return memo
 
 
+def test_a_new_memo_recalls_nothing_before_it_knows_until_when() -> None:
+    memo: AnswerMemo[list[str]] = AnswerMemo(10)
+    assert memo.recall("/a", "GET", {}) is None
+    assert memo.recall_live("/a", "GET", {}) is None
+    memo.remember(memo.hot, Request("GET", "/a"), ENTRY)
+    assert memo.recall("/a", "GET", {}) is None
+
+
 def test_an_entry_has_the_fields_of_its_own_for_each_kind_of_request() -> None:
     memo = memo_of("/a")
     assert memo.recall("/a", "GET", {}) == (200, ["200"], (b"body",))
