@@ -1,4 +1,4 @@
-"""The check of a published folder, against its manifest and against itself.
+"""The check of a published folder, which compares it with its manifest and with itself.
 
 Invariant: nothing is changed and nothing is trusted; every finding has a rule, a place and a remedy.
 """

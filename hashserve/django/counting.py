@@ -1,4 +1,4 @@
-"""The counters of this process.
+"""The counters of a Django process, which all its middleware share.
 
 Invariant: all middleware of a process count together, because Django makes one for each of its handlers.
 A response stays counted when its handler is gone.

@@ -1,4 +1,4 @@
-"""The names of one release.
+"""The names of one release: the fingerprinted path of each logical path.
 
 Invariant: a table never changes.
 """

@@ -139,10 +139,12 @@ class LiveFiles:
     def watched(self, path: str, asset: Asset) -> Watched | None:
         """Return the files that ``asset``, which was found at ``path``, was made from.
 
-        As long as they are unchanged, ``path`` has this asset. The result is None where more than these files
-        decide: where files are gathered from several folders, where the file may become a variant of a new
-        file, where a link may lead to a hidden file, and where the file changed too recently for its
-        identity to be trusted.
+        As long as they are unchanged, ``path`` has this asset. The result is None where more decides it:
+
+        * files are gathered from several folders;
+        * the file may become a variant of a new file;
+        * a link may lead to a hidden file;
+        * the file changed too recently for its identity to be trusted.
         """
         known = self._remembered.get(path)
         if known is None or known.asset is not asset or self._is_gathered:

@@ -1,4 +1,4 @@
-"""Write-back of files to the disk (fsync), however many there are.
+"""Write-back of files to the disk (fsync), fast for any number of files.
 
 Invariant: once `sync` has returned, no crash and no power cut loses what it was called for. An error of
 the disk is raised. A faster call is used only where it is known to promise the same.

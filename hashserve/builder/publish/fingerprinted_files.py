@@ -1,6 +1,6 @@
 """The fingerprinted files of a release, written under their paths.
 
-Invariant: a file is named and written after every file that it refers to, so that its path changes when its
+Invariant: a file is named and written after every file that it refers to. So its path changes when its
 content changes, or that of a file that it refers to.
 """
 

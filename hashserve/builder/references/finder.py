@@ -1,4 +1,4 @@
-"""The functions that find references, by the language of a file.
+"""The choice of the function that finds references, by the language of a file.
 
 Invariant: no content raises an error, and no content is changed.
 """

@@ -116,7 +116,7 @@ def retain(
     """Return the old releases that stay served next to the one with the id ``release``, newest first.
 
     These are the newest ``keep`` releases, the new one included, and those that were replaced less than
-    ``keep_days`` ago, because a server sends pages of a release until it is replaced.
+    ``keep_days`` ago: a server sends pages of a release until that is replaced.
     """
     retained: list[OldRelease] = []
     seen = {release}
