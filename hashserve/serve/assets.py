@@ -88,7 +88,7 @@ def asset_of(
         else:
             merged.append((name, value))
     if varies:
-        vary = with_vary_member(vary, "Accept-Encoding") if vary else ["Accept-Encoding"]
+        vary = with_vary_member(vary, "Accept-Encoding")
     if vary:
         merged.append(("Vary", ", ".join(vary)))
     if last_modified is not None:
