@@ -197,8 +197,8 @@ def test_the_prefix_without_its_slash_leads_to_its_index(indexed: Mount, built: 
 
 def test_a_prefix_of_several_folders_leads_to_its_last(built: BuiltTree) -> None:
     put(built.root, "index.html", b"")
-    mount = mount_of(built.root, "/a/b c/", settings={"index_file": True})
-    assert mount.find_at_prefix("") == RedirectMatch("b%20c/")
+    mount = mount_of(built.root, "/a/b X/", settings={"index_file": True})
+    assert mount.find_at_prefix("") == RedirectMatch("b%20X/")
 
 
 # Queries that are fingerprints
@@ -231,11 +231,22 @@ def test_a_query_that_is_the_start_of_the_md5_makes_a_file_immutable(tmp_path: A
         (f"id={DIGEST[:7]}", f"id={DIGEST[:7]}"),  # too short to prove anything
         ("id=00000000", "id=00000000"),
         ("id", "id"),
+        (f"v=1&id={DIGEST}", f"v=1&id={DIGEST}"),
     ],
 )
 def test_any_other_query_makes_no_file_immutable(tmp_path: Any, listed: str, query: str) -> None:
     found = versioned(str(tmp_path), listed).find("a.js", query)
     assert cache_control(found) == "public, max-age=60"
+
+
+def test_an_index_file_may_have_such_a_query_too(tmp_path: Any) -> None:
+    put(tmp_path, "index.html", b"app")
+    queries = {"index.html": f"id={DIGEST}"}
+    Manifest(paths={}, files={}, codings=(), created=1, queries=queries).write(
+        os.path.join(tmp_path, "staticfiles.json")
+    )
+    mount = mount_of(tmp_path, settings={"index_file": True})
+    assert cache_control(mount.find("", f"id={DIGEST}")) == IMMUTABLE
 
 
 def test_a_file_that_a_query_may_make_immutable_is_not_watched(
@@ -304,7 +315,8 @@ def test_a_url_of_a_file_in_another_folder_is_found_there(built: BuiltTree, tmp_
 def test_a_digest_is_that_of_the_listed_file_or_of_the_one_on_disk(built: BuiltTree) -> None:
     put(built.root, "live.txt", b"live")
     mount = mount_of(built.root)
-    os.unlink(os.path.join(built.root, built.names["css/styles.css"]))
+    for name in ("css/styles.css", built.names["css/styles.css"]):
+        os.unlink(os.path.join(built.root, name))
     assert mount.digest("css/styles.css") == digest_of([STYLES])
     assert mount.digest("live.txt") == digest_of([b"live"])
     assert mount.digest("css") is None

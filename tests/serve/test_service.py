@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from time import strptime
 
 import pytest
 
 from hashserve.http.messages import Headers, Request
+from hashserve.serve.counters import Counters, State
 from hashserve.serve.memo import LONGEST_REMEMBERED
 from hashserve.serve.policy import Policy
 from hashserve.serve.service import Service
 from hashserve.settings.serve import ServeSettings
-from tests.support.trees import TEN, BuiltTree
+from tests.support.files import put
+from tests.support.trees import TEN, BuiltTree, build_tree
 
 Fields = dict[str, str]
 
@@ -143,3 +146,101 @@ def test_expires_is_of_the_moment_when_the_response_is_sent(
     missing = service.answer(Request("GET", "/static/none.0123456789ab.css"))
     assert missing is not None
     assert "Expires" not in dict(missing.response.headers)
+
+
+# Answers that are finished here: HEAD, the fallback page, and what is counted
+
+NAVIGATION = Request("GET", "/static/page", accept="text/html")
+
+
+def with_fallback(built: BuiltTree, counters: Counters | None = None) -> Service[Fields]:
+    settings = ServeSettings(check_interval=3600, spa_fallback="ten.txt")
+    service = Service(settings, copier, counters=counters)
+    service.site.add(built.root, "/static/")
+    return service
+
+
+def test_a_navigation_is_answered_with_the_page(built: BuiltTree) -> None:
+    service = with_fallback(built)
+    answer = service.fallback(NAVIGATION)
+    assert answer is not None
+    assert (answer.response.status, answer.response.body, answer.kind) == (200, (TEN,), "fallback")
+    assert service.fallback(NAVIGATION._replace(accept="*/*")) is None
+
+
+@pytest.mark.parametrize("path", ["/static/ten.txt", "/static/page"])
+def test_head_has_the_fields_of_get_and_no_body_or_range(built: BuiltTree, path: str) -> None:
+    service = with_fallback(built)
+    ask = service.fallback if path == NAVIGATION.path else service.answer
+    get = ask(NAVIGATION._replace(path=path))
+    head = ask(NAVIGATION._replace(path=path, method="HEAD", range="bytes=0-1"))
+    assert get is not None
+    assert head is not None
+    assert head.response == get.response._replace(body=())
+    assert head.kind == get.kind
+
+
+def test_the_state_is_that_of_all_mounts_and_of_the_memory(built: BuiltTree, tmp_path: Path) -> None:
+    service, _, _ = warmed(built)
+    other = build_tree(str(tmp_path / "other"))
+    service.site.add(other.root, "/other/")
+    assert service.state() == State(0, 0, 0, 1, len(TEN) + 512)  # a new mount clears the memo
+    service.answer(Request("GET", path_of(built)))
+    assert service.state() == State(0, 0, 1, 1, len(TEN) + 512)
+    for tree in (built, other):
+        tree.add("new.txt", b"new")
+        tree.publish()
+    service.site.follow()
+    put(other.root, "staticfiles.json", b"{")
+    service.site.follow()
+    assert service.state()[:3] == (2, 1, 0)
+
+
+def test_each_answer_is_counted_with_its_body(built: BuiltTree) -> None:
+    counters = Counters()
+    service, path = with_fallback(built, counters), path_of(built)
+    first = service.answer(Request("GET", path))
+    assert first is not None
+    etag = dict(first.response.headers)["ETag"]
+    for method, fields in (("GET", {}), ("HEAD", {}), ("GET", {"HTTP_IF_NONE_MATCH": etag})):
+        assert service.memo.recall(path, method, fields) is not None
+    service.answer(Request("HEAD", path))
+    service.fallback(NAVIGATION)
+    counts = counters.counts([])
+    assert counts["responses"] == {
+        "fingerprinted": {"200 identity": 4, "304": 1},
+        "fallback": {"200 identity": 1},
+    }
+    assert counts["body_bytes"] == {"fingerprinted": 2 * len(TEN), "fallback": len(TEN)}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/static/none.txt", "missing"), ("/static/none.0123456789ab.css", "unknown")]
+)
+def test_what_is_left_to_the_application_is_counted_as_passed(built: BuiltTree, path: str, kind: str) -> None:
+    counters = Counters()
+    service = Service(ServeSettings(on_unknown="pass"), copier, counters=counters)
+    service.site.add(built.root, "/static/")
+    assert service.answer(Request("GET", path)) is None
+    assert counters.counts([])["passed"] == {"unknown": 0, "missing": 0, kind: 1}
+
+
+def test_without_an_interval_nothing_is_remembered(built: BuiltTree) -> None:
+    service = Service(ServeSettings(check_interval=0), copier)
+    service.site.add(built.root, "/static/")
+    service.answer(Request("GET", path_of(built)))
+    assert len(service.memo) == 0
+
+
+def test_static_paths_start_with_a_prefix_or_are_one_that_has_an_index(built: BuiltTree) -> None:
+    service = Service(ServeSettings(index_file=True), copier)
+    for prefix in ("/b/", "/a/", "/b/"):
+        service.site.add(built.root, prefix)
+    assert service.prefixes == ("/b/", "/a/", "/b", "/a")
+    assert (service.lowest, service.highest) == ("/a", "/c")
+
+
+def test_at_the_root_every_path_may_be_static(built: BuiltTree) -> None:
+    service = Service(ServeSettings(index_file=True), copier)
+    service.site.add(built.root, "/")
+    assert (service.prefixes, service.lowest, service.highest) == (("/",), "/", "0")
