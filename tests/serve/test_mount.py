@@ -103,7 +103,8 @@ def test_a_named_manifest_that_is_not_there_is_logged(
 ) -> None:
     root = os.path.join(built.root, "css")
     mount_of(root, manifest_name="none.json")
-    assert caplog.messages == [f"there is no manifest none.json in {root}/ yet"]
+    expected = f"there is no manifest none.json in {root}/ yet; until there is one, no file is immutable"
+    assert caplog.messages == [expected]
 
 
 def test_a_manifest_that_is_there_is_not_logged(built: BuiltTree, caplog: pytest.LogCaptureFixture) -> None:
