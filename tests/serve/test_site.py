@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hashserve.serve.files import ChangedFileError, is_machine_error
 from hashserve.serve.inspection import OutsideRootError
 from hashserve.serve.locks import renew_locks
 from hashserve.serve.mount import Mount
-from hashserve.serve.site import ATTEMPTS, Site
+from hashserve.serve.site import ATTEMPTS, Site, retry
 from hashserve.settings.serve import ServeSettings
 from tests.support.files import put
 from tests.support.trees import STYLES, TEN, BuiltTree
@@ -357,3 +358,197 @@ def test_an_outdated_name_that_nothing_is_known_of_is_a_404(built: BuiltTree) ->
     answer = get(plain, f"/static/{path}")
     assert answer is not None
     assert answer.response.status == 200
+
+
+# Redirects
+
+
+def test_another_url_of_an_index_file_leads_to_it_with_its_query(built: BuiltTree) -> None:
+    put(built.root, "index.html", b"")
+    site = site_of(built.root, index_file=True, max_age=5)
+    for path, location in (("/static/index.html", "./?a=b"), ("/static", "static/?a=b")):
+        answer = get(site, path, query="a=b")
+        assert answer is not None
+        fields = dict(answer.response.headers)
+        assert (answer.response.status, answer.kind, fields["Location"]) == (302, "redirect", location)
+        assert fields["Cache-Control"] == "public, max-age=5"
+        assert fields["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 204), ("POST", 405)])
+def test_a_url_that_leads_to_an_index_answers_other_methods_itself(
+    built: BuiltTree, method: str, status: int
+) -> None:
+    put(built.root, "index.html", b"")
+    answer = get(site_of(built.root, index_file=True), "/static/index.html", method=method)
+    assert answer is not None
+    assert (answer.response.status, answer.kind) == (status, "redirect")
+    assert ("X-Content-Type-Options", "nosniff") in answer.response.headers
+
+
+def test_an_outdated_name_leads_to_todays_below_the_mount_point(built: BuiltTree) -> None:
+    site = site_of(built.root, on_unknown="redirect")
+    answer = get(site, "/static/ten.0123456789ab.txt", query="a=b", mount="/mo unted")
+    assert answer is not None
+    fields = dict(answer.response.headers)
+    assert (answer.response.status, answer.kind) == (302, "unknown")
+    assert fields["Location"] == f"/mo%20unted/static/{built.names['ten.txt']}?a=b"
+    assert fields["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+def test_an_outdated_name_leads_nowhere_for_other_methods(built: BuiltTree, method: str) -> None:
+    answer = get(site_of(built.root, on_unknown="redirect"), "/static/ten.0123456789ab.txt", method=method)
+    assert answer is not None
+    assert (answer.response.status, answer.kind) == (404, "unknown")
+
+
+# Paths that name nothing
+
+
+def test_an_unknown_fingerprint_is_a_404_or_the_applications(built: BuiltTree) -> None:
+    path = "/static/none.0123456789ab.css"
+    answer = get(site_of(built.root), path)
+    assert answer is not None
+    assert (answer.response.status, answer.kind) == (404, "unknown")
+    assert ("X-Content-Type-Options", "nosniff") in answer.response.headers
+    site = site_of(built.root, on_unknown="pass")
+    assert get(site, path) is None
+    assert site.is_unknown(Request("GET", path))
+    assert not site.is_unknown(Request("GET", "/static/none.css"))
+    assert not site.is_unknown(Request("GET", "/other/none.0123456789ab.css"))
+    assert not site.is_unknown(Request("GET", "/static/\u20ac"))
+
+
+def test_a_missing_path_is_a_404_only_below_a_prefix_that_is_owned(built: BuiltTree) -> None:
+    site = Site(ServeSettings(on_missing="404"))
+    site.add(built.root, "/shared/", is_shared=True)
+    site.add(built.root, "/owned/")
+    assert get(site, "/shared/none.css") is None
+    assert get(site, "/none.css") is None
+    answer = get(site, "/owned/none.css")
+    assert answer is not None
+    assert (answer.response.status, answer.kind) == (404, "missing")
+    assert ("X-Content-Type-Options", "nosniff") in answer.response.headers
+
+
+# The page of a single-page application
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "is_navigation"),
+    [
+        ("GET", "/static/page", "text/html", True),
+        ("HEAD", "/static/page", "text/html", True),
+        ("GET", "/static/a.b/page", "application/xml, text/html;q=0.9", True),
+        ("POST", "/static/page", "text/html", False),
+        ("GET", "/static/page.js", "text/html", False),
+        ("GET", "/static/page", "*/*", False),
+        ("GET", "/static/page", None, False),
+    ],
+)
+def test_a_navigation_asks_for_a_page_by_a_name_without_extension(
+    built: BuiltTree, method: str, path: str, accept: str | None, is_navigation: bool
+) -> None:
+    request = Request(method=method, path=path, accept=accept)
+    assert site_of(built.root, spa_fallback="ten.txt").is_navigation(request) is is_navigation
+    assert not site_of(built.root).is_navigation(request)
+
+
+def test_the_page_is_revalidated_and_has_the_common_fields(built: BuiltTree) -> None:
+    site = site_of(built.root, spa_fallback="ten.txt")
+    answer = site.fallback(Request("GET", "/static/page", accept="text/html"))
+    assert answer is not None
+    assert (answer.response.status, answer.kind, body_of(answer)) == (200, "fallback", TEN)
+    assert ("Cache-Control", "no-cache") in answer.response.headers
+    failed = site.fallback(Request("GET", "/static/page", accept="text/html", if_match='"other"'))
+    assert failed is not None
+    assert ("X-Content-Type-Options", "nosniff") in failed.response.headers
+    assert site.fallback(Request("GET", "/other/page", accept="text/html")) is None
+
+
+def test_a_page_that_is_not_there_is_no_answer(built: BuiltTree) -> None:
+    site = site_of(built.root, spa_fallback="none.html")
+    assert site.fallback(Request("GET", "/static/page", accept="text/html")) is None
+
+
+def test_the_page_answers_for_a_missing_path_that_is_owned(built: BuiltTree) -> None:
+    site = site_of(built.root, spa_fallback="ten.txt", on_missing="404")
+    page, script = (get(site, "/static/page", accept=accept) for accept in ("text/html", "*/*"))
+    assert page is not None
+    assert script is not None
+    assert (page.kind, script.kind) == ("fallback", "missing")
+
+
+# Looking again
+
+
+@pytest.mark.parametrize("error", [ChangedFileError("a", "changed"), FileNotFoundError("gone")])
+def test_a_file_that_changes_is_looked_at_again_up_to_a_limit(error: OSError) -> None:
+    looks: list[str] = []
+
+    def find(path: str, request: Request) -> str:
+        looks.append(path)
+        if len(looks) < ATTEMPTS:
+            raise error
+        return request.path
+
+    assert retry(find, "a", Request("GET", "/a")) == "/a"
+    assert looks == ["a"] * ATTEMPTS
+
+
+def test_a_file_that_changes_too_often_is_an_error() -> None:
+    looks: list[str] = []
+
+    def find(path: str, request: Request) -> None:
+        looks.append(path)
+        raise ChangedFileError(path, "changed")
+
+    with pytest.raises(ChangedFileError):
+        retry(find, "a", Request("GET", "/a"))
+    assert len(looks) == ATTEMPTS
+
+
+def test_another_error_is_raised_at_once() -> None:
+    looks: list[str] = []
+
+    def find(path: str, request: Request) -> None:
+        looks.append(path)
+        raise PermissionError
+
+    with pytest.raises(PermissionError):
+        retry(find, "a", Request("GET", "/a"))
+    assert looks == ["a"]
+
+
+# Mounts
+
+
+def test_a_folder_is_added_with_its_separator_and_its_origin(built: BuiltTree) -> None:
+    site = Site(ServeSettings())
+    mount = site.add(built.root, "/static/", origin="https://cdn.example")
+    assert (mount.root.path, mount.root.follow_symlinks) == (os.path.join(built.root, ""), False)
+    assert (mount.origin, mount.is_shared) == ("https://cdn.example", False)
+    assert site.add(built.root, "/b/", locate=lambda path: None).root.follow_symlinks
+    assert Site(ServeSettings(follow_symlinks=True)).add(built.root, "/b/").root.follow_symlinks
+
+
+def test_the_mount_that_was_added_last_answers_first(built: BuiltTree, tmp_path: Path) -> None:
+    put(tmp_path, "other/ten.txt", b"other")
+    site = site_of(built.root)
+    site.add(tmp_path / "other", "/static/")
+    answer = get(site, "/static/ten.txt")
+    assert answer is not None
+    assert body_of(answer) == b"other"
+
+
+def test_after_the_manifest_was_deleted_the_bodies_are_dropped(built: BuiltTree) -> None:
+    drops: list[None] = []
+    site = Site(ServeSettings(), on_change=lambda: drops.append(None))
+    site.add(built.root, "/static/")
+    get(site, f"/static/{built.names['ten.txt']}")
+    assert site.bodies.kept()[0] == 1
+    os.unlink(os.path.join(built.root, "staticfiles.json"))
+    assert site.follow()
+    assert site.bodies.kept()[0] == 0
+    assert len(drops) == 2
