@@ -22,10 +22,11 @@ from tests.support.trees import STYLES, TEN, BuiltTree
 @pytest.mark.parametrize(
     ("path", "split"),
     [
-        ("a", ("a", "")),
+        ("ab", ("ab", "")),
         ("a?b", ("a", "?b")),
         ("a#b", ("a", "#b")),
         ("a?b#c", ("a", "?b#c")),
+        ("a?b?c", ("a", "?b?c")),
         ("a#b?c", ("a", "#b?c")),
         ("", ("", "")),
         ("?", ("", "?")),

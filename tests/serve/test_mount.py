@@ -240,14 +240,16 @@ def test_any_other_query_makes_no_file_immutable(tmp_path: Any, listed: str, que
     assert cache_control(found) == "public, max-age=60"
 
 
-def test_an_index_file_may_have_such_a_query_too(tmp_path: Any) -> None:
-    put(tmp_path, "index.html", b"app")
-    queries = {"index.html": f"id={DIGEST}"}
+def test_such_a_query_counts_where_index_files_are_served_too(tmp_path: Any) -> None:
+    for name in ("index.html", "a.js"):
+        put(tmp_path, name, b"app")
+    queries = {"index.html": f"id={DIGEST}", "a.js": f"id={DIGEST}"}
     Manifest(paths={}, files={}, codings=(), created=1, queries=queries).write(
         os.path.join(tmp_path, "staticfiles.json")
     )
     mount = mount_of(tmp_path, settings={"index_file": True})
-    assert cache_control(mount.find("", f"id={DIGEST}")) == IMMUTABLE
+    for path in ("", "a.js"):
+        assert cache_control(mount.find(path, f"id={DIGEST}")) == IMMUTABLE
 
 
 def test_a_file_that_a_query_may_make_immutable_is_not_watched(

@@ -86,6 +86,7 @@ def test_only_what_path_and_accept_encoding_decide_is_recalled(
     found = service.memo.recall(path, method, asked)
     assert (found and found[0]) == status
     if found is not None:
+        assert found[1]["ETag"] == etag
         assert found[2] == ((TEN,) if (method, status) == ("GET", 200) else ())
 
 
