@@ -162,7 +162,7 @@ def with_fallback(built: BuiltTree, counters: Counters | None = None) -> Service
 
 
 def test_a_navigation_is_answered_with_the_page(built: BuiltTree) -> None:
-    service = with_fallback(built)
+    service = with_fallback(built, Counters())
     answer = service.fallback(NAVIGATION)
     assert answer is not None
     assert (answer.response.status, answer.response.body, answer.kind) == (200, (TEN,), "fallback")
