@@ -76,6 +76,17 @@ def test_the_media_type_in_the_manifest_is_sent(built: BuiltTree) -> None:
     assert reply["Content-Type"] == "text/x-ten; charset=utf-8"
 
 
+def test_a_media_type_is_kept_where_the_file_is_looked_up_on_disk(tmp_path: Any) -> None:
+    path = "a.0123456789ab.txt"
+    put(tmp_path, path, TEN)
+    manifest = Manifest(paths={"a.txt": path}, files={path: None}, media_types={path: "text/x-ten"})
+    table = FingerprintedFiles(manifest, Root(f"{tmp_path}/"), "/static/", Policy(), most_remembered=100)
+    asset = table.asset(path)
+    assert asset is not None
+    assert asset.sizes == {"identity": 10}
+    assert ("Content-Type", "text/x-ten; charset=utf-8") in asset.fields
+
+
 def test_a_manifest_does_not_publish_dotfiles(tmp_path: Any) -> None:
     put(str(tmp_path), ".env.0123456789ab", b"secret")
     put(str(tmp_path), "staticfiles.json", b'{"version": "1.1", "paths": {".env": ".env.0123456789ab"}}')

@@ -161,6 +161,37 @@ def test_the_same_manifest_written_again_is_taken_over_quietly(
     assert "not used" not in caplog.text
 
 
+def test_a_new_manifest_is_logged_with_its_place_and_its_size(
+    built: BuiltTree, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower = ManifestFollower(built.root)
+    follower.load()
+    built.add("new.txt", b"new")
+    built.publish()
+    assert follower.check()
+    assert caplog.messages == [f"following the new manifest {manifest_of(built)} (4 assets)"]
+    assert (follower.reloads, follower.failures) == (1, 0)
+
+
+def test_each_manifest_that_cannot_be_used_is_counted(built: BuiltTree) -> None:
+    follower = ManifestFollower(built.root)
+    follower.load()
+    for text in (b"{", b"[]"):
+        put(built.root, "staticfiles.json", text)
+        assert not follower.check()
+    assert (follower.reloads, follower.failures) == (0, 2)
+
+
+def test_a_new_manifest_of_a_tool_is_taken_over_too(tmp_path: Any) -> None:
+    follower = ManifestFollower(str(tmp_path))
+    for name in ("app-0a1b2c3d.js", "app-4e5f6a7b.js"):
+        put(tmp_path, name, b"")
+        put(tmp_path, ".manifest.json", json.dumps({"app.js": name}).encode())
+        assert follower.check()
+        assert follower.manifest is not None
+        assert follower.manifest.paths == {"app.js": name}
+
+
 # Broken ones
 
 

@@ -54,6 +54,7 @@ def test_a_plain_hit_is_recalled_with_fields_of_its_own(built: BuiltTree) -> Non
     assert second is not None
     assert (first[0], first[1]["ETag"], first[2]) == (200, etag, (TEN,))
     assert first[1] == second[1]
+    assert "Expires" not in first[1]
     assert first[1] is not second[1]
 
 

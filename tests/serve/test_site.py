@@ -56,6 +56,26 @@ def test_an_answer_from_a_file_holds_its_open_descriptor(built: BuiltTree) -> No
     assert answer.asset is None
 
 
+@pytest.mark.parametrize("settled_after", [-1, 2_000_000_000], ids=["watched", "changed-lately"])
+def test_a_live_file_is_an_unhashed_one(
+    built: BuiltTree, settled_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashserve.serve.live.SETTLED_AFTER", settled_after)
+    answer = get(site_of(built.root), "/static/ten.txt")
+    assert answer is not None
+    assert (answer.kind, answer.watched is not None) == ("unhashed", settled_after < 0)
+
+
+def test_a_damaged_file_is_a_404_that_failed_and_is_logged_with_its_url(
+    built: BuiltTree, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = put(built.root, built.names["ten.txt"], b"9876543210")
+    answer = get(site_of(built.root), f"/static/{path.name}")
+    assert answer is not None
+    assert (answer.response.status, answer.kind) == (404, "failed")
+    assert f"/static/{path.name} as identity: {path}: is not the content" in caplog.text
+
+
 def test_what_is_live_is_never_said_to_be_lasting(built: BuiltTree) -> None:
     answer = get(site_of(built.root), "/static/ten.txt")
     assert answer is not None
