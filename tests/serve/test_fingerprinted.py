@@ -40,6 +40,27 @@ def test_an_asset_is_what_the_manifest_lists_and_nothing_else(built: BuiltTree) 
         assert table.asset(path) is None
 
 
+def test_an_asset_is_made_once(built: BuiltTree) -> None:
+    table, path = table_of(built), built.names["ten.txt"]
+    assert table.asset(path) is table.asset(path)
+
+
+def test_only_an_asset_with_variants_varies(built: BuiltTree) -> None:
+    table = table_of(built)
+    for name, varies in (("ten.txt", False), ("css/styles.css", True)):
+        asset = table.asset(built.names[name])
+        assert asset is not None
+        assert ("Vary" in dict(asset.fields)) is varies
+
+
+def test_a_hook_gets_the_place_and_the_url_of_a_fingerprinted_file(built: BuiltTree) -> None:
+    calls: list[tuple[str, str]] = []
+    policy = Policy(add_headers=lambda fields, path, url: calls.append((path, url)))
+    root, path = os.path.join(built.root, ""), built.names["ten.txt"]
+    FingerprintedFiles(built.manifest(), Root(root), "/static/", policy, most_remembered=100).asset(path)
+    assert calls == [(root + path, f"/static/{path}")]
+
+
 def test_making_an_asset_of_our_manifest_touches_no_file(built: BuiltTree) -> None:
     table = table_of(built)
     for path in built.names.values():
