@@ -234,6 +234,17 @@ def test_without_an_interval_nothing_is_remembered(built: BuiltTree) -> None:
     assert len(service.memo) == 0
 
 
+def test_no_answer_keeps_a_body_that_was_dropped(built: BuiltTree) -> None:
+    paths = [built.add(name, name.encode() * 200) for name in ("one", "two")]
+    built.publish()
+    service = Service(ServeSettings(check_interval=3600, body_budget=4000), copier)
+    service.site.add(built.root, "/static/")
+    service.answer(Request("GET", f"/static/{paths[0]}"))
+    before = len(service.memo)
+    service.answer(Request("GET", f"/static/{paths[1]}"))
+    assert (before, len(service.memo)) == (1, 0)
+
+
 def test_static_paths_start_with_a_prefix_or_are_one_that_has_an_index(built: BuiltTree) -> None:
     service = Service(ServeSettings(index_file=True), copier)
     for prefix in ("/b/", "/a/", "/b/"):
