@@ -553,6 +553,27 @@ def test_a_folder_is_added_with_its_separator_and_its_origin(built: BuiltTree) -
     assert Site(ServeSettings(follow_symlinks=True)).add(built.root, "/b/").root.follow_symlinks
 
 
+def test_files_of_several_folders_are_found_by_the_function_for_them(
+    built: BuiltTree, tmp_path: Path
+) -> None:
+    place = put(tmp_path, "elsewhere/a.txt", b"elsewhere")
+    site = Site(ServeSettings())
+    site.add(built.root, "/static/", locate={"a.txt": os.fspath(place)}.get, follows_manifest=False)
+    answer = get(site, "/static/a.txt")
+    assert answer is not None
+    assert body_of(answer) == b"elsewhere"
+    assert get(site, "/static/ten.txt") is None
+    assert site.mounts[0].table is None
+
+
+def test_a_folder_that_is_not_there_is_logged(built: BuiltTree, caplog: pytest.LogCaptureFixture) -> None:
+    site_of(built.root)
+    assert caplog.messages == []
+    site_of(f"{built.root}/none")
+    (message,) = caplog.messages
+    assert f"{built.root}/none/" in message
+
+
 def test_the_mount_that_was_added_last_answers_first(built: BuiltTree, tmp_path: Path) -> None:
     put(tmp_path, "other/ten.txt", b"other")
     site = site_of(built.root)
