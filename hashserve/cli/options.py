@@ -19,7 +19,7 @@ __all__ = ["Table", "add_options", "given_settings", "message_of", "option_names
 Table = Mapping[str, Setting]
 
 Parse = Callable[[str], Any]
-"""Turns the text of an option into a value for the setting's reader. Raises `ValueError`."""
+"""Turns the text of an option into a value for the setting's check. Raises `ValueError`."""
 
 
 def add_options(
@@ -74,7 +74,7 @@ def _value(row: Setting, given: Any, parse: Parse) -> Any:
     for text in texts:
         try:
             value = parse(text) if isinstance(text, str) else text
-            row.read(_combined(row, [value]))
+            row.check(_combined(row, [value]))
         except ValueError as error:
             raise SettingError(row.name, text, str(error)) from None
         parsed.append(value)
@@ -96,7 +96,7 @@ def _parser_for(row: Setting) -> Parse:
 
 
 def _number(text: str) -> int | float | str:
-    """Return a number, or the text if it is not one, so that the reader says what it must be."""
+    """Return a number, or the text if it is not one, so that the check says what it must be."""
     try:
         number = float(text)
     except ValueError:

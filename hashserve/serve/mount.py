@@ -18,9 +18,9 @@ from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.serve.assets import Asset
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.fingerprinted import FingerprintedFiles
-from hashserve.serve.follower import ManifestFollower
 from hashserve.serve.inspection import Root, Watched
-from hashserve.serve.live import Directory, LiveFiles, Locate
+from hashserve.serve.live_files import Directory, LiveFiles, Locate
+from hashserve.serve.manifest_follower import ManifestFollower
 from hashserve.serve.policy import IMMUTABLE, Policy
 from hashserve.settings.serve import ServeSettings
 from hashserve.url_paths import PUBLISHED_MANIFEST, is_servable, url_of
@@ -57,8 +57,8 @@ Match = FingerprintedMatch | LiveMatch | RedirectMatch
 class Mount:
     """The folder ``root`` under the URL path ``prefix``, which starts and ends with a slash.
 
-    `hashserve.serve.live.LiveFiles` explains ``locate``. Without ``follows_manifest``, every file is a live
-    file. If the prefix ``is_shared``, missing paths are the application's, whatever ``on_missing`` is.
+    `hashserve.serve.live_files.LiveFiles` explains ``locate``. Without ``follows_manifest``, every file is a
+    live file. If the prefix ``is_shared``, missing paths are the application's, whatever ``on_missing`` is.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.failure_log import FailureLog, log_missing_root
 from hashserve.serve.files import ChangedFileError, is_machine_error
 from hashserve.serve.inspection import Root
-from hashserve.serve.live import Locate
+from hashserve.serve.live_files import Locate
 from hashserve.serve.locks import ForkSafeLock
 from hashserve.serve.mount import FingerprintedMatch, LiveMatch, Mount, RedirectMatch
 from hashserve.serve.policy import Policy, policy_of

@@ -3,7 +3,7 @@
 `HashServe(...)`, Django's ``HASHSERVE`` and the command line are views of these tables. A new setting is one
 call of `setting` in a class here, one line in the type of its keyword arguments, and the code that uses it.
 
-Invariant: a setting has one default, one reader and one help text in all views; a view adds only its own
+Invariant: a setting has one default, one check and one help text in all views; a view adds only its own
 spelling. No table imports the part that it sets, so a server reads the keys of the build without the build.
 """
 
@@ -25,9 +25,9 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["Reader", "Setting", "Settings", "SignatureWithSettings", "closest", "help_lines", "setting"]
+__all__ = ["Setting", "Settings", "SignatureWithSettings", "ValueCheck", "closest", "help_lines", "setting"]
 
-Reader = Callable[[Any], Any]
+ValueCheck = Callable[[Any], Any]
 """Returns the value that is used. Raises `ValueError` with what the value must be."""
 
 FROM_NAME = "*"
@@ -42,12 +42,12 @@ class Setting:
     the option. ``is_of_whitenoise``: WhiteNoise has the setting too, with the same meaning.
     """
 
-    __slots__ = ("default", "help", "is_of_whitenoise", "key", "metavar", "name", "option", "read")
+    __slots__ = ("check", "default", "help", "is_of_whitenoise", "key", "metavar", "name", "option")
 
     def __init__(
         self,
         default: Any,
-        read: Reader,
+        check: ValueCheck,
         help: str,  # noqa: A002  # as argparse calls it
         option: str,
         key: str,
@@ -56,7 +56,7 @@ class Setting:
     ) -> None:
         self.name = ""  # until the class body is complete
         self.default = default
-        self.read = read
+        self.check = check
         self.help = help
         self.option = option
         self.key = key
@@ -66,14 +66,14 @@ class Setting:
     def value_of(self, value: object) -> Any:
         """Return the value that is used for ``value``. Raises `SettingError`."""
         try:
-            return self.read(value)
+            return self.check(value)
         except ValueError as error:
             raise SettingError(self.name, value, str(error)) from None
 
 
 def setting(
     default: Any,
-    read: Reader,
+    check: ValueCheck,
     help: str,  # noqa: A002
     *,
     option: str = FROM_NAME,
@@ -86,7 +86,7 @@ def setting(
     ``option`` and ``key`` follow from the name unless they are given; "" leaves the setting out of a view
     that its class has.
     """
-    return Setting(default, read, help, option, key, metavar, is_of_whitenoise)
+    return Setting(default, check, help, option, key, metavar, is_of_whitenoise)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hashserve.errors import SettingError
 from hashserve.settings import Settings, setting
-from hashserve.settings.readers import (
+from hashserve.settings.value_checks import (
     codings,
     duration,
     extensions,
@@ -38,26 +38,26 @@ class BuildSettings(Settings, options=True, keys=True):
 
     prefix: str = setting(
         default="/static/",
-        read=url_path,
+        check=url_path,
         help="URL path that the files are served under.",
         key="",  # Django's own key PREFIX follows STATIC_URL
     )
     ignore: Sequence[str] = setting(
         default=DEFAULT_IGNORE,
-        read=strings,
+        check=strings,
         help="Pattern of names, or of paths if it holds a slash, that are left out.",
         key="",  # collectstatic has its own option
         metavar="PATTERN",
     )
     codings: Sequence[str] = setting(
         default=("br", "gzip"),
-        read=codings,
+        check=codings,
         help="Content codings of the variants: br, gzip, zstd.",
         metavar="CODING,...",
     )
     skip_compress: Sequence[str] | None = setting(
         default=None,
-        read=optional(extensions),
+        check=optional(extensions),
         help="Extensions of files without variants, instead of the usual ones.",
         option="",
         key="SKIP_COMPRESS_EXTENSIONS",
@@ -65,32 +65,32 @@ class BuildSettings(Settings, options=True, keys=True):
     )
     digest: str = setting(
         default="md5",
-        read=text,
+        check=text,
         help="Digest of hashlib that fingerprints are taken from.",
     )
     digest_length: int = setting(
         default=12,
-        read=positive,
+        check=positive,
         help="Number of hexadecimal digits in a fingerprint.",
         metavar="N",
     )
     js_references: JsReferences = setting(
         default="rewrite",
-        read=one_of("rewrite", "import-map", "off"),
+        check=one_of("rewrite", "import-map", "off"),
         help="References in scripts that are rewritten: all (rewrite), those that no import map replaces "
         "(import-map), or none (off).",
         metavar="CHOICE",
     )
     import_map: str | None = setting(
         default=None,
-        read=optional(path),
+        check=optional(path),
         help="File to write an import map of all scripts to, with integrity.",
         key="",  # Django's template tag makes the map
         metavar="FILE",
     )
     import_map_bare: Mapping[str, str] = setting(
         default={},
-        read=specifiers,
+        check=specifiers,
         help="Bare specifier for the import map, with the logical path of its module.",
         option="--bare",
         key="",  # Django's own key IMPORT_MAP_BARE is for the template tag
@@ -98,13 +98,13 @@ class BuildSettings(Settings, options=True, keys=True):
     )
     already_hashed: Sequence[str] = setting(
         default=(),
-        read=strings,
+        check=strings,
         help="Pattern of paths that another tool fingerprinted; they keep their names.",
         metavar="GLOB",
     )
     bundler_manifests: Sequence[str] = setting(
         default=(),
-        read=paths,
+        check=paths,
         help="Manifest of a bundler that is not found by its name, such as webpack's manifest.json; the "
         "files that it lists keep their names.",
         option="--bundler-manifest",
@@ -113,48 +113,48 @@ class BuildSettings(Settings, options=True, keys=True):
     )
     html: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Also rewrite references in HTML pages.",
         key="",  # Django's pages are templates
     )
     strict: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Fail, and publish nothing, at any warning.",
     )
     keep: int = setting(
         default=3,
-        read=positive,
+        check=positive,
         help="Number of releases that stay served, including the newest.",
         metavar="N",
     )
     keep_days: float = setting(
         default=30,
-        read=duration,
+        check=duration,
         help="Days that a replaced release stays served, however many releases there are.",
         metavar="DAYS",
     )
     previous: str | None = setting(
         default=None,
-        read=optional(path),
+        check=optional(path),
         help="Folder or URL of the last release; its files are copied if they are still needed.",
         metavar="WHERE",
     )
     require_previous: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Fail if the last release cannot be read.",
     )
     cache: str | None = setting(
         default=None,
-        read=optional(folder),
+        check=optional(folder),
         help="Folder that keeps compressed files between builds.",
         key="BUILD_CACHE",
         metavar="DIR",
     )
     wait: float = setting(
         default=0.0,
-        read=duration,
+        check=duration,
         help="Seconds to wait for another build into the same folder.",
         metavar="SECONDS",
     )

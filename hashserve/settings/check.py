@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hashserve.settings import Settings, setting
 from hashserve.settings.build import JsReferences
-from hashserve.settings.readers import flag, one_of, optional, positive, size_limits, url_path
+from hashserve.settings.value_checks import flag, one_of, optional, positive, size_limits, url_path
 
 __all__ = ["DEFAULT_MAX_SIZES", "CheckSettings"]
 
@@ -27,7 +27,7 @@ class CheckSettings(Settings, options=True):
 
     max_sizes: Mapping[str, int | None] = setting(
         default={},
-        read=size_limits(DEFAULT_MAX_SIZES),
+        check=size_limits(DEFAULT_MAX_SIZES),
         help="Most bytes that a browser may load of one file (300k, 2M, off), of one kind (document, style, "
         "script, font, image, media, other) or of all kinds.",
         option="--max-size",
@@ -35,23 +35,23 @@ class CheckSettings(Settings, options=True):
     )
     prefix: str | None = setting(
         default=None,
-        read=optional(url_path),
+        check=optional(url_path),
         help="URL path that the folder is served under, if its manifest does not state one.",
     )
     js_references: JsReferences = setting(
         default="rewrite",
-        read=one_of("rewrite", "import-map", "off"),
+        check=one_of("rewrite", "import-map", "off"),
         help="References in scripts that the build rewrote: rewrite, import-map or off.",
         metavar="CHOICE",
     )
     html: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Also check references in HTML pages, if the build rewrote them.",
     )
     threads: int | None = setting(
         default=None,
-        read=optional(positive),
+        check=optional(positive),
         help="Number of files that are read at once; None is one for each core.",
         option="",
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hashserve.settings import Settings, setting
-from hashserve.settings.readers import (
+from hashserve.settings.value_checks import (
     flag,
     folder,
     function,
@@ -43,122 +43,122 @@ class ServeSettings(Settings, keys=True):
 
     max_age: int | None = setting(
         default=60,
-        read=optional(whole_number),
+        check=optional(whole_number),
         help="Seconds that files without a fingerprint are cached; None sends no Cache-Control.",
         is_of_whitenoise=True,
     )
     allow_all_origins: bool = setting(
         default=True,
-        read=flag,
+        check=flag,
         help="Send `Access-Control-Allow-Origin: *`.",
         is_of_whitenoise=True,
     )
     charset: str = setting(
         default="utf-8",
-        read=header_text,
+        check=header_text,
         help="Charset of every `text/` media type.",
         is_of_whitenoise=True,
     )
     mimetypes: Mapping[str, str] | None = setting(
         default=None,
-        read=optional(media_types),
+        check=optional(media_types),
         help="Media types by extension (`.foo`) or file name, before the built-in ones.",
         is_of_whitenoise=True,
     )
     add_headers_function: HeadersHook | None = setting(
         default=None,
-        read=optional(function),
+        check=optional(function),
         help="Changes the fields of a file; takes `wsgiref.headers.Headers`, path and URL path.",
         is_of_whitenoise=True,
     )
     index_file: str | bool | None = setting(
         default=None,
-        read=index_file,
+        check=index_file,
         help="Name of the file that is served for its folder's URL; True is `index.html`.",
         is_of_whitenoise=True,
     )
     immutable_file_test: ImmutableTest | str | None = setting(
         default=None,
-        read=optional(url_test),
+        check=optional(url_test),
         help="Other immutable files: a regular expression over URLs, or a function of path and URL.",
         is_of_whitenoise=True,
     )
     autorefresh: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Check for a new manifest at every request.",
         is_of_whitenoise=True,
     )
     on_unknown: Literal["404", "redirect", "pass"] = setting(
         default="404",
-        read=one_of("404", "redirect", "pass"),
+        check=one_of("404", "redirect", "pass"),
         help="For a fingerprint that no release has: `404`, `redirect` to today's name, or `pass`.",
     )
     on_missing: Literal["pass", "404"] = setting(
         default="pass",
-        read=one_of("pass", "404"),
+        check=one_of("pass", "404"),
         help="For other missing files: `pass` to the application, or `404`.",
     )
     spa_fallback: str | None = setting(
         default=None,
-        read=optional(servable_path),
+        check=optional(servable_path),
         help="Page of a single-page application, for navigations that nothing else answers.",
         key="",
     )
     follow_symlinks: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Serve links that lead out of the root.",
     )
     publish_manifest: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Serve the manifest at `.well-known/hashserve.json`, for the next build's `previous`.",
     )
     nosniff: bool = setting(
         default=True,
-        read=flag,
+        check=flag,
         help="Send `X-Content-Type-Options: nosniff`.",
     )
     url_base: str = setting(
         default="",
-        read=lambda value: url(value).rstrip("/"),
+        check=lambda value: url(value).rstrip("/"),
         help="What `url()` puts before each path: the origin of a CDN, or a mount point.",
         key="",
     )
     expires: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Also send Expires, for HTTP/1.0 caches.",
     )
     check_interval: float = setting(
         default=1.0,
-        read=seconds,
+        check=seconds,
         help="Seconds between checks for a new manifest.",
     )
     body_budget: int = setting(
         default=64 * MIB,
-        read=whole_number,
+        check=whole_number,
         help="Bytes of files that each process keeps in memory.",
     )
     largest_body: int = setting(
         default=MIB,
-        read=whole_number,
+        check=whole_number,
         help="Bytes of the largest such file; larger ones are sent from disk.",
     )
     memo_size: int = setting(
         default=10_000,
-        read=whole_number,
+        check=whole_number,
         help="Number of answers, and of unhashed files, that each process remembers.",
     )
     preload: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Read files into memory at the start, before the server forks.",
     )
     counters: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Count answers, for `counters()` and `hashserve.prometheus`.",
     )
 
@@ -176,17 +176,17 @@ class MountSettings(Settings):
 
     root: str | os.PathLike[str] = setting(
         default=None,  # nothing is served
-        read=folder,
+        check=folder,
         help="A folder that a build, Django or a bundler filled, or any other folder.",
     )
     prefix: str | None = setting(
         default=None,
-        read=optional(url),
+        check=optional(url),
         help="URL path of the folder, or a CDN's URL; None is the manifest's, else `/`.",
     )
     manifest: str | os.PathLike[str] | None = setting(
         default=None,
-        read=optional(path),
+        check=optional(path),
         help="Name of the manifest below the root, if hashserve does not find it by itself.",
     )
 

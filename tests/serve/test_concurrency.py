@@ -26,7 +26,7 @@ import pytest
 from hashserve import HashServe
 from hashserve.digests import digest_of
 from hashserve.errors import TruncatedFileError, UnknownAssetError
-from hashserve.serve import live as live_module
+from hashserve.serve import live_files as live_module
 from hashserve.serve.files import ChangedFileError
 from hashserve.serve.inspection import inspect
 from tests.support.client import request, wrapped_application
@@ -240,11 +240,11 @@ def test_what_a_link_led_to_for_a_moment_is_not_remembered_as_what_it_led_to_bef
         os.replace(tmp_path / "next", tmp_path / "current")
 
     def inspect_the_next(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr("hashserve.serve.live.inspect", inspect)
+        monkeypatch.setattr("hashserve.serve.live_files.inspect", inspect)
         lead_to("b")
         return inspect(*arguments, **options)
 
-    monkeypatch.setattr("hashserve.serve.live.inspect", inspect_the_next)
+    monkeypatch.setattr("hashserve.serve.live_files.inspect", inspect_the_next)
     application = HashServe(wrapped_application, tmp_path, "/static/", body_budget=0)
 
     def is_of(name: str) -> bool:

@@ -373,7 +373,7 @@ def test_head_after_a_read_of_the_counts_never_lowers_them(built: BuiltTree) -> 
 def test_a_file_whose_size_changes_all_the_time_takes_no_memory_for_its_counts(
     built: BuiltTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashserve.serve.live.SETTLED_AFTER", 0)
+    monkeypatch.setattr("hashserve.serve.live_files.SETTLED_AFTER", 0)
     application = counting(built, memo_size=10)
     for size in range(60):
         put(built.root, "live.txt", b"x" * size)

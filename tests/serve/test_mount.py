@@ -50,7 +50,7 @@ def test_a_path_that_the_manifest_lists_is_fingerprinted(built: BuiltTree) -> No
 
 
 def test_any_other_file_is_live_and_watched(built: BuiltTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashserve.serve.live.SETTLED_AFTER", -1)
+    monkeypatch.setattr("hashserve.serve.live_files.SETTLED_AFTER", -1)
     found = mount_of(built.root).find("ten.txt", "")
     assert isinstance(found, LiveMatch)
     assert found.watched is not None
@@ -61,7 +61,7 @@ def test_any_other_file_is_live_and_watched(built: BuiltTree, monkeypatch: pytes
 def test_a_live_file_that_looks_fingerprinted_is_not_watched(
     built: BuiltTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashserve.serve.live.SETTLED_AFTER", -1)
+    monkeypatch.setattr("hashserve.serve.live_files.SETTLED_AFTER", -1)
     put(built.root, FINGERPRINTED, b"")
     found = mount_of(built.root).find(FINGERPRINTED, "")
     assert isinstance(found, LiveMatch)
@@ -255,7 +255,7 @@ def test_such_a_query_counts_where_index_files_are_served_too(tmp_path: Any) -> 
 def test_a_file_that_a_query_may_make_immutable_is_not_watched(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashserve.serve.live.SETTLED_AFTER", -1)
+    monkeypatch.setattr("hashserve.serve.live_files.SETTLED_AFTER", -1)
     found = versioned(str(tmp_path), f"id={DIGEST}").find("a.js", "")
     assert isinstance(found, LiveMatch)
     assert found.watched is None

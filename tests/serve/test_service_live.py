@@ -12,7 +12,7 @@ import brotli
 import pytest
 
 from hashserve.http.messages import Headers, Request
-from hashserve.serve import live as live_module
+from hashserve.serve import live_files as live_module
 from hashserve.serve.service import Service
 from hashserve.settings.serve import ServeSettings
 from tests.support.files import put

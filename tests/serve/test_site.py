@@ -60,7 +60,7 @@ def test_an_answer_from_a_file_holds_its_open_descriptor(built: BuiltTree) -> No
 def test_a_live_file_is_an_unhashed_one(
     built: BuiltTree, settled_after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashserve.serve.live.SETTLED_AFTER", settled_after)
+    monkeypatch.setattr("hashserve.serve.live_files.SETTLED_AFTER", settled_after)
     answer = get(site_of(built.root), "/static/ten.txt")
     assert answer is not None
     assert (answer.kind, answer.watched is not None) == ("unhashed", settled_after < 0)

@@ -106,7 +106,7 @@ def test_every_setting_has_right_and_wrong_values_here(settings: type[Settings])
 def test_every_default_is_a_right_value_that_is_read_to_itself(settings: type[Settings]) -> None:
     for name, row in settings.table.items():
         if (settings, name) != (MountSettings, "root"):  # it has none
-            assert row.read(row.default) == row.default
+            assert row.check(row.default) == row.default
 
 
 @pytest.mark.parametrize("settings", TABLES)
@@ -193,7 +193,7 @@ def test_the_constructor_names_a_wrong_value_as_its_argument(row: Setting, case:
 @pytest.mark.parametrize(("row", "case"), rights(MountSettings))
 def test_the_constructor_takes_a_right_folder(row: Setting, case: Right) -> None:
     HashServe(wrapped_application, **{"root": "/srv/nowhere", row.name: case.value})
-    assert row.read(case.value) == case.used
+    assert row.check(case.value) == case.used
 
 
 @pytest.mark.parametrize(

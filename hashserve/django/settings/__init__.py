@@ -1,6 +1,6 @@
 """What a Django project sets: the dictionary ``HASHSERVE``, or else WhiteNoise's settings.
 
-Invariant: every value is read before it is used, by the reader that `HashServe` and the command line use
+Invariant: every value passes, before it is used, the check that `HashServe` and the command line use
 too. Nothing of the build is imported here, because a server does not need it.
 """
 
@@ -15,8 +15,8 @@ from hashserve.django.settings.loading import (
     spelt_as_keys,
     twice_given,
 )
-from hashserve.django.settings.readers import static_prefix
 from hashserve.django.settings.table import KEYS, NAME
+from hashserve.django.settings.value_checks import static_prefix
 
 __all__ = [
     "KEYS",

@@ -103,7 +103,7 @@ def _read() -> tuple[dict[str, dict[str, Any]], list[SettingError]]:
         if value is None and key.part == "build":
             continue  # as if it were not set, so that a project can pass on a variable
         try:
-            key.setting.read(value)
+            key.setting.check(value)
         except ValueError as error:
             errors.append(SettingError(place, value, str(error)))
         else:

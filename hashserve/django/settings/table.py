@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from hashserve.django.settings.readers import cache_alias, headers_function, prefix, root_folder
+from hashserve.django.settings.value_checks import cache_alias, headers_function, prefix, root_folder
 from hashserve.settings import Setting, Settings, setting
 from hashserve.settings.build import BuildSettings
-from hashserve.settings.readers import flag, optional, path, seconds, specifiers, text
 from hashserve.settings.serve import HeadersHook, ServeSettings
+from hashserve.settings.value_checks import flag, optional, path, seconds, specifiers, text
 
 __all__ = ["KEYS", "NAME", "Key", "OwnSettings"]
 
@@ -25,68 +25,68 @@ class OwnSettings(Settings, keys=True):
 
     add_headers_function: HeadersHook | str | None = setting(
         default=None,
-        read=optional(headers_function),
+        check=optional(headers_function),
         help="As in `HashServe`, or the dotted path of the function.",
         is_of_whitenoise=True,
     )
     use_finders: bool = setting(
         default=False,  # `load` takes DEBUG
-        read=flag,
+        check=flag,
         help="Serve the files that Django's finders find.",
         is_of_whitenoise=True,
     )
     root: str | None = setting(
         default=None,
-        read=root_folder,
+        check=root_folder,
         help="A folder whose files are served at the root of the site.",
         is_of_whitenoise=True,
     )
     prefix: str = setting(
         default="/static/",  # `load` takes the path of STATIC_URL
-        read=prefix,
+        check=prefix,
         help="The URL path of the static files, relative to where the site is mounted.",
         is_of_whitenoise=True,
     )
     manifest: str | None = setting(
         default=None,
-        read=optional(path),
+        check=optional(path),
         help="The name of the manifest below STATIC_ROOT, if another tool wrote it.",
     )
     keep_only_hashed_files: bool = setting(
         default=False,
-        read=flag,
+        check=flag,
         help="Leave no unhashed files in STATIC_ROOT.",
         is_of_whitenoise=True,
     )
     manifest_strict: bool | None = setting(
         default=None,
-        read=optional(flag),
+        check=optional(flag),
         help="Whether `{% static %}` fails for an unknown name; None leaves it to the storage.",
         is_of_whitenoise=True,
     )
     import_map_bare: Mapping[str, str] | None = setting(
         default=None,
-        read=optional(specifiers),
+        check=optional(specifiers),
         help="Bare specifiers for `{% import_map %}`, with the logical path of each.",
     )
     cache: str = setting(
         default="default",  # `load` takes "staticfiles" if CACHES has it
-        read=cache_alias,
+        check=cache_alias,
         help="The alias of the cache that holds names.",
     )
     site: str = setting(
         default="site",  # `load` takes ROOT_URLCONF
-        read=text,
+        check=text,
         help="What keeps the names of several sites in one cache apart.",
     )
     pointer_interval: float = setting(
         default=5.0,
-        read=seconds,
+        check=seconds,
         help="Seconds between checks for a new release in the cache.",
     )
     publish_names: bool = setting(
         default=True,
-        read=flag,
+        check=flag,
         help="Whether `collectstatic` puts names into the cache.",
     )
 

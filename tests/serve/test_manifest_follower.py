@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from hashserve import HashServe, ManifestError, Release
-from hashserve.serve import follower as follower_module
-from hashserve.serve.follower import ManifestFollower
+from hashserve.serve import manifest_follower as follower_module
+from hashserve.serve.manifest_follower import ManifestFollower
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.support.files import put
 from tests.support.trees import TEN, BuiltTree, build_tree, collect_as_django, wait_for_tick

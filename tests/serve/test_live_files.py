@@ -19,12 +19,12 @@ import pytest
 from hashserve import HashServe
 from hashserve.http.codings import CODINGS
 from hashserve.http.messages import StoredFile
-from hashserve.serve import live as live_module
+from hashserve.serve import live_files as live_module
 from hashserve.serve.assets import Asset
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.files import ChangedFileError
 from hashserve.serve.inspection import Root, inspect
-from hashserve.serve.live import LiveFiles
+from hashserve.serve.live_files import LiveFiles
 from hashserve.serve.policy import Policy
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.support.files import put
@@ -709,7 +709,7 @@ def test_a_file_is_not_remembered_while_it_or_one_of_its_variants_has_just_chang
     files, now = files_of(root), os.stat(changed).st_ctime_ns + 1
     # The other file changed long enough ago, this one a nanosecond ago.
     monkeypatch.setattr(live_module, "SETTLED_AFTER", 1)
-    monkeypatch.setattr("hashserve.serve.live.time.time_ns", lambda: now)
+    monkeypatch.setattr("hashserve.serve.live_files.time.time_ns", lambda: now)
     asset = files.find("css/styles.css")
     assert isinstance(asset, Asset)
     assert set(asset.representations) == {"identity", "br"}

@@ -1,6 +1,6 @@
-"""The readers of the settings that only Django has.
+"""Checks of the values of settings that only Django has.
 
-Invariant: as in `hashserve.settings.readers`, a reader returns the value that is used, or raises
+Invariant: as in `hashserve.settings.value_checks`, a check returns the value that is used, or raises
 `ValueError` with what the value must be.
 """
 
@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from hashserve.django.static_location import static_url
-from hashserve.settings.readers import folder, function, url
 from hashserve.settings.serve import HeadersHook
+from hashserve.settings.value_checks import folder, function, url
 
 __all__ = ["cache_alias", "headers_function", "prefix", "root_folder", "static_prefix"]
 
 
 def prefix(value: Any) -> str:
-    """Read the URL of the static files; the path below the mount point is used."""
+    """Accept the URL of the static files; the path below the mount point is used."""
     if value == "":
         raise ValueError('must be the path of a URL, such as "/static/", or a URL')
     return _path_below(settings.FORCE_SCRIPT_NAME, url(value))
@@ -41,12 +41,12 @@ def _path_below(mount: str | None, url: str) -> str:
 
 
 def root_folder(value: Any) -> str | None:
-    """Read the path of a folder; "" stands for none, as WhiteNoise has it."""
+    """Accept the path of a folder; "" stands for none, as WhiteNoise has it."""
     return None if value is None or value == "" else folder(value)
 
 
 def headers_function(value: Any) -> HeadersHook | str:
-    """Read a function, or the dotted path of one."""
+    """Accept a function, or the dotted path of one."""
     if isinstance(value, str) and "." in value.strip("."):
         return value
     try:
@@ -56,7 +56,7 @@ def headers_function(value: Any) -> HeadersHook | str:
 
 
 def cache_alias(value: Any) -> str:
-    """Read the alias of one of the project's caches."""
+    """Accept the alias of one of the project's caches."""
     if not isinstance(value, str) or value not in settings.CACHES:
         raise ValueError(f"is not a cache of this project; CACHES has {', '.join(settings.CACHES)}")
     return value

@@ -1,6 +1,6 @@
-"""The readers of settings: each checks a value, and says what it must be if it is wrong.
+"""Checks of the values of settings: each returns the value to use, or says what it must be.
 
-Invariant: a reader returns the value that is used, or raises `ValueError` with what the value must be. The
+Invariant: a check returns the value that is used, or raises `ValueError` with what the value must be. The
 message does not name the setting: every view spells it in its own way.
 """
 
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.schema import unsafe_path
-from hashserve.settings import Reader
+from hashserve.settings import ValueCheck
 from hashserve.url_paths import is_servable
 
 __all__ = [
@@ -48,13 +48,13 @@ __all__ = [
 ]
 
 
-def optional(read: Reader) -> Reader:
-    """Return a reader that takes None too."""
-    return lambda value: None if value is None else read(value)
+def optional(check: ValueCheck) -> ValueCheck:
+    """Return a check that accepts None too."""
+    return lambda value: None if value is None else check(value)
 
 
 def flag(value: Any) -> bool:
-    """Read True or False."""
+    """Accept True or False."""
     if not isinstance(value, bool):
         raise ValueError("must be True or False")
     return value
@@ -64,12 +64,12 @@ def flag(value: Any) -> bool:
 
 
 def whole_number(value: Any) -> int:
-    """Read a whole number, 0 or more."""
+    """Accept a whole number, 0 or more."""
     return _whole(value, 0)
 
 
 def positive(value: Any) -> int:
-    """Read a whole number, 1 or more."""
+    """Accept a whole number, 1 or more."""
     return _whole(value, 1)
 
 
@@ -80,14 +80,14 @@ def _whole(value: Any, least: int) -> int:
 
 
 def seconds(value: Any) -> float:
-    """Read a finite number, 0 or more."""
+    """Accept a finite number, 0 or more."""
     if not _is_number(value) or not 0 <= value < math.inf:
         raise ValueError("must be a number, 0 or more")
     return value  # type: ignore[no-any-return]
 
 
 def duration(value: Any) -> float:
-    """Read a number, 0 or more; infinity stands for ever."""
+    """Accept a number, 0 or more; infinity stands for ever."""
     if not _is_number(value) or not value >= 0:  # NaN is not, either
         raise ValueError("must be a number, 0 or more")
     return value  # type: ignore[no-any-return]
@@ -101,32 +101,32 @@ def _is_number(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """Read text that is not empty."""
+    """Accept text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError("must be a string that is not empty")
     return value
 
 
 def header_text(value: Any) -> str:
-    """Read text that can be part of a header field."""
+    """Accept text that can be part of a header field."""
     if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
         raise ValueError("must be printable ASCII text")
     return value
 
 
-def one_of(*choices: str) -> Reader:
-    """Return a reader of one of ``choices``."""
+def one_of(*choices: str) -> ValueCheck:
+    """Return a check that accepts one of ``choices``."""
 
-    def read(value: Any) -> str:
+    def check(value: Any) -> str:
         if not isinstance(value, str) or value not in choices:
             raise ValueError(f"must be one of {', '.join(map(repr, choices))}")
         return value
 
-    return read
+    return check
 
 
 def strings(value: Any) -> tuple[str, ...]:
-    """Read a list of strings that are not empty."""
+    """Accept a list of strings that are not empty."""
     is_list = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
     items = tuple(value) if is_list else (None,)
     if not all(isinstance(item, str) and item for item in items):
@@ -135,49 +135,49 @@ def strings(value: Any) -> tuple[str, ...]:
 
 
 def extensions(value: Any) -> tuple[str, ...]:
-    """Read file name extensions; they are used in lower case and without a dot."""
-    read = tuple(extension.lower().lstrip(".") for extension in strings(value))
-    if not all(read):
+    """Accept file name extensions; they are used in lower case and without a dot."""
+    used = tuple(extension.lower().lstrip(".") for extension in strings(value))
+    if not all(used):
         raise ValueError('must be a list of extensions, such as "jpg"')
-    return read
+    return used
 
 
 def codings(value: Any) -> tuple[str, ...]:
-    """Read a list of content codings."""
-    read = strings(value)
-    if len(set(read)) < len(read) or not set(read) <= set(CODINGS):
+    """Accept a list of content codings."""
+    used = strings(value)
+    if len(set(used)) < len(used) or not set(used) <= set(CODINGS):
         raise ValueError(f"must be a list of {', '.join(CODINGS)}, each at most once")
-    return read
+    return used
 
 
 # Places
 
 
 def path(value: Any) -> str:
-    """Read a path on disk, as text."""
-    read = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(read, str) or not read:
+    """Accept a path on disk, as text."""
+    used = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(used, str) or not used:
         raise ValueError("must be a path, as text, that is not empty; is a variable not set?")
-    return read
+    return used
 
 
 def paths(value: Any) -> tuple[str, ...]:
-    """Read a list of paths on disk."""
+    """Accept a list of paths on disk."""
     if isinstance(value, (str, bytes, os.PathLike)) or not isinstance(value, Iterable):
         raise ValueError("must be a list of paths")
     return tuple(path(item) for item in value)
 
 
 def folder(value: Any) -> str:
-    """Read the path of a folder, which may not exist yet."""
-    read = path(value)
-    if os.path.isfile(read):
+    """Accept the path of a folder, which may not exist yet."""
+    used = path(value)
+    if os.path.isfile(used):
         raise ValueError("is a file; name the folder that it is in")
-    return read
+    return used
 
 
 def index_file(value: Any) -> str | bool | None:
-    """Read the name of a file; True stands for ``index.html``, and False, None and "" for no file."""
+    """Accept the name of a file; True stands for ``index.html``, and False, None and "" for no file."""
     if value is None or isinstance(value, bool):
         return value
     if not isinstance(value, str) or "/" in value:
@@ -186,14 +186,14 @@ def index_file(value: Any) -> str | bool | None:
 
 
 def servable_path(value: Any) -> str:
-    """Read the path of a file below a root."""
+    """Accept the path of a file below a root."""
     if not isinstance(value, str) or not is_servable(value):
         raise ValueError('must be the path of a file below the root, such as "index.html"')
     return value
 
 
 def url(value: Any) -> str:
-    """Read a URL or the path of one."""
+    """Accept a URL or the path of one."""
     if not isinstance(value, str):
         raise ValueError('must be the path of a URL, such as "/static/", or a URL')
     try:
@@ -204,7 +204,7 @@ def url(value: Any) -> str:
 
 
 def url_path(value: Any) -> str:
-    """Read the path of a URL with a slash at both ends."""
+    """Accept the path of a URL with a slash at both ends."""
     if not isinstance(value, str) or not (value.startswith("/") and value.endswith("/")) or "//" in value:
         raise ValueError("must be a URL path that starts and ends with a slash")
     if value != "/" and unsafe_path([value[1:-1]]) is not None:
@@ -216,7 +216,7 @@ def url_path(value: Any) -> str:
 
 
 def media_types(value: Any) -> Mapping[str, str]:
-    """Read media types by extension or file name."""
+    """Accept media types by extension or file name."""
     if not isinstance(value, Mapping):
         raise ValueError('must be a dictionary, such as {".foo": "application/x-foo"}')
     for name, media_type in value.items():
@@ -226,14 +226,14 @@ def media_types(value: Any) -> Mapping[str, str]:
 
 
 def function(value: Any) -> Any:
-    """Read a function."""
+    """Accept a function."""
     if not callable(value):
         raise ValueError("must be a function")
     return value
 
 
 def url_test(value: Any) -> Any:
-    """Read a regular expression over URL paths, or a function."""
+    """Accept a regular expression over URL paths, or a function."""
     if callable(value):
         return value
     try:
@@ -247,7 +247,7 @@ def url_test(value: Any) -> Any:
 
 
 def specifiers(value: Any) -> Mapping[str, str]:
-    """Read the logical paths of modules by their bare specifiers."""
+    """Accept the logical paths of modules by their bare specifiers."""
     pairs = value.items() if isinstance(value, Mapping) else [("", "")]
     if not all(_is_specifier(name) and isinstance(target, str) and target for name, target in pairs):
         raise ValueError('must map specifiers to logical paths, such as {"lit": "vendor/lit.js"}')
@@ -259,14 +259,14 @@ def _is_specifier(name: Any) -> bool:
     return isinstance(name, str) and bool(name) and not name.endswith("/")
 
 
-def size_limits(kinds: Iterable[str]) -> Reader:
-    """Return a reader of limits in bytes by one of ``kinds``; None stands for no limit."""
+def size_limits(kinds: Iterable[str]) -> ValueCheck:
+    """Return a check of limits in bytes by one of ``kinds``; None stands for no limit."""
 
-    def read(value: Any) -> Mapping[str, int | None]:
+    def check(value: Any) -> Mapping[str, int | None]:
         if not isinstance(value, Mapping) or not set(value) <= set(kinds):
             raise ValueError(f"must map kinds of files to limits in bytes; the kinds are {', '.join(kinds)}")
         for limit in value.values():
             optional(whole_number)(limit)
         return value
 
-    return read
+    return check
