@@ -143,11 +143,13 @@ def test_the_parts_of_a_small_file_are_loaded_between_the_bytes(tmp_path: Any) -
     assert descriptor is None
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_a_small_body_is_kept_unless_the_caller_forbids_it(tmp_path: Any, keep: bool) -> None:
+@pytest.mark.parametrize(("arguments", "count"), [({}, 1), ({"keep": True}, 1), ({"keep": False}, 0)])
+def test_a_small_body_is_kept_unless_the_caller_forbids_it(
+    tmp_path: Any, arguments: dict[str, bool], count: int
+) -> None:
     cache = BodyCache(1 << 20, largest=1 << 18)
-    cache.load(whole(stored(tmp_path, "a", b"content")), keep=keep)
-    assert cache.kept()[0] == keep
+    cache.load(whole(stored(tmp_path, "a", b"content")), **arguments)
+    assert cache.kept()[0] == count
 
 
 def test_a_large_file_is_opened_at_its_start_and_identified(tmp_path: Any) -> None:
