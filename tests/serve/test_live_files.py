@@ -403,7 +403,8 @@ def test_a_link_to_the_root_itself_does_not_publish_the_manifest(application: Ha
     put(root, "other/staticfiles.json", b"another file of that name")
     os.symlink(".", os.path.join(root, "self"))
     assert request(application, "/static/self/self/ten.txt").body == TEN
-    for path in ("staticfiles.json", "staticfiles.json.gz", "self/staticfiles.json"):
+    links = ("self/staticfiles.json", "self/self/staticfiles.json")
+    for path in ("staticfiles.json", "staticfiles.json.gz", *links):
         assert is_passed_on(request(application, f"/static/{path}"))
     assert request(application, "/static/other/staticfiles.json").status == 200
 
@@ -740,3 +741,76 @@ def test_the_hook_gets_the_folders_url_for_an_index_file(root: str) -> None:
     assert isinstance(asset, Asset)
     assert isinstance(asset.representations["identity"].content, StoredFile)
     assert told == ["/static/folder/"]
+
+
+# The live files themselves
+
+
+def live_of(root: str, **arguments: Any) -> LiveFiles:
+    bodies = BodyCache(1 << 20, 1 << 18)
+    given: dict[str, Any] = {"hidden": ["staticfiles.json"], "most_remembered": 10, **arguments}
+    return LiveFiles(Root(os.path.join(root, "")), "/static/", Policy(), bodies, **given)
+
+
+def asset_at(live: LiveFiles, path: str) -> Asset:
+    asset = live.find(path)
+    assert isinstance(asset, Asset)
+    return asset
+
+
+def test_an_unchanged_file_has_the_asset_that_was_made_of_it(root: str, settled: bool) -> None:
+    live = live_of(root)
+    assert (asset_at(live, "ten.txt") is asset_at(live, "ten.txt")) is settled
+
+
+def test_the_bytes_that_were_inspected_are_kept(root: str) -> None:
+    live = live_of(root)
+    asset = asset_at(live, "ten.txt")
+    os.unlink(os.path.join(root, "ten.txt"))
+    assert live._bodies.read(asset.representations["identity"].content) == TEN
+
+
+def test_only_the_asset_that_is_remembered_is_watched(root: str, settled: bool) -> None:
+    live = live_of(root)
+    asset = asset_at(live, "ten.txt")
+    assert (live.watched("ten.txt", asset) is not None) is settled
+    assert live.watched("ten.txt", asset.with_cache_control("no-cache")) is None
+    gathered = live_of(root, locate=lambda path: os.path.join(root, path))
+    assert gathered.watched("ten.txt", asset_at(gathered, "ten.txt")) is None
+
+
+def test_a_file_with_the_name_of_a_hidden_one_is_not_watched_however_deep_it_is(root: str) -> None:
+    live = live_of(root)
+    put(root, "a/b/staticfiles.json", b"another file of that name")
+    assert live.watched("a/b/staticfiles.json", asset_at(live, "a/b/staticfiles.json")) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "date"),
+    [
+        (live_module.EARLIEST_DATE - 1, None),
+        (live_module.EARLIEST_DATE, live_module.EARLIEST_DATE),
+        (1_700_000_000, 1_700_000_000),
+        (1_700_000_001, None),
+    ],
+)
+def test_a_date_counts_from_1980_to_now(
+    root: str, moment: int, date: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(os.path.join(root, "ten.txt"), (moment, moment))
+    monkeypatch.setattr("time.time", lambda: 1_700_000_000.0)
+    assert asset_at(live_of(root), "ten.txt").last_modified == date
+
+
+def test_a_file_that_is_another_than_was_looked_at_is_not_remembered(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root, "other.txt", b"other")
+    live = live_of(root)
+
+    def inspecting(path: str, root: Root, *, keep: int) -> Any:
+        return inspect(path.replace("ten.txt", "other.txt"), root, keep=keep)
+
+    monkeypatch.setattr(live_module, "inspect", inspecting)
+    asset = asset_at(live, "ten.txt")
+    assert live.watched("ten.txt", asset) is None
