@@ -82,7 +82,7 @@ class FaultyServer:
     def log_lines(self) -> list[str]:
         """Return hashserve's lines in the log."""
         return [
-            line for line in self.server.log_lines() if re.match("cannot|a new manifest|the manifest", line)
+            line for line in self.server.log_lines() if re.match("cannot|the new manifest|the manifest", line)
         ]
 
     def close(self) -> None:
