@@ -26,7 +26,7 @@ from tests.support.trees import STYLES, TEN, BuiltTree
         ("a?b", ("a", "?b")),
         ("a#b", ("a", "#b")),
         ("a?b#c", ("a", "?b#c")),
-        ("a?b?c", ("a", "?b?c")),
+        ("aX?b?c", ("aX", "?b?c")),
         ("a#b?c", ("a", "#b?c")),
         ("", ("", "")),
         ("?", ("", "?")),
