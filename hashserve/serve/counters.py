@@ -93,8 +93,9 @@ class Counters:
         self._tallies: dict[tuple[Kind, str], _Tally] = {}
         self._passed: dict[Kind, int] = {"unknown": 0, "missing": 0}
 
-    def count(self, summary: AnswerSummary) -> None:
+    def count(self, answer: Answer) -> None:
         """Count one answer."""
+        summary = summary_of(answer)
         with self._guard.lock:
             tally = self._tally(summary)
             tally.answers += 1
@@ -108,8 +109,9 @@ class Counters:
         with self._guard.lock:
             self._passed[kind] += 1
 
-    def counted(self, copy_fields: Callable[[], Fields], summary: AnswerSummary) -> Callable[[], Fields]:
-        """Return a function that does what ``copy_fields`` does, and counts an answer each time."""
+    def counted(self, copy_fields: Callable[[], Fields], answer: Answer) -> Callable[[], Fields]:
+        """Return a function that does what ``copy_fields`` does, and counts the answer each time."""
+        summary = summary_of(answer)
         guard, tally, size = self._guard, self._tally(summary), summary.size
 
         def copy_and_count() -> Fields:

@@ -15,7 +15,9 @@ import brotli
 import pytest
 
 from hashserve import HashServe, SettingError
-from hashserve.serve.counters import AnswerSummary, Counters, Counts, State
+from hashserve.http.messages import Response
+from hashserve.serve.answers import Answer
+from hashserve.serve.counters import Counters, Counts, State
 from hashserve.serve.memo import LONGEST_REMEMBERED
 from tests.support.client import Reply, request, wrapped_application
 from tests.support.django_client import django_application
@@ -337,8 +339,8 @@ def test_nothing_is_lost_while_manifests_change(built: BuiltTree) -> None:
 # The counters alone
 
 
-def form(size: int) -> AnswerSummary:
-    return AnswerSummary("unhashed", "200 identity", size)
+def answer_of(size: int) -> Answer:
+    return Answer(Response(200, [], (bytes(size),)), kind="unhashed")
 
 
 def counted_by(counters: Counters) -> tuple[dict[Any, dict[str, int]], dict[Any, int]]:
@@ -348,17 +350,17 @@ def counted_by(counters: Counters) -> tuple[dict[Any, dict[str, int]], dict[Any,
 
 def test_the_function_that_counts_gives_what_the_other_gives() -> None:
     counters = Counters()
-    counted = counters.counted([1].copy, form(10))
+    counted = counters.counted([1].copy, answer_of(10))
     first, second = counted(), counted()
     assert first == second == [1]
     assert first is not second
     assert counted_by(counters) == ({"unhashed": {"200 identity": 2}}, {"unhashed": 20})
 
 
-@pytest.mark.parametrize("seed", [form(10), form(20)])
-def test_an_answer_that_nobody_asked_for_is_not_in_the_counts(seed: AnswerSummary) -> None:
+@pytest.mark.parametrize("answer", [answer_of(10), answer_of(20)])
+def test_an_answer_that_nobody_asked_for_is_not_in_the_counts(answer: Answer) -> None:
     counters = Counters()
-    counters.counted(list[int]().copy, seed)
+    counters.counted(list[int]().copy, answer)
     assert counted_by(counters) == ({}, {})
 
 
@@ -386,7 +388,7 @@ def test_a_file_whose_size_changes_all_the_time_takes_no_memory_for_its_counts(
 
 def test_what_several_services_tell_of_themselves_is_added_up() -> None:
     counters = Counters()
-    counters.count(form(10))
+    counters.count(answer_of(10))
     counts = counters.counts([State(1, 2, 3, 4, 5), State(10, 20, 30, 40, 50)])
     assert counts["responses"] == {"unhashed": {"200 identity": 1}}
     assert list(counts.values())[3:] == [11, 22, 33, 44, 55]
