@@ -97,9 +97,14 @@ def test_the_mode_of_a_file_does_not_depend_on_the_umask(path: Path, umask: int,
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
-def test_anyone_may_read_a_file_by_default(path: Path) -> None:
-    write_atomically(str(path), [b"new"])
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+@pytest.mark.parametrize(("umask", "mode"), [(0o000, 0o666), (0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_without_a_mode_the_umask_decides_who_may_read_a_file(path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomically(str(path), [b"new"])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, GeneratorExit])

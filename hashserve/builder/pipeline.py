@@ -19,6 +19,7 @@ from hashserve.builder.compression.earlier_variants import EarlierVariants
 from hashserve.builder.compression.variants import Variants
 from hashserve.builder.naming.fingerprinter import Fingerprinter, Naming
 from hashserve.builder.output.folder import OutputFolder, open_output
+from hashserve.builder.output.modes import NO_MODES, Modes
 from hashserve.builder.output.plan import PublishedFile, plan_output
 from hashserve.builder.publish.fingerprinted_files import write_fingerprinted_files
 from hashserve.builder.publish.import_map import check_bare, stage_import_map
@@ -86,6 +87,7 @@ def build_files(
     unhashed: Unhashed = "original",
     naming: Naming | None = None,
     patterns: Patterns | None = None,
+    modes: Modes = NO_MODES,
     on_progress: Progress = lambda step, done, total: None,
 ) -> tuple[BuildReport, Manifest]:
     """Build ``files``, which a framework has collected, into the folder ``out``.
@@ -93,12 +95,13 @@ def build_files(
     They may be in ``out`` already, under their own names, as Django collects them. ``kept`` maps the path of
     each file that another tool fingerprinted to its logical path. ``unhashed`` says what the files' own names
     hold. ``naming`` replaces the fingerprinter. ``patterns`` match references as a framework spells them.
-    Returns the new release's manifest too. Raises `BuildError` or `SettingError`, as `build` does.
+    ``modes`` are the permissions of what is written. Returns the new release's manifest too.
+    Raises `BuildError` or `SettingError`, as `build` does.
     """
     target = os.fspath(out)
     _check_places([], target, settings)
     tree = SourceTree(where=target, files=files, kept=kept, unhashed=unhashed)
-    return _build(lambda: tree, target, settings, on_progress, naming, patterns)
+    return _build(lambda: tree, target, settings, on_progress, naming, patterns, modes)
 
 
 def _find_sources(roots: Sequence[str], settings: BuildSettings) -> SourceTree:
@@ -119,6 +122,7 @@ def _build(
     on_progress: Progress,
     naming: Naming | None = None,
     patterns: Patterns | None = None,
+    modes: Modes = NO_MODES,
 ) -> tuple[BuildReport, Manifest]:
     """Find the sources, lock the output, and build a release in it."""
     started = time.monotonic()
@@ -131,7 +135,7 @@ def _build(
 
     try:
         tree = find_sources()  # first of all: a build without sources leaves no trace in the output
-        with open_output(target, report, wait_seconds=settings.wait, on_wait=on_wait) as output:
+        with open_output(target, report, wait_seconds=settings.wait, on_wait=on_wait, modes=modes) as output:
             if waits:
                 on_progress("wait", 1, 1)
                 tree = find_sources()  # they may have changed meanwhile

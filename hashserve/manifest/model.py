@@ -126,12 +126,13 @@ class Manifest(NamedTuple):
         members = (f"{json.dumps(key)}: {_dense(value)}" for key, value in sorted(self._document().items()))
         return "{" + ", ".join(members) + "}\n"
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: str | os.PathLike[str], *, mode: int | None = None) -> None:
         """Replace the manifest at ``path`` in one step. On any failure, the old one stays.
 
+        ``mode`` is that of `write_atomically`.
         Raises `OSError`, or `UnicodeEncodeError` where a path is not Unicode text.
         """
-        write_atomically(os.fspath(path), [self.dumps().encode()], durable=True)
+        write_atomically(os.fspath(path), [self.dumps().encode()], durable=True, mode=mode)
 
     def record(self, path: str) -> AssetRecord | None:
         """Return what is known about the fingerprinted ``path``, or None where no release has it."""

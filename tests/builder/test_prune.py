@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hashserve import BuildError, SettingError
 from hashserve.builder import BuildSettings, build, prune
 from hashserve.builder.output.folder import open_output
 from hashserve.check import check
+from hashserve.manifest.discovery import MANIFEST_NAME
 from tests.support.building import contents, manifest_of, snapshot, wrong_files
 from tests.support.files import put
 
@@ -41,6 +43,16 @@ def test_nothing_is_removed_that_a_retained_release_needs(out: Path) -> None:
     report = prune(out)
     assert (report.releases, report.files, report.freed_bytes) == ([], {}, 0)
     assert snapshot(out) == before
+
+
+def test_the_manifest_keeps_its_permissions(out: Path) -> None:
+    (out / MANIFEST_NAME).chmod(0o644)
+    before = os.umask(0o077)
+    try:
+        assert prune(out, keep=1).releases
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((out / MANIFEST_NAME).stat().st_mode) == 0o644
 
 
 def test_old_releases_are_dropped_first_if_asked_for(out: Path) -> None:

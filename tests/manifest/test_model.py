@@ -323,14 +323,16 @@ def test_a_written_manifest_reaches_the_disk_with_its_name(
     assert synced == [False, True], "first the file, then its folder"
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
-def test_a_web_servers_user_can_read_what_was_written(tmp_path: Path, umask: int) -> None:
-    before = os.umask(umask)
+@pytest.mark.parametrize(("given", "mode"), [(None, 0o640), (0o644, 0o644)])
+def test_a_manifest_has_the_given_mode_or_follows_the_umask(
+    tmp_path: Path, given: int | None, mode: int
+) -> None:
+    before = os.umask(0o027)
     try:
-        FULL.write(tmp_path / MANIFEST_NAME)
+        FULL.write(tmp_path / MANIFEST_NAME, mode=given)
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / MANIFEST_NAME).stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / MANIFEST_NAME).stat().st_mode) == mode
 
 
 def test_a_manifest_that_cannot_be_encoded_leaves_the_old_one(tmp_path: Path) -> None:

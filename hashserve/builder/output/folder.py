@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 
 from hashserve.atomic_files import write_atomically
 from hashserve.builder.output.files import OutputFiles
+from hashserve.builder.output.modes import NO_MODES, Modes, make_folders
 from hashserve.builder.output.private_folder import PrivateFolder
 from hashserve.builder.output.state import BuildState
 from hashserve.builder.output.transaction import StagedFile, Transaction
@@ -32,16 +33,17 @@ def open_output(
     *,
     wait_seconds: float = 0.0,
     on_wait: Callable[[], None] = lambda: None,
+    modes: Modes = NO_MODES,
 ) -> Iterator[OutputFolder]:
     """Create the folder ``root`` where it is missing, and lock it against other builds.
 
     Waits ``wait_seconds`` at most for another build, and calls ``on_wait`` before each pause.
     Raises `BuildError` where the folder cannot be created, written to or locked. Files that are
-    written or reused are counted in ``report``.
+    written or reused are counted in ``report``; what is written has the permissions ``modes``.
     """
     private = PrivateFolder(os.path.abspath(root))
-    with private.locked(wait_seconds=wait_seconds, on_wait=on_wait) as lock:
-        yield OutputFolder(private, lock, report or BuildReport())
+    with private.locked(wait_seconds=wait_seconds, on_wait=on_wait, modes=modes) as lock:
+        yield OutputFolder(private, lock, report or BuildReport(), modes)
 
 
 class OutputFolder:
@@ -51,15 +53,18 @@ class OutputFolder:
     of a path; ``state`` is what builds record about it.
     """
 
-    def __init__(self, private: PrivateFolder, lock: int, report: BuildReport) -> None:
+    def __init__(
+        self, private: PrivateFolder, lock: int, report: BuildReport, modes: Modes = NO_MODES
+    ) -> None:
         self.root = private.root
         self.temporary_folder = private.temporary_folder
         self.state = BuildState(private.state_location)
         self.files = OutputFiles(private.root, self.state)
         self.location = self.files.location
-        self._transaction = Transaction(private.root, private.temporary_folder, lock)
+        self._transaction = Transaction(private.root, private.temporary_folder, lock, modes.file)
         self._report = report
         self._report_lock = threading.Lock()
+        self._modes = modes
         self._created_folders: set[str] = set()
 
     def reuse(self, path: str, sha256: str, coding: str = IDENTITY, *, newer_than: str | None = None) -> bool:
@@ -180,7 +185,9 @@ class OutputFolder:
     def _write(self, destination: str, location: str, chunks: Iterable[bytes]) -> None:
         try:
             self._create_folder(os.path.dirname(location))
-            write_atomically(destination, chunks, temporary_directory=self.temporary_folder)
+            write_atomically(
+                destination, chunks, mode=self._modes.file, temporary_directory=self.temporary_folder
+            )
         except OSError as error:
             raise write_error(location, error) from error
         with self._report_lock:
@@ -188,5 +195,5 @@ class OutputFolder:
 
     def _create_folder(self, folder: str) -> None:
         if folder not in self._created_folders:
-            os.makedirs(folder, exist_ok=True)
+            make_folders(folder, self._modes.folder)
             self._created_folders.add(folder)

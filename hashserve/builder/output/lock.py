@@ -33,7 +33,7 @@ def held_lock(
     Raises `BuildError` where the lock cannot be acquired.
     """
     try:
-        descriptor = os.open(location, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(location, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise write_error(location, error) from error
     try:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from hashserve.builder.output.lock import held_lock
+from hashserve.builder.output.modes import NO_MODES, Modes, make_folders
 from hashserve.builder.output.write_errors import write_error
 from hashserve.errors import BuildError
 
@@ -37,7 +38,9 @@ class PrivateFolder:
         return os.path.join(self.root, PRIVATE_FOLDER, "state.json")
 
     @contextmanager
-    def locked(self, *, wait_seconds: float, on_wait: Callable[[], None]) -> Iterator[int]:
+    def locked(
+        self, *, wait_seconds: float, on_wait: Callable[[], None], modes: Modes = NO_MODES
+    ) -> Iterator[int]:
         """Create the folder, lock it and empty its temporary folder; yield the lock's descriptor.
 
         Raises `BuildError` where one of these fails. See `held_lock` for the arguments.
@@ -45,7 +48,7 @@ class PrivateFolder:
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             raise BuildError(self.root, "is not a folder", "choose another {setting:out}")
         try:
-            os.makedirs(self.temporary_folder, exist_ok=True)
+            make_folders(self.temporary_folder, modes.folder)
         except OSError as error:
             raise write_error(self.root, error) from error
         lock_location = os.path.join(self.root, PRIVATE_FOLDER, "lock")

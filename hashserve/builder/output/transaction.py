@@ -35,14 +35,16 @@ class StagedFile:
 class Transaction:
     """The next change of the output ``root``: it is prepared step by step, and then performed.
 
-    ``lock`` is the descriptor of a file on the same file system.
+    ``lock`` is the descriptor of a file on the same file system. ``file_mode`` is the manifest's mode, as
+    `hashserve.builder.output.modes.Modes` has it.
     """
 
-    def __init__(self, root: str, temporary_folder: str, lock: int) -> None:
+    def __init__(self, root: str, temporary_folder: str, lock: int, file_mode: int | None = None) -> None:
         self._root = root
         self._prefix = os.path.join(root, "")
         self._temporary_folder = temporary_folder
         self._lock = lock
+        self._file_mode = file_mode
         self._numbers = count()
         self._written: list[str] = []
         self._staged: dict[str, StagedFile] = {}
@@ -90,9 +92,9 @@ class Transaction:
         first = {path: file for path, file in self._staged.items() if path not in last}
         try:
             if manifest is not None:
-                manifest.write(new_manifest)
+                manifest.write(new_manifest, mode=self._file_mode)
             if interim is not None:
-                interim.write(f"{new_manifest}-interim")
+                interim.write(f"{new_manifest}-interim", mode=self._file_mode)
             self._sync_content()
             if interim is not None:
                 self._put_in_force(f"{new_manifest}-interim")

@@ -7,12 +7,14 @@ the dropped releases is in force before the first file is removed.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.builder.output.folder import open_output
+from hashserve.builder.output.modes import NO_MODES, Modes
 from hashserve.builder.output.paths import referenced_paths, unlisted_variants
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER, PrivateFolder
 from hashserve.builder.output.state import BuildState
@@ -64,7 +66,7 @@ def prune(
     if dry_run:  # without the lock, because a dry run creates nothing
         state = BuildState(PrivateFolder(root).state_location)
         return replace(_decide(root, state, keep, keep_days)[0], dry_run=True)
-    with open_output(root) as output:
+    with open_output(root, modes=_modes_of_manifest(root)) as output:
         report, manifest = _decide(root, output.state, keep, keep_days)
         if report.releases:
             output.publish(manifest)
@@ -73,6 +75,14 @@ def prune(
         output.state.keep_loaded()
         output.save_state()
     return report
+
+
+def _modes_of_manifest(root: str) -> Modes:
+    """Return the modes that keep the manifest readable for the servers that read it now."""
+    try:
+        return Modes(file=stat.S_IMODE(os.stat(os.path.join(root, MANIFEST_NAME)).st_mode))
+    except OSError:  # `_decide` reports it
+        return NO_MODES
 
 
 def _decide(

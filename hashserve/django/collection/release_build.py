@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hashserve.builder.naming.fingerprinter import Naming
+from hashserve.builder.output.modes import Modes
 from hashserve.builder.pipeline import build_files
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.sources.tree import SourceFile
@@ -42,6 +43,7 @@ def build_release(
             unhashed="none" if load().own.keep_only_hashed_files else "original",
             naming=naming,
             patterns=patterns_of(storage),
+            modes=Modes(file=storage.file_permissions_mode, folder=storage.directory_permissions_mode),
             on_progress=on_progress,
         )
 

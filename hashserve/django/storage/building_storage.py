@@ -166,7 +166,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         manifest = self._manifest()
         if manifest.paths != self.hashed_files or manifest.release != self.manifest_hash:
             os.makedirs(self.location, exist_ok=True)
-            self._with_added_names(manifest).write(self.path(MANIFEST_NAME))
+            self._with_added_names(manifest).write(self.path(MANIFEST_NAME), mode=self.file_permissions_mode)
             self._loaded_manifest = None
 
     def _with_added_names(self, manifest: Manifest) -> Manifest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import brotli
@@ -73,6 +74,28 @@ def test_a_build_cache_that_cannot_be_made_is_named_as_the_project_wrote_it(
         pytest.raises(CommandError, match=r'choose another HASHSERVE\["BUILD_CACHE"\]$'),
     ):
         site.collect()
+
+
+@pytest.mark.parametrize(
+    ("settings", "file", "folder"),
+    [
+        ({}, 0o644, 0o700),
+        ({"FILE_UPLOAD_PERMISSIONS": 0o640, "FILE_UPLOAD_DIRECTORY_PERMISSIONS": 0o750}, 0o640, 0o750),
+        ({"FILE_UPLOAD_PERMISSIONS": None}, 0o600, 0o700),
+    ],
+)
+def test_files_and_folders_have_the_permissions_of_djangos_settings(
+    site: CollectedSite, settings: dict[str, int | None], file: int, folder: int
+) -> None:
+    before = os.umask(0o077)
+    try:
+        with override_settings(**settings):
+            site.collect()
+    finally:
+        os.umask(before)
+    published = [path for path in site.root.rglob("*") if ".hashserve" not in path.parts]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in published if path.is_file()} == {file}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in published if path.is_dir()} == {folder}
 
 
 def test_a_strict_collection_fails_for_a_missing_file_and_the_release_stays(
