@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help demo test soak mutation matrix lint format bench bench-quick clean
+.PHONY: help demo test soak mutation matrix fresh lint format bench bench-quick clean
 
 help:
 	@echo "make demo          build the example site and serve it (make demo PORT=8001)"
@@ -16,6 +16,7 @@ help:
 	@echo "make soak          run the long form of the proofs in docs/proof.md (over an hour)"
 	@echo "make mutation      list the changes of the serve core that no test notices (hours)"
 	@echo "make matrix        run Django's tests on every Python and Django of this machine"
+	@echo "make fresh         try the commit in a new root of a Debian release (root; DISTRIBUTION=trixie)"
 	@echo "make bench         run the benchmarks (half an hour; make bench-quick: 3 minutes)"
 	@echo "make clean         remove everything that these commands made"
 
@@ -50,6 +51,12 @@ JOBS ?= 1
 mutation: .venv/ready-for-mutation
 	CI=true $(BIN)/mutmut run --max-children $(JOBS) $(if $(MUTANTS),'$(MUTANTS)')
 	$(BIN)/mutmut results
+
+# RUN: the steps, of `demo test sdist ci`.
+DISTRIBUTION ?= trixie
+RUN ?= demo test sdist ci
+fresh:
+	@DISTRIBUTION='$(DISTRIBUTION)' RUN='$(RUN)' .ci/fresh
 
 matrix: .venv/ready-for-test
 	@mkdir -p .cache/matrix
