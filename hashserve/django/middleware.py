@@ -49,7 +49,9 @@ class HashServeMiddleware:
         self._root_listing: RootListing | None = None
         if own.root is not None:
             serve = settings.serve
-            self._root_listing = RootListing(own.root, serve.index_name, serve.check_interval)
+            self._root_listing = RootListing(
+                own.root, serve.index_name, serve.check_interval, has_clean_urls=serve.clean_urls
+            )
         if self._is_async:
             markcoroutinefunction(self)
 

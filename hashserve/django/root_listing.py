@@ -15,13 +15,17 @@ __all__ = ["RootListing"]
 class RootListing:
     """The names in ``folder`` as native strings, listed at most every ``interval`` seconds.
 
-    ``index_file`` is the file that is served at the URL of the folder itself, if any.
+    ``index_file`` is the file that is served at the URL of the folder itself, if any. With
+    ``has_clean_urls``, a page is served without its extension too.
     """
 
-    def __init__(self, folder: str, index_file: str | None, interval: float) -> None:
+    def __init__(
+        self, folder: str, index_file: str | None, interval: float, *, has_clean_urls: bool = False
+    ) -> None:
         self._folder = os.fsencode(folder)
         self._index_file = index_file or ""
         self._interval = interval
+        self._has_clean_urls = has_clean_urls
         self._names: frozenset[str] = frozenset()
         self._due = 0.0
 
@@ -38,5 +42,8 @@ class RootListing:
                 names = os.listdir(self._folder)
             except OSError:  # the folder may appear later
                 names = []
-            self._names = frozenset(name.decode("latin-1") for name in names)
+            found = {name.decode("latin-1") for name in names}
+            if self._has_clean_urls:
+                found |= {name.removesuffix(".html") for name in found}
+            self._names = frozenset(found)
             self._due = monotonic() + self._interval

@@ -194,7 +194,7 @@ class HashServe:
         answer = service.answer(request)
         if answer is not None:
             return send(answer, environ, start_response)
-        if service.site.is_navigation(request):
+        if service.site.may_fall_back(request):
             from hashserve.gateways.wsgi_fallback import run_with_fallback  # few sites need it
 
             fallback = partial(service.fallback, request)

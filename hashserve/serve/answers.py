@@ -19,7 +19,7 @@ Kind = Literal["fingerprinted", "unhashed", "redirect", "unknown", "missing", "f
 
 * ``fingerprinted``: a file that a retained release lists;
 * ``unhashed``: a file that is on disk now;
-* ``redirect``: to the one URL of an index file;
+* ``redirect``: to the one URL of an index file, or to a page's without a slash;
 * ``unknown``: a fingerprint that no retained release has, redirected or not;
 * ``missing``: any other path without a file;
 * ``fallback``: the page of a single-page application, for a path without a file;

@@ -16,7 +16,7 @@ from hashserve.http.ranges import ByteRange, select_ranges
 from hashserve.http.responses import method_not_allowed, options, plain_text
 from hashserve.serve.assets import Asset, Representation
 
-__all__ = ["not_modified", "respond"]
+__all__ = ["not_modified", "respond", "respond_not_found"]
 
 _CONTENT_FIELDS = frozenset({"content-type", "last-modified"})
 """Fields that a 304 leaves out, because the client has them with its copy (RFC 9110 section 15.4.5)."""
@@ -45,6 +45,23 @@ def respond(asset: Asset, request: Request, common_fields: Headers) -> Response:
 def _whole(asset: Asset, selected: Representation) -> Response:
     headers = [*asset.fields, *selected.fields, ("Content-Length", str(selected.size))]
     return Response(HTTPStatus.OK, headers, (FileSpan(selected.content, 0, selected.size),))
+
+
+def respond_not_found(asset: Asset, request: Request) -> Response:
+    """Answer 404 with ``asset`` as the page that says so.
+
+    It has no validators and no ranges: neither preconditions nor Range apply to a response that is no 2xx
+    (RFC 9110 sections 13.2.1 and 14.2). Caches must not store it, because a deploy may bring the file.
+    """
+    page = asset.with_cache_control("no-store")
+    selected = page.representations[choose_coding(request.accept_encoding, page.sizes)]
+    fields = [field for field in (*page.fields, *selected.fields) if field[0].lower() not in _OF_A_FILE]
+    headers = [*fields, ("Content-Length", str(selected.size))]
+    return Response(HTTPStatus.NOT_FOUND, headers, (FileSpan(selected.content, 0, selected.size),))
+
+
+_OF_A_FILE = frozenset({"accept-ranges", "etag", "expires", "last-modified"})
+"""Fields of a file that mean nothing on a 404."""
 
 
 def not_modified(asset: Asset, etag: str) -> Response:

@@ -144,11 +144,13 @@ class Watched(NamedTuple):
     """The files that an answer was made from: the one at ``location``, and the variants next to it.
 
     ``variants`` are identities, or None where there was no variant, in the order of `variant_identities`.
+    ``absent`` is where there was no file: one that appears there is served instead.
     """
 
     location: str
     file_identity: FileIdentity
     variants: tuple[FileIdentity | None, ...]
+    absent: str | None = None
 
     def is_unchanged(self) -> bool:
         """Whether all files are as they were; a file that cannot be looked at counts as changed."""
@@ -164,7 +166,7 @@ class Watched(NamedTuple):
                     return False
         except OSError:
             return False
-        return True
+        return self.absent is None or _identity_or_none(self.absent) is None
 
 
 _TAKES_EFFECTIVE_IDS = os.access in os.supports_effective_ids

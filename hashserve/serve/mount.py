@@ -51,6 +51,9 @@ class RedirectMatch(NamedTuple):
     location: str
 
 
+_PAGE_EXTENSION = ".html"
+"""What the name of a page ends with, and its clean URL does not."""
+
 Match = FingerprintedMatch | LiveMatch | RedirectMatch
 
 
@@ -82,6 +85,7 @@ class Mount:
         self._given_prefix = prefix
         self._settings = settings
         self._index_file = settings.index_name
+        self._has_clean_urls = settings.clean_urls
         self._policy = policy
         self._bodies = bodies
         self._follower = ManifestFollower(root.path, manifest_name)
@@ -148,9 +152,9 @@ class Mount:
             asset = self.table.asset(path)
             if asset is not None:
                 return FingerprintedMatch(path, asset)
-        if self._index_file is not None:
-            return self._find_with_index(path, query, self._index_file)
-        return self._find_live(path, query)
+        if self._has_clean_urls:
+            return self._find_with_clean_urls(path, query)
+        return self._find_with_index(path, query)
 
     def _find_manifest(self) -> LiveMatch | None:
         """Find the manifest itself, for a build that takes its previous release from this site."""
@@ -174,8 +178,33 @@ class Mount:
         # A path that looks fingerprinted is not watched: a new manifest may list it.
         return LiveMatch(asset, None if looks_fingerprinted(path) else self.live.watched(path, asset))
 
-    def _find_with_index(self, path: str, query: str, index_file: str) -> Match | None:
+    def _find_with_clean_urls(self, path: str, query: str) -> Match | None:
+        """Find a path where a page is served without its extension too.
+
+        For ``blog``, a file of this name comes first, then ``blog.html``, and then the folder with an index
+        file. For ``blog/`` the folder comes first, because relative references in the page ``blog.html``
+        start from the URL without the slash.
+        """
+        found = self._find_with_index(path, query)
+        if isinstance(found, LiveMatch) or path.endswith(_PAGE_EXTENSION):
+            return found
+        folder, slash, name = path.removesuffix("/").rpartition("/")
+        if name + _PAGE_EXTENSION == self._index_file:
+            page = self._find_live(folder + slash + self._index_file, query)
+            return found if page is None or path.endswith("/") else RedirectMatch("./")
+        page = self._find_live(folder + slash + name + _PAGE_EXTENSION, query)
+        if page is None or (path.endswith("/") and found is not None):
+            return found
+        if path.endswith("/"):
+            return RedirectMatch(f"../{url_of(name)}")
+        watched = page.watched
+        return page._replace(watched=watched and watched._replace(absent=self.live.locate(path)))
+
+    def _find_with_index(self, path: str, query: str) -> Match | None:
         """Find a path where index files are served at their folder's URL only, as WhiteNoise does."""
+        index_file = self._index_file
+        if index_file is None:
+            return self._find_live(path, query)
         if path == "" or path.endswith("/"):
             return self._find_live(path + index_file, query)
         name = path.rpartition("/")[2]

@@ -77,7 +77,7 @@ class Service(Generic[Fields]):
         return self._finish(answer, request)
 
     def fallback(self, request: Request) -> Answer | None:
-        """Answer a navigation with the single-page application's page; None if there is none."""
+        """Answer a request whose 404 a page may replace; None if there is no such page."""
         answer = self.site.fallback(request.as_get())
         return None if answer is None else self._finish(answer, request)
 

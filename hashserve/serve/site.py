@@ -16,7 +16,7 @@ from hashserve.http.codings import IDENTITY, choose_coding
 from hashserve.http.messages import Request
 from hashserve.http.responses import method_not_allowed, not_found, options, redirect, unavailable
 from hashserve.serve.answers import Answer
-from hashserve.serve.asset_responses import respond
+from hashserve.serve.asset_responses import respond, respond_not_found
 from hashserve.serve.assets import Asset
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.failure_log import FailureLog, log_missing_root
@@ -252,20 +252,29 @@ class Site:
         response = unavailable(self._common_fields) if may_succeed_later else not_found(self._common_fields)
         return Answer(response, kind="failed")
 
-    # The page of a single-page application
+    # Pages for paths without a file
+
+    def may_fall_back(self, request: Request) -> bool:
+        """Whether a page may replace the application's 404: only if a browser asks for a page."""
+        if self.settings.not_found_page is not None and _accepts_a_page(request):
+            return True
+        return self.is_navigation(request)
 
     def is_navigation(self, request: Request) -> bool:
         """Whether a browser asks for a page, so that the fallback page answers if nothing else does."""
-        if self.settings.spa_fallback is None or request.method not in ("GET", "HEAD"):
+        if self.settings.spa_fallback is None:
             return False
-        # Browsers list text/html when they navigate. Scripts accept */*, and must not get a page.
-        accepts_html = request.accept is not None and "text/html" in request.accept
-        return accepts_html and "." not in request.path.rpartition("/")[2]
+        return _accepts_a_page(request) and "." not in request.path.rpartition("/")[2]
 
     def fallback(self, request: Request) -> Answer | None:
-        """Answer a navigation by GET with the fallback page; None if there is none."""
-        if not self.is_navigation(request):
-            return None
+        """Answer a GET that nothing else answers: with the page for navigations, or the one for 404s.
+
+        None if there is no such page.
+        """
+        answer = self._answer_navigation(request) if self.is_navigation(request) else None
+        return answer or self._answer_not_found(request)
+
+    def _answer_navigation(self, request: Request) -> Answer | None:
         page = self.settings.spa_fallback or ""
         try:
             return retry(self._find_fallback, page, request)
@@ -273,15 +282,42 @@ class Site:
             return self._answer_failure(page, error)
 
     def _find_fallback(self, page: str, request: Request) -> Answer | None:
+        asset = self._find_page(page, request)
+        if asset is None:
+            return None
+        # The page is revalidated each time, because it stands for every URL of the application.
+        asset = asset.with_cache_control("no-cache")
+        return Answer(*self.bodies.load(respond(asset, request, self._common_fields)), kind="fallback")
+
+    def _answer_not_found(self, request: Request) -> Answer | None:
+        page = self.settings.not_found_page
+        if page is None or request.method != "GET":
+            return None
+        try:
+            return retry(self._find_not_found, page, request)
+        except OSError as error:  # the 404 without a page says the same
+            self.failure_log.log_failure(page, error)
+            return None
+
+    def _find_not_found(self, page: str, request: Request) -> Answer | None:
+        asset = self._find_page(page, request)
+        if asset is None:
+            self.failure_log.log_once(f"the page of 404s: no root has {page!r}; create it")
+            return None
+        return Answer(*self.bodies.load(respond_not_found(asset, request)), kind="missing")
+
+    def _find_page(self, page: str, request: Request) -> Asset | None:
+        """Find the file of a page below the first root that has it. Raises `OSError`."""
         for mount, _ in self._mounts_of(decode_path(request.path) or "/"):
             asset = mount.live.find(page)
             if isinstance(asset, Asset):
-                # The page is revalidated each time, because it stands for every URL of the application.
-                asset = asset.with_cache_control("no-cache")
-                return Answer(
-                    *self.bodies.load(respond(asset, request, self._common_fields)), kind="fallback"
-                )
+                return asset
         return None
+
+
+def _accepts_a_page(request: Request) -> bool:
+    """Whether a browser navigates: it lists text/html. Scripts accept */*, and must not get a page."""
+    return request.method in ("GET", "HEAD") and request.accept is not None and "text/html" in request.accept
 
 
 def retry(find: Callable[[str, Request], T], path: str, request: Request) -> T:

@@ -105,6 +105,17 @@ class ServeSettings(Settings, keys=True):
         help="Page of a single-page application, for navigations that nothing else answers.",
         key="",
     )
+    not_found_page: str | None = setting(
+        default=None,
+        check=optional(servable_path),
+        help="Page below the root that is sent with a 404, such as `404.html`.",
+        key="",
+    )
+    clean_urls: bool = setting(
+        default=False,
+        check=flag,
+        help="Serve `blog.html` for `/blog` too, and redirect `/blog/` there.",
+    )
     follow_symlinks: bool = setting(
         default=False,
         check=flag,
@@ -207,6 +218,8 @@ if TYPE_CHECKING:
         on_unknown: Literal["404", "redirect", "pass"]
         on_missing: Literal["pass", "404"]
         spa_fallback: str | None
+        not_found_page: str | None
+        clean_urls: bool
         follow_symlinks: bool
         publish_manifest: bool
         nosniff: bool

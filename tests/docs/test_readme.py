@@ -164,8 +164,24 @@ def test_the_build_example_in_python_reports(site: Path, capsys: pytest.CaptureF
     assert re.match(r"[0-9a-f]{12} [1-9]", capsys.readouterr().out)
 
 
+def test_the_static_site_of_the_page_has_clean_urls_and_a_page_for_404s(site: Path) -> None:
+    for name, content in (("index", "home"), ("blog", "blog"), ("404", "nothing here")):
+        (site / "assets" / f"{name}.html").write_text(content, encoding="utf-8")
+    run([sys.executable, "-m", "hashserve", "build", "assets", "--out", "static", "--prefix", "/", "--html"])
+    scope: dict[str, Any] = {}
+    exec(compile(blocks("docs/building.md", "python")[1], "docs/building.md", "exec"), scope)
+    found = {path: request(scope["application"], path) for path in ("/", "/blog", "/blog/", "/none")}
+    assert {path: reply.status for path, reply in found.items()} == {
+        "/": 200,
+        "/blog": 200,
+        "/blog/": 302,
+        "/none": 404,
+    }
+    assert (found["/blog"].body, found["/none"].body) == (b"blog", b"nothing here")
+
+
 def test_no_block_is_left_without_a_test() -> None:
-    assert len(every_block()) == 4
+    assert len(every_block()) == 5
 
 
 def linked(page: str) -> str:

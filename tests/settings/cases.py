@@ -142,6 +142,11 @@ SERVE: Mapping[str, Cases] = {
         [Right("index.html", "index.html"), Right("app/index.html", "app/index.html"), Right(None, None)],
         [Wrong(value, FALLBACK) for value in ("", "/index.html", "../index.html", True)],
     ),
+    "not_found_page": Cases(
+        [Right("404.html", "404.html"), Right("errors/404.html", "errors/404.html"), Right(None, None)],
+        [Wrong(value, FALLBACK) for value in ("", "/404.html", "../404.html", True)],
+    ),
+    "clean_urls": flag(),
     "follow_symlinks": flag(),
     "publish_manifest": flag(),
     "nosniff": flag(),

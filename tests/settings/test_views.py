@@ -46,6 +46,7 @@ TABLES: Mapping[type[Settings], Mapping[str, Cases]] = {
 
 ONLY_IN_PYTHON = {
     (ServeSettings, "spa_fallback"): "Django's URLs answer navigations",
+    (ServeSettings, "not_found_page"): "Django has its own: the template 404.html",
     (ServeSettings, "url_base"): "STATIC_URL is the base of every URL",
     (BuildSettings, "prefix"): "Django's own key PREFIX takes any URL",
     (BuildSettings, "ignore"): "collectstatic has its own --ignore",
