@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hashserve.manifest.model import AssetRecord, Manifest
+from hashserve.manifest.model import AssetRecord, Manifest, Release
 
 __all__ = ["ManifestIndex", "index_of", "token_in"]
 
@@ -56,11 +56,12 @@ def index_of(manifest: Manifest) -> ManifestIndex:
     records = {path: record for path in manifest.files if (record := manifest.record(path)) is not None}
     logical: dict[str, str] = {}
     releases: dict[str, str] = {}
-    in_force = [(manifest.release, manifest.paths)]
-    for release, paths in [*in_force, *((old.id, manifest.paths_of(old)) for old in manifest.releases)]:
-        for name, path in paths.items():
-            logical.setdefault(path, name)
-            releases.setdefault(path, release)
+    in_force = Release(id=manifest.release, created=manifest.created, changed=manifest.paths)
+    for release in (in_force, *manifest.releases):
+        for name, path in release.changed.items():
+            if path is not None:
+                logical.setdefault(path, name)
+                releases.setdefault(path, release.id)
     return ManifestIndex(
         records=records,
         logical=logical,

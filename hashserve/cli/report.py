@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from hashserve.cli.terminal import counted, human_bytes
@@ -49,7 +50,7 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
     """Return what a manifest lists: sizes in bytes, times in seconds since the epoch."""
     in_force = set(manifest.paths.values())
     releases = [
-        {"id": release.id, "created": release.created, "own_files": _own_files(manifest, release.changed)}
+        {"id": release.id, "created": release.created, "own_files": _own_files(in_force, release.changed)}
         for release in manifest.releases
     ]
     return {
@@ -63,9 +64,9 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _own_files(manifest: Manifest, changed: Any) -> int:
-    """Count the files of an older release that the release in force does not have."""
-    return len({path for path in changed.values() if path is not None} - set(manifest.paths.values()))
+def _own_files(in_force: set[str], changed: Mapping[str, str | None]) -> int:
+    """Count the files of an older release that the release ``in_force`` does not have."""
+    return len({path for path in changed.values() if path is not None} - in_force)
 
 
 def _bytes(manifest: Manifest, paths: set[str]) -> dict[str, int]:

@@ -10,6 +10,8 @@ import errno
 import os
 import stat
 
+from hashserve.manifest.limits import MOST_BYTES, check_size
+
 __all__ = [
     "MANIFEST_NAME",
     "MIX_MANIFEST",
@@ -68,10 +70,17 @@ def _is_of_sprockets(name: str) -> bool:
 def read_file(path: str) -> bytes:
     """Read a whole regular file. Raises `OSError`, also for anything that is not a regular file.
 
-    A FIFO with the name of a manifest never makes the caller wait.
+    A FIFO with the name of a manifest never makes the caller wait, and of a file that is too large for a
+    manifest nothing is read: `ManifestError`.
     """
     with open(path, "rb", opener=_open_regular) as stream:
-        return stream.read()
+        size = os.fstat(stream.fileno()).st_size
+        check_size(size, path)
+        content = stream.read(size + 1)
+        if len(content) > size:  # the file has grown meanwhile
+            content += stream.read(MOST_BYTES)
+    check_size(len(content), path)
+    return content
 
 
 def _open_regular(path: str, flags: int) -> int:

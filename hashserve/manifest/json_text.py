@@ -1,6 +1,7 @@
 """JSON as text: parse it, and spell its values in messages as the file spells them.
 
-Invariant: a message holds only printable characters, and a bounded number of them for each value.
+Invariant: a text that is over a limit is not parsed. A message holds only printable characters, and a bounded
+number of them for each value.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import reprlib
 from typing import Any
 
 from hashserve.errors import ManifestError
+from hashserve.manifest.limits import check_amounts, check_size
 
 __all__ = ["described", "member", "parse_json", "quoted"]
 
@@ -19,11 +21,15 @@ LONGEST_QUOTED = 200
 
 def parse_json(text: bytes | str, source: str) -> Any:
     """Parse JSON. Raises `ManifestError` with the line and column, or the byte, where ``text`` is broken."""
+    check_size(len(text), source)
     try:
         if not isinstance(text, str):
             # Decoded here so that the bytes are freed before the document grows: 10 MB for 50,000 files.
             text = text.decode(json.detect_encoding(text), "surrogatepass")
+        check_amounts(text, source)
         return json.loads(text)
+    except ManifestError:
+        raise
     except json.JSONDecodeError as error:
         problem = f"is not valid JSON ({error.msg}); write the file again with the tool that made it"
         raise ManifestError(source, f"line {error.lineno}, column {error.colno}", problem) from error

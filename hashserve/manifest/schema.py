@@ -38,6 +38,7 @@ from typing import Any, Literal, NoReturn, TypeGuard, get_args
 from hashserve.errors import ManifestError
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.json_text import described, member, quoted
+from hashserve.manifest.limits import LONGEST_PATH, MOST_RELEASES
 
 __all__ = ["FORMAT", "Unhashed", "check_document", "unsafe_path"]
 
@@ -163,9 +164,13 @@ class _ManifestCheck:
         return paths
 
     def safe(self, paths: Iterable[str], location: str) -> None:
+        paths = list(paths)
         unsafe = unsafe_path(paths)
         if unsafe is not None:
             self.fail(f"{location}: {quoted(unsafe)}", "is not a relative path inside the root")
+        if max(map(len, paths), default=0) > LONGEST_PATH:
+            longest = max(paths, key=len)
+            self.fail(f"{location}: {quoted(longest)}", f"is longer than {LONGEST_PATH} characters")
 
     def codings(self, columns: object) -> Sequence[str]:
         location = "hashserve.columns"
@@ -206,6 +211,12 @@ class _ManifestCheck:
     def releases(self, value: object) -> list[dict[str, str | None]]:
         if type(value) is not list:
             self.fail("hashserve.releases", f"expected a list, found {described(value)}")
+        if len(value) > MOST_RELEASES:
+            self.fail(
+                "hashserve.releases",
+                f"expected at most {MOST_RELEASES:,}, found {len(value):,}; "
+                "build with smaller values of keep and keep_days",
+            )
         return [self.release(item, f"hashserve.releases[{number}]") for number, item in enumerate(value)]
 
     def release(self, value: object, location: str) -> dict[str, str | None]:

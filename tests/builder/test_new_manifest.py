@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from hashserve.builder import BuildSettings, build
+from hashserve.manifest.model import Manifest, Release
 from tests.support.building import CSS, manifest_of, put_site, wrong_files
 from tests.support.files import put
 
@@ -65,3 +67,28 @@ def test_codings_can_be_changed_between_builds(source: Path, out: Path) -> None:
     assert record is not None
     assert record.variants == {}
     assert not wrong_files(out)
+
+
+def test_a_build_after_many_releases_takes_memory_in_proportion_to_their_manifest(
+    tmp_path: Path, out: Path
+) -> None:
+    row = f"1234 {'A' * 43}="
+    paths = {f"{number}.css": f"{number}.0123456789ab.css" for number in range(1_000)}
+    previous = Manifest(
+        paths=paths,
+        files=dict.fromkeys(paths.values(), row),
+        release="now",
+        created=1,
+        releases=[Release(id=str(number), created=1, changed={}) for number in range(1_000)],
+    )
+    (tmp_path / "previous").mkdir()
+    previous.write(tmp_path / "previous/staticfiles.json")
+    size = (tmp_path / "previous/staticfiles.json").stat().st_size
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/a.css").write_bytes(b"a {}")
+    tracemalloc.start()
+    try:
+        build(tmp_path / "source", out, previous=str(tmp_path / "previous"), keep=5_000)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000 + 15 * size
+    finally:
+        tracemalloc.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hashserve import SettingError
 from hashserve.builder.releases.retention import (
@@ -10,12 +12,15 @@ from hashserve.builder.releases.retention import (
     build_time,
     changed_paths,
     check_retention,
+    listed_files,
     manifest_without,
     old_releases,
-    release_entry,
+    release_entries,
     retain,
+    within_limits,
 )
-from hashserve.manifest.model import AssetRecord, Manifest, Release
+from hashserve.manifest.model import Manifest, Release
+from tests.support.growth import assert_linear
 
 DAY = 86_400
 NOW = 1_800_000_000
@@ -23,7 +28,8 @@ NOW = 1_800_000_000
 
 def old(name: str, *, replaced_days_ago: float) -> OldRelease:
     replaced = int(NOW - replaced_days_ago * DAY)
-    return OldRelease(id=name, created=replaced - DAY, replaced=replaced, paths={}, records={})
+    nothing = Manifest(paths={}, files={})
+    return OldRelease(id=name, created=replaced - DAY, replaced=replaced, manifest=nothing, changed={})
 
 
 @pytest.mark.parametrize(
@@ -79,14 +85,17 @@ def test_each_release_of_a_manifest_was_replaced_when_the_next_was_made() -> Non
         ("second", 200, 300),
         ("first", 100, 200),
     ]
-    assert found[1].paths == {"a": "a.1", "b": "b.1"}
-    assert found[1].records.keys() == {"a.1", "b.1"}
-    assert found[0].paths == {"a": "a.2", "plain": "plain"}
-    assert found[0].records.keys() == {"a.2"}
-    assert dict(found[0].records) == {"a.2": manifest().record("a.2")}
-    assert len(found[1].records) == 2
-    with pytest.raises(KeyError):
-        found[0].records["a.1"]  # of another release
+    assert [item.changed for item in found] == [{}, {"a": "a.1", "b": "b.1", "plain": None}]
+
+
+def test_each_file_is_listed_with_the_newest_release_that_has_it() -> None:
+    found = old_releases(manifest(), now=300)
+    assert [(path, old.id) for path, old in listed_files(found)] == [
+        ("a.2", "second"),
+        ("a.1", "first"),
+        ("b.1", "first"),
+    ]
+    assert [path for path, _ in listed_files(found[1:])] == ["a.1", "b.1"]
 
 
 def test_only_the_difference_between_releases_is_written() -> None:
@@ -97,10 +106,51 @@ def test_only_the_difference_between_releases_is_written() -> None:
 
 
 def test_a_path_that_is_not_served_any_more_is_left_out_of_its_release() -> None:
-    paths = {"a": "a.1", "b": "b.1", "plain": "plain"}
-    records = {path: AssetRecord(path=path) for path in ("a.1", "b.1")}
-    release = OldRelease(id="x", created=1, replaced=2, paths=paths, records=records)
-    assert release_entry(release, {}, {"a.1"}).changed == {"a": "a.1", "plain": "plain"}
+    (_, release) = release_entries(old_releases(manifest(), now=300), {}, {"a.1"})
+    assert release == Release(id="first", created=100, changed={"a": "a.1"})
+    (newer, _) = release_entries(old_releases(manifest(), now=300), {}, {"a.2"})
+    assert newer == Release(id="second", created=200, changed={"a": "a.2", "plain": "plain"})
+
+
+paths = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2", "3"]))
+
+
+@given(paths, st.lists(st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2", None]))), paths)
+def test_an_entry_has_the_same_paths_as_its_release_had(
+    in_force: dict[str, str], changes: list[dict[str, str | None]], new: dict[str, str]
+) -> None:
+    releases = tuple(Release(id=str(n), created=n, changed=changed) for n, changed in enumerate(changes))
+    before = Manifest(paths=in_force, files=dict.fromkeys("12"), release="now", releases=releases)
+    entries = list(release_entries(old_releases(before, now=300), new, {"1"}))
+    after = Manifest(paths=new, files={}, releases=entries)
+    for release, entry in zip((Release(id="now", created=0, changed={}), *releases), entries, strict=True):
+        expected = {name: path for name, path in before.paths_of(release).items() if path != "2"}
+        assert after.paths_of(entry) == expected
+
+
+def test_the_work_for_releases_grows_with_their_differences_alone() -> None:
+    def work(count: int) -> None:
+        paths = {f"p{number}": f"p{number}.1" for number in range(count)}
+        same = tuple(Release(id=str(number), created=1, changed={}) for number in range(count))
+        before = Manifest(paths=paths, files=dict.fromkeys(paths.values()), release="now", releases=same)
+        retained, _ = within_limits(old_releases(before, now=300), paths)
+        for _ in listed_files(retained):
+            pass
+        list(release_entries(retained, paths, before.files))
+        manifest_without(before, lambda path: path == "p1.1")
+
+    assert_linear(work, size=200)
+
+
+def test_old_releases_that_the_manifest_cannot_hold_are_left_out_oldest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    retained = old_releases(manifest(), now=300)
+    assert within_limits(retained, {}) == (retained, ())
+    monkeypatch.setattr("hashserve.builder.releases.retention.MOST_RELEASES", 1)
+    assert within_limits(retained, {}) == (retained[:1], retained[1:])
+    monkeypatch.setattr("hashserve.builder.releases.retention.MOST_OLD_PATHS", 1)
+    assert within_limits(retained, {}) == ([], retained)
 
 
 def test_the_clock_can_be_set_for_reproducible_builds(monkeypatch: pytest.MonkeyPatch) -> None:

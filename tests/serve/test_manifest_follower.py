@@ -229,6 +229,10 @@ def with_an_endless_number(text: bytes) -> bytes:
     return b'{"version": ' + b"9" * 10_000 + b"}"
 
 
+def over_the_limits(text: bytes) -> bytes:
+    return text.replace(b'"releases":[', b'"releases":[' + b"{}," * 500_001 + b"{},").replace(b"{},]", b"{}]")
+
+
 BROKEN = [
     cut_in_half,
     emptied,
@@ -238,6 +242,7 @@ BROKEN = [
     nested_deeply,
     of_no_encoding,
     with_an_endless_number,
+    over_the_limits,
 ]
 
 

@@ -56,6 +56,7 @@ def _listed_paths(manifest: Manifest) -> set[str]:
     """Return the logical and the fingerprinted paths of every release."""
     paths = {*manifest.paths, *manifest.paths.values()}
     for release in manifest.releases:
-        paths_of_release = manifest.paths_of(release)
-        paths.update(paths_of_release, paths_of_release.values())
+        for logical, path in release.changed.items():
+            if path is not None:
+                paths.update((logical, path))
     return paths

@@ -6,7 +6,7 @@ change keeps its date.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hashserve.builder.output.folder import OutputFolder
@@ -14,9 +14,17 @@ from hashserve.builder.output.paths import folders_of
 from hashserve.builder.output.plan import PublishedFile, conflicting_path
 from hashserve.builder.releases.known_releases import KnownReleases, check_reachable
 from hashserve.builder.releases.restore import restore
-from hashserve.builder.releases.retention import OldRelease, old_releases, release_entry, retain
+from hashserve.builder.releases.retention import (
+    OldRelease,
+    listed_files,
+    old_releases,
+    release_entries,
+    retain,
+    within_limits,
+)
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.sources.tree import SourceTree
+from hashserve.manifest.limits import MOST_OLD_PATHS, MOST_RELEASES
 from hashserve.manifest.model import AssetRecord, Manifest, Release, format_row, release_id
 from hashserve.settings.build import BuildSettings
 
@@ -78,9 +86,15 @@ def retain_releases(
     candidates = [old for manifest in known.manifests for old in old_releases(manifest, now)]
     if len(known.manifests) > 1:
         candidates.sort(key=lambda old: -old.created)
-    retained = retain(
-        candidates, release=release.id, keep=settings.keep, keep_days=settings.keep_days, now=now
-    )
+    wanted = retain(candidates, release=release.id, keep=settings.keep, keep_days=settings.keep_days, now=now)
+    retained, dropped = within_limits(wanted, release.paths)
+    if dropped:
+        problem = (
+            f"and {len(dropped) - 1} older releases are dropped, because a manifest holds at most "
+            f"{MOST_RELEASES:,} old releases with {MOST_OLD_PATHS:,} changed paths; build with smaller "
+            "values of keep and keep_days"
+        )
+        report.add("lost", f"release {dropped[0].id}", problem)
     needed, release_ids = _needed_files(retained, release, plan, report)
     complete, lost = restore(list(needed.values()), output, known.previous, on_progress)
     for path, reason in lost:
@@ -88,12 +102,12 @@ def retain_releases(
     if lost and settings.require_previous:
         check_reachable(known.previous, settings.previous or "")
     served = {**release.records, **complete}
-    releases = tuple(release_entry(old, release.paths, served) for old in retained)
+    releases = tuple(release_entries(retained, release.paths, served))
     return RetainedReleases(releases=releases, records=complete)
 
 
 def _needed_files(
-    retained: list[OldRelease], release: NewRelease, plan: Mapping[str, str], report: BuildReport
+    retained: Sequence[OldRelease], release: NewRelease, plan: Mapping[str, str], report: BuildReport
 ) -> tuple[dict[str, AssetRecord], dict[str, str]]:
     """Return the files of old releases that the new one does not have, each with the id of its release.
 
@@ -103,17 +117,17 @@ def _needed_files(
     release_ids: dict[str, str] = {}
     folders = folders_of(plan)
     reported = {finding.path for finding in report.findings if finding.kind == "lost"}
-    for old in retained:
-        for path in old.records:
-            if path in release.records or path in release_ids or path in reported:
-                continue
-            release_ids[path] = old.id
-            conflict = conflicting_path(old.records[path], plan, folders)
-            if conflict is None:
-                needed[path] = old.records[path]
-            else:
-                reason = f"because the new release has {conflict!r}; rename that to keep this file"
-                report.add("lost", path, f"dropped from release {old.id}, {reason}")
+    for path, old in listed_files(retained):
+        record = old.manifest.record(path)
+        if path in release.records or path in release_ids or path in reported or record is None:
+            continue
+        release_ids[path] = old.id
+        conflict = conflicting_path(record, plan, folders)
+        if conflict is None:
+            needed[path] = record
+        else:
+            reason = f"because the new release has {conflict!r}; rename that to keep this file"
+            report.add("lost", path, f"dropped from release {old.id}, {reason}")
     return needed, release_ids
 
 

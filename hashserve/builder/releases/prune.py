@@ -121,7 +121,7 @@ def _with_retained_releases(manifest: Manifest, keep: int, keep_days: float) -> 
         old_releases(manifest, now), release=manifest.release, keep=keep, keep_days=keep_days, now=now
     )
     ids = {old.id for old in retained}
-    needed = {*manifest.paths.values(), *(path for old in retained for path in old.paths.values())}
+    needed = {*manifest.paths.values(), *(path for old in retained for path in old.changed.values())}
     return manifest._replace(
         releases=tuple(release for release in manifest.releases if release.id in ids),
         files={path: row for path, row in manifest.files.items() if path in needed},

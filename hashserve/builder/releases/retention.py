@@ -1,19 +1,20 @@
 """Retention: which old releases stay served next to the new one, and with which files.
 
 Invariant: a file is served as long as a retained release refers to it. An unchanged file keeps its path,
-so its age never matters.
+so its age never matters. An old release is a difference from another; the paths of all of them are never in
+memory at once.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from hashserve.errors import SettingError
-from hashserve.manifest.model import AssetRecord, Manifest, Release
+from hashserve.manifest.limits import MOST_OLD_PATHS, MOST_RELEASES
+from hashserve.manifest.model import Manifest, Release
 from hashserve.settings.build import BuildSettings
 
 __all__ = [
@@ -21,10 +22,12 @@ __all__ = [
     "build_time",
     "changed_paths",
     "check_retention",
+    "listed_files",
     "manifest_without",
     "old_releases",
-    "release_entry",
+    "release_entries",
     "retain",
+    "within_limits",
 ]
 
 _DAY_SECONDS = 86_400
@@ -55,59 +58,49 @@ def check_retention(keep: int | None, keep_days: float | None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldRelease:
-    """A release that is not the newest: its paths by logical path, and the records of its files.
+    """A release that is not the newest, as its ``manifest`` has it.
 
-    ``created`` and ``replaced`` are in seconds since the epoch.
+    ``changed`` are its paths where they differ from those that the manifest has in force. ``created`` and
+    ``replaced`` are in seconds since the epoch.
     """
 
     id: str
     created: int
     replaced: int
-    paths: Mapping[str, str]
-    records: Mapping[str, AssetRecord]
+    manifest: Manifest
+    changed: Mapping[str, str | None]
 
 
 def old_releases(manifest: Manifest, now: int) -> list[OldRelease]:
     """Return every release of a manifest, newest first, as if a new one replaced the first ``now``."""
-    found = [_old_release(manifest, manifest.release, manifest.created, now, manifest.paths)]
-    for release in manifest.releases:
-        paths = manifest.paths_of(release)
-        found.append(_old_release(manifest, release.id, release.created, found[-1].created, paths))
+    in_force = Release(id=manifest.release, created=manifest.created, changed={})
+    found: list[OldRelease] = []
+    for release in (in_force, *manifest.releases):
+        replaced = found[-1].created if found else now
+        found.append(OldRelease(**release._asdict(), replaced=replaced, manifest=manifest))
     return found
 
 
-def _old_release(
-    manifest: Manifest, release_id: str, created: int, replaced: int, paths: Mapping[str, str]
-) -> OldRelease:
-    records = _Records(manifest, paths)
-    return OldRelease(id=release_id, created=created, replaced=replaced, paths=paths, records=records)
+def listed_files(releases: Iterable[OldRelease]) -> Iterator[tuple[str, OldRelease]]:
+    """Yield the path of each fingerprinted file of ``releases`` with the first of them that has it.
 
-
-class _Records(Mapping[str, AssetRecord]):
-    """The records of a release's files, by path. Each takes 400 bytes, so it is made on demand."""
-
-    def __init__(self, manifest: Manifest, paths: Mapping[str, str]) -> None:
-        self._manifest = manifest
-        self._paths = paths
-
-    @cached_property
-    def _own_paths(self) -> dict[str, None]:
-        return dict.fromkeys(path for path in self._paths.values() if path in self._manifest.files)
-
-    def __getitem__(self, path: str) -> AssetRecord:
-        record = self._manifest.record(path) if path in self._own_paths else None
-        if record is None:
-            raise KeyError(path)
-        return record
-
-    def __contains__(self, path: object) -> bool:
-        return path in self._own_paths
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._own_paths)
-
-    def __len__(self) -> int:
-        return len(self._own_paths)
+    A path may come several times. The work grows with what the manifests list, not with that times the
+    number of releases.
+    """
+    # For each manifest, the paths in force that no release so far has.
+    left: dict[int, Mapping[str, str]] = {}
+    for old in releases:
+        files = old.manifest.files
+        in_force = left.get(id(old.manifest), old.manifest.paths)
+        for logical, path in in_force.items():
+            if logical not in old.changed and path in files:
+                yield path, old
+        left[id(old.manifest)] = {
+            logical: path for logical, path in in_force.items() if logical in old.changed
+        }
+        for changed in old.changed.values():
+            if changed is not None and changed in files:
+                yield changed, old
 
 
 def retain(
@@ -129,6 +122,21 @@ def retain(
     return retained
 
 
+def within_limits(
+    retained: Sequence[OldRelease], new: Mapping[str, str]
+) -> tuple[Sequence[OldRelease], Sequence[OldRelease]]:
+    """Split releases into those that a manifest with the paths ``new`` in force can hold, and the rest."""
+    entries, sizes = 0, dict[int, int]()
+    for number, old in enumerate(retained):
+        manifest = id(old.manifest)
+        if manifest not in sizes:
+            sizes[manifest] = len(changed_paths(old.manifest.paths, new))
+        entries += sizes[manifest] + len(old.changed)
+        if number == MOST_RELEASES or entries > MOST_OLD_PATHS:
+            return retained[:number], retained[number:]
+    return retained, ()
+
+
 def changed_paths(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str | None]:
     """Return the entries of ``old`` that differ from ``new``, and None for those that only ``new`` has."""
     changed: dict[str, str | None] = {
@@ -138,13 +146,29 @@ def changed_paths(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, s
     return changed
 
 
-def release_entry(old: OldRelease, new_paths: Mapping[str, str], served: Container[str]) -> Release:
-    """Return an old release as the new manifest lists it, without the paths that are not ``served``.
+def release_entries(
+    retained: Iterable[OldRelease], new: Mapping[str, str], served: Container[str]
+) -> Iterator[Release]:
+    """Yield old releases as the manifest with the paths ``new`` lists them, without what is not ``served``.
 
-    A path without a fingerprint has no record, and needs no file to be served.
+    A path without a fingerprint has no row, and needs no file to be served.
     """
-    paths = {name: path for name, path in old.paths.items() if path in served or path not in old.records}
-    return Release(id=old.id, created=old.created, changed=changed_paths(paths, new_paths))
+    in_force: dict[int, Mapping[str, str | None]] = {}
+    for old in retained:
+        manifest = old.manifest
+
+        def is_listed(path: str | None, files: Container[str] = manifest.files) -> bool:
+            return path is not None and (path in served or path not in files)
+
+        if id(manifest) not in in_force:
+            listed = {logical: path for logical, path in manifest.paths.items() if is_listed(path)}
+            in_force[id(manifest)] = changed_paths(listed, new)
+        entry = {name: path for name, path in in_force[id(manifest)].items() if name not in old.changed}
+        for name, path in old.changed.items():
+            shown = path if is_listed(path) else None
+            if new.get(name) != shown:
+                entry[name] = shown
+        yield Release(id=old.id, created=old.created, changed=entry)
 
 
 def manifest_without(manifest: Manifest, is_gone: Callable[[str], bool]) -> Manifest:
@@ -154,15 +178,12 @@ def manifest_without(manifest: Manifest, is_gone: Callable[[str], bool]) -> Mani
     return manifest._replace(
         paths=paths,
         files={path: row for path, row in manifest.files.items() if path not in gone},
-        releases=tuple(
-            _release_without(release, manifest.paths_of(release), paths, gone)
-            for release in manifest.releases
-        ),
+        releases=tuple(_release_without(release, paths, gone) for release in manifest.releases),
     )
 
 
-def _release_without(
-    release: Release, old: Mapping[str, str], new: Mapping[str, str], gone: Container[str]
-) -> Release:
-    left = {logical: path for logical, path in old.items() if path not in gone}
-    return release._replace(changed=changed_paths(left, new))
+def _release_without(release: Release, in_force: Mapping[str, str], gone: Container[str]) -> Release:
+    changed = {name: None if path in gone else path for name, path in release.changed.items()}
+    return release._replace(
+        changed={name: path for name, path in changed.items() if in_force.get(name) != path}
+    )
