@@ -187,6 +187,18 @@ def kills(log: str) -> str | None:
     )
 
 
+CLEARED = re.compile(r"clear: (\d+) times (under load|killed), (\{.*?\}), (\d+) wrong")
+
+
+def clears(log: str) -> str | None:
+    """Return the responses of a live site while its STATIC_ROOT is cleared."""
+    rows = [
+        [f"{times} times {how}", counted(sum(literal_eval(counts).values())), counted(int(wrong))]
+        for times, how, counts, wrong in CLEARED.findall(log)
+    ]
+    return table(["`collectstatic --clear`", "responses", "wrong, or 404"], *rows) if rows else None
+
+
 def fuzz(log: str) -> str | None:
     """Return the rule of each harness, its executions, and whether the last run broke the rule."""
     runs = {
@@ -218,7 +230,7 @@ def names_of_tests() -> frozenset[str]:
 
 def tables_of(log: str) -> dict[str, str]:
     """Return the tables for which the log has figures, by name, and always the table of servers."""
-    makers = (oracle, hostile, caches, deploys, kills, fuzz)
+    makers = (oracle, hostile, caches, deploys, kills, clears, fuzz)
     made = {make.__name__: make(log) for make in makers}
     return {"servers": by_row_group(), **{name: text for name, text in made.items() if text is not None}}
 

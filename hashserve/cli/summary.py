@@ -53,18 +53,20 @@ def summary_lines(
 def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Iterator[tuple[str, str]]:
     from hashserve.check.findings import printable
 
-    listed = report.findings if lists_all else report.warnings
     kinds: dict[str, list[BuildFinding]] = {}
-    for finding in listed:
+    for finding in report.warnings:
         kinds.setdefault(finding.kind, []).append(finding)
     if kinds:
-        yield "warning", f"{counted(len(listed), 'finding' if lists_all else 'warning')}:"
+        yield "warning", f"{counted(len(report.warnings), 'warning')}:"
     for findings in kinds.values():
         most = len(findings) if lists_all else SHOWN_PER_KIND
         yield from (("", f"  {printable(str(finding))}") for finding in findings[:most])
         if len(findings) > most:
             yield "", f"  and {len(findings) - most:,} more like these; {listing} lists them all"
-    unlisted = len(report.findings) - len(listed)
-    if unlisted:
-        maps = "source map that no page loads is" if unlisted == 1 else "source maps that no page loads are"
-        yield "note", f"{unlisted:,} {maps} missing; {listing} lists them"
+    quiet = [finding for finding in report.findings if finding.quiet]
+    if quiet:
+        maps = "source map that no page loads is" if len(quiet) == 1 else "source maps that no page loads are"
+        rest = ":" if lists_all else f"; {listing} lists them"
+        yield "note", f"{len(quiet):,} {maps} missing{rest}"
+        if lists_all:
+            yield from (("", f"  {printable(str(finding))}") for finding in quiet)

@@ -23,6 +23,7 @@ over a socket: {{404: 8, 'closed': 1}}, 25.8 MB after a fifth, 26.2 MB at the en
 .caches: Varnish, defaults: 1234 answers, 567 hits; {{200: 1234}}; {{}}; {{"a 'b'": 2, 'wrong bytes': 1}}
 .deploys: two folders, retries, nginx: {{'page 200': 1000, 'file 200': 2, 'file 404': 3}}; pages {{'a': 9}}
 5 of 25 builds killed, 12345 reads, 0 broken
+clear: 3 times killed, {{'unhashed 200': 4500, 'fingerprinted 404': 1}}, 1 wrong
 {"".join(f"{name}: 1000 executions, coverage 26, 38 seeds kept" + chr(10) for name in HARNESSES)}
 wsgi: 2000 executions, coverage 26, 38 seeds kept; BROKE, see .cache
 """
@@ -45,6 +46,7 @@ def test_each_table_has_a_row_for_whatever_is_run() -> None:
     assert [row[0].strip("`") for row in rows_of(TEXT, "fuzz")] == [*HARNESSES]
     assert len(rows_of(TEXT, "hostile")) == 3
     assert len(rows_of(TEXT, "deploys")) == 6
+    assert len(rows_of(TEXT, "clears")) == 2
 
 
 def test_what_a_long_run_prints_becomes_the_tables() -> None:
@@ -56,6 +58,7 @@ def test_what_a_long_run_prints_becomes_the_tables() -> None:
     assert rows_of(page, "caches")[0][:5] == ["Varnish, defaults", "1,234", "567", "200: 1,234", "1"]
     assert rows_of(page, "deploys") == [["two folders, retries", "nginx", "1,000", "2", "3"]]
     assert "5 of 25 builds were killed. Meanwhile 12,345 responses were read; 0 were broken." in page
+    assert rows_of(page, "clears") == [["3 times killed", "4,501", "1"]]
     assert {row[0]: row[2:] for row in rows_of(page, "fuzz")}["`wsgi`"] == ["2,000", "yes"]
     assert rows_of(page, "fuzz")[0][2:] == ["1,000", "no"]
     assert with_tables(page, tables_of("")) == page

@@ -8,7 +8,7 @@ from hashserve.http.codings import CODINGS
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
-__all__ = ["folders_of", "is_at_or_below", "referenced_paths", "unlisted_variants"]
+__all__ = ["folders_of", "is_at_or_below", "referenced_paths", "served_paths", "unlisted_variants"]
 
 
 def folders_of(paths: Iterable[str]) -> set[str]:
@@ -32,6 +32,20 @@ def referenced_paths(manifest: Manifest) -> frozenset[str]:
     paths = {*manifest.files, *_listed_paths(manifest)}
     suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
     return frozenset({MANIFEST_NAME, *(path + suffix for path in paths for suffix in suffixes)})
+
+
+def served_paths(manifest: Manifest) -> frozenset[str]:
+    """Return every path that a server may send, and the manifest's own.
+
+    These are the fingerprinted files of all releases, the unhashed files of the release in force, and
+    their variants.
+    """
+    fingerprinted = {*manifest.files, *manifest.paths.values()}
+    for release in manifest.releases:
+        fingerprinted.update(path for path in release.changed.values() if path is not None)
+    suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
+    paths = {path + suffix for path in (*fingerprinted, *manifest.paths) for suffix in suffixes}
+    return frozenset({MANIFEST_NAME, *paths} - unlisted_variants(manifest))
 
 
 def unlisted_variants(manifest: Manifest) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """What ``collectstatic`` uses of the storages: saving files, building a release, writing the manifest.
 
-Invariant: when a build fails, the release in force stays complete.
+Invariant: when a build fails or is killed, the release in force stays complete. A file that a release in
+force lists is never deleted before the next one is in force.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +22,7 @@ from django.core.management.base import CommandError
 from hashserve.atomic_files import TEMPORARY_PREFIX
 from hashserve.django.build_settings import build_settings
 from hashserve.django.settings import load
+from hashserve.django.storage.deletions import Deletions
 from hashserve.django.storage.naming import StorageNaming
 from hashserve.errors import HashserveError, ManifestError
 from hashserve.manifest.discovery import MANIFEST_NAME
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildObserver", "BuildingStorage"]
 
-# Two methods import the build when they need it. It takes 0.1 s to import and needs packages of its own, and
+# Some methods import the build when they need it. It takes 0.1 s to import and needs packages of its own, and
 # web processes use this class without a build.
 
 _ALWAYS_PROCESSED = (".css", ".js", ".mjs")
@@ -71,6 +74,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
             self.manifest_strict = settings.manifest_strict
         self._observer: BuildObserver = _WarningLog()
         self._loaded_manifest: Manifest | None = None
+        self._deletions = Deletions()
         super().__init__(*args, **kwargs)
 
     # The build
@@ -86,9 +90,10 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         if dry_run:
             return
         paths_before = frozenset(self._manifest().files)
-        self.hashed_files: dict[str, str] = self._build(paths) if paths else {}
-        self._loaded_manifest = None
-        self.save_manifest()
+        with self.deletions_at_the_end():
+            self.hashed_files: dict[str, str] = self._build(paths) if paths else {}
+            self._loaded_manifest = None
+            self.save_manifest()
         for name in paths:
             path = self.hashed_files[self.hash_key(self.clean_name(name))]
             yield name, path, path not in paths_before or name.endswith(_ALWAYS_PROCESSED)
@@ -123,6 +128,90 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         finally:
             self._observer = before
 
+    # Deletions
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file, and its deletion is not waiting."""
+        return not self._waits(name) and bool(super().exists(name))
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that a release in force lists, once the next release is in force.
+
+        Until then, it does not exist for this storage. Django's ``collectstatic --clear`` calls this for
+        each file in STATIC_ROOT.
+        """
+        path = _as_path(name)
+        if self.location and (path == self.manifest_name or self._deletions.must_wait(self.location, path)):
+            self._deletions.add(path)
+        else:
+            super().delete(name)
+
+    def delete_later(self, paths: Iterable[str]) -> None:
+        """Delete files once the next release is in force, unless it needs them."""
+        for path in paths:
+            self._deletions.add(path)
+
+    @contextmanager
+    def deletions_at_the_end(self, kept: Collection[str] = ()) -> Iterator[list[str]]:
+        """Delete the files whose deletion waits if what is inside succeeds; else keep all of them.
+
+        Those in ``kept`` stay, and those that a release in force lists. The others are in the list at the
+        end. It may be nested; the outer one deletes. Raises `CommandError`.
+        """
+        from hashserve.builder.releases.clear import clear
+
+        deleted: list[str] = []
+        with self._deletions.held() as is_outer:
+            yield deleted
+            if is_outer and (paths := self._deletions.take()):
+                kept = {*kept, self.manifest_name}
+                try:
+                    deleted += clear(self.location, paths, kept=kept, wait_seconds=build_settings().wait)
+                except HashserveError as error:
+                    raise CommandError(str(error)) from error
+
+    def clearable(self, paths: Iterable[str], kept: Collection[str]) -> list[str]:
+        """Return those of ``paths`` that neither a release in force nor ``kept`` has."""
+        from hashserve.builder.releases.clear import clearable
+
+        return clearable(self.location, paths, kept={*kept, self.manifest_name})
+
+    def _waits(self, name: str) -> bool:
+        """Whether a file is deleted later, or the files of a folder are."""
+        path = _as_path(name)
+        if path in self._deletions:
+            return True
+        return (
+            bool(path)
+            and bool(self._deletions)
+            and os.path.isdir(self.path(path))
+            and any(each.startswith(f"{path}/") for each in self._deletions)
+        )
+
+    def _make_way(self, path: str) -> bool:
+        """Delete files that wait for it and are in the way of ``path``; return whether it can be written.
+
+        It cannot where a release in force lists files in a folder of that name. The build moves those away.
+        """
+        for parent in accumulate(path.split("/")[:-1], "{}/{}".format):
+            if parent in self._deletions and not os.path.isdir(self.path(parent)):
+                self._delete_now(parent)
+        if not os.path.isdir(self.path(path)) or os.path.islink(self.path(path)):
+            return True
+        below = [each for each in self._deletions if each.startswith(f"{path}/")]
+        for each in below:
+            if not self._deletions.must_wait(self.location, each):
+                self._delete_now(each)
+        for folder, _, _ in os.walk(self.path(path), topdown=False):
+            with suppress(OSError):  # it is not empty
+                os.rmdir(folder)
+        return not below or not os.path.isdir(self.path(path))
+
+    def _delete_now(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(self.path(path))
+        self._deletions.discard(path)
+
     # Files
 
     def file_hash(self, name: str | None, content: File[Any] | None = None) -> str | None:
@@ -138,7 +227,9 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         # The length does not depend on the name: one of 255 bytes leaves no room for a suffix.
         temporary = os.path.join(os.path.dirname(name), f"{TEMPORARY_PREFIX}{token_hex(8)}")
         try:
-            os.replace(self.path(super()._save(temporary, content)), self.path(name))
+            if self._make_way(_as_path(name)):
+                os.replace(self.path(super()._save(temporary, content)), self.path(name))
+                self._deletions.discard(_as_path(name))
         except BaseException:  # also on Ctrl-C; parts of files would fill a disk that is full
             with suppress(OSError):
                 self.delete(temporary)
@@ -185,3 +276,8 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         if self.manifest_storage is not self and self.manifest_storage.exists(self.manifest_name):
             self.manifest_storage.delete(self.manifest_name)
         self.manifest_storage._save(self.manifest_name, ContentFile(json.dumps(document).encode()))
+
+
+def _as_path(name: str) -> str:
+    """Return a name as a path with slashes, as manifests have it."""
+    return os.fspath(name).replace(os.sep, "/")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
 import pytest
 from django.core.management import CommandError
 from django.test import override_settings
 
 from hashserve.builder.output.folder import open_output
-from tests.support.building import manifest_of, snapshot, wrong_files
-from tests.support.collected_site import SOURCE, CollectedSite, paths_of
+from hashserve.builder.output.paths import served_paths
+from tests.support.building import contents, manifest_of, snapshot, wrong_files
+from tests.support.collected_site import SOURCE, STYLES, CollectedSite, paths_of
 from tests.support.files import put
 
 
@@ -25,19 +29,172 @@ def test_without_post_processing_files_are_only_copied(site: CollectedSite) -> N
     assert sorted(snapshot(site.root)) == sorted(SOURCE)
 
 
-def test_clear_removes_other_files_first(site: CollectedSite) -> None:
-    put(site.root, "left/over.txt", b"x")
-    site.collect(clear=True)
-    assert not (site.root / "left/over.txt").exists()
-    assert not wrong_files(site.root)
-
-
 def test_linked_originals_stay_links_and_fingerprinted_files_are_copies(site: CollectedSite) -> None:
     for _ in range(2):
         site.collect(link=True)
         assert os.readlink(site.root / "robots.txt") == str(site.source / "robots.txt")
         assert not (site.root / paths_of(site.root)["robots.txt"]).is_symlink()
     assert {path: (site.source / path).read_bytes() for path in SOURCE} == SOURCE
+
+
+def test_clear_leaves_the_new_release_and_those_that_are_retained(site: CollectedSite) -> None:
+    site.collect()
+    first = paths_of(site.root)["css/app.css"]
+    put(site.root, "left/over.txt", b"x")
+    put(site.source, "css/app.css", STYLES + b"b { margin: 0 }")
+    (site.source / "robots.txt").unlink()
+    site.collect(clear=True)
+    assert (site.root / first).is_file()
+    assert not (site.root / "robots.txt").exists()
+    assert not (site.root / "left").exists()
+    assert not wrong_files(site.root)
+    needed = served_paths(manifest_of(site.root))
+    assert {path for path in contents(site.root) if path not in needed} == set()
+
+
+def test_djangos_own_command_clears_nothing_that_a_release_lists(
+    site: CollectedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.collect()
+    first = paths_of(site.root)
+    put(site.root, "left/over.txt", b"x")
+    put(site.source, "css/app.css", STYLES + b"b { margin: 0 }")
+    (site.source / "robots.txt").unlink()
+    removed: list[str] = []
+
+    def noted(function: Callable[..., None]) -> Callable[..., None]:
+        def remove(path: str, **options: Any) -> None:
+            removed.append(path)
+            function(path, **options)
+
+        return remove
+
+    monkeypatch.setattr(os, "remove", noted(os.remove))
+    monkeypatch.setattr(os, "unlink", noted(os.unlink))
+    with override_settings(INSTALLED_APPS=["django.contrib.staticfiles"]):
+        site.collect(clear=True)
+    names = {os.path.relpath(path, site.root) for path in removed}
+    assert {"left/over.txt", "robots.txt"} <= names
+    assert not names & {"staticfiles.json", *first.values(), *first.keys() - {"robots.txt"}}
+    assert (site.root / first["css/app.css"]).is_file()
+    assert not wrong_files(site.root)
+
+
+WITH_AND_WITHOUT_OURS = [
+    ["hashserve.django", "django.contrib.staticfiles"],
+    ["django.contrib.staticfiles"],
+]
+
+
+@pytest.mark.parametrize("apps", WITH_AND_WITHOUT_OURS)
+def test_clear_removes_nothing_of_a_release_if_the_build_fails(site: CollectedSite, apps: list[str]) -> None:
+    site.collect()
+    before = contents(site.root)
+    put(site.source, "css/lost.css", b"a { background: url(gone.png) }")
+    strict = override_settings(HASHSERVE={"STRICT": True}, INSTALLED_APPS=apps)
+    with strict, pytest.raises(CommandError, match="nothing was published"):
+        site.collect(clear=True)
+    assert before.items() <= contents(site.root).items()
+    site.collect(clear=True)
+    assert not wrong_files(site.root)
+
+
+def test_clear_removes_nothing_at_all_if_the_build_fails(site: CollectedSite) -> None:
+    put(site.root, "left/over.txt", b"x")
+    put(site.source, "css/lost.css", b"a { background: url(gone.png) }")
+    with override_settings(HASHSERVE={"STRICT": True}), pytest.raises(CommandError):
+        site.collect(clear=True)
+    assert (site.root / "left/over.txt").exists()
+
+
+def test_clear_in_a_dry_run_names_what_it_would_delete(
+    site: CollectedSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.collect()
+    put(site.root, "left/over.txt", b"x")
+    before = snapshot(site.root)
+    site.collect(clear=True, dry_run=True, verbosity=1)
+    said = re.findall("Pretending to delete '(.*)'", capsys.readouterr().out)
+    assert said == ["left/over.txt"]
+    assert snapshot(site.root) == before
+
+
+def test_clear_without_post_processing_keeps_the_release_in_force(site: CollectedSite) -> None:
+    site.collect()
+    put(site.root, "left/over.txt", b"x")
+    put(site.source, "new.txt", b"new")
+    site.collect(clear=True, post_process=False)
+    assert not (site.root / "left").exists()
+    assert (site.root / "new.txt").read_bytes() == b"new"
+    assert not wrong_files(site.root)
+
+
+def test_clear_copies_every_file_again(site: CollectedSite, capsys: pytest.CaptureFixture[str]) -> None:
+    site.collect()
+    put(site.root, "robots.txt", b"edited by hand")
+    site.collect(clear=True, verbosity=1)
+    assert "6 static files copied" in capsys.readouterr().out
+    assert (site.root / "robots.txt").read_bytes() == SOURCE["robots.txt"]
+
+
+def test_clear_keeps_links_that_lead_to_their_source(site: CollectedSite) -> None:
+    site.collect(link=True)
+    before = os.lstat(site.root / "robots.txt").st_ino
+    os.symlink(site.source / "gone", site.root / "broken.txt")
+    site.collect(link=True, clear=True)
+    assert os.lstat(site.root / "robots.txt").st_ino == before
+    assert not os.path.lexists(site.root / "broken.txt")
+
+
+def test_clear_makes_way_for_a_folder_and_for_a_file(site: CollectedSite) -> None:
+    put(site.root, "js", b"a file where a folder is to be")
+    put(site.root, "robots.txt/left.txt", b"a folder where a file is to be")
+    site.collect(clear=True)
+    assert (site.root / "js/app.js").is_file()
+    assert (site.root / "robots.txt").read_bytes() == SOURCE["robots.txt"]
+    assert not wrong_files(site.root)
+
+
+def test_clear_asks_first_and_says_what_it_keeps(
+    site: CollectedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refuse(question: str) -> str:
+        asked.append(question)
+        return "no"
+
+    monkeypatch.setattr("builtins.input", refuse)
+    put(site.root, "left.txt", b"x")
+    with pytest.raises(CommandError, match="cancelled"):
+        site.collect(interactive=True, clear=True)
+    assert "DELETE ALL FILES in this location that are not part of the new" in asked[0]
+    assert (site.root / "left.txt").exists()
+    monkeypatch.setattr("builtins.input", lambda question: "yes")
+    site.collect(interactive=True, clear=True)
+    assert not (site.root / "left.txt").exists()
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"version": "9"}'])
+def test_a_manifest_that_cannot_be_read_is_an_error_of_the_command(
+    site: CollectedSite, content: bytes
+) -> None:
+    site.collect()
+    put(site.root, "staticfiles.json", content)
+    with pytest.raises(CommandError, match=r"root: .*staticfiles\.json.*Remove that file"):
+        site.collect(clear=True)
+    (site.root / "staticfiles.json").unlink()
+    site.collect(clear=True)
+    assert not wrong_files(site.root)
+
+
+def test_clear_never_removes_the_lock_of_builds(site: CollectedSite) -> None:
+    site.collect()
+    before = os.stat(site.root / ".hashserve/lock").st_ino
+    for apps in WITH_AND_WITHOUT_OURS:
+        with override_settings(INSTALLED_APPS=apps):
+            site.collect(clear=True)
+        assert os.stat(site.root / ".hashserve/lock").st_ino == before
 
 
 def test_the_command_ends_with_a_summary_unless_verbosity_is_0(
@@ -66,6 +223,20 @@ def test_all_findings_are_listed_with_verbosity_2(
     assert "5 more like these; -v 2 lists them all" in capsys.readouterr().out
     site.collect(verbosity=2)
     assert "gone-24.png" in capsys.readouterr().out.partition("is in force")[2]
+
+
+def test_findings_have_the_same_headings_at_every_verbosity(
+    site: CollectedSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(site.source, "css/lost.css", b"a { background: url(gone.png) }")
+    put(site.source, "js/lost.js", b"console.log(2)\n//# sourceMappingURL=lost.js.map\n")
+    for verbosity, mark in ((1, "; -v 2 lists them"), (2, ":")):
+        site.collect(verbosity=verbosity)
+        summary = capsys.readouterr().out.partition("is in force\n")[2].splitlines()
+        assert summary[0] == "1 warning:"
+        assert "gone.png" in summary[1]
+        assert summary[2] == f"1 source map that no page loads is missing{mark}"
+        assert ["lost.js.map" in line for line in summary[3:]] == [True] * (verbosity - 1)
 
 
 def test_another_storage_has_djangos_command(site: CollectedSite, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,12 @@
 """``manage.py collectstatic``: Django's command, with a progress bar and a summary of the build.
 
-Invariant: options, questions and results are Django's. With another storage it is Django's command.
+Invariant: options and results are Django's, but ``--clear`` deletes only at the end, and nothing that a
+release in force lists. With another storage it is Django's command.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
@@ -15,7 +17,9 @@ from django.core.management.base import CommandError
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.cli.progress import progress
 from hashserve.cli.summary import summary
+from hashserve.django.static_location import static_root
 from hashserve.django.storage import ManifestStaticFilesStorage
+from hashserve.file_tree import walk_folders
 
 __all__ = ["Command"]
 
@@ -25,7 +29,10 @@ class Command(collectstatic.Command):
 
     def handle(self, **options: Any) -> str | None:
         """Collect; return what Django prints at the end, followed by a summary of the build."""
-        storage = self.storage
+        storage = self._usable_storage()
+        if options["clear"] and options["interactive"] and self._has_our_storage:
+            self._confirm_clearing()
+            options["interactive"] = False
         if options["verbosity"] < 1 or not isinstance(storage, ManifestStaticFilesStorage):
             return self._collect(options)
         with ExitStack() as bars:
@@ -50,6 +57,89 @@ class Command(collectstatic.Command):
                 "collectstatic again."
             ) from error
         return message
+
+    def _usable_storage(self) -> Any:
+        """Return the storage. Raises `CommandError` if the manifest that it loads cannot be read."""
+        try:
+            isinstance(self.storage, ManifestStaticFilesStorage)  # makes the storage
+        except ValueError as error:
+            raise CommandError(
+                f"{static_root()}: {error}. Remove that file, and run collectstatic again. What earlier "
+                "releases have is then dropped, unless PREVIOUS names a site or a folder that has it"
+            ) from error
+        return self.storage
+
+    # Clearing
+
+    @property
+    def _has_our_storage(self) -> bool:
+        return isinstance(self.storage, ManifestStaticFilesStorage)
+
+    def _confirm_clearing(self) -> None:
+        """Ask as Django does, and say what is kept. Raises `CommandError`."""
+        root = self.storage.location
+        if os.path.isdir(root) and os.listdir(root) and input(_QUESTION.format(root=root)) != "yes":
+            raise CommandError("Collecting static files cancelled.")
+
+    def clear_dir(self, path: str) -> None:
+        """Let every file of a folder be deleted once the new release is in force."""
+        if not self._has_our_storage:
+            super().clear_dir(path)
+        elif not self.dry_run:
+            self.storage.delete_later(self._files_below(path))
+
+    def _files_below(self, path: str) -> list[str]:
+        start = f"{path}/" if path else ""
+        return [
+            f"{start}{folder}{entry.name}"
+            for folder, entries in walk_folders(self.storage.path(path))
+            for entry in entries
+            if not entry.is_dir(follow_symlinks=False)
+        ]
+
+    def collect(self) -> dict[str, list[str]]:
+        """Collect as Django does; with ``--clear``, delete only then what no release and no source has."""
+        collected: dict[str, list[str]]
+        if not (self.clear and self._has_our_storage):
+            collected = super().collect()
+        elif self.dry_run:
+            collected = super().collect()
+            for path in self.storage.clearable(self._files_below(""), kept=self._collected_paths()):
+                self.log(f"Pretending to delete '{path}'", level=1)
+        else:
+            kept: set[str] = set()
+            with self.storage.deletions_at_the_end(kept) as deleted:
+                collected = super().collect()
+                kept |= self._collected_paths()
+            for path in deleted:
+                self.log(f"Deleting '{path}'", level=1)
+        return collected
+
+    def _collected_paths(self) -> set[str]:
+        found = (*self.copied_files, *self.symlinked_files, *self.unmodified_files)
+        return {path.replace(os.sep, "/") for path in found}
+
+    def link_file(self, path: str, prefixed_path: str, source_storage: Any) -> None:
+        """Link a file; leave a link that leads to it already, so that it is never missing."""
+        location, source = self.storage.path(prefixed_path), source_storage.path(path)
+        if self.dry_run or not os.path.islink(location) or os.readlink(location) != source:
+            super().link_file(path, prefixed_path, source_storage)
+        elif prefixed_path not in self.symlinked_files:
+            self.log(f"Linking '{source}'", level=2)
+            self.symlinked_files.append(prefixed_path)
+
+
+_QUESTION = """
+You have requested to collect static files at the destination
+location as specified in your settings:
+
+    {root}
+
+This will DELETE ALL FILES in this location that are not part of the new
+release, or of an earlier one that stays served, once the new one is in force!
+Are you sure you want to do this?
+
+Type 'yes' to continue, or 'no' to cancel: """
 
 
 class _BuildDisplay:

@@ -1,0 +1,53 @@
+"""Clearing: removing from an output what its manifest does not list.
+
+Invariant: the manifest in force decides, and it is read while no build can replace it. No file is removed
+that one of its releases needs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+
+from hashserve.builder.output.folder import open_output
+from hashserve.builder.output.paths import folders_of, is_at_or_below, served_paths
+from hashserve.builder.output.private_folder import PRIVATE_FOLDER
+from hashserve.errors import ManifestError
+from hashserve.manifest.discovery import MANIFEST_NAME
+from hashserve.manifest.model import Manifest
+
+__all__ = ["clear", "clearable"]
+
+
+def clear(
+    out: str, candidates: Iterable[str], *, kept: Collection[str] = (), wait_seconds: float = 0.0
+) -> list[str]:
+    """Remove those ``candidates`` from the folder ``out`` that are `clearable`; return them.
+
+    Waits ``wait_seconds`` at most for a build. Raises `BuildError`.
+    """
+    root = os.path.abspath(out)
+    with open_output(root, wait_seconds=wait_seconds) as output:
+        removed = clearable(root, candidates, kept=kept)
+        for path in removed:
+            output.remove(path)
+        output.state.keep_loaded()
+        output.save_state()
+    return removed
+
+
+def clearable(out: str, candidates: Iterable[str], *, kept: Collection[str] = ()) -> list[str]:
+    """Return those ``candidates``, paths in the folder ``out``, that no release lists, nor ``kept``."""
+    needed = {*kept, *_served_paths(out)}
+    needed |= folders_of(needed)  # a link may take the place of a folder
+    return [
+        path for path in sorted(candidates) if path not in needed and not is_at_or_below(path, PRIVATE_FOLDER)
+    ]
+
+
+def _served_paths(out: str) -> frozenset[str]:
+    """Return the paths that the manifest lists; none if there is no manifest that can be used."""
+    try:
+        return served_paths(Manifest.load(os.path.join(out, MANIFEST_NAME)))
+    except (OSError, ManifestError):
+        return frozenset()
