@@ -11,7 +11,7 @@ from typing import get_args
 
 from hashserve.builder.references.finder import finder_of
 from hashserve.builder.references.languages import is_page
-from hashserve.builder.references.reference import Reference, ReferenceKind
+from hashserve.builder.references.reference import Positions, Reference, ReferenceKind, TooComplexError
 from hashserve.builder.references.resolver import Internal, Missing, Resolver
 from hashserve.builder.sources.scanner import is_left_alone
 from hashserve.check.findings import CheckFinding, finding
@@ -71,7 +71,11 @@ class ReferenceFollower:
         find = finder_of(path, html=True)
         assert find is not None, "only scripts, style sheets and pages are searched"
         resolver = self._resolver if among is None else Resolver(among, prefix=self._prefix)
-        for reference in find(content):
+        try:
+            references = find(content)
+        except TooComplexError:
+            return  # the build reports it, and rewrites nothing either
+        for reference in references:
             resolution = resolver.resolve(reference, path)
             is_followed = not is_left_alone(reference, self._js_references)
             if is_followed and isinstance(resolution, (Internal, Missing)):
@@ -85,6 +89,7 @@ class ReferenceFollower:
     def follow(self, path: str, content: bytes) -> FollowedReferences:
         """Follow the references of the file at ``path``."""
         targets, findings = set(), []
+        positions = Positions(content)
         for reference, resolution in self.links(path, content):
             if isinstance(resolution, Internal):
                 targets.add(resolution.logical_path)
@@ -93,7 +98,7 @@ class ReferenceFollower:
                 problem = self._missing(path, reference, resolution)
             if problem is not None and (self._html or not is_page(path)):
                 rule, message = problem
-                line, column = reference.position(content)
+                line, column = positions.at(reference.start)
                 text = f"{reference.kind.value} names {reference.target!r}, {message}"
                 findings.append(finding(rule, path, text, line=line, column=column))
         return FollowedReferences(targets=frozenset(targets), findings=tuple(findings))

@@ -1,7 +1,8 @@
 """The log of files that cannot be served.
 
-Invariant: no client fills the log. A message appears once in a process, or once a minute if the machine is
-the cause, and paths are percent-encoded, so that none starts a line of its own.
+Invariant: clients cannot fill the log, nor keep the operator's problems out of it. A message stays one line.
+It appears once in `PERIOD`, or once a minute if the machine is the cause. Problems of listed files and
+problems of paths that clients choose have a budget each, which is full again after each period.
 """
 
 from __future__ import annotations
@@ -13,10 +14,23 @@ from functools import lru_cache
 from hashserve.serve.files import is_machine_error
 from hashserve.url_paths import url_of
 
-__all__ = ["LOGGED_AGAIN_AFTER", "MOST_LOGGED", "FailureLog", "log_missing_root"]
+__all__ = [
+    "LOGGED_AGAIN_AFTER",
+    "MOST_LOGGED",
+    "MOST_LOGGED_OF_CLIENTS",
+    "PERIOD",
+    "FailureLog",
+    "log_missing_root",
+]
 
 MOST_LOGGED = 1000
-"""The most different messages that one site logs."""
+"""The most different messages about listed files that one site logs in `PERIOD`."""
+
+MOST_LOGGED_OF_CLIENTS = 100
+"""The most different messages about paths that clients choose."""
+
+PERIOD = 3600.0
+"""Seconds until the same message is logged again, and until more of them are logged."""
 
 LOGGED_AGAIN_AFTER = 60.0
 """Seconds until a shortage of descriptors or memory, or a failing disk, is logged again."""
@@ -29,29 +43,74 @@ class FailureLog:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._logged: set[str] = set()
+        self._of_listed_files = _Budget(clock, MOST_LOGGED, "fingerprinted files")
+        self._of_clients = _Budget(clock, MOST_LOGGED_OF_CLIENTS, "requested paths")
         self._due: dict[int | None, float] = {}
 
     def log_failure(self, path: str, error: OSError) -> None:
-        """Log why the file at a URL path cannot be served."""
+        """Log why the file at a URL path, which a client chose, cannot be served."""
         message = f"{url_of(path)}: {error}"
         if is_machine_error(error):
             self._log_at_times(error.errno, message)
         else:
-            self.log_once(message)
+            self._of_clients.log(message)
 
-    def log_once(self, message: str) -> None:
-        """Log what is wrong with one file, unless this was logged before."""
-        if message not in self._logged and len(self._logged) < MOST_LOGGED:
-            self._logged.add(message)
-            _logger.error("cannot serve %s", message)
+    def log_listed(self, message: str) -> None:
+        """Log what is wrong with one file that the manifest lists."""
+        self._of_listed_files.log(message)
 
     def _log_at_times(self, number: int | None, message: str) -> None:
         """Log a problem of the machine at once, and again from time to time while it lasts."""
         now = self._clock()
         if now >= self._due.get(number, now):
             self._due[number] = now + LOGGED_AGAIN_AFTER
-            _logger.error("cannot serve %s", message)
+            _log(message)
+
+    def __len__(self) -> int:
+        """Return how many messages are remembered."""
+        return len(self._of_listed_files.logged) + len(self._of_clients.logged)
+
+
+class _Budget:
+    """At most ``limit`` different messages in a period, and then how many more there were."""
+
+    def __init__(self, clock: Callable[[], float], limit: int, subject: str) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._subject = subject
+        self._ends_at = clock() + PERIOD
+        self._left_out = 0
+        self.logged: set[str] = set()
+
+    def log(self, message: str) -> None:
+        if self._clock() >= self._ends_at:
+            self._start_again()
+        if message in self.logged:
+            return
+        if len(self.logged) < self._limit:
+            self.logged.add(message)
+            _log(message)
+            return
+        if not self._left_out:
+            _logger.error("too many problems with %s: the next are logged in an hour", self._subject)
+        self._left_out += 1
+
+    def _start_again(self) -> None:
+        if self._left_out:
+            _logger.error("%d messages about %s were left out", self._left_out, self._subject)
+        self._ends_at = self._clock() + PERIOD
+        self._left_out = 0
+        self.logged.clear()
+
+
+def _log(message: str) -> None:
+    # The text of an error has the path on disk, whose name may hold line breaks or bytes that are not UTF-8.
+    is_one_line = message.isprintable()
+    _logger.error("cannot serve %s", message if is_one_line else "".join(map(_printable, message)))
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 @lru_cache(maxsize=MOST_LOGGED)

@@ -7,10 +7,11 @@ from pathlib import Path
 from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.builder.references.reference import Reference, ReferenceKind
 from hashserve.builder.references.rewrite import Frame
-from hashserve.builder.sources.patterns import Matched
+from hashserve.builder.sources.patterns import Matched, merged
 from hashserve.builder.sources.scanner import Scanner
 from hashserve.builder.sources.tree import SourceFile
 from tests.support.files import put
+from tests.support.growth import assert_linear
 
 PATHS = frozenset({"app.css", "app.js", "leaf.js", "dot.svg"})
 
@@ -23,6 +24,24 @@ def matched(content: bytes, url: bytes, start: bytes, end: bytes, *, is_new: boo
     )
     frame = Frame(start=begin, end=content.index(end, begin) + len(end), before=b"<", after=b">")
     return Matched(reference=reference, frame=frame, is_new=is_new)
+
+
+def test_many_new_references_take_time_in_proportion_to_their_number() -> None:
+    def merge(size: int) -> None:
+        ours = [reference_at(number * 20, number * 20 + 5) for number in range(size)]
+        new = [
+            reference_at(number * 20 + at, number * 20 + at + 6) for number in range(size) for at in (3, 8)
+        ]
+        frame = Frame(start=0, end=0, before=b"", after=b"")
+        found = [Matched(reference=reference, frame=frame, is_new=True) for reference in new]
+        result = [(item.start % 20, item.end % 20) for item in merged(ours, found)]
+        assert result == [(0, 5), (8, 14)] * size
+
+    assert_linear(merge, size=100)
+
+
+def reference_at(start: int, end: int) -> Reference:
+    return Reference(start=start, end=end, target="a", kind=ReferenceKind.PATTERN, delimiter='"')
 
 
 def links_with(folder: Path, path: str, content: bytes, *found: Matched) -> list[tuple[str, bool]]:

@@ -13,6 +13,7 @@ from hashserve.builder.sources.tree import SourceFile
 from hashserve.digests import digest_of
 from hashserve.settings.build import JsReferences
 from tests.support.files import put
+from tests.support.growth import assert_linear
 
 PATHS = frozenset({"app.css", "app.js", "leaf.js", "dot.svg"})
 
@@ -62,6 +63,24 @@ def test_the_references_of_a_huge_file_are_not_rewritten_and_it_is_reported(
     assert [finding.message for finding in scanned.findings] == [
         "is larger than 20 bytes, so its references are not rewritten; split it if it has any"
     ]
+
+
+def test_a_script_that_takes_too_much_work_is_published_as_it_is_and_reported(tmp_path: Path) -> None:
+    content = b"/[" * 20_000 + b"\nimport './leaf.js'\n"
+    scanned = scan(tmp_path, "app.js", content)
+    assert (scanned.links, scanned.sha256) == ((), digest_of([content]))
+    assert [finding.message.partition(",")[0] for finding in scanned.findings] == [
+        "takes far longer to parse than a script of its size should"
+    ]
+
+
+@pytest.mark.parametrize("separator", [" ", "\n"])
+def test_missing_references_take_time_in_proportion_to_the_file(tmp_path: Path, separator: str) -> None:
+    def scan_missing(size: int) -> None:
+        content = f"a{{b:url(missing.png)}}{separator}".encode() * size
+        assert len(scan(tmp_path, "app.css", content).findings) == size
+
+    assert_linear(scan_missing, size=100)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

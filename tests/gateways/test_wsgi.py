@@ -564,7 +564,7 @@ def test_memory_is_bounded_whatever_clients_send(built: BuiltTree) -> None:
         assert all(key is None or len(key) <= LONGEST_REMEMBERED for key in memo)
     site = application._site
     assert len(site.bodies._bodies) <= 10
-    assert len(site.failure_log._logged) <= MOST_LOGGED
+    assert len(site.failure_log) <= MOST_LOGGED
     for mount in site.mounts:
         assert len(mount.live._remembered) <= 500
         assert mount.table is not None

@@ -6,8 +6,16 @@ import errno
 
 import pytest
 
-from hashserve.serve.failure_log import LOGGED_AGAIN_AFTER, MOST_LOGGED, FailureLog, log_missing_root
+from hashserve.serve.failure_log import (
+    LOGGED_AGAIN_AFTER,
+    MOST_LOGGED,
+    MOST_LOGGED_OF_CLIENTS,
+    PERIOD,
+    FailureLog,
+    log_missing_root,
+)
 from hashserve.serve.files import ChangedFileError
+from tests.support.clock import Clock
 
 
 def test_a_problem_of_a_file_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -22,11 +30,55 @@ def test_a_path_never_starts_a_line_of_its_own(caplog: pytest.LogCaptureFixture)
     assert caplog.messages == ["cannot serve /a%0AERROR%20all%20is%20lost: [Errno 13] denied"]
 
 
-def test_the_number_of_logged_problems_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    log = FailureLog(lambda: 0.0)
+def test_an_error_never_starts_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    error = ChangedFileError("/srv/a\nERROR\x1b[2J\u2028\udcff é.txt", "is not a regular file")
+    FailureLog(lambda: 0.0).log_failure("/a", error)
+    assert caplog.messages == [
+        "cannot serve /a: /srv/a\\nERROR\\x1b[2J\\u2028\\udcff é.txt: is not a regular file"
+    ]
+
+
+def fail(log: FailureLog, number: int) -> None:
+    log.log_failure(f"/static/self/{number}.txt", PermissionError(errno.EACCES, "denied"))
+
+
+def test_paths_that_clients_choose_do_not_keep_a_damaged_file_out_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = FailureLog(Clock())
+    for number in range(10 * MOST_LOGGED):
+        fail(log, number)
+    assert len(caplog.messages) == MOST_LOGGED_OF_CLIENTS + 1
+    assert len(log) == MOST_LOGGED_OF_CLIENTS
+    log.log_listed("/static/app.0123.css as identity: is damaged")
+    assert caplog.messages[-1].endswith("is damaged")
+
+
+def test_what_was_left_out_is_counted_and_the_log_goes_on_in_the_next_period(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    log = FailureLog(clock)
     for number in range(MOST_LOGGED + 10):
-        log.log_once(str(number))
-    assert len(caplog.messages) == MOST_LOGGED
+        log.log_listed(str(number))
+    assert len(caplog.messages) == MOST_LOGGED + 1
+    assert caplog.messages[-1] == (
+        "too many problems with fingerprinted files: the next are logged in an hour"
+    )
+    caplog.clear()
+    clock.now = PERIOD
+    for _ in range(2):
+        log.log_listed("0")
+    assert caplog.messages == ["10 messages about fingerprinted files were left out", "cannot serve 0"]
+    assert len(log) == 1
+
+
+def test_a_problem_that_lasts_is_logged_again_in_the_next_period(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    log = FailureLog(clock)
+    for clock.now in (0.0, PERIOD - 1, PERIOD, PERIOD + 1):
+        fail(log, 1)
+    assert len(caplog.messages) == 2
 
 
 def test_a_shortage_is_logged_again_after_a_while_whichever_file_shows_it(

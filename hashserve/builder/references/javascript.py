@@ -38,7 +38,6 @@ def find_javascript_references(content: bytes, *, module: bool | None = None) ->
 # without one needs no parse. Beyond ASCII, only another kind of space can follow. There is one pattern for
 # each word, because a search for a literal prefix is ten times as fast as one for alternatives.
 _SPACES = rb"[\s\x80-\xff]*"
-_BINDING = rb"[\w$\\\x80-\xff]+[\s\x80-\xff]*"
 _WORDS = tuple(
     re.compile(pattern % _SPACES)
     for pattern in (
@@ -54,8 +53,10 @@ _KINDS_IN_CLASSIC_SCRIPTS = frozenset({ReferenceKind.JS_DYNAMIC_IMPORT, Referenc
 _MODULE_WORDS = (
     re.compile(
         rb"import(?<![\w$]import)%b"
-        rb"(?:\.|/[/*]|(?<![-.@\"']import)[\"'{*]|(?<=[\s\x80-\xff])(?:source|defer)\b|(?<=[\s\x80-\xff])%b(?:,|from\b|/[/*]))"
-        % (_SPACES, _BINDING)
+        rb"(?:\.|/[/*]|(?<![-.@\"']import)[\"'{*]|(?<=[\s\x80-\xff])(?:source|defer)\b"
+        # A name, and what follows it: beyond ASCII, that may be a part of the name or a space.
+        rb"|(?<=[\s\x80-\xff])[\w$\\]*(?:[\x80-\xff]|(?<=[\w$\\])\s*(?:,|from\b|/[/*]|[\x80-\xff])))"
+        % _SPACES
     ),
     re.compile(
         rb"export(?<![-\w$.@\"']export)%b"

@@ -1,16 +1,20 @@
 """The syntax tree of a script, and the nodes around a byte of it.
 
-Invariant: finding the nodes around many bytes, in order, enters no node twice.
+Invariant: a parse takes work in proportion to the length of the script, or ends in `TooComplexError`. Finding
+the nodes around many bytes, in order, enters no node twice.
 """
 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import tree_sitter_javascript
-from tree_sitter import Language, Node, Parser, Tree, TreeCursor
+from tree_sitter import Language, Node, Parser, Point, Tree, TreeCursor
+
+from hashserve.builder.references.reference import TooComplexError
 
 __all__ = ["Lineage", "argument", "arguments", "lineages", "parse"]
 
@@ -23,14 +27,57 @@ _LINEAGE_LENGTH = 5
 _AS_LETTERS = bytes(byte if 0 < byte < 0x80 else ord("_") for byte in range(256))
 
 
+_CHUNK_SIZE = 4096
+_MOST_READS = 64
+_MOST_SECONDS = 4e-6
+"""The most reads for each chunk and the most seconds of processor time for each byte of a script.
+
+Of 250 scripts of real packages, none took more than 8 reads and 0.5 microseconds. The grammar reads to the
+end of the line for each ``/[`` that nothing closes, so that 80 kB of them took 11 s.
+"""
+
+_MORE_READS, _MORE_SECONDS = 500, 2.0
+"""What any script may take in addition."""
+
+
+class _LimitedReader:
+    """Reads a script for the parser, and stops the parse that takes too much work."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._reads_left = len(content) // _CHUNK_SIZE * _MOST_READS + _MORE_READS
+        self._deadline = time.thread_time() + len(content) * _MOST_SECONDS + _MORE_SECONDS
+
+    def read(self, offset: int, _: Point) -> bytes:
+        """Return the bytes from an offset on; none once too many were read."""
+        self._reads_left -= 1
+        return self._content[offset : offset + _CHUNK_SIZE] if self._reads_left > 0 else b""
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether too much was read."""
+        return self._reads_left <= 0
+
+    def must_stop(self, _offset: int, _has_error: bool) -> bool:
+        """Whether the parse ends here: the parser asks after every hundred steps."""
+        return self.was_stopped or time.thread_time() > self._deadline
+
+
 def parse(content: bytes) -> Tree:
-    """Parse a script; the nodes of an invalid one may be errors, but there is always a tree."""
+    """Parse a script; the nodes of an invalid one may be errors. Raises `TooComplexError`."""
     try:
         content.decode()
         is_readable = b"\0" not in content
     except UnicodeDecodeError:
         is_readable = False
-    return Parser(_grammar()).parse(content if is_readable else content.translate(_AS_LETTERS))
+    reader = _LimitedReader(content if is_readable else content.translate(_AS_LETTERS))
+    try:
+        tree = Parser(_grammar()).parse(reader.read, progress_callback=reader.must_stop)
+    except ValueError as error:
+        raise TooComplexError from error
+    if reader.was_stopped:
+        raise TooComplexError  # the end of the parse came before its next question
+    return tree
 
 
 @functools.cache
@@ -64,7 +111,8 @@ class _Descent:
 
     def leave(self, start: int) -> None:
         """Go up from a node; among comments and errors, which form one long list, go to a later sibling."""
-        in_list = self.nodes.pop().type == "comment" or self.nodes[-1].is_error
+        left = self.nodes.pop()
+        in_list = left.type == "comment" or left.is_error or self.nodes[-1].is_error
         while in_list and self.cursor.goto_next_sibling():
             node = _node(self.cursor)
             if node.end_byte > start:

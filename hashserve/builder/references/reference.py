@@ -5,12 +5,23 @@ Invariant: a reference describes the content that it was found in, and nothing e
 
 from __future__ import annotations
 
+import codecs
 import enum
 import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Delimiter", "HtmlContext", "Reference", "ReferenceKind", "names_a_file"]
+from hashserve.errors import HashserveError
+
+__all__ = [
+    "Delimiter",
+    "HtmlContext",
+    "Positions",
+    "Reference",
+    "ReferenceKind",
+    "TooComplexError",
+    "names_a_file",
+]
 
 Delimiter = Literal["", "'", '"', "`", "/*", "//", "="]
 """What encloses the URL: nothing (``url(a.png)``), quotes, a comment, or an attribute's value."""
@@ -79,11 +90,34 @@ class Reference:
     html_context: HtmlContext = ""
     base: str | None = None
 
-    def position(self, content: bytes) -> tuple[int, int]:
-        """Return line and column of the first byte: both count from 1, the column in characters."""
-        before = content[: self.start].decode("utf-8", "replace").removeprefix("\ufeff")
-        lines = re.split("\r\n|\r|\n", before)
-        return len(lines), len(lines[-1]) + 1
+
+class TooComplexError(HashserveError, ValueError):
+    """A file whose syntax takes more work than a file of its size may; its references are not known."""
+
+
+class Positions:
+    """Lines and columns in one content. Offsets in ascending order together take one pass over it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._restart()
+
+    def _restart(self) -> None:
+        self._offset = 3 if self._content.startswith(codecs.BOM_UTF8) else 0
+        self._line, self._column = 1, 1
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """Return line and column of a byte: both count from 1, the column in characters."""
+        if offset < self._offset:
+            self._restart()
+        lines = _LINE_BREAK.split(self._content[self._offset : offset].decode("utf-8", "replace"))
+        self._line += len(lines) - 1
+        self._column = len(lines[-1]) + (1 if len(lines) > 1 else self._column)
+        self._offset = max(self._offset, offset)
+        return self._line, self._column
+
+
+_LINE_BREAK = re.compile("\r\n|\r|\n")
 
 
 def names_a_file(target: str) -> bool:

@@ -5,6 +5,7 @@ Invariant: a pattern adds references and says how they are spelt; it never remov
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,11 +37,19 @@ That function takes the content and the references that our lexers found in it.
 
 def merged(references: Sequence[Reference], matched: Sequence[Matched]) -> Sequence[Reference]:
     """Add the new references of ``matched`` that overlap none of ``references``."""
-    result = list(references)
+    result = sorted(references, key=_start)
+    starts = [reference.start for reference in result]
     for new in (item.reference for item in matched if item.is_new):
-        if not any(new.start < item.end and item.start < new.end for item in result):
-            result.append(new)
-    return sorted(result, key=lambda reference: reference.start)
+        place = bisect_left(starts, new.end)
+        # References do not overlap, so that only the last one before the end of the new one can overlap it.
+        if place == 0 or result[place - 1].end <= new.start:
+            starts.insert(place, new.start)
+            result.insert(place, new)
+    return result
+
+
+def _start(reference: Reference) -> int:
+    return reference.start
 
 
 def framed(links: Sequence[Link], matched: Sequence[Matched]) -> list[Link]:

@@ -15,7 +15,12 @@ from hashserve.builder.chunks import read_chunks
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.naming.graph import Link
 from hashserve.builder.references.finder import finder_of
-from hashserve.builder.references.reference import Reference, ReferenceKind
+from hashserve.builder.references.reference import (
+    Positions,
+    Reference,
+    ReferenceKind,
+    TooComplexError,
+)
 from hashserve.builder.references.resolver import Internal, Missing, Resolver
 from hashserve.builder.report import BuildFinding, BuildReport, Progress
 from hashserve.builder.sources.patterns import Patterns, framed, merged
@@ -134,7 +139,10 @@ class Scanner:
                 content = stream.read()
         except OSError as error:
             raise _unreadable(file, error) from error
-        references: Sequence[Reference] = [] if find is None else find(content)
+        try:
+            references: Sequence[Reference] = [] if find is None else find(content)
+        except TooComplexError:
+            return replace(self._scan_opaque(file), findings=(_too_complex(file),))
         matched = [] if match is None else match(content, references)
         if matched:
             references = merged(references, matched)
@@ -166,6 +174,7 @@ class Scanner:
         self, file: SourceFile, content: bytes, references: Sequence[Reference]
     ) -> tuple[Sequence[Link], Sequence[BuildFinding]]:
         links, findings = [], []
+        positions = Positions(content)
         for reference in references:
             if is_left_alone(reference, self._js_references):
                 continue
@@ -173,7 +182,7 @@ class Scanner:
             if isinstance(resolution, Internal):
                 links.append(Link(reference=reference, internal=resolution))
             elif isinstance(resolution, Missing):
-                findings.append(_missing(file, content, reference, resolution))
+                findings.append(_missing(file, positions, reference, resolution))
         return links, findings
 
 
@@ -194,8 +203,18 @@ def _too_large(file: SourceFile) -> BuildFinding:
     return BuildFinding(kind="large", path=file.location, message=message)
 
 
-def _missing(file: SourceFile, content: bytes, reference: Reference, resolution: Missing) -> BuildFinding:
-    line, column = reference.position(content)
+def _too_complex(file: SourceFile) -> BuildFinding:
+    message = (
+        "takes far longer to parse than a script of its size should, so its references are not rewritten; "
+        "correct its syntax"
+    )
+    return BuildFinding(kind="large", path=file.location, message=message)
+
+
+def _missing(
+    file: SourceFile, positions: Positions, reference: Reference, resolution: Missing
+) -> BuildFinding:
+    line, column = positions.at(reference.start)
     return BuildFinding(
         kind="missing-reference",
         path=file.location,

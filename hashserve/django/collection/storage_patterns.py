@@ -7,9 +7,11 @@ name. Our lexers decide what a reference is; a project's own patterns find addit
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from django.contrib.staticfiles import storage as django_storage
@@ -117,20 +119,32 @@ def _matches(text: str, expression: _Expression) -> Iterator[re.Match[str]]:
     skipped: list[tuple[int, int]] = []
     if expression.is_new and expression.skipped is not None:  # our lexers skip for Django's patterns
         skipped = [match.span() for match in expression.skipped.finditer(text)]
+    starts = [start for start, _ in skipped]
     for match in expression.pattern.finditer(text):
-        if match["url"].strip() and not any(start < match.start() < end for start, end in skipped):
+        place = bisect_left(starts, match.start())
+        is_skipped = place > 0 and match.start() < skipped[place - 1][1]
+        if match["url"].strip() and not is_skipped:
             yield match
 
 
 class _ByteOffsets:
     """Maps offsets in a text to offsets in its bytes."""
 
+    _STEP = 1024
+
     def __init__(self, text: str, content: bytes) -> None:
         self._text = text
         self._is_ascii = len(text) == len(content)
+        lengths = (
+            len(text[start : start + self._STEP].encode()) for start in range(0, len(text), self._STEP)
+        )
+        self._at_steps = [] if self._is_ascii else [*accumulate(lengths, initial=0)]
 
     def __getitem__(self, index: int) -> int:
-        return index if self._is_ascii else len(self._text[:index].encode())
+        if self._is_ascii:
+            return index
+        step = index // self._STEP
+        return self._at_steps[step] + len(self._text[step * self._STEP : index].encode())
 
 
 def _match(offsets: _ByteOffsets, match: re.Match[str], expression: _Expression) -> Matched:

@@ -9,6 +9,7 @@ from hashserve.django.collection.storage_patterns import patterns_of
 from hashserve.django.storage import ManifestStaticFilesStorage
 from tests.support.collected_site import CollectedSite
 from tests.support.files import put
+from tests.support.growth import assert_linear
 
 
 class OwnPatterns(ManifestStaticFilesStorage):
@@ -41,3 +42,15 @@ def test_a_pattern_finds_nothing_in_a_file_that_is_not_utf_8() -> None:
     match = patterns_of(PatternsWithSkippedText.__new__(PatternsWithSkippedText))("note.txt")
     assert match is not None
     assert match(b"see robots.txt \xe9", []) == []
+
+
+def test_many_matches_take_time_in_proportion_to_the_file() -> None:
+    match = patterns_of(PatternsWithSkippedText.__new__(PatternsWithSkippedText))("note.txt")
+    assert match is not None
+
+    def find(size: int) -> None:
+        content = "é see robots.txt [see robots.txt] ".encode() * size
+        found = [item.reference for item in match(content, [])]
+        assert [content[item.start : item.end] for item in found] == [b"robots.txt"] * size
+
+    assert_linear(find, size=100)
