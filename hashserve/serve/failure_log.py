@@ -1,8 +1,8 @@
 """The log of files that cannot be served.
 
 Invariant: clients cannot fill the log, nor keep the operator's problems out of it. A message stays one line.
-It appears once in `PERIOD`, or once a minute if the machine is the cause. Problems of listed files and
-problems of paths that clients choose have a budget each, which is full again after each period.
+It appears once in `PERIOD`, or once a minute if the machine is the cause. Problems of the site's own files
+and problems of paths that clients choose have a budget each, which is full again after each period.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 MOST_LOGGED = 1000
-"""The most different messages about listed files that one site logs in `PERIOD`."""
+"""The most different messages about its own files that one site logs in `PERIOD`."""
 
 MOST_LOGGED_OF_CLIENTS = 100
 """The most different messages about paths that clients choose."""
@@ -43,7 +43,7 @@ class FailureLog:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._of_listed_files = _Budget(clock, MOST_LOGGED, "fingerprinted files")
+        self._of_own_files = _Budget(clock, MOST_LOGGED, "the site's own files")
         self._of_clients = _Budget(clock, MOST_LOGGED_OF_CLIENTS, "requested paths")
         self._due: dict[int | None, float] = {}
 
@@ -55,9 +55,9 @@ class FailureLog:
         else:
             self._of_clients.log(message)
 
-    def log_listed(self, message: str) -> None:
-        """Log what is wrong with one file that the manifest lists."""
-        self._of_listed_files.log(message)
+    def log_once(self, message: str) -> None:
+        """Log what is wrong with a file that the manifest lists or a setting names."""
+        self._of_own_files.log(message)
 
     def _log_at_times(self, number: int | None, message: str) -> None:
         """Log a problem of the machine at once, and again from time to time while it lasts."""
@@ -68,7 +68,7 @@ class FailureLog:
 
     def __len__(self) -> int:
         """Return how many messages are remembered."""
-        return len(self._of_listed_files.logged) + len(self._of_clients.logged)
+        return len(self._of_own_files.logged) + len(self._of_clients.logged)
 
 
 class _Budget:

@@ -35,6 +35,6 @@ def _preload_representation(site: Site, table: FingerprintedFiles, path: str, pl
             return False
         site.bodies.read(files[place])
     except OSError as error:
-        site.failure_log.log_listed(str(error))
+        site.failure_log.log_once(str(error))
         return False
     return True

@@ -175,7 +175,7 @@ class Site:
                 coding = choose_coding(request.accept_encoding, asset.sizes)
                 if self._may_recover(mount, found, coding, error):
                     raise
-                self.failure_log.log_listed(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")
+                self.failure_log.log_once(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")
                 if coding == IDENTITY:
                     return Answer(not_found(self._common_fields), kind="failed")
                 asset = asset.without(coding)

@@ -50,7 +50,7 @@ def test_paths_that_clients_choose_do_not_keep_a_damaged_file_out_of_the_log(
         fail(log, number)
     assert len(caplog.messages) == MOST_LOGGED_OF_CLIENTS + 1
     assert len(log) == MOST_LOGGED_OF_CLIENTS
-    log.log_listed("/static/app.0123.css as identity: is damaged")
+    log.log_once("/static/app.0123.css as identity: is damaged")
     assert caplog.messages[-1].endswith("is damaged")
 
 
@@ -60,16 +60,16 @@ def test_what_was_left_out_is_counted_and_the_log_goes_on_in_the_next_period(
     clock = Clock()
     log = FailureLog(clock)
     for number in range(MOST_LOGGED + 10):
-        log.log_listed(str(number))
+        log.log_once(str(number))
     assert len(caplog.messages) == MOST_LOGGED + 1
     assert caplog.messages[-1] == (
-        "too many problems with fingerprinted files: the next are logged in an hour"
+        "too many problems with the site's own files: the next are logged in an hour"
     )
     caplog.clear()
     clock.now = PERIOD
     for _ in range(2):
-        log.log_listed("0")
-    assert caplog.messages == ["10 messages about fingerprinted files were left out", "cannot serve 0"]
+        log.log_once("0")
+    assert caplog.messages == ["10 messages about the site's own files were left out", "cannot serve 0"]
     assert len(log) == 1
 
 
