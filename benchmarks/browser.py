@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.django_project import WHITENOISE_SETUP, collect_command, make_project
 from benchmarks.harness import PROJECT, Sample, Series
-from benchmarks.machine import tool
 from benchmarks.options import Options, options_of, parser, run_and_report
 from benchmarks.page_application import LIFETIME
 from benchmarks.processes import free_port, running_server
 from benchmarks.report import Report, Target, markdown_table
 from benchmarks.subjects import HASHSERVE, WHITENOISE
+from tests.support.system_parts import find_executable
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, CDPSession
@@ -62,7 +62,7 @@ document.documentElement.dataset.visited = String(typeof costs + typeof element)
 
 def missing() -> str | None:
     """Return why this benchmark cannot run here; None if it can."""
-    if tool("chromium") is None:
+    if find_executable("chromium") is None:
         return "chromium is not installed"
     try:
         import playwright.sync_api  # noqa: F401
@@ -200,7 +200,7 @@ def visits(report: Report, folder: Path, pause: float) -> None:
     with ExitStack() as stack:
         playwright = stack.enter_context(sync_playwright())
         browser = stack.enter_context(
-            playwright.chromium.launch(executable_path=tool("chromium"), args=arguments)
+            playwright.chromium.launch(executable_path=find_executable("chromium"), args=arguments)
         )
         contexts = {site.subject: stack.enter_context(browser.new_context()) for site in sites}
         for release in (VISITS[:2], VISITS[2:]):

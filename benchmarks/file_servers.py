@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine import tool
+from tests.support.system_parts import find_executable
 
 __all__ = ["CADDY", "FILE_SERVERS", "NGINX", "FileServer"]
 
@@ -32,7 +32,7 @@ class FileServer:
 
     def missing(self) -> str | None:
         """Return why it cannot run here; None if it can."""
-        if tool(self.tool) is None:
+        if find_executable(self.tool) is None:
             return f"{self.tool} is not installed"
         if self.module is not None and not self.module.exists():
             return f"{self.module.name} is not installed"
@@ -44,7 +44,7 @@ class FileServer:
         (folder / "site" / "static").symlink_to(root)
         configuration = folder / "configuration"
         configuration.write_text(self.configure(folder, folder / "site", port), encoding="utf-8")
-        return [tool(self.tool) or self.tool, *self.options(configuration)]
+        return [find_executable(self.tool) or self.tool, *self.options(configuration)]
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Return Caddy's folders, and one thread for Go, because other servers have one process."""

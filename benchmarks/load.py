@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.machine import tool
 from benchmarks.processes import on_its_own_core
 from benchmarks.subjects import ACCEPTED
+from tests.support.system_parts import find_executable
 
 __all__ = ["Load", "LoadError", "Outcome", "check"]
 
@@ -56,7 +56,7 @@ class Load:
 
     def send(self, port: int, seconds: int) -> Outcome:
         """Send requests to a port for some seconds. Raises `LoadError`."""
-        executable = tool("wrk")
+        executable = find_executable("wrk")
         if executable is None:
             raise LoadError("wrk is not installed: apt-get install wrk")
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as paths:

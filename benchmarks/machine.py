@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -17,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import PROJECT
+from tests.support.system_parts import find_executable
 
-__all__ = ["cores", "machine", "tool"]
+__all__ = ["cores", "machine"]
 
 _DISTRIBUTIONS = (
     "hashserve",
@@ -72,12 +72,6 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def tool(name: str) -> str | None:
-    """Find an executable in PATH, or in /usr/sbin, where Debian installs servers."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
-    return shutil.which(name, path=path)
-
-
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -95,7 +89,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _version_of_tool(name: str) -> str | None:
-    executable = tool(name)
+    executable = find_executable(name)
     if executable is None:
         return None
     done = subprocess.run([executable, *_TOOLS[name]], capture_output=True, text=True, check=False)

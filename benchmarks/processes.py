@@ -19,7 +19,8 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from benchmarks.harness import PROJECT
-from benchmarks.machine import cores, tool
+from benchmarks.machine import cores
+from tests.support.system_parts import find_executable
 
 __all__ = [
     "StartError",
@@ -48,7 +49,7 @@ def free_port() -> int:
 
 def on_its_own_core(command: Sequence[str], *, is_load: bool = False) -> list[str]:
     """Return the command with its cores, if there are several: the last for a load, others for a server."""
-    taskset, count = tool("taskset"), cores()
+    taskset, count = find_executable("taskset"), cores()
     if taskset is None or count < 2:
         return list(command)
     known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(count))

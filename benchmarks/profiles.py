@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.machine import tool
+from tests.support.system_parts import find_executable
 
 __all__ = ["KERNEL", "LIBRARIES", "OWNERS", "PYTHON", "SERVER", "owner_of", "shares"]
 
@@ -32,7 +32,7 @@ def shares(process: psutil.Process, work: Callable[[], object], distribution: st
 
     All Python code counts as Python's. Returns None if there is no profile.
     """
-    perf = tool("perf")
+    perf = find_executable("perf")
     if perf is None:
         return None
     process_ids = ",".join(str(each.pid) for each in (process, *process.children(recursive=True)))

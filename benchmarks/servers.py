@@ -30,7 +30,6 @@ from benchmarks.corpus import build_site
 from benchmarks.file_servers import CADDY, NGINX, FileServer
 from benchmarks.harness import Sample, Series, Summary, rotated, run_worker
 from benchmarks.load import Load, LoadError, Outcome, check
-from benchmarks.machine import tool
 from benchmarks.mix import Mix, build_mix
 from benchmarks.options import Options, options_of, parser, run_and_report
 from benchmarks.processes import StartError, processor_seconds, running_server
@@ -38,6 +37,7 @@ from benchmarks.profiles import OWNERS, shares
 from benchmarks.report import Report, Target, at_least, at_most, markdown_table, quantity
 from benchmarks.subjects import CONSTANT, CONTROL, HASHSERVE, SERVESTATIC, WHITENOISE
 from benchmarks.wsgi_servers import WSGI_SERVERS, WSGIServer
+from tests.support.system_parts import find_executable
 
 __all__ = ["CLOSING", "FILM", "MIX", "ONE_FILE", "RATE", "SUBJECTS", "TIME", "case_of", "run"]
 
@@ -205,7 +205,7 @@ def run(options: Options) -> Report:
         name="servers",
         settings={"processes": plan.rounds, "turns": plan.turns, "seconds": plan.seconds, "connections": 16},
     )
-    if tool("wrk") is None:
+    if find_executable("wrk") is None:
         _add_absence(report, "wrk is not installed")
         analyse(report)
         return report

@@ -1,16 +1,17 @@
-"""Fixtures for every test, and the list of tests that were skipped because a program is missing."""
+"""Fixtures for every test, the folders of a run, and the list of tests that were skipped."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
-from tests.support.parts import require_tool
+from tests.support import skipped_tests
+from tests.support.isolation import isolate
 from tests.support.trees import BuiltTree, build_tree
-
-__all__ = ["require_tool"]
 
 # A shell starts background jobs with SIGINT ignored. Commands of the tests would inherit that, and the
 # tests of an interrupt would fail.
@@ -18,13 +19,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # workers of pytest-xdist have the folders of the run
+        config.add_cleanup(isolate())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    skipped_tests.note_part(report, call)
+    return report
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = terminalreporter.stats.get("skipped", [])
-    if skipped:
-        terminalreporter.section("skipped, because a program is missing")
-        for report in skipped:
-            terminalreporter.line(f"{report.nodeid}: {report.longrepr[2]}")
+    """Print the list, and write it into the file that HASHSERVE_SKIPPED names."""
+    lines = list(skipped_tests.lines(terminalreporter.stats.get("skipped", [])))
+    if lines:
+        terminalreporter.section("skipped")
+        for line in lines:
+            terminalreporter.line(line)
+    if "HASHSERVE_SKIPPED" in os.environ:
+        text = "".join(f"{line}\n" for line in lines)
+        Path(os.environ["HASHSERVE_SKIPPED"]).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture

@@ -28,13 +28,12 @@ from benchmarks.harness import (
     summarize,
     timed_in_turns,
 )
-from benchmarks.machine import tool
 from benchmarks.options import Options
 from benchmarks.report import Report, at_least, at_most, markdown_table, quantity
 from benchmarks.source_tree import change, make_admin_tree, make_small_files
 from hashserve import Manifest
 from hashserve.builder import BuildSettings, build
-from tests.support.parts import missing
+from tests.support.parts import missing, require_tool
 
 
 def samples(**values: list[float]) -> Series:
@@ -287,10 +286,10 @@ def test_each_change_makes_another_stylesheet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("run", ALL, ids=lambda run: run.__module__.rpartition(".")[2])
 def test_a_benchmark_runs_and_reports(run: Callable[[Options], Report]) -> None:
-    if run is servers.run and tool("wrk") is None:
-        pytest.skip("wrk is not installed; `make bench` installs it if it may")
+    if run is servers.run:
+        require_tool("wrk")
     if run is browser.run and (reason := browser.missing()):
-        missing(reason)
+        missing(reason, "chromium")
 
     # Waitress is the server that every environment has.
     report = run(Options(quick=True, processes=1, only=("waitress",)))

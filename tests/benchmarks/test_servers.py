@@ -14,7 +14,6 @@ import pytest
 from benchmarks.file_servers import FILE_SERVERS, FileServer
 from benchmarks.harness import Sample, Series
 from benchmarks.load import Load, LoadError, check, outcome_of
-from benchmarks.machine import tool
 from benchmarks.mix import Mix, build_mix
 from benchmarks.options import Options
 from benchmarks.processes import StartError, processor_seconds, running_command, running_server
@@ -34,7 +33,7 @@ from benchmarks.servers import (
 from benchmarks.subjects import HASHSERVE
 from benchmarks.wsgi_servers import WSGI_SERVERS, WSGIServer
 from tests.support.npm_trees import TreeUnavailableError
-from tests.support.parts import missing
+from tests.support.parts import missing, parts_of_server, require_tool
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the servers are POSIX's")
 
@@ -47,7 +46,7 @@ def mix(tmp_path_factory: pytest.TempPathFactory) -> Mix:
     try:
         return build_mix(tmp_path_factory.mktemp("mix") / "static")
     except TreeUnavailableError as error:
-        missing(str(error))
+        missing(str(error), "npm")
 
 
 # The mix
@@ -66,7 +65,7 @@ def test_the_mix_is_like_a_page(mix: Mix) -> None:
 @pytest.mark.parametrize("server", WSGI_SERVERS, ids=lambda server: server.name)
 def test_a_server_starts_answers_correctly_and_stops(server: WSGIServer, mix: Mix) -> None:
     if reason := server.missing():
-        pytest.skip(f"{reason}; `make bench` installs it if it may")
+        missing(reason, *parts_of_server(server.name))
 
     with running_subject(server, HASHSERVE, mix) as running:  # this requests every file twice
         family = [running.process, *running.process.children(recursive=True)]
@@ -84,7 +83,7 @@ def test_every_subject_serves_every_file(subject: str, mix: Mix) -> None:
 @pytest.mark.parametrize("server", FILE_SERVERS, ids=lambda server: server.name)
 def test_a_file_server_serves_the_same_files_with_brotli(server: FileServer, mix: Mix) -> None:
     if reason := server.missing():
-        pytest.skip(f"{reason}; `make bench` installs it if it may")
+        missing(reason, *parts_of_server(server.name))
 
     with running_file_server(server, mix) as running:
         connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
@@ -162,8 +161,7 @@ def test_a_load_without_a_response_is_an_error(line: str) -> None:
 
 
 def test_a_load_requests_its_paths_in_turn(mix: Mix) -> None:
-    if tool("wrk") is None:
-        pytest.skip("wrk is not installed; `make bench` installs it if it may")
+    require_tool("wrk")
     everything = loads_of(mix)[0]
 
     with running_subject(WAITRESS, HASHSERVE, mix) as running:

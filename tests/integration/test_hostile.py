@@ -48,7 +48,7 @@ def open_descriptors(process: int) -> int:
 def test_there_are_thousands_of_hostile_paths() -> None:
     assert len(traversals()) > 3000
     if not word_lists():
-        missing("wfuzz's word lists are not installed")
+        missing("wfuzz's word lists are not installed", "word lists")
     assert len(word_lists()) > 5000
 
 

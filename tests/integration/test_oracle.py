@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hashserve.http.dates import format_date
 from tests.fuzz.secret_site import parts_of
 from tests.support.files import put
-from tests.support.parts import missing
+from tests.support.parts import require_file
 from tests.support.proxies import Nginx
 from tests.support.served_root import RawConnection, RawResponse, ServedRoot
 from tests.support.services import running
@@ -33,7 +33,6 @@ pytestmark = pytest.mark.real
 SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
 NUMBER_OF_REQUESTS = 20_000 if SOAK else 400
 MODIFIED = 1_700_000_000
-MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules")
 
 
 # Both servers
@@ -48,10 +47,7 @@ class NginxStatic(Nginx):
 
     def configuration(self) -> str:
         """Load the brotli module, which is not a part of nginx."""
-        name = "ngx_http_brotli_static_module.so"
-        found = [path for folder in MODULES if (path := Path(folder, name)).exists()]
-        module = found[0] if found else missing("nginx's module brotli_static is not installed")
-        return f"load_module {module};\n{super().configuration()}"
+        return f"load_module {require_file('nginx brotli')};\n{super().configuration()}"
 
     def http(self) -> str:
         """Compare dates as RFC 9110 requires, and keep connections open."""

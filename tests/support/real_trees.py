@@ -57,6 +57,8 @@ def settings(name: str, **others: Any) -> BuildSettings:
 
 def real_tree(name: str) -> Path:
     """Return the folder of a package; skip or fail the test if it is not available."""
+    if not npm_trees.PACKAGES[name].folder.is_dir():
+        require_tool("npm")
     try:
         return npm_trees.tree(name)
     except npm_trees.TreeUnavailableError as error:

@@ -25,12 +25,12 @@ import pytest
 import whitenoise
 
 import hashserve
-from benchmarks.machine import tool
 from benchmarks.processes import running_server
 from benchmarks.wsgi_servers import WSGI_SERVERS, WSGIREF, WSGIServer
 from tests.support.files import put
 from tests.support.interferences import PAGE
-from tests.support.parts import missing
+from tests.support.parts import missing, parts_of_server
+from tests.support.system_parts import find_executable
 from tests.support.trees import STYLES, TEN, BuiltTree
 from tests.support.waiting import wait_until
 from tests.support.wire import Server
@@ -129,7 +129,7 @@ class Apache(WSGIServer):
 
     def missing(self) -> str | None:
         """Return why it cannot run here; None if it can."""
-        if tool("apache2") is None or apache_module() is None:
+        if find_executable("apache2") is None or apache_module() is None:
             return "apache2 with mod_wsgi is not installed"
         return None
 
@@ -157,7 +157,7 @@ class Apache(WSGIServer):
             ),
             encoding="utf-8",
         )
-        return [tool("apache2") or "apache2", "-DFOREGROUND", "-f", str(configuration)]
+        return [find_executable("apache2") or "apache2", "-DFOREGROUND", "-f", str(configuration)]
 
 
 # All of them
@@ -194,7 +194,7 @@ def make_site() -> Iterator[tuple[Path, BuiltTree]]:
 def serving(wsgi_server: WSGIServer, folder: Path, tree: BuiltTree) -> Iterator[Server]:
     """Run a server with ``served:application`` of a folder, and wait until it answers."""
     if reason := wsgi_server.missing():
-        missing(reason)
+        missing(reason, *parts_of_server(wsgi_server.name))
     if isinstance(wsgi_server, Apache) and (reason := wsgi_server.unfit()):
         pytest.skip(reason)
 
