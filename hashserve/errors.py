@@ -7,7 +7,7 @@ Errors are for people who build, configure or deploy; no response contains their
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 __all__ = [
     "BuildError",
@@ -27,6 +27,11 @@ class HashserveError(Exception):
     def spelt(self, names: Mapping[str, str]) -> HashserveError:
         """Return the error with its settings spelt as in ``names``; the same error if it mentions none."""
         return self
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The message in lines; a line break within one comes from a name, and divides nothing."""
+        return [str(self)]
 
 
 def _spell(text: str, names: Mapping[str, str]) -> str:
@@ -95,22 +100,28 @@ class BuildError(HashserveError):
     """A build that published nothing. The release in force stays in force.
 
     ``path`` is the file, folder or setting, and ``remedy`` what to do about the ``problem``. The remedy may
-    mention settings in braces: ``choose another {setting:cache}``.
+    mention settings in braces: ``choose another {setting:cache}``. ``details`` are further lines.
     """
 
-    def __init__(self, path: str, problem: str, remedy: str = "") -> None:
-        super().__init__(path, problem, remedy)
+    def __init__(self, path: str, problem: str, remedy: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(path, problem, remedy, details)
         self.path = path
         self.problem = problem
         self.remedy = remedy
+        self.details = details
 
     def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The message in lines: place, problem and remedy, then each detail."""
         text = f"{self.path}: {self.problem}"
-        return f"{text}; {_spell(self.remedy, {})}" if self.remedy else text
+        return [f"{text}; {_spell(self.remedy, {})}" if self.remedy else text, *self.details]
 
     def spelt(self, names: Mapping[str, str]) -> BuildError:
         """Return the error with settings spelt as ``names`` has them: as options, or as keys."""
-        return type(self)(self.path, self.problem, _spell(self.remedy, names))
+        return type(self)(self.path, self.problem, _spell(self.remedy, names), self.details)
 
 
 class SourceError(BuildError):

@@ -250,8 +250,8 @@ def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) ->
         raise BuildError(
             where,
             f"nothing was published: the build is strict and has {findings}",
-            f"correct {them}, or build without {{setting:strict}}:\n"
-            + "\n".join(f"  {warning}" for warning in warnings),
+            f"correct {them}, or build without {{setting:strict}}:",
+            [f"  {warning}" for warning in warnings],
         )
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hashserve.check.rule_table import RULES, Level
+from hashserve.visible_text import visible
 
-__all__ = ["CheckFinding", "CheckReport", "finding", "printable"]
+__all__ = ["CheckFinding", "CheckReport", "finding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +32,12 @@ class CheckFinding:
     @property
     def place(self) -> str:
         """The place as printable text: ``path`` or ``path:line:column``."""
-        path = printable(self.path)
+        path = visible(self.path)
         return f"{path}:{self.line}:{self.column}" if self.line else path
 
     def __str__(self) -> str:
         """Return the finding as one line."""
-        return f"{self.place}: {self.level.value}: {printable(self.message)}; {self.remedy} [{self.rule}]"
+        return f"{self.place}: {self.level.value}: {visible(self.message)}; {self.remedy} [{self.rule}]"
 
 
 def finding(rule: str, path: str, message: str, *, line: int = 0, column: int = 0) -> CheckFinding:
@@ -76,11 +77,3 @@ class CheckReport:
     def is_failure(self, *, strict: bool = False) -> bool:
         """Whether there are errors, or with ``strict`` errors or warnings."""
         return self.count(Level.ERROR) > 0 or (strict and self.count(Level.WARNING) > 0)
-
-
-def printable(text: str) -> str:
-    """Return text that any terminal can print: control characters and undecodable bytes become escapes."""
-    if text.isprintable():
-        return text
-    escaped = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped)

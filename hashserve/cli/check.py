@@ -83,7 +83,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _document(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(value, indent=2) + "\n"  # ASCII, which every stream can write
 
 
 class _UnwritableError(HashserveError):

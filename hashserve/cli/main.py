@@ -13,14 +13,16 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from hashserve.cli.build import add_build
 from hashserve.cli.check import add_check
 from hashserve.cli.options import message_of
 from hashserve.cli.prune import add_prune
 from hashserve.cli.report import add_report
+from hashserve.cli.terminal import show_problem, write_any_character
 from hashserve.errors import HashserveError, SettingError
+from hashserve.visible_text import visible
 
 __all__ = ["main"]
 
@@ -30,22 +32,22 @@ FAILED, MISUSED = 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code. ``arguments`` are those of the process by default."""
     _open_streams()
-    _show_any_name(sys.stdout, sys.stderr)
+    write_any_character(sys.stdout, sys.stderr)
     parsed = _parsed(arguments)
     try:
         with _terminable():
             code = int(parsed.run(parsed))
         sys.stdout.flush()
     except SettingError as error:
-        return _fail(message_of(error.spelt(parsed.names)), MISUSED)
+        return _fail(message_of(error.spelt(parsed.names)), code=MISUSED)
     except HashserveError as error:
-        return _fail(str(error.spelt(parsed.names)))
+        return _fail(*error.spelt(parsed.names).lines)
     except ModuleNotFoundError as error:
         return _fail(f"the package {error.name} is missing; install it with: pip install 'hashserve[build]'")
     except KeyboardInterrupt:
-        return _fail("interrupted; the release in force is complete", 128 + signal.SIGINT)
+        return _fail("interrupted; the release in force is complete", code=128 + signal.SIGINT)
     except _Terminated:
-        return _fail("terminated; the release in force is complete", 128 + signal.SIGTERM)
+        return _fail("terminated; the release in force is complete", code=128 + signal.SIGTERM)
     except BrokenPipeError:
         _silence()  # the reader has closed the pipe
         return FAILED
@@ -56,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _fail(message: str, code: int = FAILED) -> int:
-    print(f"hashserve: {message}", file=sys.stderr)
+def _fail(message: str, *details: str, code: int = FAILED) -> int:
+    show_problem(f"hashserve: {message}", *details)
     return code
 
 
@@ -71,14 +73,6 @@ def _open_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process
-
-
-def _show_any_name(*streams: TextIO) -> None:
-    """Write characters that a stream's encoding lacks as escapes, so that no file name is an error."""
-    for stream in streams:
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
 
 
 class _Terminated(BaseException):
@@ -115,7 +109,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line that says what to write instead."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(MISUSED, f"hashserve: {message}; see: {self.prog} --help\n")
+        self.exit(MISUSED, f"hashserve: {visible(message)}; see: {self.prog} --help\n")
 
     def reject(self, unknown: str) -> NoReturn:
         """Report an argument that the command does not have, with a similar option."""

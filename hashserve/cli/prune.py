@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from hashserve.cli.options import add_options, given_settings, option_names
-from hashserve.cli.terminal import counted, human_bytes
+from hashserve.cli.terminal import counted, human_bytes, show
 from hashserve.settings.build import BuildSettings
 
 __all__ = ["add_prune"]
@@ -51,8 +51,7 @@ def _prune(arguments: argparse.Namespace) -> int:
         print(json.dumps(asdict(report), indent=2))
     elif not arguments.quiet:
         verb = "would be removed" if report.dry_run else "removed"
-        for path in sorted(report.files):
-            print(f"  {path}")
+        show(("", f"  {path}") for path in sorted(report.files))
         files = f"{counted(len(report.files), 'file')}, {human_bytes(report.freed_bytes)}"
-        print(f"{files}, and {counted(len(report.releases), 'release')} {verb}")
+        show([("", f"{files}, and {counted(len(report.releases), 'release')} {verb}")])
     return 0

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from hashserve.cli.terminal import counted, human_bytes
+from hashserve.cli.terminal import counted, human_bytes, show
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
@@ -42,7 +42,10 @@ def _report(arguments: argparse.Namespace) -> int:
 
         raise BuildError(path, f"cannot be read: {error.strerror}", "build the folder first") from error
     facts = _facts(manifest)
-    print(json.dumps(facts, indent=2) if arguments.json else _text(arguments.out, facts))
+    if arguments.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        show(("", line) for line in _text_lines(arguments.out, facts))
     return 0
 
 
@@ -82,7 +85,7 @@ def _bytes(manifest: Manifest, paths: set[str]) -> dict[str, int]:
     return sums
 
 
-def _text(out: str, facts: dict[str, Any]) -> str:
+def _text_lines(out: str, facts: dict[str, Any]) -> list[str]:
     sizes = ", ".join(f"{human_bytes(size)} {coding}" for coding, size in facts["bytes"].items())
     lines = [
         f"{out} serves release {facts['release'] or '(without an id)'} of {_moment(facts['created'])}",
@@ -91,7 +94,7 @@ def _text(out: str, facts: dict[str, Any]) -> str:
     for release in facts["releases"]:
         own = counted(release["own_files"], "file")
         lines.append(f"  and release {release['id']} of {_moment(release['created'])}, {own} of its own")
-    return "\n".join(lines)
+    return lines
 
 
 def _moment(seconds: int) -> str:

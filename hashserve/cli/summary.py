@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hashserve.cli.terminal import counted, human_bytes
+from hashserve.visible_text import visible
 
 if TYPE_CHECKING:
     from hashserve.builder import BuildFinding, BuildReport
@@ -20,12 +21,12 @@ SHOWN_PER_KIND = 20
 
 
 def summary(report: BuildReport, out: str, *, listing: str = "--json", lists_all: bool = False) -> str:
-    """Return a build's report as text, one fact a line.
+    """Return a build's report as visible text, one fact a line.
 
     ``listing`` is the option that lists all findings; with ``lists_all``, this text does.
     """
     lines = summary_lines(report, out, listing=listing, lists_all=lists_all)
-    return "\n".join(line for _, line in lines)
+    return "\n".join(visible(line) for _, line in lines)
 
 
 def summary_lines(
@@ -51,8 +52,6 @@ def summary_lines(
 
 
 def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Iterator[tuple[str, str]]:
-    from hashserve.check.findings import printable
-
     kinds: dict[str, list[BuildFinding]] = {}
     for finding in report.warnings:
         kinds.setdefault(finding.kind, []).append(finding)
@@ -60,7 +59,7 @@ def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Ite
         yield "warning", f"{counted(len(report.warnings), 'warning')}:"
     for findings in kinds.values():
         most = len(findings) if lists_all else SHOWN_PER_KIND
-        yield from (("", f"  {printable(str(finding))}") for finding in findings[:most])
+        yield from (("", f"  {finding}") for finding in findings[:most])
         if len(findings) > most:
             yield "", f"  and {len(findings) - most:,} more like these; {listing} lists them all"
     quiet = [finding for finding in report.findings if finding.quiet]
@@ -69,4 +68,4 @@ def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Ite
         rest = ":" if lists_all else f"; {listing} lists them"
         yield "note", f"{len(quiet):,} {maps} missing{rest}"
         if lists_all:
-            yield from (("", f"  {printable(str(finding))}") for finding in quiet)
+            yield from (("", f"  {finding}") for finding in quiet)

@@ -6,13 +6,13 @@ Servers without a hook do not load this module: with what it imports, it takes 2
 
 from __future__ import annotations
 
-import logging
 import re
 from wsgiref.headers import Headers as HeaderFields
 from wsgiref.util import is_hop_by_hop
 
 from hashserve.http.messages import Headers
 from hashserve.settings.serve import HeadersHook
+from hashserve.visible_text import logger
 
 __all__ = ["changed_by"]
 
@@ -23,8 +23,6 @@ _OURS = frozenset(
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
-_logger = logging.getLogger("hashserve")
 
 
 def changed_by(hook: HeadersHook, fields: Headers, path: str, url: str) -> Headers:
@@ -40,13 +38,13 @@ def changed_by(hook: HeadersHook, fields: Headers, path: str, url: str) -> Heade
 
 def _is_allowed(name: str, value: str, path: str) -> bool:
     if name.lower() in _OURS:
-        _logger.warning(
+        logger.warning(
             "add_headers_function set %s for %s: dropped, because hashserve sets this field", name, path
         )
         return False
     # The server sets hop-by-hop fields (RFC 9110 section 7.6.1, PEP 3333).
     if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or is_hop_by_hop(name):
-        _logger.error(
+        logger.error(
             "add_headers_function set %r for %s to %r: dropped, because HTTP forbids it", name, path, value
         )
         return False

@@ -6,7 +6,6 @@ one is logged once and changes nothing else.
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 
@@ -15,10 +14,9 @@ from hashserve.file_identity import FileIdentity, identify
 from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest
 from hashserve.manifest.model import Manifest
 from hashserve.serve.files import is_machine_error
+from hashserve.visible_text import logger
 
 __all__ = ["ManifestFollower"]
-
-_logger = logging.getLogger("hashserve")
 
 
 class ManifestFollower:
@@ -92,7 +90,7 @@ class ManifestFollower:
         except OSError:
             return  # a failing disk does not mean that the manifest was deleted
         if path is None and self.is_present:
-            _logger.warning(
+            logger.warning(
                 "the manifest in %s is gone; its last content stays in force until there is a new one",
                 self._root,
             )
@@ -107,13 +105,13 @@ class ManifestFollower:
         except (OSError, ManifestError) as error:
             self.failures += 1
             if seen != self._logged:
-                _logger.error("the new manifest is not used, the previous one stays in force: %s", error)  # noqa: TRY400
+                logger.error("the new manifest is not used, the previous one stays in force: %s", error)
             self._logged = seen
             if isinstance(error, OSError) and is_machine_error(error):
                 self._seen = before
         else:
             self.reloads += 1
-            _logger.info("following the new manifest %s (%d assets)", path, len(self.manifest.paths))
+            logger.info("following the new manifest %s (%d assets)", path, len(self.manifest.paths))
 
 
 def _manifest_in(root: str) -> str | None:

@@ -6,7 +6,6 @@ is looked for on disk.
 
 from __future__ import annotations
 
-import logging
 import os
 from hashlib import md5
 from typing import NamedTuple
@@ -24,11 +23,9 @@ from hashserve.serve.manifest_follower import ManifestFollower
 from hashserve.serve.policy import IMMUTABLE, Policy
 from hashserve.settings.serve import ServeSettings
 from hashserve.url_paths import PUBLISHED_MANIFEST, is_servable, url_of
+from hashserve.visible_text import logger
 
 __all__ = ["FingerprintedMatch", "LiveMatch", "Match", "Mount", "RedirectMatch"]
-
-
-_logger = logging.getLogger("hashserve")
 
 
 class FingerprintedMatch(NamedTuple):
@@ -95,7 +92,7 @@ class Mount:
         # Whether bodies of fingerprinted files may be kept: not after the manifest was deleted.
         self.may_remember = self._follower.is_present
         if manifest_name is not None and self._follower.manifest is None:
-            _logger.warning(
+            logger.warning(
                 "there is no manifest %s in %s yet; until there is one, no file is immutable",
                 *(manifest_name, root.path),
             )

@@ -133,8 +133,7 @@ def _check_encoding(entry: os.DirEntry[str]) -> None:
     try:
         entry.name.encode("utf-8")
     except UnicodeEncodeError:
-        location = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
-        raise SourceError(location, "has a name that is not UTF-8", "rename it") from None
+        raise SourceError(entry.path, "has a name that is not UTF-8", "rename it") from None
 
 
 def _is_loop(link: os.DirEntry[str]) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hashserve.check.findings import CheckFinding, CheckReport, printable
+from hashserve.check.findings import CheckFinding, CheckReport
 from hashserve.check.rule_table import Level
+from hashserve.visible_text import visible
 
 __all__ = ["SCHEMA", "json_report"]
 
@@ -21,7 +22,7 @@ def json_report(report: CheckReport) -> Mapping[str, Any]:
     """Return a report as JSON values."""
     return {
         "schema": SCHEMA,
-        "out": printable(report.out),
+        "out": visible(report.out),
         "release": report.release or None,
         "releases": report.releases,
         "files": report.files,
@@ -36,9 +37,9 @@ def _finding(item: CheckFinding) -> Mapping[str, Any]:
     return {
         "rule": item.rule,
         "level": item.level.value,
-        "path": printable(item.path),
+        "path": visible(item.path),
         "line": item.line or None,
         "column": item.column or None,
-        "message": printable(item.message),
+        "message": visible(item.message),
         "remedy": item.remedy,
     }

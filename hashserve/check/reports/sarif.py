@@ -13,9 +13,10 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from hashserve.check.findings import CheckFinding, CheckReport, printable
+from hashserve.check.findings import CheckFinding, CheckReport
 from hashserve.check.rule_table import RULES, Rule
 from hashserve.fingerprint_patterns import without_fingerprint
+from hashserve.visible_text import visible
 
 __all__ = ["sarif"]
 
@@ -58,7 +59,7 @@ def _result(item: CheckFinding) -> Mapping[str, Any]:
         "ruleIndex": list(RULES).index(item.rule),
         "level": item.level.value,
         # Brackets would make links in a SARIF message (section 3.11.6).
-        "message": {"text": _plain(f"{printable(item.message)}; {item.remedy}")},
+        "message": {"text": _plain(f"{visible(item.message)}; {item.remedy}")},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"finding/v1": _identity(item)},
     }

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hashserve.check.findings import CheckFinding, CheckReport, printable
+from hashserve.check.findings import CheckFinding, CheckReport
 from hashserve.check.rule_table import RULES, Level
+from hashserve.visible_text import visible
 
 __all__ = ["text_lines"]
 
@@ -36,7 +37,7 @@ def text_lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> I
 
 def _group(group: Sequence[CheckFinding]) -> Iterator[tuple[str, str]]:
     for item in group[:_SHOWN_PER_RULE]:
-        yield "", f"  {item.place}: {printable(item.message)}"
+        yield "", f"  {item.place}: {visible(item.message)}"
     if len(group) > _SHOWN_PER_RULE:
         yield "", f"  and {len(group) - _SHOWN_PER_RULE} more; --json lists them all"
 

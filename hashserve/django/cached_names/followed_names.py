@@ -6,7 +6,6 @@ round trip. A cache that is slow, down or damaged makes no page fail: the known 
 
 from __future__ import annotations
 
-import logging
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -29,10 +28,9 @@ from hashserve.django.name_table import NO_NAMES, NameTable
 from hashserve.django.page_release import pinned
 from hashserve.errors import HashserveError
 from hashserve.serve.locks import ForkSafeLock
+from hashserve.visible_text import logger
 
 __all__ = ["FollowedNames"]
-
-_logger = logging.getLogger("hashserve")
 
 
 class _KnownNames(NamedTuple):
@@ -142,7 +140,7 @@ class FollowedNames:
             try:
                 self._local = self._fallback() or NO_NAMES
             except (OSError, HashserveError) as error:
-                _logger.error("the local manifest is not used: %s", error)  # noqa: TRY400
+                logger.error("the local manifest is not used: %s", error)
                 self._local = NO_NAMES
         return self._local
 
@@ -213,13 +211,13 @@ class _ProblemLog:
         if isinstance(reading, (Unreachable, Unusable)):
             kind = (type(reading), reading.release if isinstance(reading, Unusable) else "")
             if kind != self._logged:
-                _logger.warning(
+                logger.warning(
                     "%s: %s; templates get %s; the next attempt is in %s seconds",
                     *(self._place, reading.problem, known, self._interval),
                 )
             self._logged = kind
         elif self._logged is not None:
-            _logger.warning(
+            logger.warning(
                 "%s: works again; templates get the names of release %s", *(self._place, known.table.release)
             )
             self._logged = None

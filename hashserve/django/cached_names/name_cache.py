@@ -6,7 +6,6 @@ switched to it. Until then, and if anything fails, the previous release stays in
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from hashserve.django.cached_names.encoding import EncodedTable, Namespace, Pointer, Unusable
 from hashserve.django.name_table import NameTable
 from hashserve.errors import PublishError
+from hashserve.visible_text import logger
 
 __all__ = ["REPLACED_TABLE_SECONDS", "FoundTable", "NameCache", "Reading", "Unchanged", "Unreachable"]
 
@@ -25,8 +25,6 @@ REPLACED_TABLE_SECONDS = 30 * 86_400
 """How long the cache keeps a table that another one replaced."""
 
 T = TypeVar("T")
-
-_logger = logging.getLogger("hashserve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +127,7 @@ class NameCache:
         if isinstance(backend, DummyCache):
             raise self._error("keeps nothing, because it is a dummy")
         if isinstance(backend, LocMemCache):
-            _logger.warning(
+            logger.warning(
                 "CACHES[%r]: this cache is in the memory of one process; no other process sees the release",
                 self.alias,
             )
@@ -159,7 +157,7 @@ class NameCache:
         self._attempt("cannot be written", lambda: self._set_pointer(pointer))
         after = self._attempt("cannot be read", self._pointer)
         if isinstance(after, Pointer) and after not in (pointer, before):
-            _logger.warning(
+            logger.warning(
                 "CACHES[%r]: release %s was published at the same time as %s, and is in force",
                 *(self.alias, after.release, pointer.release),
             )
@@ -194,7 +192,7 @@ class NameCache:
         try:
             return action()
         except Exception as error:  # noqa: BLE001
-            _logger.warning(
+            logger.warning(
                 "CACHES[%r]: cleaning up after the publication failed (%s)",
                 *(self.alias, _described(error)),
             )

@@ -6,7 +6,6 @@ package is logged and ignored, because the project's developers cannot correct i
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ from hashserve.builder.sources.bundler_names import already_fingerprinted
 from hashserve.django.collection.collected_files import CollectedFile
 from hashserve.errors import ManifestError
 from hashserve.manifest.discovery import find_manifest
+from hashserve.visible_text import logger
 
 __all__ = ["bundler_names"]
-
-_logger = logging.getLogger("hashserve")
 
 
 def bundler_names(files: Sequence[CollectedFile], patterns: Sequence[str]) -> dict[str, str]:
@@ -70,6 +68,6 @@ def _names_in(source: _SourceFolder, folder: str, known: Container[str]) -> dict
     except ManifestError as error:
         if not folder:
             raise
-        _logger.warning("%s; the files in this folder are fingerprinted like others", error)
+        logger.warning("%s; the files in this folder are fingerprinted like others", error)
         return {}
     return {start + path: start + logical_path for path, logical_path in names.items()}

@@ -7,7 +7,6 @@ force lists is never deleted before the next one is in force.
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from django.core.files.base import ContentFile, File
 from django.core.management.base import CommandError
 
 from hashserve.atomic_files import TEMPORARY_PREFIX
+from hashserve.cli.terminal import message_of_error
 from hashserve.django.build_settings import build_settings
 from hashserve.django.settings import load
 from hashserve.django.storage.deletions import Deletions
@@ -27,6 +27,7 @@ from hashserve.django.storage.naming import StorageNaming
 from hashserve.errors import HashserveError, ManifestError
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
+from hashserve.visible_text import logger
 
 if TYPE_CHECKING:
     from hashserve.builder.report import BuildReport
@@ -38,8 +39,6 @@ __all__ = ["BuildObserver", "BuildingStorage"]
 
 _ALWAYS_PROCESSED = (".css", ".js", ".mjs")
 """Extensions of the files that Django counts as post-processed in every collection."""
-
-_logger = logging.getLogger("hashserve")
 
 
 class BuildObserver(Protocol):
@@ -60,7 +59,7 @@ class _WarningLog:
 
     def on_report(self, report: BuildReport) -> None:
         for finding in report.warnings:
-            _logger.warning("%s", finding)
+            logger.warning("%s", finding)
 
 
 class BuildingStorage(django_storage.ManifestStaticFilesStorage):
@@ -110,7 +109,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
                 on_progress=self._observer.on_progress,
             )
         except HashserveError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(message_of_error(error)) from error
         self._observer.on_report(report)
         return dict(manifest.paths)
 
@@ -168,7 +167,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
                 try:
                     deleted += clear(self.location, paths, kept=kept, wait_seconds=build_settings().wait)
                 except HashserveError as error:
-                    raise CommandError(str(error)) from error
+                    raise CommandError(message_of_error(error)) from error
 
     def clearable(self, paths: Iterable[str], kept: Collection[str]) -> list[str]:
         """Return those of ``paths`` that neither a release in force nor ``kept`` has."""

@@ -6,7 +6,6 @@ wrong, and never an error of a page.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from hashserve.django.storage.template_names import TemplateName
 from hashserve.errors import HashserveError
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
+from hashserve.visible_text import logger
 
 __all__ = ["CachedStaticFilesStorage"]
 
@@ -31,8 +31,6 @@ _PUBLISH_LATER = (
     'If there is no cache here, as in the build of an image, set HASHSERVE["PUBLISH_NAMES"] = False, and run '
     "manage.py hashserve publish where the image is deployed."
 )
-
-_logger = logging.getLogger("hashserve")
 
 
 class CachedStaticFilesStorage(ManifestStaticFilesStorage):
@@ -108,7 +106,7 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
     def _log_unknown(self, name: str) -> None:
         if name not in self._logged_names and len(self._logged_names) < _MAX_LOGGED_NAMES:
             self._logged_names.add(name)
-            _logger.warning("%s: no known release has this file; templates get its unhashed URL", name)
+            logger.warning("%s: no known release has this file; templates get its unhashed URL", name)
 
     @property
     def release(self) -> str:

@@ -6,7 +6,6 @@ are of one release, except those that only an older release has.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Collection
 from time import monotonic
@@ -22,12 +21,11 @@ from hashserve.django.settings import load
 from hashserve.django.storage.building_storage import BuildingStorage
 from hashserve.django.storage.template_names import TemplateName
 from hashserve.file_identity import FileIdentity, identify
+from hashserve.visible_text import logger
 
 __all__ = ["ManifestStaticFilesStorage"]
 
 _PLAIN_STORAGE = '"django.contrib.staticfiles.storage.StaticFilesStorage"'
-
-_logger = logging.getLogger("hashserve")
 
 
 class ManifestStaticFilesStorage(BuildingStorage):
@@ -75,7 +73,7 @@ class ManifestStaticFilesStorage(BuildingStorage):
         try:
             names, release = self.load_manifest()
         except (OSError, ValueError) as error:
-            _logger.error("the new manifest cannot be used, so templates keep the old names: %s", error)  # noqa: TRY400
+            logger.error("the new manifest cannot be used, so templates keep the old names: %s", error)
             return
         if names:  # empty if the file was deleted just now
             self._loaded_manifest = None  # first, so that no thread has new names with old digests

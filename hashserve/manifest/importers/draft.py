@@ -5,7 +5,6 @@ Invariant: every path in a draft is relative and inside the root.
 
 from __future__ import annotations
 
-import logging
 from typing import Any, NoReturn
 
 from hashserve.errors import ManifestError
@@ -15,10 +14,9 @@ from hashserve.manifest.importers.names import is_digested
 from hashserve.manifest.json_text import described, quoted
 from hashserve.manifest.model import Manifest, Row, release_id
 from hashserve.manifest.schema import unsafe_path
+from hashserve.visible_text import logger
 
 __all__ = ["ManifestDraft"]
-
-_logger = logging.getLogger(__name__)
 
 
 class ManifestDraft:
@@ -39,7 +37,7 @@ class ManifestDraft:
 
     def leave_out(self, location: str, reason: str) -> None:
         """Log that an entry is ignored."""
-        _logger.debug("%s: %s: ignored, because it %s", self.source, location, reason)
+        logger.debug("%s: %s: ignored, because it %s", self.source, location, reason)
 
     def members(self, value: object, location: str) -> dict[str, Any]:
         """Return ``value`` if it is an object. Raises `ManifestError`."""

@@ -303,3 +303,19 @@ def test_a_collection_without_post_processing_has_no_summary(
 ) -> None:
     site.collect(verbosity=1, post_process=False)
     assert "is in force" not in capsys.readouterr().out
+
+
+def test_names_that_write_to_the_terminal_are_spelt_visibly(
+    site: CollectedSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "a\x1b[2J\x9b\u202e\u2028"
+    put(site.source, f"{name}.css", f"a {{ background: url('{name}.png') }}".encode())
+    put(site.source, f"{name.upper()}.CSS", b"a {}")
+    site.collect(verbosity=2)
+    out, err = capsys.readouterr()
+    assert rf"Copying '{site.source}/a\x1b[2J\x9b\u202e\u2028.css'" in out
+    assert [line for line in (out + err).split("\n") if not line.isprintable()] == []
+    put(site.source, f"{name}\nforged.css", b"")
+    with pytest.raises(CommandError) as caught:
+        site.collect()
+    assert str(caught.value).isprintable()

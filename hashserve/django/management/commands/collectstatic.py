@@ -17,9 +17,11 @@ from django.core.management.base import CommandError
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.cli.progress import progress
 from hashserve.cli.summary import summary
+from hashserve.cli.terminal import write_any_character
 from hashserve.django.static_location import static_root
 from hashserve.django.storage import ManifestStaticFilesStorage
 from hashserve.file_tree import walk_folders
+from hashserve.visible_text import visible
 
 __all__ = ["Command"]
 
@@ -29,6 +31,7 @@ class Command(collectstatic.Command):
 
     def handle(self, **options: Any) -> str | None:
         """Collect; return what Django prints at the end, followed by a summary of the build."""
+        write_any_character(self.stdout, self.stderr)
         storage = self._usable_storage()
         if options["clear"] and options["interactive"] and self._has_our_storage:
             self._confirm_clearing()
@@ -53,10 +56,14 @@ class Command(collectstatic.Command):
         except OSError as error:
             location = error.filename or self.storage.location
             raise CommandError(
-                f"{location}: {error.strerror or error}. No release is published; correct this and run "
-                "collectstatic again."
+                visible(f"{location}: {error.strerror or error}. ")
+                + "No release is published; correct this and run collectstatic again."
             ) from error
         return message
+
+    def log(self, msg: str, level: int = 2) -> None:
+        """Print a line as Django does, with names of files spelt visibly."""
+        super().log(visible(msg), level=level)
 
     def _usable_storage(self) -> Any:
         """Return the storage. Raises `CommandError` if the manifest that it loads cannot be read."""
@@ -64,8 +71,9 @@ class Command(collectstatic.Command):
             isinstance(self.storage, ManifestStaticFilesStorage)  # makes the storage
         except ValueError as error:
             raise CommandError(
-                f"{static_root()}: {error}. Remove that file, and run collectstatic again. What earlier "
-                "releases have is then dropped, unless PREVIOUS names a site or a folder that has it"
+                visible(f"{static_root()}: {error}")
+                + ". Remove that file, and run collectstatic again. What earlier releases have is then "
+                "dropped, unless PREVIOUS names a site or a folder that has it"
             ) from error
         return self.storage
 

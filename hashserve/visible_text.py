@@ -1,0 +1,34 @@
+r"""Text that is safe to print: what no eye sees, and what a terminal obeys, is spelt as an escape.
+
+Invariant: printed text holds no control character, so that no name of a file, no manifest and no site can
+write a line of its own, colour it, or turn its direction. An escape is Python's (``\x1b``, ``\u202e``), which
+names the character; a byte of a name that is not UTF-8 is ``\udc80`` to ``\udcff``, as in `os.fsdecode`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+__all__ = ["logger", "visible"]
+
+
+def visible(text: str) -> str:
+    """Return ``text`` on one line, with an escape for each character that is not printable."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _make_visible(record: logging.LogRecord) -> bool:
+    """Make the arguments of a record visible; its message is ours, and log services group by it."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            item if isinstance(item, (int, float)) else visible(str(item)) for item in record.args
+        )
+    return True
+
+
+logger = logging.getLogger("hashserve")
+"""The log of the package. A record is one line, whatever its arguments hold."""
+
+logger.addFilter(_make_visible)
