@@ -19,12 +19,29 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+class _Shown(str):
+    """An argument of a record as visible text, and its visible ``repr()`` for ``%r``."""
+
+    __slots__ = ("spelling",)
+
+    spelling: str
+
+    def __repr__(self) -> str:
+        return self.spelling
+
+
+def _shown(item: object) -> object:
+    if isinstance(item, (int, float)) or (isinstance(item, str) and item.isprintable()):
+        return item
+    shown = _Shown(visible(str(item)))
+    shown.spelling = visible(repr(item))
+    return shown
+
+
 def _make_visible(record: logging.LogRecord) -> bool:
     """Make the arguments of a record visible; its message is ours, and log services group by it."""
     if isinstance(record.args, tuple):
-        record.args = tuple(
-            item if isinstance(item, (int, float)) else visible(str(item)) for item in record.args
-        )
+        record.args = tuple(map(_shown, record.args))
     return True
 
 

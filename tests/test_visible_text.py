@@ -39,5 +39,7 @@ def test_a_record_of_the_log_is_one_line(caplog: pytest.LogCaptureFixture) -> No
     error = ValueError("a\nb\x1b[2J")
     logger.error("%s: %s (%d of %.1f)", "x\r\ny", error, 3, 4.0)
     assert caplog.messages == [r"x\r\ny: a\nb\x1b[2J (3 of 4.0)"]
+    logger.error("%r %r", "a\n", "b")
+    assert caplog.messages[1:] == [r"'a\n' 'b'"]
     logger.info("nothing to add")
-    assert caplog.messages[1:] == ["nothing to add"]
+    assert caplog.messages[2:] == ["nothing to add"]
