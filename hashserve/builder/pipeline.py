@@ -33,6 +33,7 @@ from hashserve.builder.releases.new_manifest import (
     new_release,
     retain_releases,
 )
+from hashserve.builder.releases.previous import stopped_on_error
 from hashserve.builder.releases.retention import build_time
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.sources.bundler_names import already_fingerprinted, check_unchanged
@@ -169,7 +170,11 @@ def _build_release(
     naming = naming or Fingerprinter.of(settings)
     paths = frozenset(file.logical_path for file in tree.files)
     known_releases = load_known_releases(output.location(MANIFEST_NAME), settings, report)
-    with _variants(output, settings, report, known_releases) as variants:
+    # Stopped first, because on exit the variants wait for their threads.
+    with (
+        _variants(output, settings, report, known_releases) as variants,
+        stopped_on_error(known_releases.previous),
+    ):
         check_names(tree.files, output, naming, report)
         if settings.import_map is not None:
             check_bare(settings.import_map_bare, paths)

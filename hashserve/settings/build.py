@@ -145,6 +145,18 @@ class BuildSettings(Settings, options=True, keys=True):
         check=flag,
         help="Fail if the last release cannot be read.",
     )
+    previous_timeout: float = setting(
+        default=600,
+        check=duration,
+        help="Seconds that all requests to the URL of the last release may take together.",
+        metavar="SECONDS",
+    )
+    previous_bytes: int = setting(
+        default=2 * 1024**3,
+        check=positive,
+        help="Bytes that may be received from the URL of the last release.",
+        metavar="N",
+    )
     cache: str | None = setting(
         default=None,
         check=optional(folder),
@@ -211,5 +223,7 @@ if TYPE_CHECKING:
         keep_days: float
         previous: str | None
         require_previous: bool
+        previous_timeout: float
+        previous_bytes: int
         cache: str | None
         wait: float

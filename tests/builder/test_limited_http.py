@@ -7,111 +7,21 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import BadStatusLine, HTTPException, HTTPMessage
-from typing import Any
+from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse
+from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
 import pytest
 
 from hashserve.builder.releases import limited_http
-from hashserve.builder.releases.limited_http import MIN_BYTES_PER_SECOND, TIMEOUT_SECONDS, describe, get
+from hashserve.builder.releases.limited_http import describe
+from hashserve.builder.releases.request_limits import ResponseLimits, SiteLimits
+from tests.support.hostile_sites import Exchange, hostile_site
 
 
-class Clock:
-    """A clock that only a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-class Connection(socket.socket):
-    """A socket that notes its timeouts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.timeouts: list[float | None] = []
-
-    def settimeout(self, value: float | None, /) -> None:
-        self.timeouts.append(value)
-
-
-class SlowStream(io.RawIOBase):
-    """An endless stream in which each read takes ``seconds`` and returns ``count`` bytes."""
-
-    def __init__(self, clock: Clock, seconds: float, count: int) -> None:
-        self.clock, self.seconds, self.count = clock, seconds, count
-        self.reads = 0
-
-    def readinto(self, buffer: Any, /) -> int:
-        self.reads += 1
-        self.clock.now += self.seconds
-        return self.count
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(limited_http, "time", clock)
-    return clock
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    with Connection() as connection:
-        yield connection
-
-
-def test_a_response_below_the_lowest_rate_is_broken_off(clock: Clock, connection: Connection) -> None:
-    stream = SlowStream(clock, TIMEOUT_SECONDS / 4, 1)
-    reader = limited_http._TimedReader(connection, stream)
-    for _ in range(5):
-        reader.readinto(bytearray(1))
-    with pytest.raises(TimeoutError, match="only 5 bytes in 25 s"):
-        reader.readinto(bytearray(1))
-    assert stream.reads == 5
-
-
-def test_a_response_at_the_lowest_rate_may_take_as_long_as_it_needs(
-    clock: Clock, connection: Connection
-) -> None:
-    reader = limited_http._TimedReader(connection, SlowStream(clock, 10, 10 * MIN_BYTES_PER_SECOND))
-    for _ in range(50):
-        reader.readinto(bytearray(1))
-    assert clock.now == 500 > TIMEOUT_SECONDS
-
-
-def test_a_site_may_be_silent_for_no_longer_than_the_timeout_and_what_is_left(
-    clock: Clock, connection: Connection
-) -> None:
-    stream = SlowStream(clock, 5, 0)
-    reader = limited_http._TimedReader(connection, stream)
-    reader.readinto(bytearray(1))
-    stream.count = 100 * MIN_BYTES_PER_SECOND
-    for _ in range(2):
-        reader.readinto(bytearray(1))
-    assert connection.timeouts == [TIMEOUT_SECONDS, TIMEOUT_SECONDS - 5, TIMEOUT_SECONDS]
-
-
-def test_the_time_that_the_build_takes_between_two_reads_does_not_count(
-    clock: Clock, connection: Connection
-) -> None:
-    reader = limited_http._TimedReader(connection, SlowStream(clock, 0.1, 1))
-    for _ in range(50):
-        reader.readinto(bytearray(1))
-        clock.now += TIMEOUT_SECONDS
-
-
-def test_the_head_of_a_response_is_limited_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    near, far = socket.socketpair()
-    with near, far:
-        far.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        monkeypatch.setattr(limited_http, "TIMEOUT_SECONDS", 0)
-        with limited_http._TimedResponse(near) as response, pytest.raises(TimeoutError):
-            response.begin()
+def get(url: str) -> HTTPResponse:
+    return limited_http.get(url, {}, ResponseLimits(SiteLimits(60, 100), 100))
 
 
 @contextmanager
@@ -140,30 +50,94 @@ def site(*answers: bytes) -> Iterator[str]:
             thread.join()
 
 
+@contextmanager
+def site_that_redirects(target: str, asked: list[str]) -> Iterator[str]:
+    def redirect(exchange: Exchange) -> None:
+        asked.append(exchange.path)
+        location = target.replace("{port}", str(exchange.site.port)).encode()
+        exchange.send(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % location)
+
+    with hostile_site(Path(), redirect) as hostile:
+        yield f"http://127.0.0.1:{hostile.port}/"
+
+
 def test_the_body_of_a_redirect_is_not_read() -> None:
     endless = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 1000000000\r\n\r\nx"
-    with site(endless, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as url, get(url, {}) as response:
+    with site(endless, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as url, get(url) as response:
         assert response.read() == b"ok"
 
 
-def test_a_redirect_leads_to_no_other_scheme() -> None:
-    redirect = b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/a\r\nContent-Length: 0\r\n\r\n"
-    with site(redirect) as url, pytest.raises(URLError, match="unknown url type: ftp"):
-        get(url, {})
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://127.0.0.1:1/",
+        "http://localhost:{port}/",
+        "https://127.0.0.1:{port}/",
+        "http://me@127.0.0.1:{port}/",
+        "http://127.0.0.1:{port}x/",
+        "http://127.0.0.1:{port}\\@example.com/",
+        "//example.com/",
+        "ftp://127.0.0.1/a",
+        "file:///etc/passwd",
+        "data:,x",
+        "javascript:x",
+        "http://[::1/",
+    ],
+)
+def test_a_redirect_to_another_origin_is_not_followed(target: str) -> None:
+    asked: list[str] = []
+    with site_that_redirects(target, asked) as url, pytest.raises((OSError, HTTPException, ValueError)):
+        get(url)
+    assert asked == ["/"]
 
 
-def redirect(url: str) -> Request | None:
+def test_the_error_of_a_redirect_shows_where_it_led_in_short_printable_text() -> None:
+    with (
+        site_that_redirects("http://example.com/\33[2J" + "x" * 1000, []) as url,
+        pytest.raises(HTTPException, match=r"it redirects to http://example\.com/") as raised,
+    ):
+        get(url)
+    shown = describe(raised.value)
+    assert shown.isprintable()
+    assert len(shown) < 400
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "is_followed"),
+    [
+        ("http://a.example/x", "http://a.example:80/y", True),
+        ("http://A.example/x", "HTTP://a.EXAMPLE/y", True),
+        ("https://a.example/x", "https://a.example/y", True),
+        ("http://a.example/x", "https://a.example/y", True),  # encryption begins, at the same host
+        ("http://a.example:8000/x", "https://a.example/y", False),
+        ("http://a.example/x", "https://a.example:8443/y", False),
+        ("http://a.example/x", "https://www.a.example/y", False),
+        ("https://a.example/x", "http://a.example/y", False),
+        ("https://a.example/x", "https://b.example/y", False),
+        ("https://a.example/x", "https://a.example.b.example/y", False),
+    ],
+)
+def test_a_redirect_stays_within_the_origin_or_begins_to_encrypt(
+    url: str, target: str, is_followed: bool
+) -> None:
     handler = limited_http._RedirectHandler()
-    request = Request("https://example.com/a")
-    return handler.redirect_request(request, io.BytesIO(), 302, "Found", HTTPMessage(), url)
+    arguments = (Request(url), io.BytesIO(), 302, "Found", HTTPMessage(), target)
+    if is_followed:
+        followed = handler.redirect_request(*arguments)
+        assert followed is not None
+        assert followed.full_url == target
+    else:
+        with pytest.raises(HTTPException, match="which is another site"):
+            handler.redirect_request(*arguments)
 
 
-def test_a_redirect_does_not_end_encryption() -> None:
-    followed = redirect("HTTPS://www.example.com/a")
-    assert followed is not None
-    assert followed.host == "www.example.com"
-    with pytest.raises(HTTPException, match="redirected from https: to http://"):
-        redirect("http://www.example.com/a")
+@pytest.mark.parametrize("status", [201, 203, 204, 206, 304, 401, 404, 500])
+def test_only_a_response_with_the_whole_file_is_accepted(status: int) -> None:
+    answer = b"HTTP/1.1 %d Odd\r\nContent-Length: 2\r\n\r\nok" % status
+    with site(answer) as url, pytest.raises(HTTPError) as raised:
+        get(url)
+    assert raised.value.code == status
+    raised.value.close()
 
 
 @pytest.mark.parametrize(

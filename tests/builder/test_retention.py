@@ -88,6 +88,13 @@ def test_each_release_of_a_manifest_was_replaced_when_the_next_was_made() -> Non
     assert [item.changed for item in found] == [{}, {"a": "a.1", "b": "b.1", "plain": None}]
 
 
+def test_releases_of_the_future_are_of_today_where_the_manifest_is_not_trusted() -> None:
+    future = manifest()._replace(created=NOW + DAY)
+    assert [item.created for item in old_releases(future, NOW)] == [NOW + DAY, 100]
+    foreign = old_releases(future, NOW, is_foreign=True)
+    assert [(item.created, item.replaced) for item in foreign] == [(NOW, NOW), (100, NOW)]
+
+
 def test_each_file_is_listed_with_the_newest_release_that_has_it() -> None:
     found = old_releases(manifest(), now=300)
     assert [(path, old.id) for path, old in listed_files(found)] == [
@@ -110,6 +117,16 @@ def test_a_path_that_is_not_served_any_more_is_left_out_of_its_release() -> None
     assert release == Release(id="first", created=100, changed={"a": "a.1"})
     (newer, _) = release_entries(old_releases(manifest(), now=300), {}, {"a.2"})
     assert newer == Release(id="second", created=200, changed={"a": "a.2", "plain": "plain"})
+
+
+def test_a_release_that_is_not_trusted_brings_no_path_without_a_fingerprint() -> None:
+    foreign = old_releases(manifest(), now=300, is_foreign=True)
+    served = {"a.1", "a.2", "b.1"}
+    (newer, older) = release_entries(foreign, {}, served)
+    assert newer.changed == {"a": "a.2"}
+    assert older.changed == {"a": "a.1", "b": "b.1"}
+    (newer, _) = release_entries(foreign, {"plain": "plain"}, served)
+    assert newer.changed == {"a": "a.2"}  # as in the new release
 
 
 paths = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2", "3"]))

@@ -325,6 +325,18 @@ BUILD: Mapping[str, Cases] = {
         [Wrong("", PATH, ""), Wrong(7, PATH)],
     ),
     "require_previous": Cases([Right(False, False)], [Wrong("no", FLAG), Wrong(0, FLAG)]),
+    "previous_timeout": Cases(
+        [
+            Right(600, 600, ["--previous-timeout=600"]),
+            Right(1.5, 1.5, ["--previous-timeout", "1.5"]),
+            Right(FOREVER, FOREVER, ["--previous-timeout=inf"]),
+        ],
+        [Wrong(-1, NUMBER, "-1"), Wrong(NAN, NUMBER, "nan"), Wrong("hour", NUMBER, "hour")],
+    ),
+    "previous_bytes": Cases(
+        [Right(1, 1, ["--previous-bytes=1"]), Right(10**12, 10**12, ["--previous-bytes", "1000000000000"])],
+        [Wrong(0, POSITIVE, "0"), Wrong(1.5, POSITIVE, "1.5"), Wrong("2 GB", POSITIVE, "2 GB")],
+    ),
     "cache": Cases(
         [
             Right("/srv/cache", "/srv/cache", ["--cache", "/srv/cache"]),

@@ -89,10 +89,12 @@ class EarlierVariants:
         if self._previous is None or found is None:
             return False
         path, coded_size = found
+        if coded_size >= file.size:
+            return False  # no build keeps such a variant, which may be endless
         try:
             stream.writelines(
                 verified_chunks(
-                    self._previous.read(path, coding),
+                    self._previous.read(path, coding, coded_size),
                     path,
                     file.sha256,
                     coding,

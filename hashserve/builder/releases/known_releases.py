@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hashserve.builder.releases.errors import UnreachableError
+from hashserve.builder.releases.errors import UnreachableError, without_password
 from hashserve.builder.releases.previous import PreviousRelease, open_previous
+from hashserve.builder.releases.retention import OldRelease, old_releases
 from hashserve.builder.report import BuildReport
 from hashserve.errors import BuildError, ManifestError
 from hashserve.manifest.model import Manifest
@@ -27,6 +28,10 @@ class KnownReleases:
     manifests: Sequence[Manifest]
     previous: PreviousRelease | None
 
+    def releases_of(self, manifest: Manifest, now: int) -> list[OldRelease]:
+        """Return the releases of one of the manifests, if the new release replaces them ``now``."""
+        return old_releases(manifest, now, is_foreign=manifest is not self.in_force)
+
 
 def load_known_releases(
     manifest_location: str, settings: BuildSettings, report: BuildReport
@@ -36,10 +41,10 @@ def load_known_releases(
     Raises `BuildError` where the settings require the previous release and it cannot be loaded.
     """
     in_force = _manifest_in_force(manifest_location, report)
-    manifest, previous = None, None
-    if settings.previous is not None:
-        previous = open_previous(settings.previous, settings.prefix)
-        manifest = _previous_manifest(settings.previous, previous, report, settings.require_previous)
+    manifest, previous = None, open_previous(settings)
+    if previous is not None:
+        where = without_password(settings.previous or "")
+        manifest = _previous_manifest(where, previous, report, settings.require_previous)
     return KnownReleases(
         in_force=in_force,
         manifests=[item for item in (in_force, manifest) if item is not None],
@@ -55,7 +60,7 @@ def check_reachable(previous: PreviousRelease | None, where: str) -> None:
         previous.manifest()
     except (UnreachableError, ManifestError) as error:
         raise BuildError(
-            where,
+            without_password(where),
             f"the previous release became unreachable during the build: {error}",
             "build again when it is back, or without {setting:require_previous}",
         ) from error

@@ -1,16 +1,19 @@
-"""HTTP requests to a site that is not trusted, limited in time and memory.
+"""HTTP requests to a site that is not trusted: limited in time and bytes, and to one origin.
 
-Invariant: a site cannot hang the build, fill its memory, or send it to anything but another HTTP URL.
+Invariant: a request goes to the origin that the user named, and nowhere else. Its limits hold for all of it:
+name look-up, connections, redirects, heads, body and trailers.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import socket
-import time
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from functools import lru_cache, partial
 from http.client import (
     HTTPConnection,
     HTTPException,
@@ -20,22 +23,25 @@ from http.client import (
     responses,
 )
 from typing import IO, Any
+from urllib.parse import urlsplit
 
-__all__ = ["MIN_BYTES_PER_SECOND", "TIMEOUT_SECONDS", "describe", "get"]
+from hashserve.builder.releases.errors import shortened
+from hashserve.builder.releases.limited_connection import LimitedReader, connect, encrypt
+from hashserve.builder.releases.request_limits import WAIT_SECONDS, ResponseLimits
 
-TIMEOUT_SECONDS = 20
-"""How long a site may send nothing: while it is connected to, before its answer, and in the middle."""
+__all__ = ["describe", "get"]
 
-MIN_BYTES_PER_SECOND = 1024
-"""The lowest average rate of a response, its head included, after the first `TIMEOUT_SECONDS`."""
+OK = 200
 
-MAX_DESCRIPTION_CHARACTERS = 200
+MAX_REDIRECTS = 5
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def get(url: str, fields: Mapping[str, str]) -> HTTPResponse:
+def get(url: str, fields: Mapping[str, str], limits: ResponseLimits) -> HTTPResponse:
     """Send a GET request and return the response, whose body is not read yet.
 
-    Follows redirects. Raises `HTTPError` for a status of 400 or more, and `OSError`,
+    Follows redirects within the origin. Raises `HTTPError` for any status but 200, and `OSError`,
     `HTTPException` or `ValueError` where there is no answer.
     """
     opener = urllib.request.OpenerDirector()  # `build_opener` would add FTP, file: and data:
@@ -45,12 +51,17 @@ def get(url: str, fields: Mapping[str, str]) -> HTTPResponse:
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         _RedirectHandler(),
-        _HTTPHandler(),
-        _HTTPSHandler(),
+        _HTTPHandler(limits),
+        _HTTPSHandler(limits),
     ):
         opener.add_handler(handler)
     request = urllib.request.Request(url, headers=dict(fields))  # noqa: S310  # the opener knows HTTP alone
-    response: HTTPResponse = opener.open(request, timeout=TIMEOUT_SECONDS)
+    limits.begin_head()
+    response: HTTPResponse = opener.open(request, timeout=WAIT_SECONDS)
+    if response.status != OK:  # such as a part of the file, which nobody asked for
+        response.close()
+        raise urllib.error.HTTPError(url, response.status, "", response.headers, None)
+    limits.begin_body()
     return response
 
 
@@ -59,68 +70,71 @@ def describe(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"the site answered {error.code} {responses.get(error.code, '')}".rstrip()
     text = str(getattr(error, "reason", None) or error) or type(error).__name__
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown if len(shown) <= MAX_DESCRIPTION_CHARACTERS else f"{shown[:MAX_DESCRIPTION_CHARACTERS]}..."
+    return shortened(text)
 
 
-class _TimedReader(io.RawIOBase):
-    """The bytes of a response as they arrive. Raises `TimeoutError` when the site is too slow.
+class _LimitedResponse(HTTPResponse):
+    """A response whose head and body are read through a `LimitedReader`."""
 
-    Only the time spent waiting for the site counts, not the time that the caller takes between two reads.
-    """
-
-    def __init__(self, connection: socket.socket, stream: io.RawIOBase) -> None:
-        self._connection = connection
-        self._stream = stream
-        self._received_bytes = 0
-        self._waited_seconds = 0.0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int | None:
-        allowed_seconds = TIMEOUT_SECONDS + self._received_bytes / MIN_BYTES_PER_SECOND
-        if self._waited_seconds >= allowed_seconds:
-            raise TimeoutError(f"only {self._received_bytes} bytes in {self._waited_seconds:.0f} s")
-        self._connection.settimeout(min(TIMEOUT_SECONDS, allowed_seconds - self._waited_seconds))
-        started = time.monotonic()
-        count = self._stream.readinto(buffer)
-        self._waited_seconds += time.monotonic() - started
-        self._received_bytes += count or 0
-        return count
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-class _TimedResponse(HTTPResponse):
-    """A response whose head and body are read through a `_TimedReader`."""
-
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+    def __init__(self, sock: socket.socket, *arguments: Any, limits: ResponseLimits, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
-        self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach()))
+        self.fp = io.BufferedReader(LimitedReader(sock, self.fp.detach(), limits))
 
 
 class _HTTPConnection(HTTPConnection):
-    response_class = _TimedResponse
+    def __init__(self, *arguments: Any, limits: ResponseLimits, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.limits = limits
+        self.response_class = partial(_LimitedResponse, limits=limits)  # type: ignore[assignment]
+
+    def connect(self) -> None:
+        self.sock = connect(self.host, self.port, self.limits)
+        if self._tunnel_host:  # type: ignore[attr-defined]  # a proxy, which the environment names
+            self._tunnel()  # type: ignore[attr-defined]
 
 
-class _HTTPSConnection(HTTPSConnection):
-    response_class = _TimedResponse
+class _HTTPSConnection(_HTTPConnection):
+    default_port = HTTPSConnection.default_port
+
+    def connect(self) -> None:
+        super().connect()
+        host = self._tunnel_host or self.host  # type: ignore[attr-defined]
+        self.sock = encrypt(self.sock, host, _tls_context(), self.limits)
 
 
-class _HTTPHandler(urllib.request.HTTPHandler):
+@lru_cache(maxsize=1)  # to load the certificates takes 10 ms
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class _HTTPHandler(urllib.request.AbstractHTTPHandler):
+    def __init__(self, limits: ResponseLimits) -> None:
+        super().__init__()
+        self._limits = limits
+
     def http_open(self, request: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(_HTTPConnection, request)
+        return self.do_open(partial(_HTTPConnection, limits=self._limits), request)
+
+    http_request = urllib.request.AbstractHTTPHandler.do_request_
 
 
-class _HTTPSHandler(urllib.request.HTTPSHandler):
+class _HTTPSHandler(urllib.request.AbstractHTTPHandler):
+    def __init__(self, limits: ResponseLimits) -> None:
+        super().__init__()
+        self._limits = limits
+
     def https_open(self, request: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(_HTTPSConnection, request)
+        return self.do_open(partial(_HTTPSConnection, limits=self._limits), request)
+
+    https_request = urllib.request.AbstractHTTPHandler.do_request_
 
 
 class _RedirectHandler(urllib.request.HTTPRedirectHandler):
+    max_redirections = MAX_REDIRECTS
+    max_repeats = 1
+
     def redirect_request(
         self,
         request: urllib.request.Request,
@@ -130,8 +144,39 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
         fields: HTTPMessage,
         url: str,
     ) -> urllib.request.Request | None:
-        """Return the next request. Raises `HTTPException` where encryption would end."""
+        """Return the next request. Raises `HTTPException` where it leads to another origin."""
         body.close()  # `HTTPRedirectHandler` would read it into memory, however long it is
-        if request.type == "https" and not url.lower().startswith("https:"):
-            raise HTTPException(f"redirected from https: to {url}")
+        if not _is_same_origin(request.full_url, url):
+            raise HTTPException(
+                f"it redirects to {shortened(url)}, which is another site; if that is yours, name it instead"
+            )
         return super().redirect_request(request, body, code, reason, fields, url)
+
+
+def _is_same_origin(url: str, target: str) -> bool:
+    """Whether a redirect stays on the same scheme, host and port, or only begins to encrypt there."""
+    origin, other = _origin(url), _origin(target)
+    if origin == other:
+        return origin is not None
+    return (
+        origin is not None
+        and other is not None
+        and origin[0] == "http"
+        and other[0] == "https"
+        and origin[1] == other[1]
+        and (origin[2], other[2]) == (_DEFAULT_PORTS["http"], _DEFAULT_PORTS["https"])
+    )
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Return the origin of a URL (RFC 6454 section 4): None where it has none, or is not plainly written."""
+    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname, _DEFAULT_PORTS[parts.scheme] if port is None else port

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.paths import folders_of
 from hashserve.builder.output.plan import PublishedFile, conflicting_path
+from hashserve.builder.releases.errors import shortened
 from hashserve.builder.releases.known_releases import KnownReleases, check_reachable
-from hashserve.builder.releases.restore import restore
+from hashserve.builder.releases.restorable_paths import PathsOfOneOutput, why_not_restorable
+from hashserve.builder.releases.restore import LostFile, restore
 from hashserve.builder.releases.retention import (
     OldRelease,
     listed_files,
-    old_releases,
     release_entries,
     retain,
     within_limits,
@@ -29,6 +31,12 @@ from hashserve.manifest.model import AssetRecord, Manifest, Release, format_row,
 from hashserve.settings.build import BuildSettings
 
 __all__ = ["NewRelease", "RetainedReleases", "make_manifest", "new_release", "retain_releases"]
+
+MOST_FOREIGN_FILES = 200_000
+"""How many files are restored if the previous release lists more."""
+
+MOST_REPORTED = 1000
+"""How many lost files are reported one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +91,7 @@ def retain_releases(
 
     ``plan`` has the content of each path that the new release has. A file that is lost is reported.
     """
-    candidates = [old for manifest in known.manifests for old in old_releases(manifest, now)]
+    candidates = [old for manifest in known.manifests for old in known.releases_of(manifest, now)]
     if len(known.manifests) > 1:
         candidates.sort(key=lambda old: -old.created)
     wanted = retain(candidates, release=release.id, keep=settings.keep, keep_days=settings.keep_days, now=now)
@@ -94,12 +102,11 @@ def retain_releases(
             f"{MOST_RELEASES:,} old releases with {MOST_OLD_PATHS:,} changed paths; build with smaller "
             "values of keep and keep_days"
         )
-        report.add("lost", f"release {dropped[0].id}", problem)
-    needed, release_ids = _needed_files(retained, release, plan, report)
-    complete, lost = restore(list(needed.values()), output, known.previous, on_progress)
-    for path, reason in lost:
-        report.add("lost", path, f"dropped from release {release_ids[path]}: {reason}")
-    if lost and settings.require_previous:
+        report.add("lost", f"release {shortened(dropped[0].id)}", problem)
+    needed, lost = _needed_files(retained, release, plan, settings, report)
+    complete, not_restored = restore(list(needed.values()), output, known.previous, on_progress)
+    _report_lost([*lost, *not_restored], retained, report)
+    if not_restored and settings.require_previous:
         check_reachable(known.previous, settings.previous or "")
     served = {**release.records, **complete}
     releases = tuple(release_entries(retained, release.paths, served))
@@ -107,28 +114,61 @@ def retain_releases(
 
 
 def _needed_files(
-    retained: Sequence[OldRelease], release: NewRelease, plan: Mapping[str, str], report: BuildReport
-) -> tuple[dict[str, AssetRecord], dict[str, str]]:
-    """Return the files of old releases that the new one does not have, each with the id of its release.
+    retained: Sequence[OldRelease],
+    release: NewRelease,
+    plan: Mapping[str, str],
+    settings: BuildSettings,
+    report: BuildReport,
+) -> tuple[dict[str, AssetRecord], list[LostFile]]:
+    """Return the files of old releases that the new one does not have, by path.
 
-    A file whose path the new release needs is reported.
+    Also returns those that are lost, because their path cannot be restored or the new release needs it.
     """
     needed: dict[str, AssetRecord] = {}
-    release_ids: dict[str, str] = {}
+    lost: dict[str, LostFile] = {}
+    foreign: dict[str, AssetRecord] = {}
     folders = folders_of(plan)
     reported = {finding.path for finding in report.findings if finding.kind == "lost"}
     for path, old in listed_files(retained):
         record = old.manifest.record(path)
-        if path in release.records or path in release_ids or path in reported or record is None:
+        if path in release.records or path in lost or path in needed or path in reported or record is None:
             continue
-        release_ids[path] = old.id
         conflict = conflicting_path(record, plan, folders)
-        if conflict is None:
-            needed[path] = record
+        if conflict is not None:
+            reason = f"the new release has {shortened(conflict)!r}; rename that to keep this file"
+            lost[path] = LostFile(path, reason)
+        elif old.is_foreign:
+            foreign.setdefault(path, record)
         else:
-            reason = f"because the new release has {conflict!r}; rename that to keep this file"
-            report.add("lost", path, f"dropped from release {old.id}, {reason}")
-    return needed, release_ids
+            needed[path] = record
+    if foreign:
+        paths = PathsOfOneOutput(chain(plan, needed))
+        for path, record in foreign.items():
+            if path in needed:
+                continue
+            problem = why_not_restorable(path, settings.already_hashed)
+            if problem is None and len(needed) >= MOST_FOREIGN_FILES:
+                problem = f"the previous release lists more than {MOST_FOREIGN_FILES:,} files"
+            if problem is None and (other := paths.add(path)) is not None:
+                problem = f"its path conflicts with {shortened(other)!r}"
+            if problem is None:
+                needed[path] = record
+            else:
+                lost[path] = LostFile(path, problem)
+    return needed, list(lost.values())
+
+
+def _report_lost(lost: Sequence[LostFile], retained: Sequence[OldRelease], report: BuildReport) -> None:
+    """Report lost files, each with the newest release that has it; a manifest may list very many."""
+    reasons: dict[str, str] = dict(lost[:MOST_REPORTED])
+    ids: dict[str, str] = {}
+    for path, old in listed_files(retained):
+        if path in reasons:
+            ids.setdefault(path, old.id)
+    for path, reason in reasons.items():
+        report.add("lost", shortened(path), f"dropped from release {shortened(ids[path])}: {reason}")
+    if len(lost) > len(reasons):
+        report.add("lost", "", f"{len(lost) - len(reasons):,} more files of old releases are dropped")
 
 
 def make_manifest(
@@ -142,7 +182,7 @@ def make_manifest(
 ) -> Manifest:
     """Return the manifest of the new release and of those that are retained."""
     records = {**release.records, **retained_releases.records}
-    dates = (item.created for item in known.manifests if item.release == release.id)
+    dates = (min(item.created, now) for item in known.manifests if item.release == release.id)
     return Manifest(
         paths=release.paths,
         files={path: format_row(record, settings.codings) for path, record in sorted(records.items())},

@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
-from hashserve.builder.releases.errors import UnreachableError
+from hashserve.builder.releases.errors import UnreachableError, without_password
 from hashserve.errors import SettingError
 from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
+from hashserve.settings.build import BuildSettings
 
-__all__ = ["PreviousFolder", "PreviousRelease", "open_previous"]
+__all__ = ["PreviousFolder", "PreviousRelease", "open_previous", "stopped_on_error"]
 
 BLOCK_BYTES = 256 * 1024
 
@@ -30,23 +32,47 @@ class PreviousRelease(Protocol):
     def manifest(self) -> Manifest:
         """Load the manifest. Raises `UnreachableError` or `ManifestError`."""
 
-    def read(self, path: str, coding: str = IDENTITY) -> Iterator[bytes]:
-        """Read one representation of a fingerprinted file. Raises `UnreachableError`."""
+    def read(self, path: str, coding: str, size: int) -> Iterator[bytes]:
+        """Read one representation, of ``size`` bytes, of a fingerprinted file. Raises `UnreachableError`."""
+
+    def stop(self) -> None:
+        """Let everything that reads, and that will read, fail soon. Several threads may read."""
 
 
-def open_previous(where: str, prefix: str) -> PreviousRelease:
-    """Return the previous release at a folder or a URL; ``prefix`` is added to a URL without a path.
+def open_previous(settings: BuildSettings) -> PreviousRelease | None:
+    """Return the previous release at the folder or the URL that the settings name, None where they do not.
 
     Raises `SettingError` where it is neither.
     """
+    where = settings.previous
+    if where is None:
+        return None
     scheme = _SCHEME.match(where)
     if scheme is None:
         return PreviousFolder(where)
     if scheme[1].lower() not in ("http", "https"):
-        raise SettingError("previous", where, "must be a folder, or a URL with http:// or https://")
+        raise SettingError(
+            "previous", without_password(where), "must be a folder, or a URL with http:// or https://"
+        )
     from hashserve.builder.releases.previous_site import PreviousSite  # takes 15 ms
 
-    return PreviousSite(where, prefix)
+    return PreviousSite(
+        where,
+        settings.prefix,
+        seconds=settings.previous_timeout,
+        received_bytes=settings.previous_bytes,
+    )
+
+
+@contextmanager
+def stopped_on_error(previous: PreviousRelease | None) -> Iterator[None]:
+    """Stop the previous release on any error, such as Ctrl-C: threads that wait for it end soon."""
+    try:
+        yield
+    except BaseException:
+        if previous is not None:
+            previous.stop()
+        raise
 
 
 class PreviousFolder:
@@ -54,6 +80,11 @@ class PreviousFolder:
 
     def __init__(self, root: str) -> None:
         self._root = root
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Let every `read` fail soon."""
+        self._is_stopped = True
 
     def manifest(self) -> Manifest:
         """Load the manifest of the folder. Raises `UnreachableError` or `ManifestError`."""
@@ -63,7 +94,7 @@ class PreviousFolder:
         except OSError as error:
             raise UnreachableError(location, error.strerror or str(error)) from error
 
-    def read(self, path: str, coding: str = IDENTITY) -> Iterator[bytes]:
+    def read(self, path: str, coding: str, size: int) -> Iterator[bytes]:
         """Read a file, or its variant. Raises `UnreachableError`."""
         suffix = "" if coding == IDENTITY else CODINGS[coding].suffix
         location = os.path.join(self._root, path + suffix)
@@ -72,6 +103,8 @@ class PreviousFolder:
         try:
             with open(location, "rb") as stream:
                 while chunk := stream.read(BLOCK_BYTES):
+                    if self._is_stopped:
+                        raise UnreachableError(location, "the build was interrupted")
                     yield chunk
         except OSError as error:
             raise UnreachableError(location, error.strerror or str(error)) from error

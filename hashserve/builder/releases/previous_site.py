@@ -6,18 +6,19 @@ Invariant: the site is not trusted. What is fetched from it is limited in bytes,
 from __future__ import annotations
 
 import threading
-import time
+from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from hashserve.builder.releases import limited_http
-from hashserve.builder.releases.errors import UnreachableError
+from hashserve.builder.releases.errors import UnreachableError, without_password
+from hashserve.builder.releases.request_limits import ResponseLimits, SiteLimits
 from hashserve.errors import ManifestError, SettingError
 from hashserve.http.codings import IDENTITY
 from hashserve.manifest.model import Manifest
+from hashserve.settings.build import BuildSettings
 from hashserve.url_paths import PUBLISHED_MANIFEST, url_of
 
 __all__ = ["PreviousSite"]
@@ -31,123 +32,129 @@ RETRY_PAUSE_SECONDS = 0.2
 MAX_FAILURES_IN_A_ROW = 3
 """After this many requests in a row without a complete answer, the site gets no more requests."""
 
-MAX_SITE_SECONDS = 3600
-"""How long all requests of a build may take together; requests at the same time count once."""
-
-MAX_MANIFEST_BYTES = 256 * 1024 * 1024
-"""Ten times the size of the manifest of 100,000 files."""
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+"""Over twice the size of the manifest of 100,000 files."""
 
 BLOCK_BYTES = 256 * 1024
+
+_DEFAULTS = BuildSettings()
 
 
 class PreviousSite:
     """The site at ``url``; ``prefix`` is added to a URL without a path. Raises `SettingError`.
 
-    `read` may be called from several threads.
+    All its requests together may take ``seconds`` and receive ``received_bytes``. `read` may be called from
+    several threads.
     """
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        *,
+        seconds: float = _DEFAULTS.previous_timeout,
+        received_bytes: int = _DEFAULTS.previous_bytes,
+    ) -> None:
         try:
             has_path = urlsplit(url).path not in ("", "/")
         except ValueError as error:
-            raise SettingError("previous", url, f"is not a URL: {error}") from error
-        self._base = url.rstrip("/") + ("/" if has_path else url_of(prefix))
-        self._limits = _SiteLimits()
+            raise SettingError("previous", without_password(url), f"is not a URL: {error}") from error
+        base, self._credentials = _split_credentials(url)
+        self._base = base.rstrip("/") + ("/" if has_path else url_of(prefix))
+        self._limits = SiteLimits(seconds, received_bytes)
+        self._manifest_bytes = min(MAX_MANIFEST_BYTES, received_bytes)
+        self._failures = _FailuresInARow()
 
     def manifest(self) -> Manifest:
         """Load the manifest that the site publishes. Raises `UnreachableError` or `ManifestError`."""
         url = self._base + PUBLISHED_MANIFEST
         content = bytearray()
-        for chunk in self._fetch(url, IDENTITY):
+        for chunk in self._fetch(url, IDENTITY, self._manifest_bytes):
             content += chunk
-            if len(content) > MAX_MANIFEST_BYTES:
-                raise ManifestError(url, "", f"is longer than {MAX_MANIFEST_BYTES} bytes")
+            if len(content) > self._manifest_bytes:
+                raise ManifestError(url, "", f"is longer than {self._manifest_bytes:,} bytes")
         if not content.lstrip().startswith(b"{"):
             raise ManifestError(url, "", "is not a manifest; does the site run with publish_manifest=True?")
         return Manifest.loads(bytes(content), source=url)
 
-    def read(self, path: str, coding: str = IDENTITY) -> Iterator[bytes]:
-        """Fetch a file in one coding. Raises `UnreachableError`."""
-        return self._fetch(self._base + url_of(path), coding)
+    def read(self, path: str, coding: str, size: int) -> Iterator[bytes]:
+        """Fetch a file in one coding, in which it has ``size`` bytes. Raises `UnreachableError`."""
+        return self._fetch(self._base + url_of(path), coding, size)
 
-    def _fetch(self, url: str, coding: str) -> Iterator[bytes]:
-        self._limits.check(url)
-        with self._limits.timed(), self._open(url, coding) as response:
-            if response.headers.get("Content-Encoding", IDENTITY) != coding:
-                raise UnreachableError(url, f"the site did not send it as {coding}")
-            try:
-                # read1, because read waits for a whole block, however slowly it comes.
-                while chunk := response.read1(BLOCK_BYTES):
-                    yield chunk
-                    self._limits.check_time()
-                self._limits.count(answered=True)
-            except (OSError, HTTPException) as error:
-                self._limits.count(answered=False)
-                problem = f"was not received completely: {limited_http.describe(error)}"
-                raise UnreachableError(url, problem) from error
+    def stop(self) -> None:
+        """Let all requests end soon."""
+        self._limits.stop()
 
-    def _open(self, url: str, coding: str) -> HTTPResponse:
+    def _fetch(self, url: str, coding: str, size: int) -> Iterator[bytes]:
+        self._failures.check(url)
+        with self._limits.timed(), self._response_limits(url, size) as limits:
+            response = self._open(url, coding, limits)
+            with response:
+                if response.headers.get("Content-Encoding", IDENTITY) != coding:
+                    raise UnreachableError(url, f"the site did not send it as {coding}")
+                try:
+                    # read1, because read waits for a whole block, however slowly it comes.
+                    while chunk := response.read1(BLOCK_BYTES):
+                        yield chunk
+                except (OSError, HTTPException, ValueError) as error:
+                    self._failures.count(answered=False)
+                    problem = f"was not received completely: {limited_http.describe(error)}"
+                    raise UnreachableError(url, problem) from error
+                self._failures.count(answered=True)
+
+    def _response_limits(self, url: str, size: int) -> ResponseLimits:
+        try:
+            self._limits.seconds_left()
+            return ResponseLimits(self._limits, size)
+        except OSError as error:
+            raise UnreachableError(url, f"not requested: {error}") from error
+
+    def _open(self, url: str, coding: str, limits: ResponseLimits) -> HTTPResponse:
         # no-cache, because a proxy may have an older manifest than the site.
         fields = {"Accept-Encoding": coding, "Cache-Control": "no-cache", "User-Agent": "hashserve"}
+        if self._credentials is not None:
+            fields["Authorization"] = self._credentials
         attempt = 1
         while True:
             try:
-                return limited_http.get(url, fields)
+                return limited_http.get(url, fields, limits)
             except (OSError, HTTPException, ValueError) as error:
                 status = None
                 if isinstance(error, HTTPError):
                     status = error.code
                     error.close()
                 if attempt == MAX_ATTEMPTS or (status is not None and status < 500):
-                    self._limits.count(answered=status is not None)
+                    self._failures.count(answered=status is not None)
                     raise UnreachableError(url, limited_http.describe(error)) from error
-            time.sleep(RETRY_PAUSE_SECONDS * attempt)
+            self._limits.pause(RETRY_PAUSE_SECONDS * attempt)
             attempt += 1
 
 
-class _SiteLimits:
-    """How many requests in a row have failed, and how long requests have taken."""
+def _split_credentials(url: str) -> tuple[str, str | None]:
+    """Return a URL without its user and password, and the field that sends these (RFC 7617)."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    name, _, password = user.partition(":")
+    encoded = b64encode(unquote_to_bytes(name) + b":" + unquote_to_bytes(password)).decode()
+    return parts._replace(netloc=host).geturl(), f"Basic {encoded}"
+
+
+class _FailuresInARow:
+    """How many requests in a row had no complete answer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failures_in_a_row = 0
-        self._running = 0
-        self._running_since = 0.0
-        self._seconds = 0.0
+        self._count = 0
 
     def count(self, *, answered: bool) -> None:
         with self._lock:
-            self._failures_in_a_row = 0 if answered else self._failures_in_a_row + 1
-
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Count the time of a request, once for all that run at the same time."""
-        with self._lock:
-            if not self._running:
-                self._running_since = time.monotonic()
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running -= 1
-                if not self._running:
-                    self._seconds += time.monotonic() - self._running_since
+            self._count = 0 if answered else self._count + 1
 
     def check(self, url: str) -> None:
         """Raise `UnreachableError` where the site must not get another request."""
         with self._lock:
-            failures = self._failures_in_a_row
-        if failures >= MAX_FAILURES_IN_A_ROW:
-            raise UnreachableError(url, f"not requested: the last {failures} requests had no complete answer")
-        try:
-            self.check_time()
-        except TimeoutError as error:
-            raise UnreachableError(url, f"not requested: {error}") from error
-
-    def check_time(self) -> None:
-        """Raise `TimeoutError` where the requests of this build have taken too long."""
-        with self._lock:
-            running = time.monotonic() - self._running_since if self._running else 0.0
-            if self._seconds + running > MAX_SITE_SECONDS:
-                raise TimeoutError(f"requests to this site have taken over {MAX_SITE_SECONDS} s")
+            count = self._count
+        if count >= MAX_FAILURES_IN_A_ROW:
+            raise UnreachableError(url, f"not requested: the last {count} requests had no complete answer")

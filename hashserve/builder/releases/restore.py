@@ -7,17 +7,19 @@ its path.
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
-from hashserve.builder.releases.previous import PreviousRelease
+from hashserve.builder.releases.previous import PreviousRelease, stopped_on_error
 from hashserve.builder.releases.verification import verified_chunks
 from hashserve.builder.report import Progress
-from hashserve.errors import BuildError
+from hashserve.errors import BuildError, HashserveError
 from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.manifest.model import AssetRecord
 
@@ -25,6 +27,8 @@ __all__ = ["LostFile", "restore"]
 
 THREADS = 8
 """How many files are fetched at the same time. The threads wait for a network, not for a core."""
+
+QUEUED_PER_THREAD = 4
 
 _PATH_ERRORS = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
 """Errors that come from a path in the manifest, and not from the state of the output."""
@@ -50,32 +54,82 @@ def restore(
     """
     complete: dict[str, AssetRecord] = {}
     lost: list[LostFile] = []
-    with ThreadPoolExecutor(THREADS) as executor:
-        outcomes = executor.map(lambda record: _restore_file(record, output, previous), records)
-        for done, outcome in enumerate(outcomes, 1):
-            if isinstance(outcome, LostFile):
-                lost.append(outcome)
-            else:
-                complete[outcome.path] = outcome
-            on_progress("retain", done, len(records))
+    room = _Room(_free_bytes(output.root) // 2 if previous is not None else 0)
+    outcomes = _outcomes(lambda record: _restore_file(record, output, previous, room), records, previous)
+    for done, outcome in enumerate(outcomes, 1):
+        if isinstance(outcome, LostFile):
+            lost.append(outcome)
+        else:
+            complete[outcome.path] = outcome
+        on_progress("retain", done, len(records))
     return complete, lost
 
 
+def _outcomes(
+    restore_file: Callable[[AssetRecord], AssetRecord | LostFile],
+    records: Iterable[AssetRecord],
+    previous: PreviousRelease | None,
+) -> Iterator[AssetRecord | LostFile]:
+    """Restore the files in a few threads, and yield the outcomes in order.
+
+    They are not all queued at once: a future takes a kilobyte. On any error, the threads end soon.
+    """
+    waiting: deque[Future[AssetRecord | LostFile]] = deque()
+    # Stopped first, because on exit the executor waits for its threads.
+    with ThreadPoolExecutor(THREADS) as executor, stopped_on_error(previous):
+        for record in records:
+            waiting.append(executor.submit(restore_file, record))
+            if len(waiting) >= THREADS * QUEUED_PER_THREAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _free_bytes(folder: str) -> int:
+    import shutil  # takes 10 ms
+
+    return shutil.disk_usage(folder).free
+
+
+class _Room:
+    """The room on the disk that files of the previous release may take. Several threads use it."""
+
+    def __init__(self, room_bytes: int) -> None:
+        self._lock = threading.Lock()
+        self._bytes = room_bytes
+
+    def take(self, path: str, size: int) -> None:
+        """Take the room of one file. Raises `MismatchError` where there is too little."""
+        with self._lock:
+            if size > self._bytes:
+                raise MismatchError(
+                    path,
+                    f"its {size:,} bytes do not fit: half of the room on the disk is for the new release",
+                )
+            self._bytes -= size
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._bytes += size
+
+
 def _restore_file(
-    record: AssetRecord, output: OutputFolder, previous: PreviousRelease | None
+    record: AssetRecord, output: OutputFolder, previous: PreviousRelease | None, room: _Room
 ) -> AssetRecord | LostFile:
     if record.sha256 is None or record.size is None:
         return _adopt(record, output)
     try:
-        size = _restore_coding(record, IDENTITY, output, previous)
+        size = _restore_coding(record, IDENTITY, output, previous, room)
     except UnreachableError as error:
         return LostFile(record.path, str(error))
     except MismatchError as error:
         return LostFile(record.path, error.problem)
     variants: dict[str, int] = {}
-    for coding in record.variants:
+    for coding, coded_size in record.variants.items():
+        if coded_size >= record.size:
+            continue  # no build keeps such a variant, which may be endless
         with suppress(UnreachableError, MismatchError):  # the file is served without this variant
-            variants[coding] = _restore_coding(record, coding, output, previous)
+            variants[coding] = _restore_coding(record, coding, output, previous, room)
     return record._replace(size=size, variants=variants)
 
 
@@ -89,10 +143,11 @@ def _adopt(record: AssetRecord, output: OutputFolder) -> AssetRecord | LostFile:
 
 
 def _restore_coding(
-    record: AssetRecord, coding: str, output: OutputFolder, previous: PreviousRelease | None
+    record: AssetRecord, coding: str, output: OutputFolder, previous: PreviousRelease | None, room: _Room
 ) -> int:
     """Make sure that a file is in the output in one coding; return its size there, in bytes."""
     assert record.sha256 is not None
+    assert record.size is not None
     path = record.path + ("" if coding == IDENTITY else CODINGS[coding].suffix)
     coded_size = record.size if coding == IDENTITY else record.variants[coding]
     if not output.files.holds(path, record.sha256, coding):
@@ -103,17 +158,21 @@ def _restore_coding(
                 "which names a folder or URL that still has it",
             )
         chunks = verified_chunks(
-            previous.read(record.path, coding),
+            previous.read(record.path, coding, coded_size),
             path,
             record.sha256,
             coding,
             size=record.size,
             coded_size=coded_size,
         )
+        room.take(path, coded_size)
         try:
             output.put(path, chunks, record.sha256, coding)
         except BuildError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in _PATH_ERRORS:
                 raise MismatchError(path, error.problem) from error
+            raise
+        except HashserveError:
+            room.give_back(coded_size)
             raise
     return output.files.size(path) or 0

@@ -61,7 +61,8 @@ class OldRelease:
     """A release that is not the newest, as its ``manifest`` has it.
 
     ``changed`` are its paths where they differ from those that the manifest has in force. ``created`` and
-    ``replaced`` are in seconds since the epoch.
+    ``replaced`` are in seconds since the epoch. ``is_foreign``: the manifest is that of the previous
+    release, which is not trusted.
     """
 
     id: str
@@ -69,15 +70,27 @@ class OldRelease:
     replaced: int
     manifest: Manifest
     changed: Mapping[str, str | None]
+    is_foreign: bool = False
 
 
-def old_releases(manifest: Manifest, now: int) -> list[OldRelease]:
-    """Return every release of a manifest, newest first, as if a new one replaced the first ``now``."""
+def old_releases(manifest: Manifest, now: int, *, is_foreign: bool = False) -> list[OldRelease]:
+    """Return every release of a manifest, newest first, as if a new one replaced the first ``now``.
+
+    A foreign manifest has no release of the future: such a one would outlive all others.
+    """
     in_force = Release(id=manifest.release, created=manifest.created, changed={})
     found: list[OldRelease] = []
     for release in (in_force, *manifest.releases):
-        replaced = found[-1].created if found else now
-        found.append(OldRelease(**release._asdict(), replaced=replaced, manifest=manifest))
+        found.append(
+            OldRelease(
+                id=release.id,
+                created=min(release.created, now) if is_foreign else release.created,
+                replaced=found[-1].created if found else now,
+                manifest=manifest,
+                changed=release.changed,
+                is_foreign=is_foreign,
+            )
+        )
     return found
 
 
@@ -151,21 +164,24 @@ def release_entries(
 ) -> Iterator[Release]:
     """Yield old releases as the manifest with the paths ``new`` lists them, without what is not ``served``.
 
-    A path without a fingerprint has no row, and needs no file to be served.
+    A path without a fingerprint has no row, and needs no file to be served; but a foreign release brings
+    no such path.
     """
     in_force: dict[int, Mapping[str, str | None]] = {}
     for old in retained:
         manifest = old.manifest
 
-        def is_listed(path: str | None, files: Container[str] = manifest.files) -> bool:
-            return path is not None and (path in served or path not in files)
+        def is_listed(logical: str, path: str | None, old: OldRelease = old) -> bool:
+            if path is None or path in served:
+                return path is not None
+            return new.get(logical) == path if old.is_foreign else path not in old.manifest.files
 
         if id(manifest) not in in_force:
-            listed = {logical: path for logical, path in manifest.paths.items() if is_listed(path)}
+            listed = {logical: path for logical, path in manifest.paths.items() if is_listed(logical, path)}
             in_force[id(manifest)] = changed_paths(listed, new)
         entry = {name: path for name, path in in_force[id(manifest)].items() if name not in old.changed}
         for name, path in old.changed.items():
-            shown = path if is_listed(path) else None
+            shown = path if is_listed(name, path) else None
             if new.get(name) != shown:
                 entry[name] = shown
         yield Release(id=old.id, created=old.created, changed=entry)
