@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from hashserve.builder.references.reference import Reference, ReferenceKind
 
@@ -40,6 +40,14 @@ _ESCAPED = {"": re.compile(r"[()']"), "'": re.compile("'")}
 
 # In a srcset, a comma at the start or the end of a URL would separate candidates.
 _END_COMMA = re.compile(r"\A,|,\Z")
+
+# Parts of a URL, and the characters that would change it if they were decoded: delimiters, what a string or
+# a comment cannot hold, and bytes that are not UTF-8.
+_SUFFIX = re.compile(r"[?#]")
+_CHANGES_PATH = re.compile(r'[%#?"\\\x00-\x1f\x7f\ufffd]')
+_CHANGES_SUFFIX = re.compile(r'[%#&+=;"\\\x00-\x1f\x7f\ufffd]')
+_ESCAPED_OR_UNQUOTABLE = re.compile(r'(?:%[0-9A-Fa-f]{2})+|["\\\x00-\x1f\x7f]')
+_ENDS_SOURCE_MAP = re.compile(r"[\s'\"*]")
 
 
 def rewrite(
@@ -81,8 +89,24 @@ def _spelled(reference: Reference, url: str) -> bytes:
 
 
 def _framed(reference: Reference, url: str) -> bytes:
-    """Return a URL for a frame: nothing in it can end double quotes or a comment."""
+    """Return a URL for a frame: nothing in it can end double quotes or a comment.
+
+    Percent-encoding is decoded, as frameworks write it, where the URL means the same without it.
+    """
+    decoded = unquote(url)
+    suffix = _SUFFIX.search(url)
+    end = len(url) if suffix is None else suffix.start()
+    is_same = not (
+        _CHANGES_PATH.search(unquote(url[:end])) or _CHANGES_SUFFIX.search(_escaped_characters(url[end:]))
+    )
+    if is_same and not (reference.kind is ReferenceKind.SOURCE_MAP and _ENDS_SOURCE_MAP.search(decoded)):
+        return decoded.encode("utf-8")
     return _encoded(reference, url).encode("ascii")
+
+
+def _escaped_characters(url: str) -> str:
+    """Return the characters of a URL that are percent-encoded, decoded, and those that no quotes can hold."""
+    return unquote("".join(_ESCAPED_OR_UNQUOTABLE.findall(url)))
 
 
 def _encoded(reference: Reference, url: str) -> str:
