@@ -10,12 +10,12 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Generator, Iterable, Iterator
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from hashserve.errors import TruncatedFileError
 from hashserve.file_identity import content_marks, identify
 from hashserve.http.messages import Body, FileSpan
+from hashserve.http.responses import REASON_PHRASES
 from hashserve.serve.answers import Answer
 from hashserve.serve.files import BLOCK_SIZE, ChangedFileError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STATUS_LINES", "SpansBody", "WatchedFile", "send", "watched_file"]
 
-STATUS_LINES = {int(status): f"{status.value} {status.phrase}" for status in HTTPStatus}
+STATUS_LINES = {int(status): f"{int(status)} {phrase}" for status, phrase in REASON_PHRASES.items()}
 
 _SEEKED_WRAPPERS = frozenset({"gunicorn.http.wsgi"})
 """Modules whose ``wsgi.file_wrapper`` starts at the file's offset and ends at Content-Length.

@@ -6,6 +6,7 @@ Invariant: each is a function of values. ``common_fields`` are the fields that e
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from hashserve.http.messages import Headers, Request, Response
@@ -13,6 +14,7 @@ from hashserve.http.messages import Headers, Request, Response
 __all__ = [
     "ANY_ORIGIN",
     "METHODS",
+    "REASON_PHRASES",
     "method_not_allowed",
     "not_found",
     "options",
@@ -28,6 +30,20 @@ PREFLIGHT_LIFETIME = 86_400
 
 ANY_ORIGIN = ("Access-Control-Allow-Origin", "*")
 """The common field with which scripts of every origin may read responses."""
+
+REASON_PHRASES: Mapping[int, str] = {
+    HTTPStatus.OK: "OK",
+    HTTPStatus.NO_CONTENT: "No Content",
+    HTTPStatus.PARTIAL_CONTENT: "Partial Content",
+    HTTPStatus.FOUND: "Found",
+    HTTPStatus.NOT_MODIFIED: "Not Modified",
+    HTTPStatus.NOT_FOUND: "Not Found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Method Not Allowed",
+    HTTPStatus.PRECONDITION_FAILED: "Precondition Failed",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "Range Not Satisfiable",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Service Unavailable",
+}
+"""The reason phrases of our statuses, as RFC 9110 has them; those of ``http`` differ between Pythons."""
 
 _FIELD_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 
@@ -58,7 +74,7 @@ def plain_text(
     A ``cache_control`` of None means no Cache-Control field.
     """
     lifetime = [] if cache_control is None else [("Cache-Control", cache_control)]
-    body = f"{status.value} {status.phrase}\n".encode("ascii")
+    body = f"{status.value} {REASON_PHRASES[status]}\n".encode("ascii")
     headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
         *lifetime,

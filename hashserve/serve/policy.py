@@ -7,13 +7,16 @@ each asset, not for each response.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hashserve.http.dates import format_date
 from hashserve.http.media_types import MediaTypes
 from hashserve.http.messages import Headers
 from hashserve.http.responses import ANY_ORIGIN
 from hashserve.settings.serve import HeadersHook, ImmutableTest, ServeSettings
+
+if TYPE_CHECKING:
+    from hashserve.serve.header_hook import HeaderHook
 
 __all__ = [
     "FOREVER",
@@ -43,7 +46,7 @@ class Policy(NamedTuple):
     allow_all_origins: bool = True
     nosniff: bool = True
     media_types: MediaTypes = MediaTypes()
-    add_headers: HeadersHook | None = None
+    add_headers: HeaderHook | None = None
     is_immutable: ImmutableTest | None = None
 
     def common_fields(self) -> Headers:
@@ -61,11 +64,7 @@ class Policy(NamedTuple):
         content_type = known.with_charset(media_type) if media_type else known.content_type(path)
         fields = [("Content-Type", content_type), *self._lifetime(path, url, immutable=immutable)]
         fields += self.common_fields()
-        if self.add_headers is None:
-            return fields
-        from hashserve.serve.header_hook import changed_by
-
-        return changed_by(self.add_headers, fields, path, url)
+        return fields if self.add_headers is None else self.add_headers.changed(fields, path, url)
 
     def lifetime(self) -> str | None:
         """Return the Cache-Control of files that may change; None for no such field."""
@@ -106,9 +105,17 @@ def policy_of(settings: ServeSettings, *, revalidates: bool = False) -> Policy:
         allow_all_origins=settings.allow_all_origins,
         nosniff=settings.nosniff,
         media_types=MediaTypes(settings.mimetypes, charset=settings.charset),
-        add_headers=settings.add_headers_function,
+        add_headers=_header_hook(settings.add_headers_function),
         is_immutable=_immutable_test(settings.immutable_file_test),
     )
+
+
+def _header_hook(function: HeadersHook | None) -> HeaderHook | None:
+    if function is None:
+        return None
+    from hashserve.serve.header_hook import HeaderHook
+
+    return HeaderHook(function)
 
 
 def _immutable_test(test: ImmutableTest | str | None) -> ImmutableTest | None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
+import hashserve
 from hashserve.http.messages import Headers, Request, Response
 from hashserve.http.responses import (
     ANY_ORIGIN,
     METHODS,
+    REASON_PHRASES,
     method_not_allowed,
     not_found,
     options,
@@ -103,3 +108,16 @@ def test_field_names_that_are_none_are_not_sent_back(requested: str | None) -> N
     fields = dict(options(PREFLIGHT._replace(requested_fields=requested), COMMON).headers)
     assert "Access-Control-Allow-Headers" not in fields
     assert "Access-Control-Allow-Methods" in fields
+
+
+def test_each_status_that_we_send_has_the_reason_phrase_of_rfc_9110() -> None:
+    package = Path(hashserve.__file__).parent
+    named = {
+        HTTPStatus[name]
+        for module in package.rglob("*.py")
+        for name in re.findall(r"\bHTTPStatus\.([A-Z_]+)", module.read_text("utf-8"))
+    }
+
+    assert named == REASON_PHRASES.keys()
+    assert REASON_PHRASES[416] == "Range Not Satisfiable"  # Python before 3.13 has another
+    assert all(REASON_PHRASES[status] == status.phrase for status in named if status != 416)

@@ -101,7 +101,7 @@ def test_a_range_field_that_is_ignored_leaves_the_whole() -> None:
 
 def test_a_416_states_the_size_and_the_fields_that_a_cache_needs() -> None:
     response = get(range="bytes=10-")
-    body = b"416 Requested Range Not Satisfiable\n"
+    body = b"416 Range Not Satisfiable\n"
     assert response.body == (body,)
     assert response.headers == [
         ("Content-Type", "text/plain; charset=utf-8"),

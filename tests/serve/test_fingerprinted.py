@@ -12,6 +12,7 @@ import pytest
 
 from hashserve import HashServe, Manifest
 from hashserve.serve.fingerprinted import FingerprintedFiles
+from hashserve.serve.header_hook import HeaderHook
 from hashserve.serve.inspection import Root
 from hashserve.serve.policy import Policy
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
@@ -55,7 +56,7 @@ def test_only_an_asset_with_variants_varies(built: BuiltTree) -> None:
 
 def test_a_hook_gets_the_place_and_the_url_of_a_fingerprinted_file(built: BuiltTree) -> None:
     calls: list[tuple[str, str]] = []
-    policy = Policy(add_headers=lambda fields, path, url: calls.append((path, url)))
+    policy = Policy(add_headers=HeaderHook(lambda fields, path, url: calls.append((path, url))))
     root, path = os.path.join(built.root, ""), built.names["ten.txt"]
     FingerprintedFiles(built.manifest(), Root(root), "/static/", policy, most_remembered=100).asset(path)
     assert calls == [(root + path, f"/static/{path}")]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 from wsgiref.headers import Headers as HeaderFields
 
 import pytest
 
-from hashserve.serve.header_hook import changed_by
+from hashserve.serve.header_hook import HeaderHook
 from hashserve.serve.policy import Policy
 from hashserve.settings.serve import HeadersHook
 
@@ -18,7 +19,7 @@ LIVE = [CSS, ("Cache-Control", "public, max-age=60"), *COMMON]
 
 
 def fields_with(hook: HeadersHook) -> list[tuple[str, str]]:
-    return changed_by(hook, [*LIVE], PATH, URL)
+    return HeaderHook(hook).changed([*LIVE], PATH, URL)
 
 
 def test_a_hook_adds_changes_and_takes_away_fields() -> None:
@@ -45,7 +46,7 @@ def test_a_hook_adds_changes_and_takes_away_fields() -> None:
 
 
 def test_a_hook_never_changes_the_policy_itself() -> None:
-    policy = Policy(add_headers=lambda headers, path, url: headers.add_header("X-Added", "1"))
+    policy = Policy(add_headers=HeaderHook(lambda headers, path, url: headers.add_header("X-Added", "1")))
     first = policy.fields(PATH, URL, immutable=False)
     assert policy.fields(PATH, URL, immutable=False) == first == [*LIVE, ("X-Added", "1")]
 
@@ -84,18 +85,40 @@ def test_a_field_that_describes_the_bytes_is_not_the_hooks(
         ("keep-alive", "timeout=5"),
         ("Upgrade", "h2c"),
         ("TE", "trailers"),
+        ("X-Number", 1),
+        ("X-None", None),
     ],
 )
 def test_a_field_that_http_forbids_is_left_out_and_logged(
-    name: str, value: str, caplog: pytest.LogCaptureFixture
+    name: str, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    hook = HeaderHook(lambda headers, path, url: headers.__setitem__(name, value))
     with caplog.at_level(logging.ERROR, logger="hashserve"):
-        fields = fields_with(lambda headers, path, url: headers.__setitem__(name, value))
-    assert fields == LIVE
+        assert hook.changed([*LIVE], PATH, URL) == LIVE
+        assert hook.changed([*LIVE], f"{PATH}.other", URL) == LIVE
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert repr(name) in record.getMessage()
     assert "\n" not in record.getMessage()
+
+
+def test_each_way_to_add_a_field_that_http_forbids_leaves_it_out() -> None:
+    def hook(headers: HeaderFields, path: str, url: str) -> None:
+        headers.add_header("X-Added", "a\nb", filename="a.css")
+        headers.add_header("Content-Disposition", "attachment", filename="a\nb")
+        headers.setdefault("X-Default", "a\0b")
+        headers["Cache-Control"] = "a\r\nb"
+        del headers["X-Line\n"]
+
+    assert fields_with(hook) == [CSS, *COMMON]
+
+
+def test_names_of_fields_made_from_paths_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    hook = HeaderHook(lambda headers, path, url: headers.__setitem__(f"{path} ", "1"))
+    with caplog.at_level(logging.ERROR, logger="hashserve"):
+        for number in range(200):
+            hook.changed([*LIVE], str(number), URL)
+    assert len(caplog.records) == 100
 
 
 @pytest.mark.parametrize("value", ["", "a", "a\tb", " a ", "\xe9\xff", 'a, b; c="d"', "x" * 100_000])

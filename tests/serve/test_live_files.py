@@ -23,6 +23,7 @@ from hashserve.serve import live_files as live_module
 from hashserve.serve.assets import Asset
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.files import ChangedFileError
+from hashserve.serve.header_hook import HeaderHook
 from hashserve.serve.inspection import Root, inspect
 from hashserve.serve.live_files import LiveFiles
 from hashserve.serve.policy import Policy
@@ -727,7 +728,7 @@ def test_paths_that_name_nothing_are_not_remembered(root: str) -> None:
 def test_the_hook_gets_the_folders_url_for_an_index_file(root: str) -> None:
     told: list[str] = []
     put(root, "folder/index.html", b"<p>")
-    policy = Policy(add_headers=lambda fields, path, url: told.append(url))
+    policy = Policy(add_headers=HeaderHook(lambda fields, path, url: told.append(url)))
     files = LiveFiles(
         Root(path=os.path.join(root, "")),
         "/static/",

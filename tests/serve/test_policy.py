@@ -6,6 +6,7 @@ import pytest
 
 from hashserve.http.media_types import MediaTypes
 from hashserve.http.messages import Headers
+from hashserve.serve.header_hook import HeaderHook
 from hashserve.serve.policy import FOREVER, IMMUTABLE, Policy, policy_of, with_expires
 from hashserve.settings.serve import ServeSettings
 
@@ -78,7 +79,7 @@ def test_a_hook_gets_the_fields_the_path_and_the_url() -> None:
         calls.append((dict(fields.items()), path, url))
         fields["X-One"] = "1"
 
-    assert Policy(add_headers=hook).fields(PATH, URL, immutable=False) == [*LIVE, ("X-One", "1")]
+    assert Policy(add_headers=HeaderHook(hook)).fields(PATH, URL, immutable=False) == [*LIVE, ("X-One", "1")]
     assert calls == [(dict(LIVE), PATH, URL)]
 
 
@@ -113,7 +114,7 @@ def test_a_hooks_own_expires_stays() -> None:
 
 def test_a_policy_of_settings_has_their_values() -> None:
     def hook(fields: HeaderFields, path: str, url: str) -> None:
-        pass
+        fields["X-One"] = "1"
 
     settings = ServeSettings(
         max_age=5,
@@ -128,7 +129,8 @@ def test_a_policy_of_settings_has_their_values() -> None:
     assert policy[:5] == (5, True, False, False, False)
     assert policy.media_types.content_type("a.txt") == "text/plain; charset=koi8-r"
     assert policy.media_types.content_type("a.foo") == "text/x-foo; charset=koi8-r"
-    assert policy.add_headers is hook
+    assert policy.add_headers is not None
+    assert policy.add_headers.changed([], PATH, URL) == [("X-One", "1")]
     assert policy_of(settings, revalidates=True).lifetime() == "no-cache"
 
 
