@@ -6,7 +6,11 @@ fingerprinted is not enough. Nothing is read from disk before an asset is reques
 
 from __future__ import annotations
 
-from hashserve.http.codings import CODINGS, IDENTITY
+import errno
+from collections.abc import Collection
+
+from hashserve.hidden_paths import is_hidden_file
+from hashserve.http.codings import CODINGS, IDENTITY, coding_of_suffix
 from hashserve.http.messages import StoredFile
 from hashserve.manifest.model import AssetRecord, Manifest
 from hashserve.serve.assets import Asset, asset_of
@@ -21,13 +25,22 @@ __all__ = ["FingerprintedFiles"]
 class FingerprintedFiles:
     """The assets of one manifest, under one root, served below the URL path ``prefix``.
 
-    ``most_remembered`` is how many of them are remembered after their first request.
+    ``most_remembered`` is how many of them are remembered after their first request. ``hidden`` are paths
+    that are never served, even if they are listed (manifests).
     """
 
     def __init__(
-        self, manifest: Manifest, root: Root, prefix: str, policy: Policy, *, most_remembered: int
+        self,
+        manifest: Manifest,
+        root: Root,
+        prefix: str,
+        policy: Policy,
+        *,
+        most_remembered: int,
+        hidden: Collection[str] = (),
     ) -> None:
         self.manifest = manifest
+        self._hidden = frozenset(hidden)
         self._root = root
         self._prefix = prefix
         self._policy = policy
@@ -44,10 +57,17 @@ class FingerprintedFiles:
         asset = self._remembered.get(path)
         if asset is None:
             record = self.record(path)
-            if record is not None and is_servable(path):
+            if record is not None and self._may_serve(path):
                 asset = self._make(record)
                 self._remembered.put(path, asset)
         return asset
+
+    def _may_serve(self, path: str) -> bool:
+        """Whether a listed path may be served: what no live file may be, no fingerprinted file may be."""
+        if not is_servable(path) or path in self._hidden:
+            return False
+        coding = coding_of_suffix(path)
+        return coding is None or path[: -len(coding.suffix)] not in self.manifest.files
 
     def _make(self, record: AssetRecord) -> Asset:
         location, sha256 = self._root.path + record.path, record.sha256 or ""
@@ -80,6 +100,8 @@ class FingerprintedFiles:
 
     def _find(self, record: AssetRecord) -> AssetRecord:
         found = inspect(self._root.path + record.path, self._root, keep=0)
+        if is_hidden_file(self._root.path, self._hidden, record.path, found.status):
+            raise FileNotFoundError(errno.ENOENT, "is a manifest, which is never served", found.path)
         return AssetRecord(
             path=record.path,
             size=found.status.st_size,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from hashserve.file_identity import identify
+from hashserve.hidden_paths import is_hidden_file
 from hashserve.http.codings import CODINGS, coding_of_suffix
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.body_cache import BodyCache
@@ -96,7 +97,11 @@ class LiveFiles:
             return None
         if stat.S_ISDIR(status.st_mode):
             return Directory(location)
-        if not stat.S_ISREG(status.st_mode) or self._is_variant(location) or self._is_hidden(path, status):
+        if (
+            not stat.S_ISREG(status.st_mode)
+            or self._is_variant(location)
+            or is_hidden_file(self.root.path, self._hidden, path, status)
+        ):
             return None
         return self._asset(path, location, status)
 
@@ -164,24 +169,11 @@ class LiveFiles:
         folder, slash, name = path.rpartition("/")
         return folder + slash if name == self._index_file else path
 
-    def _is_hidden(self, path: str, status: os.stat_result) -> bool:
-        """Whether a path leads to a hidden file through a link to its folder."""
-        if path.rpartition("/")[2] not in self._hidden_names:
-            return False
-        return any(_is_same(self.root.path + hidden, status) for hidden in self._hidden)
-
     @staticmethod
     def _is_variant(location: str) -> bool:
         """Return whether a file is a variant: it has no URL while its source exists."""
         coding = coding_of_suffix(location)
         return coding is not None and os.path.isfile(location[: -len(coding.suffix)])
-
-
-def _is_same(location: str, status: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(os.stat(location), status)
-    except OSError:
-        return False
 
 
 def _date_of(status: os.stat_result) -> int | None:

@@ -122,7 +122,12 @@ class Mount:
                 self.prefix = prefix
                 self.live = self._live_files()
             self.table = FingerprintedFiles(
-                manifest, self.root, self.prefix, self._policy, most_remembered=self._settings.memo_size
+                manifest,
+                self.root,
+                self.prefix,
+                self._policy,
+                most_remembered=self._settings.memo_size,
+                hidden=self._hidden_paths,
             )
 
     def follow(self) -> bool:

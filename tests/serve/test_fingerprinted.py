@@ -11,6 +11,7 @@ import brotli
 import pytest
 
 from hashserve import HashServe, Manifest
+from hashserve.digests import digest_of
 from hashserve.serve.fingerprinted import FingerprintedFiles
 from hashserve.serve.header_hook import HeaderHook
 from hashserve.serve.inspection import Root
@@ -264,3 +265,47 @@ def test_a_damaged_variant_of_a_file_without_digest_is_left_out(
     for _ in range(2):
         reply = request(application, f"/static/{path}", accept_encoding="br, gzip")
         assert (reply["Content-Encoding"], gzip.decompress(reply.body)) == ("gzip", STYLES)
+
+
+UNSERVED = (
+    "staticfiles.json",
+    "staticfiles.json.gz",
+    "mix-manifest.json",
+    "cache_manifest.json.br",
+    ".hashserve/state.json",
+    ".env",
+    "a/.git/config",
+    ".well-known/.secret",
+    "css/app.css.br",
+)
+
+
+@pytest.mark.parametrize("has_row", [True, False])
+@pytest.mark.parametrize("path", UNSERVED)
+def test_a_listed_path_that_no_server_answers_for_is_not_served_as_immutable_either(
+    built: BuiltTree, path: str, has_row: bool
+) -> None:
+    put(built.root, "css/app.css", TEN)
+    put(built.root, path, b"secret")
+    manifest = built.manifest()
+    row = f"6 {digest_of([b'secret'])} 0 0" if has_row else None
+    files = {**manifest.files, "css/app.css": f"10 {digest_of([TEN])} 0 0"}
+    manifest._replace(
+        paths={**manifest.paths, path: path, "x": path, "css/app.css": "css/app.css"},
+        files={**files, path: row},
+    ).write(os.path.join(built.root, "staticfiles.json"))
+    application = HashServe(wrapped_application, root=built.root, prefix="/static/", publish_manifest=True)
+    reply = request(application, f"/static/{path}")
+    assert reply.status == 404 or reply.body == APPLICATION_BODY
+    assert request(application, f"/static/{built.names['ten.txt']}").body == TEN
+
+
+def test_a_manifest_that_lists_itself_through_a_link_is_not_served(built: BuiltTree) -> None:
+    os.symlink(".", os.path.join(built.root, "link"))
+    manifest = built.manifest()
+    path = "link/staticfiles.json"
+    manifest._replace(paths={**manifest.paths, "x": path}, files={**manifest.files, path: None}).write(
+        os.path.join(built.root, "staticfiles.json")
+    )
+    application = HashServe(wrapped_application, root=built.root, prefix="/static/")
+    assert request(application, f"/static/{path}").status == 404

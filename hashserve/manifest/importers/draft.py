@@ -1,6 +1,6 @@
 """The draft of a manifest that an importer fills: checked values, and errors that name the place.
 
-Invariant: every path in a draft is relative and inside the root.
+Invariant: every path in a draft is relative and inside the root, and may be served.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from hashserve.manifest.importers.names import is_digested
 from hashserve.manifest.json_text import described, quoted
 from hashserve.manifest.model import Manifest, Row, release_id
 from hashserve.manifest.schema import unsafe_path
+from hashserve.url_paths import is_servable
 from hashserve.visible_text import logger
 
 __all__ = ["ManifestDraft"]
@@ -71,8 +72,11 @@ class ManifestDraft:
     # Filling
 
     def name(self, logical: str, path: str, query: str = "") -> None:
-        """Map ``logical`` to ``path``, with a query that versions it. Ignores an unsafe name."""
-        if unsafe_path([logical]) is not None:
+        """Map ``logical`` to ``path``, with a query that versions it.
+
+        Ignores an unsafe name, and a path that is never served, such as ``.htaccess``.
+        """
+        if unsafe_path([logical]) is not None or not is_servable(path):
             return
         self._paths[logical] = path
         if query:
@@ -81,12 +85,13 @@ class ManifestDraft:
     def derive_name(self, path: str) -> None:
         """Name ``path`` by itself without its fingerprint, unless another file has that logical path."""
         logical = without_fingerprint(path)
-        if logical is not None:
+        if logical is not None and is_servable(path):
             self._derived.setdefault(logical, set()).add(path)
 
     def keep(self, path: str, row: Row | None = None) -> None:
-        """List ``path`` as immutable."""
-        self._files[path] = row
+        """List ``path`` as immutable, unless it is never served."""
+        if is_servable(path):
+            self._files[path] = row
 
     def keep_digested(self, path: str, logical: str, row: Row | None = None) -> None:
         """List ``path`` as immutable if its name is ``logical`` with a digest in it."""

@@ -116,3 +116,24 @@ def test_any_json_is_a_manifest_of_safe_paths_or_a_manifest_error(
         return
     assert unsafe_path([*manifest.paths, *manifest.paths.values(), *manifest.files]) is None
     assert manifest.queries.keys() <= manifest.paths.keys()
+
+
+@pytest.mark.parametrize(
+    ("importer", "document"),
+    [
+        (
+            from_vite,
+            {"a": {"file": ".env-0123abcd.js"}, "b": {"file": "b.js", "css": [".b/a-0123abcd.css"]}},
+        ),
+        (from_webpack, {".htaccess": "/.htaccess", "a.js": "/x/.git/a.0123456789abcdef.js"}),
+        (from_phoenix, {"version": 1, "latest": {"a": ".a-0123456789abcdef0123456789abcdef"}, "digests": {}}),
+        (from_propshaft, {".a.js": {"digested_path": ".a-0a1b2c3d.js", "integrity": "x"}}),
+        (from_sprockets, {"files": {}, "assets": {"a": ".a-0123456789abcdef0123456789abcdef"}}),
+        (from_mix, {"/.env": "/.env?id=0123456789abcdef0123"}),
+    ],
+)
+def test_a_path_that_no_server_answers_for_is_left_out(importer: Importer, document: Any) -> None:
+    manifest = importer(document, "manifest.json")
+    assert [
+        path for path in (*manifest.files, *manifest.paths.values()) if "." in path[0] or "/." in path
+    ] == []
