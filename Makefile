@@ -95,4 +95,4 @@ bench bench-quick: .venv/ready-for-bench
 	@touch $@
 
 clean:
-	rm -rf .venv .cache .demo mutants .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache .demo .import_linter_cache mutants .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
