@@ -12,6 +12,7 @@ import pytest
 
 from hashserve.builder.releases import request_limits
 from hashserve.builder.releases.request_limits import (
+    FRAME_BYTES,
     HEAD_BYTES,
     MIN_BYTES_PER_SECOND,
     TIMEOUT_SECONDS,
@@ -141,12 +142,15 @@ def test_a_head_has_a_longest_length_whatever_comes_in_it(make: Make) -> None:
         receive(limits, connection)
 
 
-def test_a_body_has_little_room_for_what_frames_it(make: Make) -> None:
-    limits, connection = response(), make(0, BODY_BYTES // 4)
+def test_what_frames_a_body_is_limited_by_the_bytes_of_the_body(make: Make) -> None:
+    limits, connection = response(), make(0, FRAME_BYTES)
     limits.begin_body()
-    for _ in range(5):
+    for _ in range(10):
         receive(limits, connection)
-    with pytest.raises(LimitError, match="its body is too long"):
+        limits.deliver(FRAME_BYTES)
+    for _ in range(3):
+        receive(limits, connection)
+    with pytest.raises(LimitError, match="too many bytes around its body"):
         receive(limits, connection)
 
 
@@ -158,7 +162,7 @@ def test_a_wait_for_another_thread_ends_with_the_deadline(monkeypatch: pytest.Mo
 
 def test_all_requests_have_one_deadline(make: Make, clock: Clock) -> None:
     site = SiteLimits(100, 10 * BODY_BYTES)
-    connection = make(6, 10_000_000)
+    connection = make(6, 40_000)
     with site.timed():
         limits = response(site)
         limits.begin_body()

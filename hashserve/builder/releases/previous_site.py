@@ -95,6 +95,7 @@ class PreviousSite:
                 try:
                     # read1, because read waits for a whole block, however slowly it comes.
                     while chunk := response.read1(BLOCK_BYTES):
+                        limits.deliver(len(chunk))
                         yield chunk
                 except (OSError, HTTPException, ValueError) as error:
                     self._failures.count(answered=False)

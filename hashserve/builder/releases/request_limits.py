@@ -31,7 +31,12 @@ MIN_BYTES_PER_SECOND = 1024
 """The lowest average rate of a body, after the first `TIMEOUT_SECONDS`."""
 
 HEAD_BYTES = 64 * 1024
-"""How many bytes may come before the body, and how many after it: status lines, fields, 1xx and trailers."""
+"""How many bytes may come before a body: status lines, fields, 1xx."""
+
+FRAME_BYTES = 512 * 1024
+"""How many more bytes than the caller has got may come after the head: those that are read ahead, the sizes
+and extensions of chunks, and trailers. Small chunks may add a quarter of the body's bytes.
+"""
 
 WAIT_SECONDS = 0.1
 """The longest that anything waits without a look at the limits."""
@@ -136,17 +141,24 @@ class ResponseLimits:
         self._body_begins_at = None
 
     def begin_body(self) -> None:
-        """Note that the head is complete: the body may come, with its chunks' sizes and its trailers."""
+        """Note that the head is complete."""
         self._body_begins_at = self._received_bytes
-        self._most_bytes = self._received_bytes + self._body_bytes + self._body_bytes // 4 + HEAD_BYTES
+        self._most_bytes = self._received_bytes + FRAME_BYTES
+
+    def deliver(self, count: int) -> None:
+        """Note that the caller has got this many bytes of the body."""
+        self._most_bytes += count + count // 4
 
     def receive(self, connection: socket.socket, buffer: memoryview) -> int:
         """Receive bytes, and return their number: 0 at the end. Raises `OSError`."""
         count = self.wait(connection, lambda: connection.recv_into(buffer))
         self._received_bytes += count
         if self._received_bytes > self._most_bytes:
-            place = "head" if self._body_begins_at is None else "body"
-            raise LimitError(f"its {place} is too long: over {self._received_bytes:,} bytes were received")
+            raise LimitError(
+                "its head is too long"
+                if self._body_begins_at is None
+                else "it has too many bytes around its body: tiny chunks, extensions or trailers"
+            )
         return count
 
     def wait(self, connection: socket.socket, operate: Callable[[], Result]) -> Result:
