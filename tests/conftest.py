@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import skipped_tests
+from tests.support import hypothesis_profile, skipped_tests
 from tests.support.isolation import isolate
 from tests.support.trees import BuiltTree, build_tree
 
@@ -20,6 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis_profile.load()
     if not hasattr(config, "workerinput"):  # workers of pytest-xdist have the folders of the run
         config.add_cleanup(isolate())
 

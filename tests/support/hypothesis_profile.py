@@ -15,6 +15,14 @@ QUICK = settings(
 )
 """Decorate a property with this."""
 
+settings.register_profile("tests", QUICK, max_examples=100)
+
+
+def load() -> None:
+    """Make this the profile of every property that has no settings of its own."""
+    settings.load_profile("tests")
+
+
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)
 """Any text at all: control characters and lone surrogates too."""
 
