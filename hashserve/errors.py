@@ -18,6 +18,7 @@ __all__ = [
     "SourceError",
     "TruncatedFileError",
     "UnknownAssetError",
+    "spelt_text",
 ]
 
 
@@ -34,7 +35,7 @@ class HashserveError(Exception):
         return [str(self)]
 
 
-def _spell(text: str, names: Mapping[str, str]) -> str:
+def spelt_text(text: str, names: Mapping[str, str]) -> str:
     """Replace each ``{setting:name}`` in a text by the name that the user knows the setting by."""
     return re.sub(r"\{setting:([a-z_]+)\}", lambda mention: names.get(mention[1], mention[1]), text)
 
@@ -52,11 +53,11 @@ class SettingError(HashserveError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{self.name}={self.value!r}: {_spell(self.problem, {})}"
+        return f"{self.name}={self.value!r}: {spelt_text(self.problem, {})}"
 
     def spelt(self, names: Mapping[str, str]) -> SettingError:
         """Return the error with settings spelt as ``names`` has them: as options, or as keys."""
-        return SettingError(names.get(self.name, self.name), self.value, _spell(self.problem, names))
+        return SettingError(names.get(self.name, self.name), self.value, spelt_text(self.problem, names))
 
 
 class ManifestError(HashserveError, ValueError):
@@ -117,11 +118,11 @@ class BuildError(HashserveError):
     def lines(self) -> Sequence[str]:
         """The message in lines: place, problem and remedy, then each detail."""
         text = f"{self.path}: {self.problem}"
-        return [f"{text}; {_spell(self.remedy, {})}" if self.remedy else text, *self.details]
+        return [f"{text}; {spelt_text(self.remedy, {})}" if self.remedy else text, *self.details]
 
     def spelt(self, names: Mapping[str, str]) -> BuildError:
         """Return the error with settings spelt as ``names`` has them: as options, or as keys."""
-        return type(self)(self.path, self.problem, _spell(self.remedy, names), self.details)
+        return type(self)(self.path, self.problem, spelt_text(self.remedy, names), self.details)
 
 
 class SourceError(BuildError):

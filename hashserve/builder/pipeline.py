@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hashserve.builder.bundlers.recognition import recognise_bundlers
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED
 from hashserve.builder.compression.earlier_variants import EarlierVariants
@@ -89,6 +91,7 @@ def build_files(
     naming: Naming | None = None,
     patterns: Patterns | None = None,
     modes: Modes = NO_MODES,
+    spellings: Mapping[str, str] | None = None,
     on_progress: Progress = lambda step, done, total: None,
 ) -> tuple[BuildReport, Manifest]:
     """Build ``files``, which a framework has collected, into the folder ``out``.
@@ -96,12 +99,15 @@ def build_files(
     They may be in ``out`` already, under their own names, as Django collects them. ``kept`` maps the path of
     each file that another tool fingerprinted to its logical path. ``unhashed`` says what the files' own names
     hold. ``naming`` replaces the fingerprinter. ``patterns`` match references as a framework spells them.
-    ``modes`` are the permissions of what is written. Returns the new release's manifest too.
+    ``modes`` are the permissions of what is written. ``spellings`` are the names of settings in findings.
+    Returns the new release's manifest too.
     Raises `BuildError` or `SettingError`, as `build` does.
     """
     target = os.fspath(out)
     _check_places([], target, settings)
     tree = SourceTree(where=target, files=files, kept=kept, unhashed=unhashed)
+    if spellings is not None:
+        tree = replace(tree, spellings=spellings)
     return _build(lambda: tree, target, settings, on_progress, naming, patterns, modes)
 
 
@@ -170,6 +176,7 @@ def _build_release(
     naming = naming or Fingerprinter.of(settings)
     paths = frozenset(file.logical_path for file in tree.files)
     known_releases = load_known_releases(output.location(MANIFEST_NAME), settings, report)
+    tree = recognise_bundlers(tree, known_releases.manifests, report)
     # Stopped first, because on exit the variants wait for their threads.
     with (
         _variants(output, settings, report, known_releases) as variants,

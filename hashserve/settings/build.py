@@ -105,10 +105,9 @@ class BuildSettings(Settings, options=True, keys=True):
     bundler_manifests: Sequence[str] = setting(
         default=(),
         check=paths,
-        help="Manifest of a bundler that is not found by its name, such as webpack's manifest.json; the "
-        "files that it lists keep their names.",
+        help="Manifest of a bundler that is not found without being named; the files that it lists keep "
+        "their names.",
         option="--bundler-manifest",
-        key="",  # collectstatic reads what the finders found
         metavar="FILE",
     )
     html: bool = setting(

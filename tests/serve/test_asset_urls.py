@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+import hashserve
 from hashserve.digests import digest_of, integrity_of
 from hashserve.errors import UnknownAssetError
 from hashserve.serve.asset_urls import AssetUrls, readings
@@ -120,3 +123,37 @@ def test_a_new_manifest_counts_once_it_is_time_to_look(
     assert ask(urls, "ten.txt") == before
     clock.now = 5.0
     assert ask(urls, "ten.txt") != before
+
+
+VITE_ENTRY = {"file": "assets/index-C_rL51Fj.js", "src": "index.html", "isEntry": True}
+BUNDLES = {
+    ".vite/manifest.json": {"index.html": VITE_ENTRY},
+    "manifest.json": {"index.html": VITE_ENTRY, "robots.txt": {"file": "robots.txt"}},
+    "assets.json": {"index.html": "/static/assets/index-C_rL51Fj.js"},
+}
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_the_path_of_a_file_names_that_file_and_not_what_a_bundler_made_of_it(
+    name: str, tmp_path: Any
+) -> None:
+    put(tmp_path, "dist/index.html", b"<!doctype html>")
+    put(tmp_path, "dist/assets/index-C_rL51Fj.js", b"let a;")
+    put(tmp_path, f"dist/{name}", json.dumps(BUNDLES[name]).encode())
+    site = site_of()
+    site.add(str(tmp_path / "dist"), "/static/", manifest_name=name)
+    urls = AssetUrls(site)
+    assert urls.url("index.html") == "/static/index.html"
+    assert urls.integrity("index.html") == integrity_of(digest_of([b"<!doctype html>"]))
+    assert urls.url("assets/index.js") == "/static/assets/index-C_rL51Fj.js"
+    hashserve.build(tmp_path / "dist", tmp_path / "out", bundler_manifests=[tmp_path / "dist" / name])
+    built = AssetUrls(site_of(str(tmp_path / "out")))
+    assert re.fullmatch(r"/static/index\.[0-9a-f]{12}\.html", built.url("index.html"))
+    assert built.integrity("index.html") == integrity_of(digest_of([b"<!doctype html>"]))
+
+
+def test_an_original_next_to_its_fingerprinted_form_still_names_that_form(tmp_path: Any) -> None:
+    put(tmp_path, "app.js", b"let a;")
+    put(tmp_path, "app-0a1b2c3d4e5f.js", b"let a;")
+    put(tmp_path, ".manifest.json", b'{"app.js": "app-0a1b2c3d4e5f.js"}')  # Propshaft's
+    assert AssetUrls(site_of(str(tmp_path))).url("app.js") == "/static/app-0a1b2c3d4e5f.js"

@@ -52,7 +52,6 @@ ONLY_IN_PYTHON = {
     (BuildSettings, "ignore"): "collectstatic has its own --ignore",
     (BuildSettings, "import_map"): "the template tag writes the map",
     (BuildSettings, "import_map_bare"): "Django's own key IMPORT_MAP_BARE is for the template tag",
-    (BuildSettings, "bundler_manifests"): "collectstatic reads what the finders found",
     (BuildSettings, "html"): "Django's pages are templates",
 }
 """Settings of serving and of the build that are no key of ``HASHSERVE``, with the reason."""

@@ -19,7 +19,7 @@ from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.model import Manifest
 
-__all__ = ["already_fingerprinted", "check_unchanged"]
+__all__ = ["already_fingerprinted", "check_unchanged", "each_once"]
 
 
 def already_fingerprinted(
@@ -46,7 +46,7 @@ def already_fingerprinted(
         kept.update(_named(location, roots, present))
     # The name of a variant belongs to the variant that the build makes or finds there.
     kept = {path: name for path, name in kept.items() if not _is_named_as_variant(path, present)}
-    return _each_once(kept, present) if kept else kept
+    return each_once(kept, present) if kept else kept
 
 
 def check_unchanged(
@@ -93,7 +93,7 @@ def _is_named_as_variant(path: str, present: Container[str]) -> bool:
     return coding is not None and path[: -len(coding.suffix)] in present
 
 
-def _each_once(kept: dict[str, str], present: set[str]) -> dict[str, str]:
+def each_once(kept: dict[str, str], present: set[str]) -> dict[str, str]:
     """Return the path itself as logical path where two files would have the same one."""
     taken = present - kept.keys()
     result = {}

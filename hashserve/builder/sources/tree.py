@@ -11,7 +11,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import translate
 
 from hashserve.builder.naming.fingerprinter import Naming
@@ -21,7 +21,7 @@ from hashserve.errors import SourceError
 from hashserve.file_tree import walk_folders
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.schema import Unhashed, unsafe_path
-from hashserve.settings.build import DEFAULT_IGNORE
+from hashserve.settings.build import DEFAULT_IGNORE, BuildSettings
 from hashserve.url_paths import is_servable
 
 __all__ = ["SourceFile", "SourceTree", "check_names", "source_files"]
@@ -37,13 +37,18 @@ class SourceFile:
     location: str
 
 
+def _options() -> Mapping[str, str]:
+    return {name: row.option for name, row in BuildSettings.table.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTree:
     """The files to build.
 
     ``where`` is the place, as errors name it. ``kept`` maps the path of each file that another tool
     fingerprinted to its logical path: such a file keeps its name. ``unhashed`` says what the output holds
-    under each file's own name. ``skipped`` are the findings about what was left out.
+    under each file's own name. ``skipped`` are the findings about what was left out. ``spellings`` are the
+    names of settings in findings, as those who build write them.
     """
 
     where: str
@@ -51,6 +56,7 @@ class SourceTree:
     kept: Mapping[str, str]
     unhashed: Unhashed = "rewritten"
     skipped: Sequence[BuildFinding] = ()
+    spellings: Mapping[str, str] = field(default_factory=_options)
 
 
 OnSkip = Callable[[str, str], None]

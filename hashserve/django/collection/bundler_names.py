@@ -20,17 +20,41 @@ from hashserve.visible_text import logger
 __all__ = ["bundler_names"]
 
 
-def bundler_names(files: Sequence[CollectedFile], patterns: Sequence[str]) -> dict[str, str]:
+def bundler_names(
+    files: Sequence[CollectedFile], patterns: Sequence[str], manifests: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the logical path of each file that keeps its name, by its path in STATIC_ROOT.
 
     A file keeps its name if a bundler's manifest lists it, or if it matches one of ``patterns``.
-    Raises `ManifestError`.
+    ``manifests`` are names of manifests, as templates would name them, or their paths on disk.
+    Raises `ManifestError`, and `SettingError` for one of ``manifests`` that lists no collected file.
     """
     names = already_fingerprinted([], [file.path for file in files], patterns)
-    for source in _source_folders(files):
+    sources = list(_source_folders(files))
+    for manifest in manifests:
+        names.update(_names_of(manifest, sources, files))
+    for source in sources:
         for folder in source.subfolders():
             names.update(_names_in(source, folder, names))
     return names
+
+
+def _names_of(
+    manifest: str, sources: Sequence[_SourceFolder], files: Sequence[CollectedFile]
+) -> dict[str, str]:
+    """Return what a manifest that a project names lists. It need not be collected, as a hidden one is not."""
+    for source in sources:
+        start = f"{source.prefix}/" if source.prefix else ""
+        if manifest.startswith(os.path.join(source.location, "")):
+            location = manifest
+        else:
+            location = os.path.join(source.location, manifest.removeprefix(start))
+        if os.path.isfile(location) and (location == manifest or manifest.startswith(start)):
+            paths = [path[len(start) :] for path in source.paths]
+            listed = already_fingerprinted([source.location], paths, (), [location])
+            return {start + path: start + logical_path for path, logical_path in listed.items()}
+    roots = [source.location for source in sources]
+    return already_fingerprinted(roots, [file.path for file in files], (), [manifest])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

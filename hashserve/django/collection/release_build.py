@@ -17,7 +17,7 @@ from hashserve.django.build_settings import build_settings
 from hashserve.django.collection.bundler_names import bundler_names
 from hashserve.django.collection.collected_files import collected_files
 from hashserve.django.collection.storage_patterns import patterns_of
-from hashserve.django.settings import load, spelt_as_keys
+from hashserve.django.settings import SPELLINGS, load, spelt_as_keys
 from hashserve.manifest.model import Manifest
 from hashserve.settings.build import BuildSettings
 
@@ -39,11 +39,12 @@ def build_release(
             [SourceFile(logical_path=file.path, location=file.location(storage)) for file in files],
             storage.location,
             settings,
-            kept=bundler_names(files, settings.already_hashed),
+            kept=bundler_names(files, settings.already_hashed, settings.bundler_manifests),
             unhashed="none" if load().own.keep_only_hashed_files else "original",
             naming=naming,
             patterns=patterns_of(storage),
             modes=Modes(file=storage.file_permissions_mode, folder=storage.directory_permissions_mode),
+            spellings=SPELLINGS,
             on_progress=on_progress,
         )
 

@@ -1,0 +1,1 @@
+"""Names that a bundler fingerprinted, recognised without being told where that can be proven."""

@@ -1,0 +1,201 @@
+"""Names that a bundler fingerprinted, found in a tree and kept: a second fingerprint would be a defect.
+
+Invariant: a name is kept only with a proof: a manifest that lists files of the tree, a digest of the content,
+a folder that a framework serves as immutable, or a proven file that loads it. A name that only looks
+fingerprinted is reported. A file that had other content in an earlier release is never kept.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from hashserve.builder.bundlers.entry_pages import entries_of, mentioned_by
+from hashserve.builder.bundlers.found_manifests import ListedNames, names_in_data, names_in_folders
+from hashserve.builder.bundlers.framework_folders import is_in_framework_folder
+from hashserve.builder.bundlers.name_proofs import is_proven
+from hashserve.builder.bundlers.name_tokens import NameToken, token_of
+from hashserve.builder.references.languages import is_page
+from hashserve.builder.report import BuildFinding, BuildReport
+from hashserve.builder.sources.bundler_names import each_once
+from hashserve.builder.sources.tree import SourceTree
+from hashserve.digests import digest_of
+from hashserve.errors import spelt_text
+from hashserve.manifest.json_text import quoted
+from hashserve.manifest.model import Manifest
+
+__all__ = ["recognise_bundlers"]
+
+LARGEST_READ = 16 * 1024 * 1024
+"""The largest file, in bytes, that is read for a proof."""
+
+MOST_HASHED = 48 * 1024 * 1024
+"""How many bytes of a tree are hashed for proofs: about 12 seconds with the slowest digest."""
+
+_SCRIPTS = (".js", ".mjs")
+_CODE = (*_SCRIPTS, ".css")
+_SHOWN = 3
+
+
+def recognise_bundlers(tree: SourceTree, earlier: Sequence[Manifest], report: BuildReport) -> SourceTree:
+    """Return the tree with every name kept that is proven, and report those that only look fingerprinted.
+
+    ``earlier`` are the manifests of releases that exist: a name that they list with this content is proven.
+    """
+    search = _Search(tree, earlier)
+    search.by_manifests()
+    search.by_folders()
+    search.by_content()
+    search.by_pages()
+    report.findings.extend([*search.findings, *search.unproven(tree.spellings)])
+    return replace(tree, kept=each_once(search.kept, {file.logical_path for file in tree.files}))
+
+
+class _Search:
+    """What is known so far: ``kept`` are proven, and ``names`` are the tokens of those that are not."""
+
+    def __init__(self, tree: SourceTree, earlier: Sequence[Manifest]) -> None:
+        self.kept = dict(tree.kept)
+        self.findings: list[BuildFinding] = []
+        self._files = {file.logical_path: file.location for file in tree.files}
+        self._earlier = earlier
+        self._budget = MOST_HASHED
+        self.names: dict[str, NameToken] = {}
+        for path in self._files:
+            if path not in self.kept and (token := token_of(path)) is not None:
+                self.names[path] = token
+
+    # Proofs
+
+    def by_manifests(self) -> None:
+        """Keep what manifests list that nobody named."""
+        if self.names:
+            for listed in names_in_folders(self._files, self.names):
+                self._keep_listed(listed)
+        if self.names:
+            for listed in names_in_data(self._files, self.names):
+                self._keep_listed(listed)
+
+    def _keep_listed(self, listed: ListedNames) -> None:
+        if listed.problem:
+            message = f"is a bundler's manifest that cannot be used: {listed.problem}"
+            self.findings.append(BuildFinding(kind="bundler-manifest", path=listed.location, message=message))
+        for path, logical_path in listed.names.items():
+            if path not in self.kept:
+                self._keep(path, logical_path)
+
+    def by_folders(self) -> None:
+        """Keep what a framework serves as immutable itself."""
+        for path in self._files:
+            if is_in_framework_folder(path):
+                self._keep(path)
+
+    def by_content(self) -> None:
+        """Keep each file whose token is a digest of its content. Words are not tried, so few files are read.
+
+        If an earlier release has this content under the name, that is enough, and fast.
+        """
+        for path, token in list(self.names.items()):
+            if token.is_random or token.has_both_cases:
+                content = self._read(path)
+                earlier = self._earlier_digests(path)
+                if earlier:
+                    is_kept = earlier == {digest_of((content,))}
+                else:
+                    self._budget -= len(content)
+                    is_kept = self._budget >= 0 and is_proven(token, content)
+                if is_kept:
+                    self._keep(path)
+
+    def by_pages(self) -> None:
+        """Keep what pages load of a bundler's files, and what the kept files load."""
+        if not any(path.endswith(_CODE) for path in self.names):
+            return
+        for path in filter(is_page, self._files):
+            for entry in list(entries_of(path, self._read(path), self.names, self._read)):
+                self._keep(entry)
+        self._follow([path for path in self.kept if path.endswith(_CODE)])
+
+    def _follow(self, holders: list[str]) -> None:
+        """Keep what the ``holders`` mention, and what that mentions."""
+        scripts = Counter(posixpath.dirname(path) for path in holders if path.endswith(_SCRIPTS))
+        while holders and self.names:
+            path = holders.pop()
+            holder, folder = token_of(path), posixpath.dirname(path)
+            if holder is None:
+                continue
+            for target in set(mentioned_by(holder, self._read(path), self.names, scripts[folder])):
+                if target.endswith(_CODE) and self._keep(target):
+                    scripts[folder] += target.endswith(_SCRIPTS)
+                    holders.append(target)
+
+    def _keep(self, path: str, logical_path: str | None = None) -> bool:
+        """Keep a name, unless an earlier release has other content under it."""
+        earlier = self._earlier_digests(path)
+        if path in self.kept or (earlier and earlier != {digest_of((self._read(path),))}):
+            return False
+        token = self.names.pop(path, None)
+        plain = token.plain_path if token is not None and token.separator else path
+        self.kept[path] = logical_path or plain
+        return True
+
+    # Files
+
+    def _read(self, path: str) -> bytes:
+        try:
+            if os.path.getsize(self._files[path]) > LARGEST_READ:
+                return b""
+            with open(self._files[path], "rb") as stream:
+                return stream.read()
+        except OSError:
+            return b""  # the scan reports it
+
+    def _earlier_digests(self, path: str) -> set[str]:
+        """Return the digests of what earlier releases have under a name."""
+        records = [manifest.record(path) for manifest in self._earlier]
+        return {record.sha256 for record in records if record is not None and record.sha256 is not None}
+
+    # What is not proven
+
+    def unproven(self, spellings: Mapping[str, str]) -> Iterator[BuildFinding]:
+        """Yield a finding for each folder and form of names that look fingerprinted and are not proven."""
+        groups: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+        for path, token in self.names.items():
+            if token.is_word:
+                continue
+            groups[token.folder, token.separator, len(token.text)].append(path)
+        for paths in groups.values():
+            if any(path.endswith(_CODE) and self.names[path].is_random for path in paths):
+                yield BuildFinding(
+                    kind="bundler-name",
+                    path=self._files[paths[0]],
+                    message=spelt_text(self._described(paths), spellings),
+                )
+
+    def _described(self, paths: Sequence[str]) -> str:
+        """Say that some files may get a second fingerprint, and how to keep their names."""
+        if len(paths) == 1:
+            text = "its name looks fingerprinted by a bundler, and gets a second fingerprint"
+        else:
+            others = [quoted(path) for path in paths[1 : 1 + _SHOWN]]
+            hidden = len(paths) - 1 - len(others)
+            more = f" and {hidden} more" if hidden else ""
+            text = (
+                "its name looks fingerprinted by a bundler, and gets a second fingerprint; so do those of "
+                f"{', '.join(others)}{more}"
+            )
+        patterns = ", ".join(quoted(pattern) for pattern in self._patterns(paths))
+        return (
+            f"{text}. If other content always gets another name, name the bundler's manifest "
+            f"({{setting:bundler_manifests}}), or keep the names ({{setting:already_hashed}}: {patterns})"
+        )
+
+    def _patterns(self, paths: Sequence[str]) -> list[str]:
+        """Return one pattern that matches these paths and no other file; else the paths, as far as shown."""
+        glob = self.names[paths[0]].glob
+        matched = {path for path in self._files if fnmatchcase(path, glob)}
+        return [glob] if matched <= {*paths, *self.kept} else [*paths[: 1 + _SHOWN]]
