@@ -6,6 +6,7 @@ memory takes no thread and no disk. Under an event loop, threads of hashserve fi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +20,28 @@ from hashserve.django.responses import StaticContent, response_of
 from hashserve.django.root_listing import RootListing
 from hashserve.django.service import service_of
 from hashserve.django.settings import load
+from hashserve.django.static_location import static_root
 from hashserve.gateways.asgi_bodies import answer_in_thread
 from hashserve.http.messages import Request
 from hashserve.serve.answers import Answer
+from hashserve.serve.policy import immutable_test
+from hashserve.settings.serve import HeadersHook, MountSettings
 from hashserve.url_paths import native_string
+from hashserve.whitenoise_names import (
+    FOR_MIDDLEWARE,
+    SettingAttribute,
+    check_overrides,
+    is_overridden,
+    overridable,
+    refuse_names,
+)
 
 __all__ = ["HashServeMiddleware"]
+
+
+def _key(name: str) -> Any:
+    instead = f'set HASHSERVE["{name.upper()}"]'
+    return SettingAttribute(name, instead, lambda middleware, name: middleware._setting(name))
 
 
 class HashServeMiddleware:
@@ -42,6 +59,15 @@ class HashServeMiddleware:
         self._is_async: bool = iscoroutinefunction(get_response)
         self.get_response = _with_one_release(get_response, is_async=self._is_async)
         settings = load()
+        self._immutable_test = immutable_test(settings.serve.immutable_file_test)
+        if type(self) is not HashServeMiddleware:
+            check_overrides(type(self), HashServeMiddleware, FOR_MIDDLEWARE)
+            if self._immutable_test is None and is_overridden(
+                type(self), HashServeMiddleware, "immutable_file_test"
+            ):
+                serve = settings.serve.replace(immutable_file_test=self.immutable_file_test)
+                settings = settings._replace(serve=serve)
+        self._settings = settings
         own = settings.own
         self._prefix = native_string(own.prefix)
         self._service = service_of(settings)
@@ -54,6 +80,44 @@ class HashServeMiddleware:
             )
         if self._is_async:
             markcoroutinefunction(self)
+
+    # WhiteNoise has these attributes too. They can be read.
+    add_headers_function: HeadersHook | None = _key("add_headers_function")
+    allow_all_origins: bool = _key("allow_all_origins")
+    autorefresh: bool = _key("autorefresh")
+    charset: str = _key("charset")
+    index_file: str | None = _key("index_file")
+    max_age: int | None = _key("max_age")
+    use_finders: bool = _key("use_finders")
+    static_prefix: str = SettingAttribute(  # type: ignore[assignment]
+        "static_prefix", 'set HASHSERVE["PREFIX"]', lambda self, name: self._settings.own.prefix
+    )
+    static_root: str | None = SettingAttribute(  # type: ignore[assignment]
+        "static_root", "set STATIC_ROOT", lambda self, name: static_root()
+    )
+
+    def add_files(self, root: str | os.PathLike[str], prefix: str | None = None) -> None:
+        """Serve one more folder; if two have the same path, the one that was added last is served."""
+        mount = MountSettings(root=root, prefix=prefix)
+        path = (mount.prefix or "").strip("/")
+        self._service.site.add(mount.root, f"/{path}/" if path else "/", is_shared=True)
+        self._root_listing = None  # it knows one folder only
+
+    @overridable
+    def immutable_file_test(self, path: str, url: str) -> bool:
+        """Whether a file that no manifest lists never changes; a subclass may override this.
+
+        It does what ``HASHSERVE["IMMUTABLE_FILE_TEST"]`` says. ``path`` is on disk, ``url`` the URL path.
+        """
+        return self._immutable_test is not None and self._immutable_test(path, url)
+
+    def _setting(self, name: str) -> Any:
+        settings = self._settings
+        if name == "add_headers_function":
+            return settings.headers_hook()
+        if name == "index_file":
+            return settings.serve.index_name
+        return getattr(settings.own if name == "use_finders" else settings.serve, name)
 
     def __call__(self, request: Any) -> Any:
         """Return the response for a static file, or else that of the next middleware."""
@@ -96,6 +160,9 @@ class HashServeMiddleware:
         start = native_string(mount).rstrip("/")
         contains_mount = self._prefix.startswith(f"{start}/") and (start + path).startswith(self._prefix)
         return (start + path, "") if contains_mount else (path, mount)
+
+
+refuse_names(HashServeMiddleware, FOR_MIDDLEWARE)
 
 
 async def _awaitable(response: Any) -> Any:

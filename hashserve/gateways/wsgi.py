@@ -12,24 +12,33 @@ from contextvars import ContextVar
 from functools import lru_cache, partial
 from operator import attrgetter
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hashserve.errors import SettingError
 from hashserve.gateways.wsgi_bodies import STATUS_LINES, send
 from hashserve.http.messages import Headers, Request
 from hashserve.serve.asset_urls import AssetUrls
+from hashserve.serve.policy import immutable_test
 from hashserve.serve.service import Service
 from hashserve.settings import SignatureWithSettings, help_lines
 from hashserve.settings.serve import MountSettings, ServeSettings
 from hashserve.url_paths import mount_point_of
+from hashserve.whitenoise_names import (
+    FOR_WRAPPER,
+    SettingAttribute,
+    check_overrides,
+    is_overridden,
+    overridable,
+    refuse_names,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from typing_extensions import Unpack
 
     from hashserve.serve.counters import Counters, Counts
-    from hashserve.settings.serve import ServeArguments
+    from hashserve.settings.serve import HeadersHook, ServeArguments
 
 __all__ = ["HashServe"]
 
@@ -40,6 +49,11 @@ _mount_point = lru_cache(maxsize=64)(mount_point_of)
 """Remembers mount points: `HashServe.url` is called many times for a page."""
 
 _copier: Callable[[Headers], Callable[[], Headers]] = attrgetter("copy")
+
+
+def _argument(name: str) -> Any:
+    instead = f"pass {name}= to the constructor"
+    return SettingAttribute(name, instead, lambda application, name: application._setting(name))
 
 
 class HashServe:
@@ -63,6 +77,11 @@ class HashServe:
         **settings: Unpack[ServeArguments],
     ) -> None:
         values = ServeSettings(**settings)
+        self._immutable_test = immutable_test(values.immutable_file_test)
+        if type(self) is not HashServe:
+            check_overrides(type(self), HashServe, FOR_WRAPPER)
+            if self._immutable_test is None and is_overridden(type(self), HashServe, "immutable_file_test"):
+                values = values.replace(immutable_file_test=self.immutable_file_test)
         self.application = application
         self._lowest, self._highest = "", ""
         self._script_name: ContextVar[str] = ContextVar("script_name", default="")
@@ -83,6 +102,14 @@ class HashServe:
 
     __signature__ = SignatureWithSettings(__init__, ServeSettings)
 
+    # WhiteNoise has these attributes too. They can be read.
+    add_headers_function: HeadersHook | None = _argument("add_headers_function")
+    allow_all_origins: bool = _argument("allow_all_origins")
+    autorefresh: bool = _argument("autorefresh")
+    charset: str = _argument("charset")
+    index_file: str | None = _argument("index_file")
+    max_age: int | None = _argument("max_age")
+
     def add_files(
         self,
         root: str | os.PathLike[str],
@@ -96,6 +123,10 @@ class HashServe:
         name = None if mount.manifest is None else os.fspath(mount.manifest)
         self._site.add(mount.root, path, name, origin=origin)
 
+    def _setting(self, name: str) -> Any:
+        settings = self._site.settings
+        return settings.index_name if name == "index_file" else getattr(settings, name)
+
     def _set_bounds(self, lowest: str, highest: str) -> None:
         """Set the bounds between which `__call__` looks for static files.
 
@@ -103,6 +134,14 @@ class HashServe:
         `_pass_on`, which sets its own mount point, even an empty one.
         """
         self._lowest, self._highest = ("", _ABOVE_ALL_PATHS) if self._is_mounted else (lowest, highest)
+
+    @overridable
+    def immutable_file_test(self, path: str, url: str) -> bool:
+        """Whether a file that no manifest lists never changes; a subclass may override this.
+
+        It does what the setting of this name says. ``path`` is on disk, ``url`` is the URL path.
+        """
+        return self._immutable_test is not None and self._immutable_test(path, url)
 
     def url(self, logical_path: str, environ: WSGIEnvironment | None = None) -> str:
         """Return the URL of a logical path, fingerprinted if the manifest lists it.
@@ -179,7 +218,7 @@ class HashServe:
 
     def _answer(self, path: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request that is not a plain hit: environ, request, answer, response."""
-        memo, method = self._memo, environ["REQUEST_METHOD"]
+        memo, method = self._memo, environ.get("REQUEST_METHOD", "")
         # GET was looked up in `__call__`.
         recalled = memo.recall(path, method, environ) if method == "HEAD" else None
         if recalled is None and path in memo.live:
@@ -210,6 +249,9 @@ class HashServe:
         if self._is_mounted:
             self._script_name.set(script_name)
         return self.application(environ, start_response)
+
+
+refuse_names(HashServe, FOR_WRAPPER)
 
 
 def _new_counters() -> Counters:

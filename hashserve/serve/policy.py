@@ -22,6 +22,7 @@ __all__ = [
     "FOREVER",
     "IMMUTABLE",
     "Policy",
+    "immutable_test",
     "policy_of",
     "with_expires",
 ]
@@ -106,7 +107,7 @@ def policy_of(settings: ServeSettings, *, revalidates: bool = False) -> Policy:
         nosniff=settings.nosniff,
         media_types=MediaTypes(settings.mimetypes, charset=settings.charset),
         add_headers=_header_hook(settings.add_headers_function),
-        is_immutable=_immutable_test(settings.immutable_file_test),
+        is_immutable=immutable_test(settings.immutable_file_test),
     )
 
 
@@ -118,7 +119,7 @@ def _header_hook(function: HeadersHook | None) -> HeaderHook | None:
     return HeaderHook(function)
 
 
-def _immutable_test(test: ImmutableTest | str | None) -> ImmutableTest | None:
+def immutable_test(test: ImmutableTest | str | None) -> ImmutableTest | None:
     """Return the setting as a function: a regular expression becomes a search in URL paths."""
     if test is None or callable(test):
         return test

@@ -28,6 +28,7 @@ from hashserve.errors import HashserveError, ManifestError
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 from hashserve.visible_text import logger
+from hashserve.whitenoise_names import FOR_STORAGE, check_overrides
 
 if TYPE_CHECKING:
     from hashserve.builder.report import BuildReport
@@ -68,6 +69,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
     support_js_module_import_aggregation = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        check_overrides(type(self), BuildingStorage, FOR_STORAGE)
         settings = load().own
         if settings.manifest_strict is not None:
             self.manifest_strict = settings.manifest_strict
