@@ -6,9 +6,12 @@ Invariant: a file of any size needs little memory, and a small file is one chunk
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["BLOCK_SIZE", "read_chunks"]
+__all__ = ["BLOCK_SIZE", "Content", "read_chunks"]
+
+Content = Callable[[], Iterable[bytes]]
+"""A function that returns a content in chunks, from its start."""
 
 BLOCK_SIZE = 1024 * 1024
 """The size of a chunk, in bytes."""

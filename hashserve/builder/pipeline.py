@@ -27,6 +27,7 @@ from hashserve.builder.publish.fingerprinted_files import write_fingerprinted_fi
 from hashserve.builder.publish.import_map import check_bare, stage_import_map
 from hashserve.builder.publish.type_changes import stage_type_changes
 from hashserve.builder.publish.unhashed_files import UnhashedFiles
+from hashserve.builder.references.languages import is_page
 from hashserve.builder.releases.known_releases import KnownReleases, load_known_releases
 from hashserve.builder.releases.new_manifest import (
     NewRelease,
@@ -105,7 +106,7 @@ def build_files(
     """
     target = os.fspath(out)
     _check_places([], target, settings)
-    tree = SourceTree(where=target, files=files, kept=kept, unhashed=unhashed)
+    tree = SourceTree(where=target, files=files, kept=kept, unhashed=unhashed, collected=True)
     if spellings is not None:
         tree = replace(tree, spellings=spellings)
     return _build(lambda: tree, target, settings, on_progress, naming, patterns, modes)
@@ -119,7 +120,8 @@ def _find_sources(roots: Sequence[str], settings: BuildSettings) -> SourceTree:
         raise SourceError(where, "holds no files", "name the folder that holds your static files")
     paths = [file.logical_path for file in files]
     kept = already_fingerprinted(roots, paths, settings.already_hashed, settings.bundler_manifests)
-    return SourceTree(where=where, files=files, kept=kept, skipped=found.findings)
+    unhashed: Unhashed = "rewritten" if settings.rewrite_unhashed else "original"
+    return SourceTree(where=where, files=files, kept=kept, unhashed=unhashed, skipped=found.findings)
 
 
 def _build(
@@ -199,14 +201,16 @@ def _build_release(
         check_unchanged(tree.kept, scanned, known_releases.manifests, report)
         interim = stage_type_changes(scanned, tree.kept, known_releases.in_force, output, report)
         published = write_fingerprinted_files(scanned, naming, output, variants, on_progress)
-        unhashed = UnhashedFiles(tree.unhashed, scanned, published)
-        sizes = variants.make([*published.values(), *unhashed.of_other_content()], on_progress=on_progress)
+        unhashed = UnhashedFiles(tree, scanned, published)
+        originals = unhashed.stage_other_contents(output)
+        sizes = variants.make(published.values(), on_progress, staged=originals)
     plan = plan_output(published, unhashed.files, sizes)
     release = new_release(tree, published, sizes)
     retained = retain_releases(
         release, known_releases, plan, output, settings, report, now=now, on_progress=on_progress
     )
-    manifest = make_manifest(tree, release, retained, known_releases, settings, now=now)
+    rows = unhashed.rows(sizes, plan, settings.codings)
+    manifest = make_manifest(tree, release, retained, rows, known_releases, settings, now=now)
     unhashed.stage(output, sizes, plan, report)
     _fail_if_strict(tree.where, settings, report)
     import_map = stage_import_map(published, settings)
@@ -241,7 +245,7 @@ def _variants(
 
 def _compress_early(variants: Variants, unhashed: Unhashed, file: ScannedFile) -> None:
     """Begin to compress a file that will be published as it is."""
-    if file.links and unhashed != "original":
+    if file.links and (unhashed != "original" or is_page(file.logical_path)):
         return
     # Where references are rewritten, only the file's own name has the original content.
     path = file.logical_path if file.links else file.path

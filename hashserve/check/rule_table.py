@@ -133,7 +133,7 @@ RULES: Mapping[str, Rule] = {
         Rule(
             id="unhashed-variant-missing",
             level=Level.NOTE,
-            description="An unhashed file lacks a variant that its fingerprinted form has.",
+            description="An unhashed file lacks a variant that the manifest lists for its content.",
             remedy=_BUILD,
         ),
         # References

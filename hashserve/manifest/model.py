@@ -66,7 +66,8 @@ class Manifest(NamedTuple):
     ``codings`` names the columns of a row after the size and the SHA-256.
     ``created`` is in seconds since the epoch.
     ``queries`` maps a logical path to the query string that versions it (Laravel Mix).
-    ``unhashed`` says which content is under each file's unhashed name.
+    ``unhashed`` says which content is under each file's unhashed name. ``unhashed_files`` maps the logical
+    paths of those whose content is not that of the fingerprinted file to their rows; None means unknown.
     ``skipped`` lists the extensions, without a dot, of files without variants; None means the usual ones.
     """
 
@@ -81,6 +82,7 @@ class Manifest(NamedTuple):
     queries: Mapping[str, str] = _NOTHING
     unhashed: Unhashed = "rewritten"
     skipped: Sequence[str] | None = None
+    unhashed_files: Mapping[str, Row] | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Manifest:
@@ -118,6 +120,7 @@ class Manifest(NamedTuple):
             queries=extension.get("queries", {}),
             unhashed=extension.get("unhashed", "rewritten"),
             skipped=None if skipped is None else tuple(skipped),
+            unhashed_files=extension.get("unhashed_files"),
         )
 
     def dumps(self) -> str:
@@ -142,11 +145,22 @@ class Manifest(NamedTuple):
         row = self.files[path]
         if row is None:
             return AssetRecord(path=path, media_type=media_type)
+        return self._parsed(path, row)._replace(media_type=media_type)
+
+    def unhashed_record(self, logical_path: str) -> AssetRecord | None:
+        """Return what is known about an unhashed file, None if its content is that of the fingerprinted one.
+
+        It is also None if the manifest does not say.
+        """
+        row = None if self.unhashed_files is None else self.unhashed_files.get(logical_path)
+        return None if row is None else self._parsed(logical_path, row)
+
+    def _parsed(self, path: str, row: Row) -> AssetRecord:
         size, sha256, *sizes = row.split(" ")
         variants = {
             coding: int(size) for coding, size in zip(self.codings, sizes, strict=True) if size != "0"
         }
-        return AssetRecord(path=path, size=int(size), sha256=sha256, variants=variants, media_type=media_type)
+        return AssetRecord(path=path, size=int(size), sha256=sha256, variants=variants)
 
     def paths_of(self, release: Release) -> dict[str, str]:
         """Return all logical paths of a retained release, with their fingerprinted paths."""
@@ -171,6 +185,8 @@ class Manifest(NamedTuple):
             extension["queries"] = dict(self.queries)
         if self.unhashed != "rewritten":
             extension["unhashed"] = self.unhashed
+        if self.unhashed_files is not None:
+            extension["unhashed_files"] = dict(self.unhashed_files)
         if self.skipped is not None:
             extension["skipped"] = list(self.skipped)
         return {"paths": dict(self.paths), "version": "1.1", "hash": self.release, "hashserve": extension}

@@ -25,6 +25,9 @@ one more key, ``hashserve``::
 ``releases``
     The older releases that are retained, newest first. Their ``paths`` hold only what differs from the
     release in force; ``null`` means that the older release has no such logical path.
+``unhashed_files``
+    A row, as in ``files``, for each unhashed file of the release in force whose content is not that of its
+    fingerprinted form, because the references in that are rewritten. Manifests of earlier versions have none.
 ``queries``, ``unhashed``, ``skipped``
     The fields of `Manifest` with these names; left out where they have their default.
 """
@@ -48,7 +51,8 @@ FORMAT = 1
 Unhashed = Literal["rewritten", "original", "none"]
 """The content under a file's unhashed name: that of the fingerprinted file, the source's, or no file.
 
-With ``rewritten``, each content is compressed once; ``original`` is what Django's users expect.
+With ``original``, unhashed files refer to unhashed ones. With ``rewritten``, they refer to fingerprinted
+ones, so that a page can load one module under two URLs. Pages are rewritten with both, if they are at all.
 """
 
 # A size has no leading zero, so that only "0" means that there is no variant. 18 digits hold any file's size.
@@ -137,7 +141,10 @@ class _ManifestCheck:
                 "if a newer hashserve wrote this file, install that version here",
             )
         codings = self.codings(extension.get("columns"))
-        files = self.files(extension.get("files"), codings)
+        files = self.files(extension.get("files"), codings, "hashserve.files")
+        if extension.get("unhashed_files") is not None:
+            unhashed = self.files(extension["unhashed_files"], codings, "hashserve.unhashed_files")
+            self.rows(unhashed, "hashserve.unhashed_files")
         changed_paths = self.releases(extension.get("releases", []))
         self.listed(paths, files, "paths")
         for number, changed in enumerate(changed_paths):
@@ -186,8 +193,7 @@ class _ManifestCheck:
                 self.fail(location, f"expected each content coding once, found {described(coding)} twice")
         return codings
 
-    def files(self, value: object, codings: Sequence[str]) -> dict[str, Any]:
-        location = "hashserve.files"
+    def files(self, value: object, codings: Sequence[str], location: str) -> dict[str, Any]:
         files = self.members(value, location)
         # Written out for each coding: a fifth faster than a repeated group.
         row_grammar = re.compile(rf"{_SIZE} [A-Za-z0-9+/]{{43}}=" + f" {_SIZE}" * len(codings))
@@ -207,6 +213,12 @@ class _ManifestCheck:
             self.fail(f"{location}{member(path)}", f'expected "{columns}", found {described(row)}')
         self.safe(files, location)
         return files
+
+    def rows(self, files: Mapping[str, object], location: str) -> None:
+        """Check that every file has a row, which only another tool's manifest leaves out."""
+        for path, row in files.items():
+            if row is None:
+                self.fail(f"{location}{member(path)}", "expected a row, found null")
 
     def releases(self, value: object) -> list[dict[str, str | None]]:
         if type(value) is not list:

@@ -116,6 +116,13 @@ class BuildSettings(Settings, options=True, keys=True):
         help="Also rewrite references in HTML pages.",
         key="",  # Django's pages are templates
     )
+    rewrite_unhashed: bool = setting(
+        default=False,
+        check=flag,
+        help="Also rewrite references in files under their unhashed names. A page that loads a module under "
+        "both names then runs it twice.",
+        key="",  # Django's files under their own names are those that it collected
+    )
     strict: bool = setting(
         default=False,
         check=flag,
@@ -217,6 +224,7 @@ if TYPE_CHECKING:
         already_hashed: Sequence[str]
         bundler_manifests: Sequence[str]
         html: bool
+        rewrite_unhashed: bool
         strict: bool
         keep: int
         keep_days: float

@@ -62,7 +62,7 @@ class Reader:
     def allow(self, manifest: Manifest) -> None:
         """Allow what a release has as an answer for its unhashed names."""
         for logical_path, path in manifest.paths.items():
-            record = manifest.record(path)
+            record = manifest.unhashed_record(logical_path) or manifest.record(path)
             assert record is not None
             assert record.sha256 is not None
             self.allowed.setdefault(logical_path, set()).add(record.sha256)

@@ -190,6 +190,6 @@ def test_progress_counts_every_step_to_its_end(source: Path, out: Path) -> None:
     assert seen == {
         "read": [(1, 3), (2, 3), (3, 3)],
         "publish": [(1, 3), (2, 3), (3, 3)],
-        "compress": [(1, 3), (2, 3), (3, 3)],
+        "compress": [(1, 4), (2, 4), (3, 4), (4, 4)],  # the style sheet has two contents
         "retain": [(1, 1)],
     }

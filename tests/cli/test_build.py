@@ -75,7 +75,7 @@ def test_the_manifest_states_the_prefix_and_references_below_it_are_followed(
     assert Ran(capsys, "build", source, "--out", out, "--prefix", "/assets/").code == 0
     manifest = manifest_of(out)
     assert manifest.prefix == "/assets/"
-    assert manifest.paths["img/dot.svg"].encode() in (out / "app.css").read_bytes()
+    assert manifest.paths["img/dot.svg"].encode() in (out / manifest.paths["app.css"]).read_bytes()
 
 
 def test_ignored_names_are_left_out_in_addition_to_the_usual_ones(

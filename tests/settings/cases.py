@@ -289,6 +289,7 @@ BUILD: Mapping[str, Cases] = {
         ],
     ),
     "html": flag("--html"),
+    "rewrite_unhashed": flag("--rewrite-unhashed"),
     "strict": flag("--strict"),
     "keep": Cases(
         [Right(1, 1, ["--keep", "1"])],

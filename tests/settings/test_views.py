@@ -53,6 +53,7 @@ ONLY_IN_PYTHON = {
     (BuildSettings, "import_map"): "the template tag writes the map",
     (BuildSettings, "import_map_bare"): "Django's own key IMPORT_MAP_BARE is for the template tag",
     (BuildSettings, "html"): "Django's pages are templates",
+    (BuildSettings, "rewrite_unhashed"): "the files under their own names are those that Django collected",
 }
 """Settings of serving and of the build that are no key of ``HASHSERVE``, with the reason."""
 

@@ -117,7 +117,7 @@ class ExpectedResponses:
         self.unhashed = sorted(PREFIX + path for path in manifest.paths)
 
     def _add_path(self, connection: RawConnection, manifest: Manifest, path: str) -> None:
-        record = manifest.record(manifest.paths.get(path, path))
+        record = manifest.unhashed_record(path) or manifest.record(manifest.paths.get(path, path))
         assert record is not None
         for coding in ("identity", *CODINGS):
             answer = connection.ask(get(PREFIX + path, Accept_Encoding=coding))

@@ -6,7 +6,7 @@ content is asked for: 100,000 records take 40 MB.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from hashserve.builder.chunks import read_chunks
@@ -16,6 +16,7 @@ from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
 from hashserve.builder.releases.previous import PreviousRelease
 from hashserve.builder.releases.verification import verified_chunks
+from hashserve.http.codings import CODINGS
 from hashserve.manifest.model import Manifest, Row
 
 __all__ = ["EarlierVariants"]
@@ -49,16 +50,21 @@ class EarlierVariants:
         It also records which contents were tried in all codings: a variant that they lack was not worth it.
         """
         # A variant of a release that is no longer in force may have been lost since.
-        in_force = set(manifest.paths.values()) if self._tried_all(manifest, codings) else set()
+        has_tried_all = self._tried_all(manifest, codings)
+        in_force = set(manifest.paths.values()) if has_tried_all else set()
+        if has_tried_all:
+            self._tried.update(
+                _sha256(row)
+                for path, row in (manifest.unhashed_files or {}).items()
+                if is_compressible(path, self._skipped) and not _is_precompressed(path, manifest)
+            )
         best: dict[str, str] = {}
-        for path, row in manifest.files.items():
-            if row is None:
-                continue
-            sha256 = row.split(" ", 2)[1]
+        for path, row in _rows(manifest):
+            sha256 = _sha256(row)
             if path in in_force and is_compressible(path, self._skipped):
                 self._tried.add(sha256)
             other = best.setdefault(sha256, path)
-            if other is not path and _sizes(row).count("0") < _sizes(manifest.files[other]).count("0"):
+            if other is not path and _sizes(row).count("0") < _sizes(_row(manifest, other)).count("0"):
                 best[sha256] = path
         return best
 
@@ -121,13 +127,39 @@ class EarlierVariants:
         for manifest, paths in self._best_paths:
             path = paths.get(sha256)
             if path is not None and coding in manifest.codings:
-                size = _sizes(manifest.files[path])[manifest.codings.index(coding)]
+                size = _sizes(_row(manifest, path))[manifest.codings.index(coding)]
                 if size != "0":
                     return path, int(size)
         return None
 
 
-def _sizes(row: Row | None) -> list[str]:
+def _rows(manifest: Manifest) -> Iterator[tuple[str, Row]]:
+    """Yield every path whose content the manifest states, with its row: fingerprinted paths come first."""
+    for path, row in manifest.files.items():
+        if row is not None:
+            yield path, row
+    for path, row in (manifest.unhashed_files or {}).items():
+        if path not in manifest.files:
+            yield path, row
+
+
+def _row(manifest: Manifest, path: str) -> Row:
+    row = manifest.files.get(path)
+    if row is None:
+        assert manifest.unhashed_files is not None
+        row = manifest.unhashed_files[path]
+    return row
+
+
+def _is_precompressed(path: str, manifest: Manifest) -> bool:
+    """Whether the source had a variant of a file, so that a build may not have tried to make one."""
+    return any(path + coding.suffix in manifest.paths for coding in CODINGS.values())
+
+
+def _sha256(row: Row) -> str:
+    return row.split(" ", 2)[1]
+
+
+def _sizes(row: Row) -> list[str]:
     """Return the sizes of a row's variants: this takes a fifth of the time of a whole record."""
-    assert row is not None
     return row.split(" ")[2:]

@@ -5,55 +5,81 @@ Invariant: the release in force has these names too, so they keep their contents
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
-from hashserve.builder.chunks import read_chunks
+from hashserve.builder.chunks import Content, read_chunks
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.plan import PublishedFile, content_key
+from hashserve.builder.references.languages import is_page
 from hashserve.builder.report import BuildReport
 from hashserve.builder.sources.scanner import ScannedFile, source_chunks
+from hashserve.builder.sources.tree import SourceTree
 from hashserve.http.codings import CODINGS
-from hashserve.manifest.schema import Unhashed
+from hashserve.manifest.model import AssetRecord, Row, format_row
 
 __all__ = ["UnhashedFiles"]
 
 
 class UnhashedFiles:
-    """The files under their own names, as ``unhashed`` says: the ``scanned`` or the ``published`` contents.
+    """The files of ``tree`` under their own names, with the ``scanned`` or the ``published`` contents.
 
-    ``files`` has them by logical path: all that have a fingerprinted path too.
+    ``files`` has them by logical path: all that have a fingerprinted path too. References in pages are
+    rewritten only if that was asked for, and a page has only its own name for people.
     """
 
     def __init__(
-        self,
-        unhashed: Unhashed,
-        scanned: Mapping[str, ScannedFile],
-        published: Mapping[str, PublishedFile],
+        self, tree: SourceTree, scanned: Mapping[str, ScannedFile], published: Mapping[str, PublishedFile]
     ) -> None:
-        self._unhashed = unhashed
+        self._unhashed = tree.unhashed
         self._scanned = scanned
         self._published = published
         self._named_as_variants = _named_as_variants(scanned)
-        self._precompressed = {path for path, _ in self._named_as_variants.values()}
-        self.files: dict[str, PublishedFile] = {}
-        if unhashed != "none":
-            contents = scanned if unhashed == "original" else published
-            self.files = {
-                path: PublishedFile(path=path, size=contents[path].size, sha256=contents[path].sha256)
-                for path, file in published.items()
-                if file.path != path
-            }
+        # A framework has put these, and the variants that the source has of them, into the output.
+        self._precompressed = (
+            {path for path, _ in self._named_as_variants.values()}
+            if tree.collected and tree.unhashed == "original"
+            else set()
+        )
+        self.files = {
+            path: self._file(path, is_rewritten=tree.unhashed == "rewritten" or _is_page(path, tree))
+            for path, file in published.items()
+            if file.path != path and tree.unhashed != "none"
+        }
 
-    def of_other_content(self) -> list[PublishedFile]:
-        """List the files that need variants of their own, because their content is not the published one.
+    def _file(self, path: str, *, is_rewritten: bool) -> PublishedFile:
+        content = self._published[path] if is_rewritten else self._scanned[path]
+        return PublishedFile(path=path, size=content.size, sha256=content.sha256)
 
-        They are in the output already: the framework that keeps the originals has put them there.
+    def stage_other_contents(self, output: OutputFolder) -> dict[PublishedFile, Content]:
+        """Stage the files whose content is not the published one; return those that need variants.
+
+        Each is mapped to its content, which is in the source. They are staged before their variants are made,
+        because servers take a variant that is older than its file for stale.
         """
-        return [
-            file
-            for path, file in self.files.items()
-            if file.sha256 != self._published[path].sha256 and path not in self._precompressed
-        ]
+        for path, file in self._differing():
+            output.stage(path, source_chunks(self._scanned[path]), file.sha256)
+        return {
+            file: partial(source_chunks, self._scanned[path])
+            for path, file in self._differing()
+            if path not in self._precompressed
+        }
+
+    def rows(
+        self, sizes: Mapping[str, Mapping[str, int]], plan: Mapping[str, str], codings: Sequence[str]
+    ) -> dict[str, Row]:
+        """Return a row of the manifest for each file whose content is not the published one.
+
+        ``sizes`` and ``plan`` are those of `stage`.
+        """
+        return {
+            path: format_row(AssetRecord(path, file.size, file.sha256, sizes.get(file.sha256, {})), codings)
+            for path, file in sorted(self._differing())
+            if plan[path] == content_key(file.sha256)
+        }
+
+    def _differing(self) -> Iterator[tuple[str, PublishedFile]]:
+        return (item for item in self.files.items() if item[1].sha256 != self._published[item[0]].sha256)
 
     def stage(
         self,
@@ -62,32 +88,26 @@ class UnhashedFiles:
         plan: Mapping[str, str],
         report: BuildReport,
     ) -> None:
-        """Stage the files and their variants, and the removal of those that the release does not have.
+        """Stage the other files, the variants of these, and the removal of what the release does not have.
 
         ``sizes`` has the size of each variant by SHA-256 and coding. ``plan`` has the content of each path.
         """
         if self._unhashed == "none":
             self._stage_removals(output)
         for path, file in self.files.items():
+            twin = self._published[path]
             # If a variant has the path, the source file has only its fingerprinted path.
-            if plan[path] == content_key(file.sha256):
-                output.stage(path, self._chunks(path, file, output), file.sha256)
-            if self._unhashed == "rewritten" or path not in self._precompressed:
+            if file.sha256 == twin.sha256 and plan[path] == content_key(file.sha256):
+                output.stage(path, read_chunks(output.location(twin.path)), file.sha256)
+            if path not in self._precompressed:
                 self._stage_variants(file, sizes.get(file.sha256, {}), output)
         output.cancel_removals(plan)  # a name that is removed as a variant may be that of a source file
         self._check_named_as_variants(output, report)
 
-    def _chunks(self, path: str, file: PublishedFile, output: OutputFolder) -> Iterator[bytes]:
-        """Read the content of an unhashed file: from its fingerprinted twin, or from the source."""
-        twin = self._published[path]
-        if file.sha256 == twin.sha256:
-            return read_chunks(output.location(twin.path))
-        return source_chunks(self._scanned[path])
-
     def _stage_variants(self, file: PublishedFile, sizes: Mapping[str, int], output: OutputFolder) -> None:
         """Stage the variants of an unhashed file, and the removal of those that it does not have."""
         twin = self._published[file.path]
-        # The variants of a file of other content are next to it already.
+        # The variants of a file of other content were staged when they were made.
         if file.sha256 == twin.sha256:
             for coding in sizes:
                 suffix = CODINGS[coding].suffix
@@ -110,7 +130,7 @@ class UnhashedFiles:
         for path, (source_path, coding) in self._named_as_variants.items():
             if path not in self.files:
                 continue
-            source = self._published[source_path]
+            source = self.files.get(source_path) or self._published[source_path]
             if output.files.digest(self._published[path].path, coding) != source.sha256:
                 report.add(
                     "variant-name",
@@ -118,6 +138,11 @@ class UnhashedFiles:
                     f"has the name of the {coding} variant of {source_path} but does not decode to it, so "
                     "that only its fingerprinted URL serves it; rename it, or compress it again",
                 )
+
+
+def _is_page(path: str, tree: SourceTree) -> bool:
+    """Whether a file is a page of a build: one that a framework collected is in the output as it is."""
+    return is_page(path) and not tree.collected
 
 
 def _named_as_variants(scanned: Mapping[str, ScannedFile]) -> dict[str, tuple[str, str]]:

@@ -27,7 +27,7 @@ from hashserve.builder.releases.retention import (
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.sources.tree import SourceTree
 from hashserve.manifest.limits import MOST_OLD_PATHS, MOST_RELEASES
-from hashserve.manifest.model import AssetRecord, Manifest, Release, format_row, release_id
+from hashserve.manifest.model import AssetRecord, Manifest, Release, Row, format_row, release_id
 from hashserve.settings.build import BuildSettings
 
 __all__ = ["NewRelease", "RetainedReleases", "make_manifest", "new_release", "retain_releases"]
@@ -64,7 +64,7 @@ def new_release(
 ) -> NewRelease:
     """Return the release of the files that were ``published``, with the ``sizes`` of their variants."""
     paths = {tree.kept.get(logical_path, logical_path): file.path for logical_path, file in published.items()}
-    if tree.unhashed != "rewritten":
+    if tree.collected:
         paths.update((path, path) for path in tree.kept)  # Django's templates use that name too
     records = {
         file.path: AssetRecord(
@@ -175,12 +175,16 @@ def make_manifest(
     tree: SourceTree,
     release: NewRelease,
     retained_releases: RetainedReleases,
+    unhashed_rows: Mapping[str, Row],
     known: KnownReleases,
     settings: BuildSettings,
     *,
     now: int,
 ) -> Manifest:
-    """Return the manifest of the new release and of those that are retained."""
+    """Return the manifest of the new release and of those that are retained.
+
+    ``unhashed_rows`` has a row for each unhashed file whose content is not that of its fingerprinted form.
+    """
     records = {**release.records, **retained_releases.records}
     dates = (min(item.created, now) for item in known.manifests if item.release == release.id)
     return Manifest(
@@ -192,5 +196,6 @@ def make_manifest(
         prefix=settings.prefix,
         releases=retained_releases.releases,
         unhashed=tree.unhashed,
+        unhashed_files=unhashed_rows if tree.unhashed == "original" else None,
         skipped=settings.skip_compress,
     )

@@ -194,6 +194,9 @@ def manifest_without(manifest: Manifest, is_gone: Callable[[str], bool]) -> Mani
     return manifest._replace(
         paths=paths,
         files={path: row for path, row in manifest.files.items() if path not in gone},
+        unhashed_files=None
+        if manifest.unhashed_files is None
+        else {path: row for path, row in manifest.unhashed_files.items() if path in paths},
         releases=tuple(_release_without(release, paths, gone) for release in manifest.releases),
     )
 

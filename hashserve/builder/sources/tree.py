@@ -47,14 +47,16 @@ class SourceTree:
 
     ``where`` is the place, as errors name it. ``kept`` maps the path of each file that another tool
     fingerprinted to its logical path: such a file keeps its name. ``unhashed`` says what the output holds
-    under each file's own name. ``skipped`` are the findings about what was left out. ``spellings`` are the
+    under each file's own name. If the files are ``collected``, a framework has put them into the output,
+    under their own names. ``skipped`` are the findings about what was left out. ``spellings`` are the
     names of settings in findings, as those who build write them.
     """
 
     where: str
     files: Sequence[SourceFile]
     kept: Mapping[str, str]
-    unhashed: Unhashed = "rewritten"
+    unhashed: Unhashed = "original"
+    collected: bool = False
     skipped: Sequence[BuildFinding] = ()
     spellings: Mapping[str, str] = field(default_factory=_options)
 

@@ -1,4 +1,4 @@
-"""Rules about unhashed files: they are what the release in force has under their fingerprinted names."""
+"""Rules about unhashed files: they hold what the manifest states, or what their fingerprinted forms hold."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from hashserve.check.checked_folder import CheckedFolder
 from hashserve.check.contents import PathContents
 from hashserve.check.findings import CheckFinding, finding
 from hashserve.http.codings import CODINGS, coding_of_suffix
+from hashserve.manifest.model import AssetRecord
 from hashserve.manifest.schema import Unhashed
 
 __all__ = ["unhashed_file_findings"]
 
 
 def unhashed_file_findings(folder: CheckedFolder, proven: Mapping[str, str]) -> Iterator[CheckFinding]:
-    """Yield unhashed files that differ from their fingerprinted form, or are missing.
+    """Yield unhashed files that hold other bytes than the release in force has, or are missing.
 
     ``proven`` maps paths to the tokens that are proven to be those of their content.
     """
@@ -27,18 +28,35 @@ def _differing(folder: CheckedFolder, item: PathContents) -> Iterator[CheckFindi
     path = item.on_disk.path
     if path in folder.index.records or path in folder.index.unfingerprinted:
         return
-    record = folder.index.records.get(folder.index.current.get(path, ""))
+    record = _expected(folder, path)
     content = folder.content(path)
     if record is None or record.sha256 is None or content is None or _is_variant(folder, path):
         return
     if content.sha256 != record.sha256:
-        if _unhashed_is(folder, "original"):
+        if _may_be_original(folder):
             return  # its references are not rewritten, and it has variants of its own
-        yield finding("unhashed-differs", path, f"has other bytes than {record.path!r}")
+        other = "the manifest states" if record.path == path else f"{record.path!r}"
+        yield finding("unhashed-differs", path, f"has other bytes than {other}")
     for coding in record.variants:
         if coding not in item.variants:
             variant = path + CODINGS[coding].suffix
             yield finding("unhashed-variant-missing", variant, f"is not there next to {path!r}")
+
+
+def _expected(folder: CheckedFolder, path: str) -> AssetRecord | None:
+    """Return what an unhashed file holds: what the manifest states for it, or else its fingerprinted form."""
+    manifest = folder.manifest.manifest
+    own = None if manifest is None else manifest.unhashed_record(path)
+    return own or folder.index.records.get(folder.index.current.get(path, ""))
+
+
+def _may_be_original(folder: CheckedFolder) -> bool:
+    """Whether unhashed files may hold their source's bytes, and the manifest does not state which ones do.
+
+    Django's builds of earlier versions wrote such manifests.
+    """
+    manifest = folder.manifest.manifest
+    return _unhashed_is(folder, "original") and manifest is not None and manifest.unhashed_files is None
 
 
 def _missing(folder: CheckedFolder, proven: Mapping[str, str]) -> Iterator[CheckFinding]:
@@ -68,6 +86,5 @@ def _is_variant(folder: CheckedFolder, path: str) -> bool:
     coding = coding_of_suffix(path)
     if coding is None:
         return False
-    source = folder.index.current.get(path.removesuffix(coding.suffix), "")
-    record = folder.index.records.get(source)
+    record = _expected(folder, path.removesuffix(coding.suffix))
     return record is not None and coding.name in record.variants

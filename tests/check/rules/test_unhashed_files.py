@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pytest
+
+from hashserve import Manifest
 from hashserve.builder import build
 from hashserve.check import Level, check
 from tests.support.files import put
@@ -35,6 +38,23 @@ def test_unhashed_files_are_not_missing_if_all_are_left_out(out: Path) -> None:
     assert "unhashed-missing" not in {rule for rule, _ in checked(out)}
 
 
-def test_an_unhashed_file_with_other_bytes_differs(out: Path) -> None:
-    put(out, "robots.txt", b"User-agent: b\n")
-    assert checked(out) == [("unhashed-differs", "robots.txt")]
+@pytest.mark.parametrize("path", ["robots.txt", "css/app.css"])
+def test_an_unhashed_file_with_other_bytes_differs(path: str, out: Path) -> None:
+    for variant in (f"{path}.br", f"{path}.gz"):
+        (out / variant).unlink(missing_ok=True)
+    put(out, path, b"User-agent: b\n")
+    assert ("unhashed-differs", path) in checked(out)
+
+
+def test_an_unhashed_file_may_not_hold_its_fingerprinted_form_unless_the_manifest_says_so(out: Path) -> None:
+    path = Manifest.load(out / "staticfiles.json").paths["css/app.css"]
+    put(out, "css/app.css", (out / path).read_bytes())
+    for suffix in (".br", ".gz", ".zst"):
+        put(out, f"css/app.css{suffix}", (out / (path + suffix)).read_bytes())
+    assert checked(out) == [("unhashed-differs", "css/app.css")]
+
+
+def test_a_manifest_of_an_earlier_version_does_not_state_what_originals_hold(out: Path) -> None:
+    manifest = Manifest.load(out / "staticfiles.json")
+    manifest._replace(unhashed_files=None).write(out / "staticfiles.json")
+    assert checked(out) == []
