@@ -87,6 +87,8 @@ def test_every_path_that_a_build_makes_can_be_restored(digest: str, length: int)
         ("a\udcff.0123456789ab.css", "not the same on every system"),
         ("d/" * 2100 + "a.0123456789ab.css", "longer than 1024 bytes"),
         ("d/" * 40 + "a.0123456789ab.css", "more than 32 segments"),
+        ("n" * 250 + ".0123456789ab.css", "longer than 250 bytes"),
+        ("é" * 130 + ".0123456789ab.css", "longer than 250 bytes"),
         ("é" * 600 + ".0123456789ab.css", "longer than 1024 bytes"),
         ("", "no server sends"),
     ],

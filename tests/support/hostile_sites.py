@@ -76,7 +76,7 @@ class HostileSite:
             self.requests.append(path)
             if is_tls or self.target(path):
                 self.attacks += 1
-                self.attack(Exchange(self, connection, path))
+                self.attack(Exchange(self, connection, path, request))
             else:
                 self.respond_correctly(connection, path, request)
 
@@ -101,10 +101,19 @@ class HostileSite:
 class Exchange:
     """One attacked request."""
 
-    def __init__(self, site: HostileSite, connection: socket.socket, path: str) -> None:
+    def __init__(self, site: HostileSite, connection: socket.socket, path: str, request: bytes) -> None:
         self.site = site
         self.path = path
+        self._request = request
         self._connection = connection
+
+    def field(self, name: str) -> str:
+        """Return a field of the request, empty if it has none."""
+        lines = self._request.decode().split("\r\n")
+        return next((line.partition(": ")[2] for line in lines if line.startswith(f"{name}: ")), "")
+
+    def respond(self, body: bytes, status: bytes = b"200 OK") -> None:
+        self.send(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
 
     def send(self, *parts: bytes) -> None:
         """Send bytes, however long the client takes; ends with an `OSError` once the site is closed."""

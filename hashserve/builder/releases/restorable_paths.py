@@ -21,6 +21,9 @@ __all__ = ["PathsOfOneOutput", "why_not_restorable"]
 MAX_PATH_BYTES = 1024
 """The longest path in bytes; some systems allow no more."""
 
+MAX_SEGMENT_BYTES = 250
+"""The longest name of a file or a folder: 255 bytes on most systems, with the suffix of a variant."""
+
 MAX_DEPTH = 32
 """The most segments of a path."""
 
@@ -43,8 +46,10 @@ def why_not_restorable(path: str, fingerprinted: Iterable[str] = ()) -> str | No
 
     ``fingerprinted`` are patterns of paths that the user says are fingerprinted.
     """
-    if len(path) > MAX_PATH_BYTES or len(path.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
+    if len(path) > MAX_PATH_BYTES or _bytes(path) > MAX_PATH_BYTES:
         return f"its path is longer than {MAX_PATH_BYTES} bytes"
+    if max(map(_bytes, path.split("/"))) > MAX_SEGMENT_BYTES:
+        return f"a name in its path is longer than {MAX_SEGMENT_BYTES} bytes"
     if path.count("/") >= MAX_DEPTH:
         return f"its path has more than {MAX_DEPTH} segments"
     if not path.isprintable() or _UNPORTABLE.search(path):
@@ -58,6 +63,10 @@ def why_not_restorable(path: str, fingerprinted: Iterable[str] = ()) -> str | No
     ):
         return "its path has no fingerprint"
     return None
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 class PathsOfOneOutput:
