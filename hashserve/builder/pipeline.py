@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -88,6 +88,7 @@ def build_files(
     settings: BuildSettings,
     *,
     kept: Mapping[str, str],
+    collected_first: Collection[str] = (),
     unhashed: Unhashed = "original",
     naming: Naming | None = None,
     patterns: Patterns | None = None,
@@ -97,16 +98,23 @@ def build_files(
 ) -> tuple[BuildReport, Manifest]:
     """Build ``files``, which a framework has collected, into the folder ``out``.
 
-    They may be in ``out`` already, under their own names, as Django collects them. ``kept`` maps the path of
-    each file that another tool fingerprinted to its logical path. ``unhashed`` says what the files' own names
-    hold. ``naming`` replaces the fingerprinter. ``patterns`` match references as a framework spells them.
-    ``modes`` are the permissions of what is written. ``spellings`` are the names of settings in findings.
-    Returns the new release's manifest too.
-    Raises `BuildError` or `SettingError`, as `build` does.
+    They may be in ``out`` already, under their own names, as Django collects them; ``collected_first`` are
+    the paths of those that replaced no file there. ``kept`` maps the path of each file that another tool
+    fingerprinted to its logical path. ``unhashed`` says what the files' own names hold. ``naming`` replaces
+    the fingerprinter. ``patterns`` match references as a framework spells them. ``modes`` are the permissions
+    of what is written. ``spellings`` are the names of settings in findings. Returns the manifest of the new
+    release too. Raises `BuildError` or `SettingError`, as `build` does.
     """
     target = os.fspath(out)
     _check_places([], target, settings)
-    tree = SourceTree(where=target, files=files, kept=kept, unhashed=unhashed, collected=True)
+    tree = SourceTree(
+        where=target,
+        files=files,
+        kept=kept,
+        unhashed=unhashed,
+        collected=True,
+        collected_first=collected_first,
+    )
     if spellings is not None:
         tree = replace(tree, spellings=spellings)
     return _build(lambda: tree, target, settings, on_progress, naming, patterns, modes)
@@ -201,7 +209,7 @@ def _build_release(
         check_unchanged(tree.kept, scanned, known_releases.manifests, report)
         interim = stage_type_changes(scanned, tree.kept, known_releases.in_force, output, report)
         published = write_fingerprinted_files(scanned, naming, output, variants, on_progress)
-        unhashed = UnhashedFiles(tree, scanned, published)
+        unhashed = UnhashedFiles(tree, scanned, published, known_releases)
         originals = unhashed.stage_other_contents(output)
         sizes = variants.make(published.values(), on_progress, staged=originals)
     plan = plan_output(published, unhashed.files, sizes)

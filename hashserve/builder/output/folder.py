@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Container, Iterable, Iterator
 
 from hashserve.atomic_files import write_atomically
+from hashserve.builder.output.dates import keep_date
 from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.modes import NO_MODES, Modes, make_folders
 from hashserve.builder.output.private_folder import PrivateFolder
@@ -111,10 +112,12 @@ class OutputFolder:
         coding: str = IDENTITY,
         *,
         newer_than: str | None = None,
+        dated_as: str | None = None,
     ) -> None:
         """Write a file that `publish` renames to ``path``: for a path that the release in force may have too.
 
-        A file is reused and errors are raised as in `put`. A variant must be staged after its source.
+        A file is reused and errors are raised as in `put`. A variant must be staged after its source. A file
+        that is written gets the modification date of the one at ``dated_as``, as `keep_date` allows.
         """
         if self.reuse(path, sha256, coding, newer_than=newer_than):
             return
@@ -124,7 +127,18 @@ class OutputFolder:
             self._transaction.rename_after_manifest(path)
         temporary = self._transaction.temporary_location("staged")
         self._write(temporary, location, chunks)
+        if dated_as is not None:
+            keep_date(temporary, dated_as, location)
         self._transaction.stage(path, StagedFile(location=temporary, sha256=sha256, coding=coding))
+
+    def keep_date(self, path: str, source: str, sha256: str) -> None:
+        """Give a file that a framework has just put here the modification date of its source.
+
+        A link is left alone, because its date is that of its target.
+        """
+        location = self.location(path)
+        if not os.path.islink(location) and keep_date(location, source):
+            self.files.add_verified(path, sha256, IDENTITY)
 
     def stage_removal(self, path: str) -> None:
         """Let `publish` remove a file, if it is there."""

@@ -6,12 +6,13 @@ Invariant: the release in force has these names too, so they keep their contents
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 from hashserve.builder.chunks import Content, read_chunks
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.plan import PublishedFile, content_key
 from hashserve.builder.references.languages import is_page
+from hashserve.builder.releases.known_releases import KnownReleases
 from hashserve.builder.report import BuildReport
 from hashserve.builder.sources.scanner import ScannedFile, source_chunks
 from hashserve.builder.sources.tree import SourceTree
@@ -29,9 +30,16 @@ class UnhashedFiles:
     """
 
     def __init__(
-        self, tree: SourceTree, scanned: Mapping[str, ScannedFile], published: Mapping[str, PublishedFile]
+        self,
+        tree: SourceTree,
+        scanned: Mapping[str, ScannedFile],
+        published: Mapping[str, PublishedFile],
+        known: KnownReleases,
     ) -> None:
         self._unhashed = tree.unhashed
+        self._collected = tree.collected
+        self._collected_first = tree.collected_first
+        self._known = known
         self._scanned = scanned
         self._published = published
         self._named_as_variants = _named_as_variants(scanned)
@@ -58,7 +66,8 @@ class UnhashedFiles:
         because servers take a variant that is older than its file for stale.
         """
         for path, file in self._differing():
-            output.stage(path, source_chunks(self._scanned[path]), file.sha256)
+            source = source_chunks(self._scanned[path])
+            output.stage(path, source, file.sha256, dated_as=self._dated_as(path, file, output))
         return {
             file: partial(source_chunks, self._scanned[path])
             for path, file in self._differing()
@@ -98,11 +107,47 @@ class UnhashedFiles:
             twin = self._published[path]
             # If a variant has the path, the source file has only its fingerprinted path.
             if file.sha256 == twin.sha256 and plan[path] == content_key(file.sha256):
-                output.stage(path, read_chunks(output.location(twin.path)), file.sha256)
+                content = read_chunks(output.location(twin.path))
+                output.stage(path, content, file.sha256, dated_as=self._dated_as(path, file, output))
             if path not in self._precompressed:
                 self._stage_variants(file, sizes.get(file.sha256, {}), output)
+            if path in self._collected_first:
+                self._keep_date(path, file, output)
         output.cancel_removals(plan)  # a name that is removed as a variant may be that of a source file
         self._check_named_as_variants(output, report)
+
+    def _dated_as(self, path: str, file: PublishedFile, output: OutputFolder) -> str | None:
+        """Return the location of the source whose date an unhashed file keeps, None if it must not.
+
+        If a file is replaced, its date decides. Otherwise, for example on an empty disk, no known release may
+        have other content, because its date is not known.
+        """
+        scanned = self._scanned[path]
+        is_replaced = output.files.has_file(path) and not self._collected
+        may_keep = is_replaced or self._had_no_other_content(path, file.sha256)
+        return scanned.file.location if may_keep and file.sha256 == scanned.sha256 else None
+
+    def _had_no_other_content(self, path: str, sha256: str) -> bool:
+        """Whether each known release that has this unhashed name is known to have this content under it."""
+        for manifest in self._known.manifests:
+            published = manifest.paths.get(path)
+            if published is not None:
+                record = manifest.unhashed_record(path) or manifest.record(published)
+                if record is None or record.sha256 != sha256:
+                    return False
+        return path not in self._changed_before
+
+    @cached_property
+    def _changed_before(self) -> frozenset[str]:
+        """The unhashed names whose content differs between known releases."""
+        releases = (release for manifest in self._known.manifests for release in manifest.releases)
+        changed = (item for release in releases for item in release.changed.items())
+        return frozenset(path for path, old in changed if old is not None and path in self.files)
+
+    def _keep_date(self, path: str, file: PublishedFile, output: OutputFolder) -> None:
+        source = self._dated_as(path, file, output)
+        if source is not None and source != output.location(path):
+            output.keep_date(path, source, file.sha256)
 
     def _stage_variants(self, file: PublishedFile, sizes: Mapping[str, int], output: OutputFolder) -> None:
         """Stage the variants of an unhashed file, and the removal of those that it does not have."""

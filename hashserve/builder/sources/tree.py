@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 
@@ -48,8 +48,9 @@ class SourceTree:
     ``where`` is the place, as errors name it. ``kept`` maps the path of each file that another tool
     fingerprinted to its logical path: such a file keeps its name. ``unhashed`` says what the output holds
     under each file's own name. If the files are ``collected``, a framework has put them into the output,
-    under their own names. ``skipped`` are the findings about what was left out. ``spellings`` are the
-    names of settings in findings, as those who build write them.
+    under their own names; those in ``collected_first`` replaced no file there. ``skipped`` are the findings
+    about what was left out. ``spellings`` are the names of settings in findings, as those who build write
+    them.
     """
 
     where: str
@@ -57,6 +58,7 @@ class SourceTree:
     kept: Mapping[str, str]
     unhashed: Unhashed = "original"
     collected: bool = False
+    collected_first: Collection[str] = ()
     skipped: Sequence[BuildFinding] = ()
     spellings: Mapping[str, str] = field(default_factory=_options)
 

@@ -40,6 +40,7 @@ def build_release(
             storage.location,
             settings,
             kept=bundler_names(files, settings.already_hashed, settings.bundler_manifests),
+            collected_first=storage.saved_first,
             unhashed="none" if load().own.keep_only_hashed_files else "original",
             naming=naming,
             patterns=patterns_of(storage),

@@ -64,7 +64,10 @@ class _WarningLog:
 
 
 class BuildingStorage(django_storage.ManifestStaticFilesStorage):
-    """Django's manifest storage, with the build of hashserve as its post-processing."""
+    """Django's manifest storage, with the build of hashserve as its post-processing.
+
+    ``saved_first`` are the paths of files that it saved where none was before.
+    """
 
     support_js_module_import_aggregation = True
 
@@ -76,6 +79,8 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         self._observer: BuildObserver = _WarningLog()
         self._loaded_manifest: Manifest | None = None
         self._deletions = Deletions()
+        self._deleted: set[str] = set()
+        self.saved_first: set[str] = set()
         super().__init__(*args, **kwargs)
 
     # The build
@@ -146,6 +151,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
             self._deletions.add(path)
         else:
             super().delete(name)
+            self._deleted.add(path)
 
     def delete_later(self, paths: Iterable[str]) -> None:
         """Delete files once the next release is in force, unless it needs them."""
@@ -229,6 +235,8 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         temporary = os.path.join(os.path.dirname(name), f"{TEMPORARY_PREFIX}{token_hex(8)}")
         try:
             if self._make_way(_as_path(name)):
+                if not os.path.lexists(self.path(name)) and _as_path(name) not in self._deleted:
+                    self.saved_first.add(_as_path(name))
                 os.replace(self.path(super()._save(temporary, content)), self.path(name))
                 self._deletions.discard(_as_path(name))
         except BaseException:  # also on Ctrl-C; parts of files would fill a disk that is full

@@ -213,3 +213,45 @@ def test_an_error_of_a_build_names_settings_as_a_project_writes_them(
         site.collect()
     assert expected in str(raised.value)
     assert "{setting" not in str(raised.value)
+
+
+# Dates
+
+
+def dated(site: CollectedSite, path: str, date: int, content: bytes | None = None) -> None:
+    if content is not None:
+        put(site.source, path, content)
+    os.utime(site.source / path, (date, date))
+
+
+def date_of(site: CollectedSite, path: str) -> int:
+    return int((site.root / path).stat().st_mtime)
+
+
+def test_a_file_that_is_collected_first_has_the_date_of_its_source(site: CollectedSite) -> None:
+    for path in ("robots.txt", "css/app.css"):
+        dated(site, path, 1_500_000_000)
+    site.collect()
+    assert date_of(site, "robots.txt") == date_of(site, "css/app.css") == 1_500_000_000
+    before = snapshot(site.root)
+    site.collect()
+    assert snapshot(site.root) == before
+    dated(site, "robots.txt", 1_500_000_001, b"changed")
+    site.collect()
+    assert (site.root / "robots.txt").read_bytes() == b"changed"
+    assert date_of(site, "robots.txt") > 1_600_000_000  # of the collection, as Django dates files
+
+
+def test_a_file_that_replaces_another_never_gets_the_date_of_its_source(site: CollectedSite) -> None:
+    put(site.root, "robots.txt", b"of no release")
+    dated(site, "robots.txt", 1_500_000_000, b"changed")
+    site.collect(clear=True)
+    assert (site.root / "robots.txt").read_bytes() == b"changed"
+    assert date_of(site, "robots.txt") > 1_600_000_000
+
+
+def test_a_link_to_a_source_is_left_alone(site: CollectedSite) -> None:
+    dated(site, "robots.txt", 1_500_000_000)
+    site.collect(link=True)
+    assert (site.root / "robots.txt").is_symlink()
+    assert date_of(site, "robots.txt") == 1_500_000_000
