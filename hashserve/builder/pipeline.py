@@ -24,7 +24,7 @@ from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.builder.output.modes import NO_MODES, Modes
 from hashserve.builder.output.plan import PublishedFile, plan_output
 from hashserve.builder.publish.fingerprinted_files import write_fingerprinted_files
-from hashserve.builder.publish.import_map import check_bare, stage_import_map
+from hashserve.builder.publish.import_map import check_names_of_map, stage_import_map
 from hashserve.builder.publish.type_changes import stage_type_changes
 from hashserve.builder.publish.unhashed_files import UnhashedFiles
 from hashserve.builder.references.languages import is_page
@@ -41,7 +41,7 @@ from hashserve.builder.releases.retention import build_time
 from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.sources.bundler_names import already_fingerprinted, check_unchanged
 from hashserve.builder.sources.patterns import Patterns
-from hashserve.builder.sources.scanner import ScannedFile, Scanner, scan_tree, source_chunks
+from hashserve.builder.sources.scanner import ScannedFile, Scanner, module_graph, scan_tree, source_chunks
 from hashserve.builder.sources.tree import SourceFile, SourceTree, check_names, source_files
 from hashserve.errors import BuildError, SettingError, SourceError
 from hashserve.manifest.discovery import MANIFEST_NAME
@@ -194,7 +194,7 @@ def _build_release(
     ):
         check_names(tree.files, output, naming, report)
         if settings.import_map is not None:
-            check_bare(settings.import_map_bare, paths)
+            check_names_of_map(settings, paths)
         scanner = Scanner(
             paths,
             naming,
@@ -218,10 +218,13 @@ def _build_release(
         release, known_releases, plan, output, settings, report, now=now, on_progress=on_progress
     )
     rows = unhashed.rows(sizes, plan, settings.codings)
-    manifest = make_manifest(tree, release, retained, rows, known_releases, settings, now=now)
+    modules = module_graph(scanned)
+    manifest = make_manifest(
+        tree, release, retained, rows, known_releases, settings, modules=modules, now=now
+    )
     unhashed.stage(output, sizes, plan, report)
     _fail_if_strict(tree.where, settings, report)
-    import_map = stage_import_map(published, settings)
+    import_map = stage_import_map(published, modules, settings)
     output.publish(None if manifest == known_releases.in_force else manifest, interim=interim)
     output.save_state()
     if import_map is not None:

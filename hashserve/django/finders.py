@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from django.apps import apps
 from django.contrib.staticfiles import finders
 
-__all__ = ["find_file", "list_paths"]
+__all__ = ["find_file", "list_files", "list_paths"]
 
 
 def find_file(path: str) -> str | None:
@@ -33,8 +34,27 @@ def _find_in_new_folders(path: str) -> str | None:
 
 def list_paths() -> Iterator[str]:
     """Yield the logical path of each file that the finders list."""
+    return (path for path, _ in _listed())
+
+
+def list_files() -> Iterator[tuple[str, str | None]]:
+    """Yield the logical path of each file that the finders list, and its location if it is on disk.
+
+    The first file of several with one path is the one that is served.
+    """
+    seen: set[str] = set()
+    for path, (storage, source_path) in _listed():
+        if path not in seen:
+            seen.add(path)
+            try:
+                yield path, storage.path(source_path)
+            except (NotImplementedError, AttributeError):
+                yield path, None
+
+
+def _listed() -> Iterator[tuple[str, tuple[Any, str]]]:
     for finder in finders.get_finders():
         for path, storage in finder.list([]):
             prefix = getattr(storage, "prefix", None)
-            path = path.replace(os.sep, "/")
-            yield f"{prefix}/{path}" if prefix else path
+            logical_path = path.replace(os.sep, "/")
+            yield f"{prefix}/{logical_path}" if prefix else logical_path, (storage, path)

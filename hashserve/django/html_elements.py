@@ -24,6 +24,7 @@ from hashserve.django.finders import list_paths
 from hashserve.django.page_release import one_release
 from hashserve.errors import SettingError
 from hashserve.http.media_types import MediaTypes
+from hashserve.module_graph import ModuleGraph, reached_modules
 from hashserve.url_paths import url_of
 
 __all__ = ["DESTINATIONS", "import_map", "integrity", "preload_link"]
@@ -135,16 +136,17 @@ def _takes_integrity(destination: str, url: str, has_cors: object) -> bool:
 
 
 def import_map(
-    bare: Mapping[str, str], starts: tuple[str, ...], attributes: Mapping[str, object]
+    bare: Mapping[str, str], names: tuple[str, ...], attributes: Mapping[str, object]
 ) -> SafeString:
     """Write the ``script`` element with the import map of this release.
 
-    It maps the unhashed URL and the logical path of each script to its URL, and each ``bare``
-    specifier to the URL of its script. ``starts`` limits the scripts to those whose logical path has
-    one of these starts. ``attributes`` are added to the element.
+    It maps the unhashed URL and the logical path of each module to its URL, and each ``bare``
+    specifier to the URL of its script. ``names`` limit it: the paths of scripts, and ``bare`` specifiers,
+    to what these import; others to the scripts whose logical path starts with one of them.
+    ``attributes`` are added to the element.
     """
     with one_release():
-        text = _kept_map(bare, starts)
+        text = _kept_map(bare, names)
     return format_html("<script{}>{}</script>", _attributes({"type": "importmap", **attributes}), text)
 
 
@@ -153,36 +155,41 @@ _kept_maps: WeakKeyDictionary[object, dict[_MapKey, SafeString]] = WeakKeyDictio
 """The text of import maps by storage and key: to write a map of 500 scripts takes 10 ms or more."""
 
 
-def _kept_map(bare: Mapping[str, str], starts: tuple[str, ...]) -> SafeString:
+def _kept_map(bare: Mapping[str, str], names: tuple[str, ...]) -> SafeString:
     """Return the map's JSON, which is written once for each release."""
     release = "" if settings.DEBUG else getattr(staticfiles_storage, "release", "")
     if not release:
-        return _written_map(bare, starts)
+        return _written_map(bare, names)
     maps = _kept_maps.setdefault(staticfiles_storage._wrapped, {})
-    key: _MapKey = (release, staticfiles_storage.base_url, starts, *sorted(bare.items()))
+    key: _MapKey = (release, staticfiles_storage.base_url, names, *sorted(bare.items()))
     if key not in maps:
-        if len(maps) >= _MAX_KEPT_MAPS:  # old releases have some, and each page may pass other starts
+        if len(maps) >= _MAX_KEPT_MAPS:  # old releases have some, and each page may pass other names
             maps.clear()
-        maps[key] = _written_map(bare, starts)
+        maps[key] = _written_map(bare, names)
     return maps[key]
 
 
-def _written_map(bare: Mapping[str, str], starts: tuple[str, ...]) -> SafeString:
-    document = json.dumps(_map(bare, starts), ensure_ascii=False)
+def _written_map(bare: Mapping[str, str], names: tuple[str, ...]) -> SafeString:
+    document = json.dumps(_map(bare, names), ensure_ascii=False)
     return mark_safe(document.translate(_SCRIPT_ESCAPES))  # noqa: S308  # escaped for a script element
 
 
-def _map(bare: Mapping[str, str], starts: tuple[str, ...]) -> dict[str, dict[str, str]]:
+def _map(bare: Mapping[str, str], names: tuple[str, ...]) -> dict[str, dict[str, str]]:
     base = staticfiles_storage.base_url or ""
+    entries = {bare.get(name, name) for name in names if name in bare or name.endswith(_SCRIPT_EXTENSIONS)}
+    selected = _selected(bare, names, entries)
+    if entries:
+        bare = {specifier: name for specifier, name in bare.items() if name in selected}
+    required = {*bare.values(), *entries}
     imports: dict[str, str] = {}
     digests: dict[str, str] = {}
-    for name in sorted({*bare.values(), *_scripts(starts)}):
+    for name in sorted({*required, *selected}):
         try:
             url = _url(name)
         except ValueError:
-            if name in bare.values():
+            if name in required:
                 raise
-            continue  # a finder lists it, but it is not collected
+            continue  # a finder lists it, but it is not collected; or it is a bare specifier of another map
         imports[name] = imports[urljoin(base, url_of(name))] = url
         digests[url] = integrity(name)
     imports.update((specifier, imports[name]) for specifier, name in bare.items())
@@ -191,12 +198,38 @@ def _map(bare: Mapping[str, str], starts: tuple[str, ...]) -> dict[str, dict[str
     return {**document, "integrity": known} if known else document
 
 
-def _scripts(starts: tuple[str, ...]) -> Iterable[str]:
-    return (
-        name
-        for name in _logical_paths()
-        if name.endswith(_SCRIPT_EXTENSIONS) and name.startswith(starts or "")
-    )
+def _selected(bare: Mapping[str, str], names: tuple[str, ...], entries: Collection[str]) -> set[str]:
+    """Return the scripts that the names of a tag select; without names, all modules.
+
+    Where the modules are not known, every script may be one, and import every other.
+    """
+    modules = _modules()
+    if modules is None or not names:
+        chosen = set(_scripts() if modules is None else modules)
+    else:
+        chosen = reached_modules(modules, entries, bare)
+        chosen &= {*modules, *entries}
+    starts = tuple(name for name in names if bare.get(name, name) not in entries)
+    if not starts:
+        return chosen
+    started = {name for name in _scripts() if name.startswith(starts)}
+    return started | chosen if entries else started
+
+
+def _modules() -> ModuleGraph | None:
+    """Return the modules of the release; None if its manifest does not tell them from other scripts."""
+    if not settings.DEBUG:
+        modules_of_release = getattr(staticfiles_storage, "modules", None)
+        return None if modules_of_release is None else modules_of_release()
+    try:
+        from hashserve.django.development_modules import development_modules
+    except ImportError:  # what a build needs is not installed
+        return None
+    return development_modules()
+
+
+def _scripts() -> Iterable[str]:
+    return (name for name in _logical_paths() if name.endswith(_SCRIPT_EXTENSIONS))
 
 
 def _logical_paths() -> Collection[str]:

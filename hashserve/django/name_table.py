@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from hashserve.digests import integrity_of
 from hashserve.manifest.model import Manifest
+from hashserve.module_graph import ModuleGraph
 
 __all__ = ["NO_NAMES", "NameTable"]
 
@@ -19,11 +20,13 @@ class NameTable:
     """The id of a release, and the fingerprinted path of each logical path.
 
     ``integrity`` maps logical paths to the values of their ``integrity`` attributes. It may lack some.
+    ``modules`` are the scripts that are modules; None if that is not known.
     """
 
     release: str
     names: Mapping[str, str]
     integrity: Mapping[str, str] = field(default_factory=dict)
+    modules: ModuleGraph | None = None
 
     @classmethod
     def of(cls, manifest: Manifest) -> NameTable:
@@ -33,7 +36,9 @@ class NameTable:
             record = manifest.record(path)
             if record is not None and record.sha256 is not None:
                 integrity[logical_path] = integrity_of(record.sha256)
-        return cls(release=manifest.release, names=manifest.paths, integrity=integrity)
+        return cls(
+            release=manifest.release, names=manifest.paths, integrity=integrity, modules=manifest.modules
+        )
 
 
 NO_NAMES = NameTable(release="", names={})

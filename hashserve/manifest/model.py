@@ -17,6 +17,7 @@ from hashserve.atomic_files import write_atomically
 from hashserve.manifest.discovery import read_file
 from hashserve.manifest.json_text import parse_json
 from hashserve.manifest.schema import FORMAT, Unhashed, check_document
+from hashserve.module_graph import ModuleGraph
 
 __all__ = ["AssetRecord", "Manifest", "Release", "Row", "format_row", "release_id"]
 
@@ -69,6 +70,7 @@ class Manifest(NamedTuple):
     ``unhashed`` says which content is under each file's unhashed name. ``unhashed_files`` maps the logical
     paths of those whose content is not that of the fingerprinted file to their rows; None means unknown.
     ``skipped`` lists the extensions, without a dot, of files without variants; None means the usual ones.
+    ``modules`` are the scripts that are modules, each with its imports; None where that is not known.
     """
 
     paths: Mapping[str, str]
@@ -83,6 +85,7 @@ class Manifest(NamedTuple):
     unhashed: Unhashed = "rewritten"
     skipped: Sequence[str] | None = None
     unhashed_files: Mapping[str, Row] | None = None
+    modules: ModuleGraph | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Manifest:
@@ -121,6 +124,7 @@ class Manifest(NamedTuple):
             unhashed=extension.get("unhashed", "rewritten"),
             skipped=None if skipped is None else tuple(skipped),
             unhashed_files=extension.get("unhashed_files"),
+            modules=extension.get("modules"),
         )
 
     def dumps(self) -> str:
@@ -189,6 +193,8 @@ class Manifest(NamedTuple):
             extension["unhashed_files"] = dict(self.unhashed_files)
         if self.skipped is not None:
             extension["skipped"] = list(self.skipped)
+        if self.modules is not None:
+            extension["modules"] = {path: list(imports) for path, imports in self.modules.items()}
         return {"paths": dict(self.paths), "version": "1.1", "hash": self.release, "hashserve": extension}
 
 

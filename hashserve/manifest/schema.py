@@ -28,6 +28,9 @@ one more key, ``hashserve``::
 ``unhashed_files``
     A row, as in ``files``, for each unhashed file of the release in force whose content is not that of its
     fingerprinted form, because the references in that are rewritten. Manifests of earlier versions have none.
+``modules``
+    The modules of the release in force, each with the list of what it imports: logical paths, and bare
+    specifiers as they are written.
 ``queries``, ``unhashed``, ``skipped``
     The fields of `Manifest` with these names; left out where they have their default.
 """
@@ -155,6 +158,7 @@ class _ManifestCheck:
         self.texts(extension.get("queries", {}), "hashserve.queries", _QUERY, "a query string")
         self.unhashed(extension.get("unhashed", "rewritten"))
         self.skipped(extension.get("skipped"))
+        self.modules(extension.get("modules"))
 
     def members(self, value: object, location: str) -> dict[str, Any]:
         if type(value) is not dict:
@@ -279,6 +283,18 @@ class _ManifestCheck:
             self.fail(location, f"expected a list, found {described(value)}")
         for number, item in enumerate(value):
             self.text(item, f"{location}[{number}]")
+
+    def modules(self, value: object) -> None:
+        location = "hashserve.modules"
+        if value is None:
+            return
+        modules = self.members(value, location)
+        self.safe(modules, location)
+        for path, imports in modules.items():
+            if type(imports) is not list or not set(map(type, imports)) <= {str}:
+                self.fail(
+                    f"{location}{member(path)}", f"expected a list of strings, found {described(imports)}"
+                )
 
     def text(self, value: object, location: str) -> None:
         if type(value) is not str or not value.isprintable():

@@ -84,7 +84,7 @@ class BuildSettings(Settings, options=True, keys=True):
     import_map: str | None = setting(
         default=None,
         check=optional(path),
-        help="File to write an import map of all scripts to, with integrity.",
+        help="File to write an import map of all modules to, with integrity.",
         key="",  # Django's template tag makes the map
         metavar="FILE",
     )
@@ -95,6 +95,14 @@ class BuildSettings(Settings, options=True, keys=True):
         option="--bare",
         key="",  # Django's own key IMPORT_MAP_BARE is for the template tag
         metavar="NAME=PATH",
+    )
+    import_map_entries: Sequence[str] = setting(
+        default=(),
+        check=strings,
+        help="Script, or name of --bare, that pages import; the import map has only what these import.",
+        option="--import-map-entry",
+        key="",  # Django's own key IMPORT_MAP_ENTRIES is for the template tag
+        metavar="PATH",
     )
     already_hashed: Sequence[str] = setting(
         default=(),
@@ -185,6 +193,10 @@ class BuildSettings(Settings, options=True, keys=True):
             raise SettingError(
                 "import_map_bare", dict(self.import_map_bare), "needs {setting:import_map} too"
             )
+        if self.import_map_entries and self.import_map is None:
+            raise SettingError(
+                "import_map_entries", list(self.import_map_entries), "needs {setting:import_map} too"
+            )
         return {}
 
 
@@ -221,6 +233,7 @@ if TYPE_CHECKING:
         js_references: JsReferences
         import_map: str | None
         import_map_bare: Mapping[str, str]
+        import_map_entries: Sequence[str]
         already_hashed: Sequence[str]
         bundler_manifests: Sequence[str]
         html: bool

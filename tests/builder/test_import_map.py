@@ -139,3 +139,72 @@ def test_the_urls_of_a_map_in_a_page_are_rewritten_though_specifiers_stay(
     path = manifest_of(out).paths["js/leaf.js"] if is_rewritten else "js/leaf.js"
     assert (out / "index.html").read_text() == page.replace("js/leaf.js", path)
     assert not check(out, CheckSettings(js_references=js_references, html=True)).count(Level.WARNING)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A source with two pages' modules, a module that only they share, and classic scripts."""
+    folder = tmp_path / "shop"
+    put(folder, "js/cart.js", b"import './shared.js';\nimport 'lit';\nimport('./late.js');\n")
+    put(folder, "js/help.js", b"import { a } from 'js/shared.js';\n")
+    put(folder, "js/shared.js", b"export const a = 1;\n")
+    put(folder, "js/late.js", b"console.log('late');\n")
+    put(folder, "vendor/lit.js", b"export { html } from './html.js';\n")
+    put(folder, "vendor/html.js", b"export const html = 1;\n")
+    put(folder, "vendor/plain.mjs", b"console.log(1);\n")
+    put(folder, "vendor/jquery.js", b"(function () { window.jQuery = 'import'; })();\n")
+    put(folder, "vendor/dynamic.js", b"function load() { return import('../js/late.js'); }\n")
+    return folder
+
+
+def mapped(tmp_path: Path) -> set[str]:
+    """Return the names in the map without the URLs."""
+    return {name for name in read_map(tmp_path)["imports"] if not name.startswith("/static/")}
+
+
+BARE = {"lit": "vendor/lit.js"}
+
+
+@pytest.mark.parametrize("js_references", ["import-map", "rewrite", "off"])
+def test_only_modules_are_in_the_map(shop: Path, tmp_path: Path, js_references: JsReferences) -> None:
+    build(shop, tmp_path / "out", settings(tmp_path).replace(js_references=js_references))
+    modules = {
+        *("js/cart.js", "js/help.js", "js/shared.js", "js/late.js"),
+        *("vendor/lit.js", "vendor/html.js", "vendor/plain.mjs"),
+    }
+    # A classic script that imports is no module, but needs the names of what it imports.
+    assert mapped(tmp_path) - {"vendor/dynamic.js"} == modules
+    assert manifest_of(tmp_path / "out").modules == {
+        "js/cart.js": ["js/shared.js", "lit", "js/late.js"],
+        "js/help.js": ["js/shared.js"],
+        "js/late.js": [],
+        "js/shared.js": [],
+        "vendor/dynamic.js": ["js/late.js"],
+        "vendor/html.js": [],
+        "vendor/lit.js": ["vendor/html.js"],
+        "vendor/plain.mjs": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (["js/help.js"], {"js/help.js", "js/shared.js"}),
+        (
+            ["js/cart.js"],
+            {"js/cart.js", "js/shared.js", "js/late.js", "lit", "vendor/lit.js", "vendor/html.js"},
+        ),
+        (["lit"], {"lit", "vendor/lit.js", "vendor/html.js"}),
+        (["js/help.js", "vendor/jquery.js"], {"js/help.js", "js/shared.js", "vendor/jquery.js"}),
+    ],
+)
+def test_entries_limit_the_map_to_what_they_import(
+    shop: Path, tmp_path: Path, entries: list[str], expected: set[str]
+) -> None:
+    build(shop, tmp_path / "out", settings(tmp_path, import_map_bare=BARE, import_map_entries=entries))
+    assert mapped(tmp_path) == expected
+
+
+def test_an_entry_that_is_no_script_is_an_error(shop: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"import_map_entries='js/gone\.js': is not a script"):
+        build(shop, tmp_path / "out", settings(tmp_path, import_map_entries=["js/gone.js"]))

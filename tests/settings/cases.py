@@ -273,6 +273,14 @@ BUILD: Mapping[str, Cases] = {
             Wrong(["lit"], SPECIFIERS),
         ],
     ),
+    "import_map_entries": Cases(
+        [
+            Right(
+                ["a.js", "lit"], ("a.js", "lit"), ["--import-map-entry", "a.js", "--import-map-entry", "lit"]
+            )
+        ],
+        [Wrong("a.js", STRINGS), Wrong(("",), STRINGS, ""), Wrong(7, STRINGS)],
+    ),
     "already_hashed": Cases(
         [Right(["a/*", "b/*"], ("a/*", "b/*"), ["--already-hashed", "a/*", "--already-hashed", "b/*"])],
         [Wrong("a/*", STRINGS), Wrong(("",), STRINGS, ""), Wrong(7, STRINGS)],
@@ -413,6 +421,10 @@ OWN: Mapping[str, Cases] = {
     "import_map_bare": Cases(
         [Right({"lit": "lit.js"}, {"lit": "lit.js"}), Right(None, None)],
         [Wrong({"lit/": "x"}, SPECIFIERS), Wrong(["lit"], SPECIFIERS)],
+    ),
+    "import_map_entries": Cases(
+        [Right([], ()), Right(["a.js", "lit"], ("a.js", "lit"))],
+        [Wrong("a.js", STRINGS), Wrong(("",), STRINGS), Wrong(7, STRINGS)],
     ),
     "cache": Cases(
         [Right("default", "default")],

@@ -52,6 +52,7 @@ ONLY_IN_PYTHON = {
     (BuildSettings, "ignore"): "collectstatic has its own --ignore",
     (BuildSettings, "import_map"): "the template tag writes the map",
     (BuildSettings, "import_map_bare"): "Django's own key IMPORT_MAP_BARE is for the template tag",
+    (BuildSettings, "import_map_entries"): "Django's own key IMPORT_MAP_ENTRIES is for the template tag",
     (BuildSettings, "html"): "Django's pages are templates",
     (BuildSettings, "rewrite_unhashed"): "the files under their own names are those that Django collected",
 }
@@ -206,7 +207,7 @@ def test_the_constructor_takes_a_right_folder(row: Setting, case: Right) -> None
     ],
 )
 def test_a_type_of_settings_uses_a_right_value(settings: type[Settings], row: Setting, case: Right) -> None:
-    others = {"import_map": "map.json"} if row.name == "import_map_bare" else {}
+    others = {"import_map": "map.json"} if row.name.startswith("import_map_") else {}
     assert getattr(settings.of({row.name: case.value, **others}), row.name) == case.used
 
 

@@ -21,7 +21,7 @@ from hashserve.builder.references.javascript_tree import Lineage, argument, argu
 from hashserve.builder.references.reference import Delimiter, Reference, ReferenceKind, names_a_file
 from hashserve.builder.references.source_maps import SOURCE_MAP_MARK, source_map_in
 
-__all__ = ["find_javascript_references"]
+__all__ = ["find_javascript_references", "may_be_module"]
 
 
 def find_javascript_references(content: bytes, *, module: bool | None = None) -> list[Reference]:
@@ -83,6 +83,11 @@ _ESCAPED = re.compile(
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
+def may_be_module(content: bytes) -> bool:
+    """Whether a script has a word of a module's syntax. Few others have one, in a comment or a string."""
+    return any(pattern.search(content) for pattern in _MODULE_WORDS)
+
+
 class _Script:
     """One script. Patterns find the words that may make references; the tree decides which do."""
 
@@ -101,7 +106,7 @@ class _Script:
     def may_be_module(self) -> bool:
         if self.module is not None:
             return self.module
-        return any(pattern.search(self.content) for pattern in _MODULE_WORDS)
+        return may_be_module(self.content)
 
     def source_maps_without_parse(self) -> list[Reference] | None:
         """Return the source map of the last line, if any; None if only a parse can decide."""

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 from hashserve.builder.references.languages import is_page
 from hashserve.builder.references.reference import Reference
 
-__all__ = ["External", "Internal", "Missing", "Resolution", "Resolver"]
+__all__ = ["External", "Internal", "Missing", "Resolution", "Resolver", "is_bare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,12 @@ def _is_elsewhere(reference: Reference, path: str) -> bool:
         return True
     if reference.kind.is_page_relative and reference.base is None:
         return not path.startswith("/")
-    return reference.kind.is_specifier and not path.startswith(("/", "./", "../"))
+    return reference.kind.is_specifier and is_bare(path)
+
+
+def is_bare(specifier: str) -> bool:
+    """Whether a specifier is no URL but a name, for an import map (HTML standard, 8.1.6.2)."""
+    return not (specifier.startswith(("/", "./", "../")) or _SCHEME.match(specifier))
 
 
 def _is_dots(segment: str) -> bool:

@@ -28,6 +28,7 @@ from hashserve.builder.report import BuildReport, Progress
 from hashserve.builder.sources.tree import SourceTree
 from hashserve.manifest.limits import MOST_OLD_PATHS, MOST_RELEASES
 from hashserve.manifest.model import AssetRecord, Manifest, Release, Row, format_row, release_id
+from hashserve.module_graph import ModuleGraph
 from hashserve.settings.build import BuildSettings
 
 __all__ = ["NewRelease", "RetainedReleases", "make_manifest", "new_release", "retain_releases"]
@@ -179,6 +180,7 @@ def make_manifest(
     known: KnownReleases,
     settings: BuildSettings,
     *,
+    modules: ModuleGraph,
     now: int,
 ) -> Manifest:
     """Return the manifest of the new release and of those that are retained.
@@ -198,4 +200,5 @@ def make_manifest(
         unhashed=tree.unhashed,
         unhashed_files=unhashed_rows if tree.unhashed == "original" else None,
         skipped=settings.skip_compress,
+        modules=modules,
     )

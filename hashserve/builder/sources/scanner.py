@@ -15,13 +15,15 @@ from hashserve.builder.chunks import read_chunks
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.naming.graph import Link
 from hashserve.builder.references.finder import finder_of
+from hashserve.builder.references.javascript import may_be_module
+from hashserve.builder.references.languages import language_of
 from hashserve.builder.references.reference import (
     Positions,
     Reference,
     ReferenceKind,
     TooComplexError,
 )
-from hashserve.builder.references.resolver import Internal, Missing, Resolver
+from hashserve.builder.references.resolver import External, Internal, Missing, Resolver, is_bare
 from hashserve.builder.report import BuildFinding, BuildReport, Progress
 from hashserve.builder.sources.patterns import Patterns, framed, merged
 from hashserve.builder.sources.tree import SourceFile, SourceTree
@@ -34,6 +36,7 @@ __all__ = [
     "ScannedFile",
     "Scanner",
     "is_left_alone",
+    "module_graph",
     "scan_tree",
     "source_chunks",
 ]
@@ -48,7 +51,7 @@ class ScannedFile:
 
     ``path`` is the path under which the file is published as it is: the logical path if another tool
     fingerprinted it, else a fingerprinted path. A file with ``links`` gets another path once they are
-    rewritten.
+    rewritten. ``imports`` are those of a module, as in a `ModuleGraph`; None if it is none by itself.
     """
 
     file: SourceFile
@@ -57,6 +60,7 @@ class ScannedFile:
     path: str
     links: Sequence[Link] = ()
     findings: Sequence[BuildFinding] = ()
+    imports: Sequence[str] | None = None
 
     @property
     def logical_path(self) -> str:
@@ -154,7 +158,26 @@ class Scanner:
             path=self._naming.name(path, (content,)),
             links=framed(links, matched) if matched else links,
             findings=findings,
+            imports=self._imports(path, content, references),
         )
+
+    def _imports(
+        self, logical_path: str, content: bytes, references: Sequence[Reference]
+    ) -> Sequence[str] | None:
+        """Return what a script imports; None if it imports nothing and is no module."""
+        language = language_of(logical_path)
+        if language not in ("js", "mjs"):
+            return None
+        imports: dict[str, None] = {}  # an ordered set
+        for reference in references:
+            if reference.kind.is_specifier:
+                resolution = self._resolver.resolve(reference, logical_path)
+                if isinstance(resolution, Internal):
+                    imports[resolution.logical_path] = None
+                elif isinstance(resolution, External) and is_bare(reference.target):
+                    imports[reference.target] = None
+        is_module = imports or language == "mjs" or may_be_module(content)
+        return tuple(imports) if is_module else None
 
     def _scan_opaque(self, file: SourceFile) -> ScannedFile:
         """Read a file without looking for references, in one pass and little memory."""
@@ -184,6 +207,16 @@ class Scanner:
             elif isinstance(resolution, Missing):
                 findings.append(_missing(file, positions, reference, resolution))
         return links, findings
+
+
+def module_graph(scanned: Mapping[str, ScannedFile]) -> dict[str, tuple[str, ...]]:
+    """Return the modules of a tree: the scripts that have a module's syntax, or that another one imports."""
+    imported = {name for file in scanned.values() for name in file.imports or ()}
+    return {
+        path: tuple(file.imports or ())
+        for path, file in sorted(scanned.items())
+        if file.imports is not None or (path in imported and language_of(path) in ("js", "mjs"))
+    }
 
 
 def is_left_alone(reference: Reference, js_references: JsReferences) -> bool:

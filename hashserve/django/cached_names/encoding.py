@@ -4,8 +4,9 @@ Invariant: a table that decodes is complete, and is the one that the pointer nam
 `Unusable`, with the reason.
 
 Each value is bytes: a line with the place of the value and the digest of its content, then the
-content, which is JSON compressed with zlib. A key has at most 70 characters, all letters, digits and
-dots. memcached allows 250, so 180 remain for Django's ``KEY_PREFIX`` and version::
+content, which is JSON compressed with zlib. Its rows are a logical path, a fingerprinted path, the integrity,
+and for a script what it imports, or null if it is no module. A key has at most 70 characters, all letters,
+digits and dots. memcached allows 250, so 180 remain for Django's ``KEY_PREFIX`` and version::
 
     hashserve.1.<site>.current          hashserve 1 <site> current <SHA-256>
     hashserve.1.<site>.<table>.<n>      hashserve 1 <site> <table> <n>/<count> <SHA-256>
@@ -42,6 +43,7 @@ _LARGEST_CONTENT = 1024 * 1024
 
 _TABLE_DIGEST = re.compile("[0-9a-f]{32}")
 _MAX_CHUNKS = 100_000
+_SCRIPT_EXTENSIONS = (".js", ".mjs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,11 @@ def _contents_of(table: NameTable) -> Iterator[bytes]:
     rows: list[str] = []
     size = 0
     for logical_path, path in sorted(table.names.items()):
-        row = json.dumps([logical_path, path, table.integrity.get(logical_path, "")], separators=(",", ":"))
+        members: list[object] = [logical_path, path, table.integrity.get(logical_path, "")]
+        if table.modules is not None and logical_path.endswith(_SCRIPT_EXTENSIONS):
+            imports = table.modules.get(logical_path)
+            members.append(None if imports is None else list(imports))
+        row = json.dumps(members, separators=(",", ":"))
         if rows and size + len(row) > CHUNK_SIZE:
             yield _joined(rows)
             rows, size = [], 0
@@ -194,15 +200,26 @@ def _pointer_of(document: Any) -> Pointer | None:
 
 def _table_of(pointer: Pointer, contents: list[bytes]) -> NameTable | Unusable:
     names, integrity = {}, {}
+    modules: dict[str, tuple[str, ...]] = {}
+    are_modules_known = False
     for content in contents:
-        for logical_path, path, value in json.loads(content):
+        for logical_path, path, value, *imports in json.loads(content):
             names[logical_path] = path
             if value:
                 integrity[logical_path] = value
+            if imports:
+                are_modules_known = True
+                if imports[0] is not None:
+                    modules[logical_path] = tuple(map(str, imports[0]))
     # Names become part of URLs, so they keep to the rule for paths in manifests.
     unsafe = unsafe_path([*names, *names.values()])
     if unsafe is not None:
         return _unusable(pointer, f"{unsafe!r} is not a relative path inside the root")
     if len(names) != pointer.names:
         return _unusable(pointer, f"there are {len(names)} instead of {pointer.names}")
-    return NameTable(release=pointer.release, names=names, integrity=integrity)
+    return NameTable(
+        release=pointer.release,
+        names=names,
+        integrity=integrity,
+        modules=modules if are_modules_known else None,
+    )

@@ -27,6 +27,7 @@ from hashserve.django.cached_names.name_cache import (
 from hashserve.django.name_table import NO_NAMES, NameTable
 from hashserve.django.page_release import pinned
 from hashserve.errors import HashserveError
+from hashserve.module_graph import ModuleGraph
 from hashserve.serve.locks import ForkSafeLock
 from hashserve.visible_text import logger
 
@@ -153,9 +154,15 @@ class FollowedNames:
 
     # Publishing
 
-    def publish(self, release: str, names: Mapping[str, str], integrity: Mapping[str, str]) -> None:
+    def publish(
+        self,
+        release: str,
+        names: Mapping[str, str],
+        integrity: Mapping[str, str],
+        modules: ModuleGraph | None = None,
+    ) -> None:
         """Put a release in force for all processes, and use its names here. Raises `PublishError`."""
-        table = NameTable(release=release, names=dict(names), integrity=dict(integrity))
+        table = NameTable(release=release, names=dict(names), integrity=dict(integrity), modules=modules)
         found = FoundTable(table=table, digest=self._cache.publish(table))
         for other in tuple(self._instances):
             other._expect_change()

@@ -5,14 +5,14 @@ Invariant: this module declares a key only if no other table has it, or if it me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from hashserve.django.settings.value_checks import cache_alias, headers_function, prefix, root_folder
 from hashserve.settings import Setting, Settings, setting
 from hashserve.settings.build import BuildSettings
 from hashserve.settings.serve import HeadersHook, ServeSettings
-from hashserve.settings.value_checks import flag, optional, path, seconds, specifiers, text
+from hashserve.settings.value_checks import flag, optional, path, seconds, specifiers, strings, text
 
 __all__ = ["KEYS", "NAME", "Key", "OwnSettings"]
 
@@ -68,6 +68,11 @@ class OwnSettings(Settings, keys=True):
         default=None,
         check=optional(specifiers),
         help="Bare specifiers for `{% import_map %}`, with the logical path of each.",
+    )
+    import_map_entries: Sequence[str] = setting(
+        default=(),
+        check=strings,
+        help="The scripts, or bare specifiers, that pages import: what `{% import_map %}` has by default.",
     )
     cache: str = setting(
         default="default",  # `load` takes "staticfiles" if CACHES has it

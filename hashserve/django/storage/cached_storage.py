@@ -21,6 +21,7 @@ from hashserve.django.storage.template_names import TemplateName
 from hashserve.errors import HashserveError
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
+from hashserve.module_graph import ModuleGraph
 from hashserve.visible_text import logger
 
 __all__ = ["CachedStaticFilesStorage"]
@@ -87,7 +88,7 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
         """Publish the names of the release in STATIC_ROOT and return its id. Raises `CommandError`."""
         table = NameTable.of(self._manifest())
         try:
-            self._names.publish(self.manifest_hash, self.hashed_files, table.integrity)
+            self._names.publish(self.manifest_hash, self.hashed_files, table.integrity, table.modules)
         except HashserveError as error:
             raise CommandError(f"{error}. {_PUBLISH_LATER}") from error
         return str(self.manifest_hash)
@@ -116,6 +117,10 @@ class CachedStaticFilesStorage(ManifestStaticFilesStorage):
     def logical_paths(self) -> Collection[str]:
         """Return the logical paths of the files in this release."""
         return tuple(self._names.logical_paths())
+
+    def modules(self) -> ModuleGraph | None:
+        """Return the modules of this release; None if it is not known which they are."""
+        return self._names.table().modules
 
     def integrity(self, name: str) -> str:
         """Return the value of the ``integrity`` attribute for ``name``; empty if it is not known."""

@@ -21,6 +21,7 @@ from hashserve.django.settings import load
 from hashserve.django.storage.building_storage import BuildingStorage
 from hashserve.django.storage.template_names import TemplateName
 from hashserve.file_identity import FileIdentity, identify
+from hashserve.module_graph import ModuleGraph
 from hashserve.visible_text import logger
 
 __all__ = ["ManifestStaticFilesStorage"]
@@ -127,6 +128,10 @@ class ManifestStaticFilesStorage(BuildingStorage):
     def logical_paths(self) -> Collection[str]:
         """Return the logical paths of the files in this release."""
         return self._in_force().names.keys()
+
+    def modules(self) -> ModuleGraph | None:
+        """Return the modules of the release in force; None if its manifest does not say which they are."""
+        return self._manifest().modules
 
     def integrity(self, name: str) -> str:
         """Return the value of the ``integrity`` attribute for the file at the URL of ``name``.

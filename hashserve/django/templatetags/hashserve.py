@@ -38,21 +38,39 @@ def static_integrity(name: str) -> str:
     return html_elements.integrity(name)
 
 
-@register.simple_tag
-def import_map(*starts: str, **attributes: Any) -> SafeString:
+@register.simple_tag(takes_context=True)
+def import_map(context: template.Context, *names: str, **attributes: Any) -> SafeString:
     """Write the page's import map. It must come before the first module.
 
     ::
 
-        {% import_map nonce=request.csp_nonce %}
+        {% import_map "js/app.js" %}
         <script type="module">import "js/app.js"; import { html } from "lit";</script>
 
     A script can be imported by its logical path, by its unhashed URL (so relative imports work that the
     build did not rewrite), and by its specifier in ``HASHSERVE["IMPORT_MAP_BARE"]``.
-    ``{% import_map "shop/" "vendor/" %}`` maps only the scripts whose logical paths start with one of
-    these, and those of the setting.
+
+    The names are the scripts and specifiers that the page imports: the map has these and all that they
+    import. Without names, they are those of ``HASHSERVE["IMPORT_MAP_ENTRIES"]``; if that is empty too, the
+    map has every module. ``{% import_map "shop/" "vendor/" %}`` maps the scripts whose logical paths start
+    with one of these.
+
+    The element has the ``nonce`` of the page's Content-Security-Policy, as Django 6.0 or django-csp makes
+    it; ``nonce=`` overrides that.
     """
-    return html_elements.import_map(load().own.import_map_bare or {}, starts, attributes)
+    settings = load().own
+    attributes.setdefault("nonce", _nonce_of(context))
+    return html_elements.import_map(
+        settings.import_map_bare or {}, names or tuple(settings.import_map_entries), attributes
+    )
+
+
+def _nonce_of(context: template.Context) -> str | None:
+    """Return the nonce of Django's context processor ``csp``, or of django-csp; None if there is none."""
+    nonce = context.get("csp_nonce")
+    if nonce is None:
+        nonce = getattr(context.get("request"), "csp_nonce", None)
+    return None if nonce is None else str(nonce)
 
 
 @register.simple_tag

@@ -270,7 +270,7 @@ def test_the_import_map_of_a_release_is_written_once(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = render("{% import_map %}")
-    monkeypatch.setattr(html_elements, "_map", lambda bare, starts: {"imports": {}})
+    monkeypatch.setattr(html_elements, "_map", lambda bare, names: {"imports": {}})
     assert render("{% import_map %}") == first
     assert render('{% import_map "js/" %}') != first
     for number in range(50):
@@ -305,6 +305,99 @@ def test_the_import_map_has_the_names_of_djangos_storage(tmp_path: Path) -> None
         document = script("{% import_map %}")[1]
         assert document["imports"]["js/app.js"] == project.url("js/app.js")
         assert "later.js" not in document["imports"]
+
+
+SHOP = {
+    "app/main.js": b"import './cart.js';\nimport 'lit';\n",
+    "app/cart.js": b"export { total } from './total.js';\n",
+    "app/total.js": b"export const total = 1;\n",
+    "vendor/lit.js": b"export const html = 1;\n",
+    "vendor/jquery.js": b"(function () { window.jQuery = 1; })();\n",
+}
+LIT = {"lit": "vendor/lit.js", "other": "js/app.js"}
+REACHED = {"app/main.js", "app/cart.js", "app/total.js", "vendor/lit.js", "lit"}
+
+
+@pytest.fixture(params=[OURS, CACHED, "DEBUG"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
+    """A project with modules and a classic script: with each storage, and with DEBUG."""
+    backend, is_debug = (OURS, True) if request.param == "DEBUG" else (request.param, False)
+    with Project(tmp_path, backend, DEBUG=is_debug, HASHSERVE={"IMPORT_MAP_BARE": LIT}) as made:
+        for path, content in SHOP.items():
+            put(tmp_path / "source", path, content)
+        if is_debug:
+            yield made
+        else:
+            made.collect()
+            with override_settings(STATICFILES_DIRS=[]):  # it needs the release alone
+                yield made
+
+
+def mapped(source: str) -> set[str]:
+    """Return the names in an import map without the URLs."""
+    return {name for name in script(source)[1]["imports"] if not name.startswith("/static/")}
+
+
+def test_the_import_map_has_modules_only(shop: Project) -> None:
+    names = mapped("{% import_map %}")
+    assert names >= {*REACHED, "js/app.js", "js/lib.mjs", "shop/cart.js", "other"}
+    assert "vendor/jquery.js" not in names
+
+
+def test_entries_limit_the_import_map_to_what_they_import(shop: Project) -> None:
+    assert mapped('{% import_map "app/main.js" %}') == REACHED
+    assert mapped('{% import_map "app/cart.js" "lit" %}') == REACHED - {"app/main.js"}
+    assert mapped('{% import_map "vendor/jquery.js" %}') == {"vendor/jquery.js"}
+
+
+def test_entries_and_starts_of_paths_can_be_combined(shop: Project) -> None:
+    assert mapped('{% import_map "app/total.js" "shop/" %}') == {"app/total.js", "shop/cart.js"}
+
+
+def test_the_entries_of_the_settings_are_those_of_a_tag_without_names(shop: Project) -> None:
+    settings = {"IMPORT_MAP_BARE": LIT, "IMPORT_MAP_ENTRIES": ["app/main.js"]}
+    with override_settings(HASHSERVE=settings):
+        assert mapped("{% import_map %}") == REACHED
+        assert mapped('{% import_map "js/app.js" %}') == {"js/app.js", "other"}
+
+
+def test_an_entry_that_does_not_exist_is_an_error(project: Project) -> None:
+    with pytest.raises(ValueError, match=r"no/such\.js"):
+        render('{% import_map "no/such.js" %}')
+
+
+def test_a_manifest_without_modules_has_every_script_in_the_import_map(project: Project) -> None:
+    project.manifest._replace(modules=None).write(project.root / "staticfiles.json")
+    with override_settings(STATIC_ROOT=str(project.root)):  # makes a new storage
+        assert mapped('{% import_map "js/app.js" %}') == {"js/app.js", "js/lib.mjs", "shop/cart.js"}
+
+
+def test_a_changed_module_changes_the_import_map_with_debug(tmp_path: Path, debugged: Project) -> None:
+    assert mapped('{% import_map "js/app.js" %}') == {"js/app.js"}
+    put(tmp_path / "source", "js/app.js", b"import '../shop/cart.js';\n")
+    assert mapped('{% import_map "js/app.js" %}') == {"js/app.js", "shop/cart.js"}
+
+
+class Policy:
+    """A request of django-csp, which sends a nonce only if it was read."""
+
+    def __init__(self) -> None:
+        self.has_nonce = False
+
+    @property
+    def csp_nonce(self) -> str:
+        self.has_nonce = True
+        return "of django-csp"
+
+
+def test_the_import_map_has_the_nonce_of_the_page(project: Project) -> None:
+    request = Policy()
+    assert script("{% import_map %}", request=request)[0]["nonce"] == "of django-csp"
+    assert request.has_nonce
+    assert script("{% import_map %}", csp_nonce="of Django")[0]["nonce"] == "of Django"
+    assert script("{% import_map nonce='own' %}", csp_nonce="of Django")[0]["nonce"] == "own"
+    assert "nonce" not in script("{% import_map nonce=None %}", csp_nonce="of Django")[0]
+    assert "nonce" not in script("{% import_map %}", request=object())[0]
 
 
 def test_a_bare_name_of_a_missing_script_is_an_error(project: Project) -> None:
