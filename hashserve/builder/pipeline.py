@@ -123,7 +123,12 @@ def build_files(
 def _find_sources(roots: Sequence[str], settings: BuildSettings) -> SourceTree:
     where = ", ".join(roots)
     found = BuildReport()
-    files = source_files(roots, ignore=settings.ignore, on_skip=partial(found.add, "skipped"))
+    files = source_files(
+        roots,
+        ignore=settings.ignore,
+        follow_symlinks=settings.follow_symlinks,
+        on_skip=partial(found.add, "skipped"),
+    )
     if not files:
         raise SourceError(where, "holds no files", "name the folder that holds your static files")
     paths = [file.logical_path for file in files]

@@ -49,6 +49,12 @@ class BuildSettings(Settings, options=True, keys=True):
         key="",  # collectstatic has its own option
         metavar="PATTERN",
     )
+    follow_symlinks: bool = setting(
+        default=False,
+        check=flag,
+        help="Also publish what links lead to that leave the sources.",
+        key="",  # collectstatic publishes what Django's finders found
+    )
     codings: Sequence[str] = setting(
         default=("br", "gzip"),
         check=codings,
@@ -226,6 +232,7 @@ if TYPE_CHECKING:
 
         prefix: str
         ignore: Sequence[str]
+        follow_symlinks: bool
         codings: Sequence[str]
         skip_compress: Sequence[str] | None
         digest: str

@@ -210,6 +210,7 @@ BUILD: Mapping[str, Cases] = {
         [Right(["*.bak"], ("*.bak",)), Right((), ())],
         [Wrong("*.bak", STRINGS), Wrong({"*.bak": 1}, STRINGS), Wrong(7, STRINGS), Wrong(("",), STRINGS, "")],
     ),
+    "follow_symlinks": flag("--follow-symlinks"),
     "codings": Cases(
         [
             Right(["br", "zstd"], ("br", "zstd"), ["--codings", "br,zstd"]),

@@ -6,12 +6,10 @@ digest not to have changed since.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from hashserve.builder.chunks import read_chunks
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.naming.graph import Link
 from hashserve.builder.references.finder import finder_of
@@ -25,6 +23,7 @@ from hashserve.builder.references.reference import (
 )
 from hashserve.builder.references.resolver import External, Internal, Missing, Resolver, is_bare
 from hashserve.builder.report import BuildFinding, BuildReport, Progress
+from hashserve.builder.sources.opened import read_source
 from hashserve.builder.sources.patterns import Patterns, framed, merged
 from hashserve.builder.sources.tree import SourceFile, SourceTree
 from hashserve.digests import digest_of, digest_text
@@ -137,10 +136,9 @@ class Scanner:
             match = None if self._patterns is None else self._patterns(path)
             if find is None and match is None:
                 return self._scan_opaque(file)
-            if os.stat(file.location).st_size > LARGEST_READ:
+            content = _content(file)
+            if content is None:
                 return replace(self._scan_opaque(file), findings=(_too_large(file),))
-            with open(file.location, "rb") as stream:
-                content = stream.read()
         except OSError as error:
             raise _unreadable(file, error) from error
         try:
@@ -185,7 +183,7 @@ class Scanner:
 
         def measured() -> Iterator[bytes]:
             nonlocal size
-            for chunk in read_chunks(file.location):
+            for chunk in _chunks(file):
                 digest.update(chunk)
                 size += len(chunk)
                 yield chunk
@@ -266,13 +264,27 @@ def source_chunks(scanned: ScannedFile) -> Iterator[bytes]:
     location = scanned.file.location
     digest = sha256()
     try:
-        for chunk in read_chunks(location):
+        for chunk in _chunks(scanned.file):
             digest.update(chunk)
             yield chunk
     except OSError as error:
         raise _unreadable(scanned.file, error) from error
     if digest_text(digest.digest()) != scanned.sha256:
         raise SourceError(location, "changed during the build", "build again once nothing writes to it")
+
+
+def _content(file: SourceFile) -> bytes | None:
+    """Read a whole file; None if it is too large."""
+    content = bytearray()
+    for chunk in _chunks(file):
+        content += chunk
+        if len(content) > LARGEST_READ:
+            return None
+    return bytes(content)
+
+
+def _chunks(file: SourceFile) -> Iterator[bytes]:
+    return read_source(file.location, file.real_roots)
 
 
 def _unreadable(file: SourceFile, error: OSError) -> SourceError:

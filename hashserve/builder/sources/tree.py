@@ -17,6 +17,7 @@ from fnmatch import translate
 from hashserve.builder.naming.fingerprinter import Naming
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.report import BuildFinding, BuildReport
+from hashserve.builder.sources.opened import RealRoots, is_within, real_roots_of
 from hashserve.errors import SourceError
 from hashserve.file_tree import walk_folders
 from hashserve.manifest.discovery import MANIFEST_NAME
@@ -28,13 +29,22 @@ __all__ = ["SourceFile", "SourceTree", "check_names", "source_files"]
 
 _LONGEST_SUFFIX = len(".zst")
 
+MOST_ENTRIES = 1_000_000
+"""How many files and folders a source may have: more than a manifest can list. Links can multiply them."""
+
+_TOO_MANY = "ignore folders that hold no static files, or remove links that lead to the same folders"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A file to build: its logical path, and its location on disk."""
+    """A file to build: its logical path, and its location on disk.
+
+    Its real path must be below one of ``real_roots``; None means that links may lead anywhere.
+    """
 
     logical_path: str
     location: str
+    real_roots: RealRoots | None = None
 
 
 def _options() -> Mapping[str, str]:
@@ -71,44 +81,55 @@ def source_files(
     roots: Sequence[str],
     *,
     ignore: Iterable[str] = DEFAULT_IGNORE,
+    follow_symlinks: bool = False,
     on_skip: OnSkip = lambda location, reason: None,
 ) -> list[SourceFile]:
-    """List every file below ``roots`` in the order of logical paths. Links are followed.
+    """List every file below ``roots`` in the order of logical paths.
+
+    A link that leads out of all ``roots`` is followed only with ``follow_symlinks``.
 
     ``ignore`` are shell patterns of names; a pattern with a slash before its end is one of whole paths.
     ``on_skip`` is called for everything else that is left out: a loop of links, a broken link, a FIFO, a
     file with the manifest's name, a file whose path an earlier root has. Raises `SourceError` if a root is
-    missing, if a folder cannot be listed, or if a name is not UTF-8.
+    missing, if a folder cannot be listed, if a name is not UTF-8, or if there are too many files.
     """
     is_ignored = _ignored(ignore)
+    real_roots = None if follow_symlinks else real_roots_of(roots)
     found: dict[str, SourceFile] = {}
     for root in roots:
         if not os.path.isdir(root):
             raise SourceError(root, "is not a folder", "name the folder that holds your static files")
-        for file in _files(root, is_ignored, on_skip):
+        for file in _files(root, real_roots, is_ignored, on_skip):
             first = found.setdefault(file.logical_path, file)
             if first is not file:
                 on_skip(file.location, f"is left out: {first.location} has the same path and comes first")
     return [found[path] for path in sorted(found)]
 
 
-def _files(root: str, is_ignored: _IsIgnored, on_skip: OnSkip) -> Iterator[SourceFile]:
+def _files(
+    root: str, real_roots: RealRoots | None, is_ignored: _IsIgnored, on_skip: OnSkip
+) -> Iterator[SourceFile]:
+    visited = 0
+
     def on_loop(location: str) -> None:
         on_skip(location, "is left out: this link leads back to a folder around it")
 
     for prefix, entries in walk_folders(root, follow_links=True, on_loop=on_loop, on_error=_fail):
         folders = []
+        visited += 1 + len(entries)
+        if visited > MOST_ENTRIES:
+            raise SourceError(root, f"has over {MOST_ENTRIES:,} files and folders", _TOO_MANY)
         for entry in entries:
             logical_path = prefix + entry.name
             if is_ignored(logical_path, entry.name):
                 continue
-            reason = _reason_to_skip(entry, logical_path)
+            reason = _reason_to_skip(entry, logical_path, real_roots)
             if reason is not None:
                 on_skip(entry.path, f"is left out: {reason}")
             elif entry.is_dir():
                 folders.append(entry)
             else:
-                yield SourceFile(logical_path=logical_path, location=entry.path)
+                yield SourceFile(logical_path=logical_path, location=entry.path, real_roots=real_roots)
         entries[:] = folders
 
 
@@ -119,21 +140,27 @@ def _fail(error: OSError) -> None:
     ) from error
 
 
-def _reason_to_skip(entry: os.DirEntry[str], logical_path: str) -> str | None:
+def _reason_to_skip(entry: os.DirEntry[str], logical_path: str, real_roots: RealRoots | None) -> str | None:
     """Return why an entry that no pattern ignores is left out, None if it is not."""
     if not entry.name.isascii():
         _check_encoding(entry)
     if not _NEVER_SERVED.isdisjoint(entry.name):
         return "its name has a backslash or a line break, and no server answers for such a name; rename it"
-    if entry.is_symlink() and _is_loop(entry):
+    is_link = entry.is_symlink()
+    if is_link and _is_loop(entry):
         return "this link leads to itself"
-    if entry.is_dir():
-        return None
-    if logical_path == MANIFEST_NAME:
+    if not (entry.is_dir() or entry.is_file()):
+        return "this link leads nowhere" if not os.path.exists(entry.path) else "it is not a regular file"
+    if is_link and real_roots is not None:
+        target = os.path.realpath(entry.path)
+        if not is_within(target, real_roots):
+            return (
+                f"this link leads out of the source, to {target}; copy that into the source, or build with "
+                "the setting follow_symlinks"
+            )
+    if logical_path == MANIFEST_NAME and not entry.is_dir():
         return "it has the name of the manifest that the build writes; rename it, or ignore it"
-    if entry.is_file():
-        return None
-    return "this link leads nowhere" if not os.path.exists(entry.path) else "it is not a regular file"
+    return None
 
 
 _NEVER_SERVED = frozenset("\\\r\n")
