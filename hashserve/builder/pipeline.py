@@ -252,6 +252,7 @@ def _variants(
             known_releases.manifests,
             settings.codings,
             previous=known_releases.previous,
+            foreign=known_releases.foreign,
             cache=None if settings.cache is None else VariantCache(settings.cache),
             skipped=skipped,
         ),

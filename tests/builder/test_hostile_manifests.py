@@ -206,7 +206,7 @@ def test_very_many_lost_files_are_counted_and_not_all_reported(
 def test_more_files_than_a_site_can_have_are_left_out(
     source: Path, first: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashserve.builder.releases.new_manifest.MOST_FOREIGN_FILES", 5)
+    monkeypatch.setattr("hashserve.builder.releases.needed_files.MOST_FOREIGN_FILES", 5)
     paths = [f"{number}.0123456789ab.css" for number in range(8)]
     edit(first, lambda document: list_files(document, dict.fromkeys(paths, ROW)))
     for path in paths:
@@ -216,6 +216,25 @@ def test_more_files_than_a_site_can_have_are_left_out(
     assert len(lost(report)) == 4  # of nine, with the one that changed
     assert "lists more than 5 files" in report.warnings[0].message
     assert not wrong_files(out)
+
+
+def test_a_previous_release_cannot_say_that_no_variant_is_worth_making(
+    source: Path, first: Path, out: Path
+) -> None:
+    put(source, "noise.txt", os.urandom(5000))
+    build(source, first)
+
+    def remove_variants(document: dict[str, Any]) -> None:
+        for path, row in document["hashserve"]["files"].items():
+            size, sha256, *_ = row.split(" ")
+            document["hashserve"]["files"][path] = f"{size} {sha256} 0 0"
+
+    edit(first, remove_variants)
+    report = build(source, out, previous=str(first))
+    assert report.compressed == 6  # three files in two codings, and the noise in none
+    record = manifest_of(out).record(manifest_of(out).paths["css/app.css"])
+    assert record is not None
+    assert record.variants.keys() == {"br", "gzip"}
 
 
 def test_a_release_of_the_year_9999_is_dropped_when_it_is_old(

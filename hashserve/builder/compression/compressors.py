@@ -23,7 +23,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["COMPRESSED", "COMPRESSORS", "compress", "is_compressible", "is_worth_keeping"]
+__all__ = ["COMPRESSED", "COMPRESSORS", "compress", "fast_size", "is_compressible", "is_worth_keeping"]
 
 LEAST_SAVED_BYTES = 64
 LEAST_SAVED_SHARE = 0.05
@@ -80,6 +80,12 @@ COMPRESSORS: Mapping[str, Callable[[Iterable[bytes], int], Iterator[bytes]]] = {
 def is_compressible(path: str, skipped: Container[str] = COMPRESSED) -> bool:
     """Whether a file has variants: its extension is not among the ``skipped`` ones."""
     return os.path.splitext(path)[1][1:].lower() not in skipped
+
+
+def fast_size(chunks: Iterable[bytes]) -> int:
+    """Return the size of a content after the fastest compression: 10 ms for a megabyte."""
+    compressor = zlib.compressobj(1)
+    return sum(len(compressor.compress(chunk)) for chunk in chunks) + len(compressor.flush())
 
 
 def is_worth_keeping(size: int, coded_size: int) -> bool:

@@ -1,7 +1,8 @@
 """The variants of earlier builds, found by manifests, in the previous release or in the cache.
 
-Invariant: a variant is copied only if it decodes to its content. A row of a manifest is parsed only when its
-content is asked for: 100,000 records take 40 MB.
+Invariant: a variant is copied only if it decodes to its content, and that one is not worth making is believed
+of this output's own manifest alone. A row of a manifest is parsed only when its content is asked for: 100,000
+records take 40 MB.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ __all__ = ["EarlierVariants"]
 class EarlierVariants:
     """What a build in ``codings``, with no variants of ``skipped`` extensions, can reuse.
 
-    ``manifests`` are those of earlier builds. ``previous`` has the files of the last of them if that was
-    built elsewhere.
+    ``manifests`` are those of earlier builds. ``previous`` has the files of one that was built elsewhere:
+    ``foreign``.
     """
 
     def __init__(
@@ -35,13 +36,16 @@ class EarlierVariants:
         codings: Sequence[str] = (),
         *,
         previous: PreviousRelease | None = None,
+        foreign: Manifest | None = None,
         cache: VariantCache | None = None,
         skipped: frozenset[str] = COMPRESSED,
     ) -> None:
         self._previous = previous
         self._cache = cache
         self._skipped = skipped
+        self._foreign = foreign
         self._tried: set[str] = set()
+        self._tried_elsewhere: set[str] = set()
         self._best_paths = [(manifest, self._read(manifest, codings)) for manifest in manifests]
 
     def _read(self, manifest: Manifest, codings: Sequence[str]) -> dict[str, str]:
@@ -58,11 +62,12 @@ class EarlierVariants:
                 for path, row in (manifest.unhashed_files or {}).items()
                 if is_compressible(path, self._skipped) and not _is_precompressed(path, manifest)
             )
+        tried = self._tried_elsewhere if manifest is self._foreign else self._tried
         best: dict[str, str] = {}
         for path, row in _rows(manifest):
             sha256 = _sha256(row)
             if path in in_force and is_compressible(path, self._skipped):
-                self._tried.add(sha256)
+                tried.add(sha256)
             other = best.setdefault(sha256, path)
             if other is not path and _sizes(row).count("0") < _sizes(_row(manifest, other)).count("0"):
                 best[sha256] = path
@@ -84,6 +89,10 @@ class EarlierVariants:
         if sha256 in self._tried and self._find(sha256, coding) is None:
             return True
         return self._cache is not None and self._cache.was_not_worth_it(sha256, coding)
+
+    def is_said_to_be_not_worth_it(self, sha256: str, coding: str) -> bool:
+        """Whether a manifest that is not trusted says that the variant saved too little."""
+        return sha256 in self._tried_elsewhere and self._find(sha256, coding) is None
 
     def copy(self, file: PublishedFile, coding: str, stream: IO[bytes]) -> bool:
         """Write the variant to ``stream`` from the cache or the previous release; False if neither has it."""

@@ -19,7 +19,13 @@ from types import MappingProxyType, TracebackType
 from typing import IO, NamedTuple
 
 from hashserve.builder.chunks import BLOCK_SIZE, Content, read_chunks
-from hashserve.builder.compression.compressors import COMPRESSED, compress, is_compressible, is_worth_keeping
+from hashserve.builder.compression.compressors import (
+    COMPRESSED,
+    compress,
+    fast_size,
+    is_compressible,
+    is_worth_keeping,
+)
 from hashserve.builder.compression.earlier_variants import EarlierVariants
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.plan import PublishedFile
@@ -106,6 +112,7 @@ class Variants:
         return (
             self._earlier.has(file.sha256, coding)
             or self._earlier.was_not_worth_it(file.sha256, coding)
+            or self._earlier.is_said_to_be_not_worth_it(file.sha256, coding)
             or self._output.files.size(file.path + CODINGS[coding].suffix) is not None
         )
 
@@ -161,12 +168,21 @@ class Variants:
                 is_compressible(file.path, self._skipped) for file in alike
             )
             for coding in self._codings:
-                if has_no_variants or self._earlier.was_not_worth_it(sha256, coding):
+                if has_no_variants or self._is_not_worth_it(alike[0], coding):
                     self._remove(alike, coding)
                 elif lacking := [file for file in alike if not self._has(file, coding)]:
                     yield _MissingVariant(alike, coding, lacking if len(lacking) < len(alike) else alike)
                 else:
                     sizes[sha256][coding] = self._size_there(alike, coding)
+
+    def _is_not_worth_it(self, file: PublishedFile, coding: str) -> bool:
+        """Whether an earlier build found so. If that was elsewhere, the fastest compression must agree."""
+        if self._earlier.was_not_worth_it(file.sha256, coding):
+            return True
+        if not self._earlier.is_said_to_be_not_worth_it(file.sha256, coding):
+            return False
+        size = fast_size(read_chunks(self._output.location(file.path)))
+        return not is_worth_keeping(file.size, size)
 
     def _has(self, file: PublishedFile, coding: str) -> bool:
         path = file.path + CODINGS[coding].suffix

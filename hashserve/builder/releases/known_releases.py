@@ -28,6 +28,11 @@ class KnownReleases:
     manifests: Sequence[Manifest]
     previous: PreviousRelease | None
 
+    @property
+    def foreign(self) -> Manifest | None:
+        """Return the manifest of the previous release, which is not trusted."""
+        return next((item for item in self.manifests if item is not self.in_force), None)
+
     def releases_of(self, manifest: Manifest, now: int) -> list[OldRelease]:
         """Return the releases of one of the manifests, if the new release replaces them ``now``."""
         return old_releases(manifest, now, is_foreign=manifest is not self.in_force)

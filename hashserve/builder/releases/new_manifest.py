@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from hashserve.builder.output.folder import OutputFolder
-from hashserve.builder.output.paths import folders_of
-from hashserve.builder.output.plan import PublishedFile, conflicting_path
+from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.releases.errors import shortened
 from hashserve.builder.releases.known_releases import KnownReleases, check_reachable
-from hashserve.builder.releases.restorable_paths import PathsOfOneOutput, why_not_restorable
+from hashserve.builder.releases.needed_files import needed_files
 from hashserve.builder.releases.restore import LostFile, restore
 from hashserve.builder.releases.retention import (
     OldRelease,
@@ -32,9 +30,6 @@ from hashserve.module_graph import ModuleGraph
 from hashserve.settings.build import BuildSettings
 
 __all__ = ["NewRelease", "RetainedReleases", "make_manifest", "new_release", "retain_releases"]
-
-MOST_FOREIGN_FILES = 200_000
-"""How many files are restored if the previous release lists more."""
 
 MOST_REPORTED = 1000
 """How many lost files are reported one by one."""
@@ -104,7 +99,8 @@ def retain_releases(
             "values of keep and keep_days"
         )
         report.add("lost", f"release {shortened(dropped[0].id)}", problem)
-    needed, lost = _needed_files(retained, release, plan, settings, report)
+    already_lost = {finding.path for finding in report.findings if finding.kind == "lost"}
+    needed, lost = needed_files(retained, release.records, plan, already_lost, settings.already_hashed)
     complete, not_restored = restore(list(needed.values()), output, known.previous, on_progress)
     _report_lost([*lost, *not_restored], retained, report)
     if not_restored and settings.require_previous:
@@ -112,51 +108,6 @@ def retain_releases(
     served = {**release.records, **complete}
     releases = tuple(release_entries(retained, release.paths, served))
     return RetainedReleases(releases=releases, records=complete)
-
-
-def _needed_files(
-    retained: Sequence[OldRelease],
-    release: NewRelease,
-    plan: Mapping[str, str],
-    settings: BuildSettings,
-    report: BuildReport,
-) -> tuple[dict[str, AssetRecord], list[LostFile]]:
-    """Return the files of old releases that the new one does not have, by path.
-
-    Also returns those that are lost, because their path cannot be restored or the new release needs it.
-    """
-    needed: dict[str, AssetRecord] = {}
-    lost: dict[str, LostFile] = {}
-    foreign: dict[str, AssetRecord] = {}
-    folders = folders_of(plan)
-    reported = {finding.path for finding in report.findings if finding.kind == "lost"}
-    for path, old in listed_files(retained):
-        record = old.manifest.record(path)
-        if path in release.records or path in lost or path in needed or path in reported or record is None:
-            continue
-        conflict = conflicting_path(record, plan, folders)
-        if conflict is not None:
-            reason = f"the new release has {shortened(conflict)!r}; rename that to keep this file"
-            lost[path] = LostFile(path, reason)
-        elif old.is_foreign:
-            foreign.setdefault(path, record)
-        else:
-            needed[path] = record
-    if foreign:
-        paths = PathsOfOneOutput(chain(plan, needed))
-        for path, record in foreign.items():
-            if path in needed:
-                continue
-            problem = why_not_restorable(path, settings.already_hashed)
-            if problem is None and len(needed) >= MOST_FOREIGN_FILES:
-                problem = f"the previous release lists more than {MOST_FOREIGN_FILES:,} files"
-            if problem is None and (other := paths.add(path)) is not None:
-                problem = f"its path conflicts with {shortened(other)!r}"
-            if problem is None:
-                needed[path] = record
-            else:
-                lost[path] = LostFile(path, problem)
-    return needed, list(lost.values())
 
 
 def _report_lost(lost: Sequence[LostFile], retained: Sequence[OldRelease], report: BuildReport) -> None:

@@ -36,9 +36,11 @@ _UNPORTABLE = re.compile(
 
 # Bundlers' manifests prove fingerprints that look less like one than `looks_fingerprinted` asks for: here, a
 # hexadecimal one needs no digit, and another needs a digit or a capital, so that no word is one.
-_FINGERPRINTED = re.compile(
-    r"[.-](?:[0-9a-f]{8,128}|(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{8,64})(?:\.[^./]{1,16}){0,2}\Z"
-)
+_HEX = re.compile("[0-9a-f]{8,128}")
+_OTHER = re.compile(r"[.-](?=[a-z_-]{0,63}[A-Z0-9])[A-Za-z0-9_-]{8,64}\Z")
+_LONGEST_OTHER = 65
+
+LONGEST_EXTENSION = 16
 
 
 def why_not_restorable(path: str, fingerprinted: Iterable[str] = ()) -> str | None:
@@ -56,13 +58,26 @@ def why_not_restorable(path: str, fingerprinted: Iterable[str] = ()) -> str | No
         return "its path is not the same on every system"
     if not is_servable(path) or path in _HIDDEN:
         return "no server sends a file with this path"
-    if (
-        not looks_fingerprinted(path)
-        and _FINGERPRINTED.search(path) is None
-        and not any(fnmatchcase(path, pattern) for pattern in fingerprinted)
-    ):
+    if not _carries_fingerprint(path) and not any(fnmatchcase(path, pattern) for pattern in fingerprinted):
         return "its path has no fingerprint"
     return None
+
+
+def _carries_fingerprint(path: str) -> bool:
+    """Whether the name has a fingerprint at its end, or before one or two extensions."""
+    if looks_fingerprinted(path):
+        return True
+    stem = path.rpartition("/")[2]
+    for _ in range(3):
+        token = stem[max(stem.rfind("."), stem.rfind("-")) + 1 :]
+        if len(token) < len(stem) - 1 and _HEX.fullmatch(token):
+            return True
+        if _OTHER.search(stem[-_LONGEST_OTHER:]):
+            return True
+        stem, _, extension = stem.rpartition(".")
+        if not stem or not 0 < len(extension) <= LONGEST_EXTENSION:
+            return False
+    return False
 
 
 def _bytes(text: str) -> int:
