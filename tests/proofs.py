@@ -16,7 +16,9 @@ from pathlib import Path
 
 from tests.fuzz.harnesses import HARNESSES
 from tests.integration.test_oracle import EXPLAINED
+from tests.integration.test_peer_suites import EXPECTED_FAILURES
 from tests.support.exchanges import EXCHANGES, Exchange
+from tests.support.field_judges import CODING_DIFFERENCES, RANGE_DIFFERENCES
 from tests.support.interferences import (
     CLOSES,
     NO_DATE,
@@ -99,6 +101,58 @@ def oracle(log: str) -> str | None:
         right = whose.split()[0].lower()
         rows.append([each.__name__.replace("_", " "), right, why.replace("``", "`"), how_often])
     return summary + table(["difference", "right", "section, and why", "how often"], *rows)
+
+
+JUDGES = re.compile(r"judges: (\S+): (\S+): (\d+) fields; (\{.*?\}); (\d+) unexplained")
+
+
+def judges(log: str) -> str | None:
+    """Return how often other parsers of Range and Accept-Encoding read a field as ours do, and why not."""
+    runs = [(*run, literal_eval(counts), odd) for *run, counts, odd in JUDGES.findall(log)]
+    if not runs:
+        return None
+    summary, rows = [], []
+    for judge, field, asked, counts, odd in runs:
+        explained = int(asked) - counts["same"] - int(odd)
+        summary.append([judge, field, counted(int(asked)), counted(counts["same"]), counted(explained), odd])
+    for field, differences in (("Range", RANGE_DIFFERENCES), ("Accept-Encoding", CODING_DIFFERENCES)):
+        for each in differences:
+            often = [
+                f"{judge} {counted(counts[each.name])}"
+                for judge, kind, _, counts, _ in runs
+                if kind == field and each.name in counts
+            ]
+            rows.append([field, each.name, each.right, each.why, ", ".join(often)])
+    first = table(["parser", "field", "fields", "equal", "explained", "not explained"], *summary)
+    return f"{first}\n{table(['field', 'difference', 'right', 'section, and why', 'how often'], *rows)}"
+
+
+PEERS = re.compile(r"peer suite: (\S+) (\S+): (\d+) passed; (\{.*?\})")
+
+
+def peers(log: str) -> str | None:
+    """Return how many of the peers' own tests pass, and why the others do not."""
+    runs = PEERS.findall(log)
+    if not runs:
+        return None
+    summary = table(
+        ["suite", "passed", "failed"],
+        *(
+            [f"{peer} {version}", passed, sum(literal_eval(failed).values())]
+            for peer, version, passed, failed in runs
+        ),
+    )
+    rows = [
+        [peer, f"{_spaced(name)} ({count})", EXPECTED_FAILURES[peer].get(name, "**not explained**")]
+        for peer, _, _, failed in runs
+        for name, count in literal_eval(failed).items()
+    ]
+    return f"{summary}\n{table(['suite', 'failed test', 'why'], *sorted(rows))}"
+
+
+def _spaced(name: str) -> str:
+    """Write the name of a peer's test without the form of a name of ours."""
+    return name.removeprefix("test_").replace("_", " ")
 
 
 HOSTILE = re.compile(
@@ -230,7 +284,7 @@ def names_of_tests() -> frozenset[str]:
 
 def tables_of(log: str) -> dict[str, str]:
     """Return the tables for which the log has figures, by name, and always the table of servers."""
-    makers = (oracle, hostile, caches, deploys, kills, clears, fuzz)
+    makers = (oracle, judges, peers, hostile, caches, deploys, kills, clears, fuzz)
     made = {make.__name__: make(log) for make in makers}
     return {"servers": by_row_group(), **{name: text for name, text in made.items() if text is not None}}
 

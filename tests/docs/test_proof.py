@@ -11,12 +11,16 @@ import pytest
 from tests.fuzz.harnesses import HARNESSES
 from tests.integration.test_caches import CACHES
 from tests.integration.test_oracle import EXPLAINED
+from tests.integration.test_peer_suites import EXPECTED_FAILURES
 from tests.proofs import PAGE, PROJECT, by_row_group, names_of_tests, rows_of, tables_of, with_tables
+from tests.support.field_judges import CODING_DIFFERENCES, RANGE_DIFFERENCES
 
 TEXT = PAGE.read_text(encoding="utf-8")
 
 LOG = f"""
 oracle: {{'asked': 400, 'same': 390, 'same, 200': 390, 'options': 9, 'unexplained': 1}}
+judges: webob: Range: 2000 fields; {{'same': 1900, 'empty representation': 99}}; 1 unexplained
+peer suite: WhiteNoise 6.12.0: 99 passed; {{'test_get_file': 2}}
 .
 in process: {{200: 7, 404: 5000}}, 62.9 MB after a tenth, 49.2 MB at the end
 over a socket: {{404: 8, 'closed': 1}}, 25.8 MB after a fifth, 26.2 MB at the end
@@ -42,6 +46,10 @@ def test_each_table_has_a_row_for_whatever_is_run() -> None:
     assert [row[0] for row in rows_of(TEXT, "oracle")] == [
         each.__name__.replace("_", " ") for each in EXPLAINED
     ]
+    explained = [each.name for each in (*RANGE_DIFFERENCES, *CODING_DIFFERENCES)]
+    assert [row[1] for row in rows_of(TEXT, "judges") if len(row) == 5 and row[1] in explained] == explained
+    expected = [(peer, name) for peer, failures in EXPECTED_FAILURES.items() for name in failures]
+    assert len([row for row in rows_of(TEXT, "peers") if row[0] in EXPECTED_FAILURES]) == len(expected)
     assert [row[0] for row in rows_of(TEXT, "caches")] == [*CACHES]
     assert [row[0].strip("`") for row in rows_of(TEXT, "fuzz")] == [*HARNESSES]
     assert len(rows_of(TEXT, "hostile")) == 3
@@ -54,6 +62,12 @@ def test_what_a_long_run_prints_becomes_the_tables() -> None:
     page = with_tables(page, tables_of(LOG))
     assert "400 requests: 390 responses are equal, 9 have one of" in page
     assert rows_of(page, "oracle")[0][::3] == ["options", "9"]
+    assert rows_of(page, "judges")[0] == ["webob", "Range", "2,000", "1,900", "99", "1"]
+    assert ["Range", "empty representation", "webob 99"] in [
+        [row[0], row[1], row[-1]] for row in rows_of(page, "judges")
+    ]
+    assert rows_of(page, "peers")[0] == ["WhiteNoise 6.12.0", "99", "2"]
+    assert rows_of(page, "peers")[-1][:2] == ["WhiteNoise", "get file (2)"]
     assert rows_of(page, "hostile")[0] == ["in process", "5,007", "200: 7, 404: 5,000", "62.9 MB", "49.2 MB"]
     assert rows_of(page, "caches")[0][:5] == ["Varnish, defaults", "1,234", "567", "200: 1,234", "1"]
     assert rows_of(page, "deploys") == [["two folders, retries", "nginx", "1,000", "2", "3"]]

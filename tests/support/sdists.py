@@ -1,4 +1,4 @@
-"""Source distributions of other projects: downloaded by pip, unpacked once, and never changed."""
+"""Source distributions of other projects: downloaded by pip, and unpacked once for each release."""
 
 from __future__ import annotations
 
