@@ -8,13 +8,27 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["FileIdentity", "content_marks", "identify", "identify_across_mounts"]
+__all__ = [
+    "SETTLED_AFTER",
+    "FileIdentity",
+    "content_marks",
+    "identify",
+    "identify_across_mounts",
+]
 
 FileIdentity = tuple[int, int, int, int, int]
 """Device, inode, size in bytes, modification and change time in nanoseconds.
 
 The change time shows a replacement that has the same size and modification time. This is a plain tuple,
 because a named one takes 0.4 us more for each hit of an unhashed file.
+"""
+
+
+SETTLED_AFTER = 2_000_000_000
+"""How long ago, in nanoseconds, a file must have changed for its identity to be trusted.
+
+Two changes within one tick of a file system's clock leave the same times. The slowest clocks in use (FAT,
+some network file systems) tick every two seconds.
 """
 
 

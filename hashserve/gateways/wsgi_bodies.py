@@ -85,7 +85,12 @@ def _span_chunks(descriptor: int, span: FileSpan, block_size: int) -> Iterator[b
 
 
 def _was_written_to(descriptor: int, span: FileSpan) -> bool:
-    """Whether an open file was written to since it was opened; a rename or an unlink does not count."""
+    """Whether an open file was written to since it was opened; a rename or an unlink does not count.
+
+    A snapshot is sent as it is: its length is right, and it has no validator.
+    """
+    if span.file.is_snapshot:
+        return False
     known = span.file.file_identity
     assert known is not None  # the spans of an open file have it
     return content_marks(identify(os.fstat(descriptor))) != content_marks(known)
@@ -140,6 +145,8 @@ def watched_file(answer: Answer, environ: WSGIEnvironment) -> WatchedFile | None
     span = parts[0]
     is_whole = span.start == 0 and span.length == span.file.size
     module = getattr(wrapper, "__module__", None)
-    if module in _SEEKED_WRAPPERS or (is_whole and module not in _DISTRUSTED_WRAPPERS):
+    # Others send to the end of the file, and a snapshot ends before.
+    is_trusted = is_whole and not span.file.is_snapshot and module not in _DISTRUSTED_WRAPPERS
+    if module in _SEEKED_WRAPPERS or is_trusted:
         return WatchedFile(answer.descriptor, span)
     return None

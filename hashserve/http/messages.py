@@ -86,7 +86,7 @@ class StoredFile(NamedTuple):
 
     ``size`` is in bytes. ``sha256`` is the base64 of the digest of the bytes that ``coding`` decodes
     to. ``file_identity`` (`hashserve.file_identity`) is None for a fingerprinted file, which is not
-    looked at before it is requested.
+    looked at before it is requested. A snapshot is the start of that same file, whatever is written to it.
     """
 
     path: str
@@ -94,6 +94,7 @@ class StoredFile(NamedTuple):
     coding: str
     sha256: str
     file_identity: tuple[int, int, int, int, int] | None = None
+    is_snapshot: bool = False
 
 
 class FileSpan(NamedTuple):

@@ -18,19 +18,20 @@ __all__ = ["NotModified", "PreconditionFailed", "Validators", "evaluate", "range
 class Validators(NamedTuple):
     """What a client may name to say which copy it has.
 
-    ``etag`` is the selected representation's; ``others`` are those of the asset's other codings.
+    ``etag`` is the selected representation's, None if it has none; ``others`` are those of the asset's other
+    codings.
     ``last_modified`` is in whole seconds since the epoch, None where there is none.
     """
 
-    etag: EntityTag
+    etag: EntityTag | None
     others: Collection[EntityTag] = ()
     last_modified: int | None = None
 
 
 class NotModified(NamedTuple):
-    """304: the client has the representation that ``etag`` names."""
+    """304: the client has the representation that ``etag`` names, if that has one."""
 
-    etag: EntityTag
+    etag: EntityTag | None
 
 
 class PreconditionFailed(NamedTuple):
@@ -49,8 +50,7 @@ def evaluate(request: Request, validators: Validators) -> NotModified | Precondi
     ):
         return PreconditionFailed("If-Unmodified-Since")
     if request.if_none_match is not None:
-        matched = if_none_match_finds(request.if_none_match, validators)
-        return NotModified(matched) if matched else None
+        return if_none_match_finds(request.if_none_match, validators)
     if request.if_modified_since is not None and not if_modified_since_holds(
         request.if_modified_since, validators.last_modified
     ):
@@ -58,9 +58,11 @@ def evaluate(request: Request, validators: Validators) -> NotModified | Precondi
     return None
 
 
-def if_match_holds(value: str, etag: EntityTag) -> bool:
+def if_match_holds(value: str, etag: EntityTag | None) -> bool:
     """If-Match (13.1.1): ``*``, or a tag that strongly matches the selected representation's."""
-    return value.strip(" \t") == "*" or any(map(etag.matches_strongly, parse_entity_tags(value)))
+    if value.strip(" \t") == "*":
+        return True
+    return etag is not None and any(map(etag.matches_strongly, parse_entity_tags(value)))
 
 
 def if_unmodified_since_holds(value: str, last_modified: int | None) -> bool:
@@ -69,21 +71,24 @@ def if_unmodified_since_holds(value: str, last_modified: int | None) -> bool:
     return since is None or last_modified is None or last_modified <= since
 
 
-def if_none_match_finds(value: str, validators: Validators) -> EntityTag | None:
-    """If-None-Match (13.1.2): return the tag of the copy that the client may keep, or None.
+def if_none_match_finds(value: str, validators: Validators) -> NotModified | None:
+    """If-None-Match (13.1.2): return the tag of the copy that the client may keep, or None for no copy.
 
     That is the selected representation's tag if it is listed or ``*`` is sent. Otherwise it is a
     listed tag of another coding of the same content, which is as good.
     """
+    selected = validators.etag
     if value.strip(" \t") == "*":
-        return validators.etag
-    known = {etag.opaque: etag for etag in (*validators.others, validators.etag)}
+        return NotModified(selected)
+    if selected is None:
+        return None
+    known = {etag.opaque: etag for etag in (*validators.others, selected)}
     found = None
     for candidate in parse_entity_tags(value):
-        if candidate.matches_weakly(validators.etag):
-            return validators.etag
+        if candidate.matches_weakly(selected):
+            return NotModified(selected)
         found = found or known.get(candidate.opaque)
-    return found
+    return None if found is None else NotModified(found)
 
 
 def if_modified_since_holds(value: str, last_modified: int | None) -> bool:
@@ -98,5 +103,5 @@ def range_applies(value: str | None, validators: Validators) -> bool:
         return True
     etag = parse_entity_tag(value)
     if etag is not None:
-        return etag.matches_strongly(validators.etag)
+        return validators.etag is not None and etag.matches_strongly(validators.etag)
     return validators.last_modified is not None and parse_date(value) == validators.last_modified

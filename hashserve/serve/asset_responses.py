@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from hashserve.http.codings import choose_coding
+from hashserve.http.entity_tags import EntityTag
 from hashserve.http.messages import Body, FileSpan, Headers, Request, Response
 from hashserve.http.preconditions import NotModified, evaluate, range_applies
 from hashserve.http.ranges import ByteRange, select_ranges
@@ -32,7 +33,7 @@ def respond(asset: Asset, request: Request, common_fields: Headers) -> Response:
     if request.has_preconditions:
         outcome = evaluate(request, asset.validators(selected, request.accept_encoding))
         if isinstance(outcome, NotModified):
-            return not_modified(asset, str(outcome.etag))
+            return not_modified(asset, outcome.etag and str(outcome.etag))
         if outcome is not None:
             return plain_text(HTTPStatus.PRECONDITION_FAILED, common_fields)
     if request.range is not None and (
@@ -64,10 +65,10 @@ _OF_A_FILE = frozenset({"accept-ranges", "etag", "expires", "last-modified"})
 """Fields of a file that mean nothing on a 404."""
 
 
-def not_modified(asset: Asset, etag: str) -> Response:
-    """Answer 304, with the tag of the copy that the client may keep."""
+def not_modified(asset: Asset, etag: str | None) -> Response:
+    """Answer 304, with the tag of the copy that the client may keep, if it has one."""
     kept = [(name, value) for name, value in asset.fields if name.lower() not in _CONTENT_FIELDS]
-    return Response(status=HTTPStatus.NOT_MODIFIED, headers=[*kept, ("ETag", etag)])
+    return Response(status=HTTPStatus.NOT_MODIFIED, headers=kept if etag is None else [*kept, ("ETag", etag)])
 
 
 def _ranges(asset: Asset, selected: Representation, value: str, common_fields: Headers) -> Response:
@@ -78,7 +79,9 @@ def _ranges(asset: Asset, selected: Representation, value: str, common_fields: H
         return _unsatisfiable(asset, selected, common_fields)
     if len(ranges) == 1:
         return _one_range(asset, selected, ranges[0])
-    return _several_ranges(asset, selected, ranges)
+    if selected.etag is None:
+        return _whole(asset, selected)  # nothing that its bytes cannot hold would separate the parts
+    return _several_ranges(asset, selected, selected.etag, ranges)
 
 
 def _unsatisfiable(asset: Asset, selected: Representation, common_fields: Headers) -> Response:
@@ -102,9 +105,11 @@ def _one_range(asset: Asset, selected: Representation, part: ByteRange) -> Respo
     return Response(status=HTTPStatus.PARTIAL_CONTENT, headers=headers, body=_span(selected, part))
 
 
-def _several_ranges(asset: Asset, selected: Representation, parts: Sequence[ByteRange]) -> Response:
-    """Answer with multipart/byteranges (section 14.6); the boundary is made of the content's digest."""
-    boundary = f"hashserve-{selected.etag.opaque}".translate(_BOUNDARY_CHARACTERS)
+def _several_ranges(
+    asset: Asset, selected: Representation, etag: EntityTag, parts: Sequence[ByteRange]
+) -> Response:
+    """Answer with multipart/byteranges (section 14.6); the boundary is made of a digest."""
+    boundary = f"hashserve-{etag.opaque}".translate(_BOUNDARY_CHARACTERS)
     content_types = [f"Content-Type: {value}\r\n" for name, value in asset.fields if _is_type(name)]
     body: list[bytes | FileSpan] = []
     for part in parts:

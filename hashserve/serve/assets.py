@@ -1,12 +1,13 @@
 """An asset and its representations: everything about a response that no request changes.
 
 Invariant: an entity-tag is derived from the content alone, so that every host and every deploy of the same
-bytes has the same one. Each content coding has its own.
+bytes has the same one; only large live files have another one (`hashserve.serve.large_files`). Each content
+coding has its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from hashserve.http.codings import IDENTITY, is_acceptable
@@ -14,20 +15,22 @@ from hashserve.http.dates import format_date, parse_date
 from hashserve.http.entity_tags import EntityTag
 from hashserve.http.messages import Headers, StoredFile
 from hashserve.http.preconditions import Validators
+from hashserve.serve.files import OpenFile
 
-__all__ = ["Asset", "Representation", "asset_of", "entity_tag", "representation_of"]
+__all__ = ["Asset", "Representation", "asset_of", "content_tag", "entity_tag", "representation_of"]
 
 
 class Representation(NamedTuple):
     """One coded form of an asset: the file that holds its bytes, and its entity-tag.
 
     ``fields`` are the header fields in which the representations of an asset differ, without the length.
-    ``coding`` is ``identity`` for none; ``size`` is the body's, in bytes.
+    ``coding`` is ``identity`` for none; ``size`` is the body's, in bytes. A snapshot of a file that changes
+    has no entity-tag.
     """
 
     coding: str
     size: int
-    etag: EntityTag
+    etag: EntityTag | None
     content: StoredFile
     fields: Headers
 
@@ -36,7 +39,8 @@ class Asset(NamedTuple):
     """One file that can be served, in all its codings; ``sizes`` are those of their bodies, in bytes.
 
     ``fields`` are the header fields of every representation. ``last_modified`` is in seconds since the
-    epoch, None where the date means nothing. ``sha256`` is that of the bytes without a coding.
+    epoch, None where the date means nothing. ``sha256`` is that of the bytes without a coding, empty for a
+    large live file. ``opened`` is the file that a snapshot is sent from.
     """
 
     representations: Mapping[str, Representation]
@@ -44,6 +48,7 @@ class Asset(NamedTuple):
     fields: Headers
     sha256: str
     last_modified: int | None = None
+    opened: OpenFile | None = None
 
     def validators(self, selected: Representation, accept_encoding: str | None = None) -> Validators:
         """Return the validators for preconditions on ``selected``.
@@ -55,7 +60,7 @@ class Asset(NamedTuple):
         others = [
             other.etag
             for other in self.representations.values()
-            if other is not selected and is_acceptable(other.coding, accept_encoding)
+            if other is not selected and other.etag and is_acceptable(other.coding, accept_encoding)
         ]
         return Validators(etag=selected.etag, others=others, last_modified=self.last_modified)
 
@@ -70,9 +75,24 @@ class Asset(NamedTuple):
         kept = [field for field in self.fields if field[0].lower() != "cache-control"]
         return self._replace(fields=[*kept, ("Cache-Control", value)])
 
+    def as_snapshot(self, opened: OpenFile | None) -> Asset:
+        """Return the asset of an open file for one answer, without a date, and not to be stored."""
+        kept = [field for field in self.fields if field[0].lower() != "last-modified"]
+        return self._replace(fields=kept, last_modified=None, opened=opened).with_cache_control("no-store")
+
+
+def content_tag(stored: StoredFile) -> EntityTag:
+    """Derive the entity-tag of a representation from its content."""
+    return entity_tag(stored.sha256, stored.coding, stored.size)
+
 
 def asset_of(
-    files: Sequence[StoredFile], fields: Headers, *, last_modified: int | None = None, varies: bool
+    files: Sequence[StoredFile],
+    fields: Headers,
+    *,
+    last_modified: int | None = None,
+    varies: bool,
+    tag_of: Callable[[StoredFile], EntityTag | None] = content_tag,
 ) -> Asset:
     """Make an asset of the files of its representations, the one without a coding first.
 
@@ -95,7 +115,7 @@ def asset_of(
         merged.append(("Last-Modified", format_date(last_modified)))
     representations, sizes = {}, {}
     for file in files:
-        representations[file.coding] = representation_of(file)
+        representations[file.coding] = representation_of(file, tag_of(file))
         sizes[file.coding] = file.size
     return Asset(representations, sizes, merged, files[0].sha256, last_modified)
 
@@ -106,10 +126,10 @@ def with_vary_member(vary: list[str], member: str) -> list[str]:
     return vary if member.lower() in present or "*" in present else [*vary, member]
 
 
-def representation_of(stored: StoredFile) -> Representation:
+def representation_of(stored: StoredFile, etag: EntityTag | None) -> Representation:
     """Make the representation whose bytes a file holds."""
-    etag = entity_tag(stored.sha256, stored.coding, stored.size)
-    fields = [("ETag", str(etag)), ("Accept-Ranges", "bytes")]
+    fields = [] if etag is None else [("ETag", str(etag))]
+    fields.append(("Accept-Ranges", "bytes"))
     if stored.coding != IDENTITY:
         fields.append(("Content-Encoding", stored.coding))
     return Representation(coding=stored.coding, size=stored.size, etag=etag, content=stored, fields=fields)

@@ -7,17 +7,32 @@ its bytes were proven to be what the `StoredFile` says (`hashserve.serve.files`)
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
-from hashserve.file_identity import FileIdentity, identify
+from hashserve.file_identity import SETTLED_AFTER, FileIdentity, identify
 from hashserve.http.messages import FileSpan, Response, StoredFile
 from hashserve.serve.bounded_cache import BoundedCache
-from hashserve.serve.files import check_readable, chunks_of, open_stored, prove, read_stored
+from hashserve.serve.files import (
+    ChangedFileError,
+    OpenFile,
+    check_readable,
+    chunks_of,
+    open_stored,
+    prove,
+    read_stored,
+)
+from hashserve.serve.locks import ForkSafeLock
 
 __all__ = ["BodyCache"]
 
 MOST_PROVEN = 10_000
 """How many files that are not kept are remembered as proven."""
+
+CHANGING_FOR = 0.2
+"""How long, in seconds, a file that changed while it was read counts as changing."""
+
+_TURNS = 32
 
 _ENTRY = 512
 """About how many bytes an entry takes in addition to its body."""
@@ -39,11 +54,17 @@ class BodyCache:
         self.largest = min(largest, budget // 2 - _ENTRY)
         self._bodies: BoundedCache[StoredFile, bytes] = BoundedCache(budget, on_drop)
         self._proven: BoundedCache[StoredFile, FileIdentity] = BoundedCache(MOST_PROVEN)
+        self._disproven: BoundedCache[StoredFile, tuple[FileIdentity, str]] = BoundedCache(MOST_PROVEN)
+        self._changing: BoundedCache[str, float] = BoundedCache(MOST_PROVEN)
+        self._turns = [ForkSafeLock() for _ in range(_TURNS)]
 
-    def load(self, response: Response, *, keep: bool = True) -> tuple[Response, int | None]:
+    def load(
+        self, response: Response, *, keep: bool = True, opened: OpenFile | None = None
+    ) -> tuple[Response, int | None]:
         """Return a response with its body in memory, or the descriptor from which to read its body.
 
-        A small body stays in the cache if ``keep``. Raises `OSError`.
+        A small body stays in the cache if ``keep``. A snapshot is read from the file that is ``opened``.
+        Raises `OSError`.
         """
         for span in response.body:
             if isinstance(span, FileSpan):
@@ -51,15 +72,32 @@ class BodyCache:
         else:
             return response, None
         file = span.file
-        if file.size > self.largest:
-            descriptor, file_identity = self.open(span)
-            return _with_file_identity(response, file_identity), descriptor
-        content = self.read(file) if keep else read_stored(file)
+        try:
+            if file.size > self.largest:
+                if opened is not None:
+                    return response, opened.take()
+                descriptor, file_identity = self.open(span)
+                return _with_file_identity(response, file_identity), descriptor
+            if opened is not None:
+                content = opened.read(file)
+            else:
+                content = self.read(file) if keep else read_stored(file)
+        except ChangedFileError:
+            self.expect_changes(file.path)
+            raise
         body = [
             part if isinstance(part, bytes) else content[part.start : part.start + part.length]
             for part in response.body
         ]
         return Response(response.status, response.headers, tuple(body)), None
+
+    def expect_changes(self, path: str) -> None:
+        """Note that a file changed while it was read, so that no request reads it again for its digest."""
+        self._changing.put(path, time.monotonic() + CHANGING_FOR)
+
+    def expects_changes(self, path: str) -> bool:
+        """Whether a file has just changed while it was read."""
+        return time.monotonic() < (self._changing.get(path) or 0.0)
 
     def read(self, file: StoredFile) -> bytes:
         """Return a small file's bytes, from memory or from disk. Raises `OSError`."""
@@ -89,8 +127,22 @@ class BodyCache:
         return descriptor, found
 
     def _prove(self, file: StoredFile, descriptor: int, found: FileIdentity) -> None:
-        if self._proven.get(file) != found:
-            prove(file, chunks_of(descriptor, file.size))
+        if self._proven.get(file) == found:
+            return
+        # Of many requests at once, one reads the file; the others wait for what it finds.
+        with self._turns[hash(file) % _TURNS].lock:
+            if self._proven.get(file) == found:
+                return
+            disproven, problem = self._disproven.get(file) or (None, "")
+            if disproven == found:
+                raise ChangedFileError(file.path, problem)
+            now = time.time_ns()
+            try:
+                prove(file, chunks_of(descriptor, file.size))
+            except ChangedFileError as error:
+                if now - found[4] > SETTLED_AFTER:
+                    self._disproven.put(file, (found, error.problem))
+                raise
             os.lseek(descriptor, 0, os.SEEK_SET)
             self._proven.put(file, found)
 

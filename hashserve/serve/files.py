@@ -20,6 +20,9 @@ from hashserve.http.messages import FileSpan, StoredFile
 __all__ = [
     "BLOCK_SIZE",
     "ChangedFileError",
+    "ChangedWhileReadError",
+    "OpenFile",
+    "WrongSizeError",
     "check_readable",
     "chunks_of",
     "is_machine_error",
@@ -65,6 +68,20 @@ class ChangedFileError(HashserveError, OSError):
         return f"{self.path}: {self.problem}"
 
 
+class ChangedWhileReadError(ChangedFileError):
+    """A file changed while all of it was read: it takes as much work again to find that it still changes."""
+
+    def __init__(self, path: str, problem: str = "changed while it was read") -> None:
+        super().__init__(path, problem)
+
+
+class WrongSizeError(ChangedWhileReadError):
+    """A file has another length than its status says, although it did not change (/proc, /sys)."""
+
+    def __init__(self, path: str, problem: str = "is not as long as its status says") -> None:
+        super().__init__(path, problem)
+
+
 def is_machine_error(error: OSError) -> bool:
     """Whether the cause of an error is the machine (descriptors, memory, disk), and not the file."""
     # The errno of a `ChangedFileError` is a path: OSError reads the first of two arguments as the number.
@@ -101,6 +118,31 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
     return descriptor, status
 
 
+class OpenFile:
+    """An open descriptor, which is closed with this object unless it was taken."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def take(self) -> int:
+        """Return the descriptor, which the caller closes; once only."""
+        descriptor, self._descriptor = self._descriptor, None
+        assert descriptor is not None, "an asset with an open file is made for one answer"
+        return descriptor
+
+    def read(self, file: StoredFile) -> bytes:
+        """Return the whole file, as long as it was when it was opened. Raises `ChangedWhileReadError`."""
+        assert self._descriptor is not None, "a descriptor that was taken is read by its owner"
+        content = b"".join(chunks_of(self._descriptor, file.size))[: file.size]
+        if len(content) < file.size:
+            raise ChangedWhileReadError(file.path, "was cut short while it was read")
+        return content
+
+    def __del__(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+
 def open_stored(file: StoredFile) -> tuple[int, os.stat_result]:
     """Open a stored file, and prove by its identity, or else its size, that it is the expected one.
 
@@ -132,7 +174,7 @@ def read_stored(file: StoredFile) -> bytes:
     if len(content) != file.size or (
         file.file_identity is not None and identify(status) != file.file_identity
     ):
-        raise ChangedFileError(file.path, "changed while it was read")
+        raise ChangedWhileReadError(file.path)
     prove(file, (content,))
     return content
 

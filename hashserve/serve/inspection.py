@@ -16,7 +16,14 @@ from hashserve.errors import HashserveError
 from hashserve.file_identity import FileIdentity, identify
 from hashserve.http.codings import CODINGS, IDENTITY, Coding, DecodeError
 from hashserve.http.messages import StoredFile
-from hashserve.serve.files import ChangedFileError, chunks_of, is_transient, open_regular
+from hashserve.serve.files import (
+    ChangedFileError,
+    ChangedWhileReadError,
+    WrongSizeError,
+    chunks_of,
+    is_transient,
+    open_regular,
+)
 
 __all__ = ["Inspected", "OutsideRootError", "Root", "Watched", "inspect", "variant_identities"]
 
@@ -79,22 +86,24 @@ class Inspected(NamedTuple):
         return files
 
 
-def inspect(path: str, root: Root, *, keep: int) -> Inspected:
+def inspect(path: str, root: Root, *, keep: int, most: int | None = None) -> Inspected:
     """Read the file at ``path`` and its variants; content of up to ``keep`` bytes is kept.
 
-    Raises `ChangedFileError` if it is not a regular file or changes while it is read,
+    Raises `ChangedFileError` if it is not a regular file or is longer than ``most``, `ChangedWhileReadError`,
     `OutsideRootError`, and any other `OSError`.
     """
     descriptor, status = open_regular(path)
     try:
+        if most is not None and status.st_size > most:
+            raise ChangedFileError(path, "grew while it was opened")
         root.check_contains(path, descriptor)
         kept: list[bytes] = []
         chunks = chunks_of(descriptor, status.st_size)
         sha256 = digest_of(_keeping(chunks, kept, status.st_size <= keep))
-        # Some regular files have another length than their status says (/proc, /sys).
-        is_whole = os.lseek(descriptor, 0, os.SEEK_CUR) == status.st_size
-        if not is_whole or identify(os.fstat(descriptor)) != identify(status):
-            raise ChangedFileError(path, "changed while it was read")
+        if identify(os.fstat(descriptor)) != identify(status):
+            raise ChangedWhileReadError(path)
+        if os.lseek(descriptor, 0, os.SEEK_CUR) != status.st_size:
+            raise WrongSizeError(path)
     finally:
         os.close(descriptor)
     content = b"".join(kept) if status.st_size <= keep else None
@@ -135,9 +144,18 @@ def _proven_variant(
             return None
         root.check_contains(path, descriptor)
         identity = coding.decode(chunks_of(descriptor, status.st_size))
-        return status if digest_of(identity) == sha256 else None
+        return status if digest_of(_at_most(source.st_size, identity)) == sha256 else None
     finally:
         os.close(descriptor)
+
+
+def _at_most(size: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass chunks on until they are longer than ``size``: a few bytes may decode to any number of them."""
+    for chunk in chunks:
+        yield chunk
+        size -= len(chunk)
+        if size < 0:
+            return
 
 
 class Watched(NamedTuple):

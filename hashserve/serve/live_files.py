@@ -1,7 +1,8 @@
 """Live files: what is on disk under a root now.
 
 Invariant: an answer is always made from the bytes on disk at the time of the request. What is
-remembered of a file is used only while the identities of the file and of its variants are unchanged.
+remembered of a file is used only while the identities of the file and of its variants are unchanged. For one
+request a file is read at most twice: once for its digest, and once to send it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import time
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from hashserve.file_identity import identify
+from hashserve.file_identity import SETTLED_AFTER, identify
 from hashserve.hidden_paths import is_hidden_file
-from hashserve.http.codings import CODINGS, coding_of_suffix
+from hashserve.http.codings import CODINGS, IDENTITY, coding_of_suffix
+from hashserve.http.messages import Headers, StoredFile
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.bounded_cache import BoundedCache
-from hashserve.serve.files import is_machine_error
+from hashserve.serve.files import ChangedWhileReadError, WrongSizeError, is_machine_error
 from hashserve.serve.inspection import Inspected, Root, Watched, inspect, variant_identities
+from hashserve.serve.large_files import look_at, snapshot_of
+from hashserve.serve.locks import ForkSafeLock
 from hashserve.serve.policy import Policy
 from hashserve.url_paths import is_servable
 
@@ -28,12 +32,13 @@ __all__ = ["Directory", "LiveFiles", "Locate"]
 Locate = Callable[[str], "str | None"]
 """A function that returns the location of a path's file on disk, or None."""
 
-SETTLED_AFTER = 2_000_000_000
-"""How long ago, in nanoseconds, a file must have changed for its identity to be trusted.
+VARIANTS_ALLOW = 8
+"""How many times larger than others a file with variants may be and still be read.
 
-Two changes within one tick of a file system's clock leave the same times. The slowest clocks in use (FAT,
-some network file systems) tick every two seconds.
+Without reading it, no variant is proven to be of the same content; and each one saves most of its bytes.
 """
+
+_TURNS = 32
 
 EARLIEST_DATE = 315_619_200
 """1980-01-02 in seconds since the epoch. Hosts that normalise modification times use earlier ones."""
@@ -55,7 +60,8 @@ class LiveFiles:
 
     ``hidden`` are paths relative to the root that are never served (manifests). ``index_file`` is the
     name of the file that is served at its folder's URL. Files of at most ``bodies.largest`` bytes are
-    answered from the bytes that were inspected. ``most_remembered`` is how many files are remembered.
+    answered from the bytes that were inspected. Files of more than ``largest_digested`` bytes are not read
+    for their entity-tags. ``most_remembered`` is how many files are remembered.
     ``locate`` finds files in several folders; without it, files are below the root.
     """
 
@@ -69,6 +75,7 @@ class LiveFiles:
         hidden: Collection[str],
         index_file: str | None = None,
         most_remembered: int,
+        largest_digested: int = 1 << 23,
         locate: Locate | None = None,
     ) -> None:
         self.root = root
@@ -80,7 +87,11 @@ class LiveFiles:
         self._hidden_names = frozenset(map(os.path.basename, hidden))
         self._index_file = index_file
         self._bodies = bodies
+        # What may be kept in memory is read in any case.
+        self._largest_digested = max(largest_digested, bodies.largest)
         self._remembered: BoundedCache[str, _Remembered] = BoundedCache(most_remembered)
+        self._digests: BoundedCache[StoredFile, str] = BoundedCache(most_remembered)
+        self._turns = [ForkSafeLock() for _ in range(_TURNS)]
 
     def find(self, path: str) -> Asset | Directory | None:
         """Find what is at ``path`` (relative to the root) now; None where nothing may be served.
@@ -131,15 +142,96 @@ class LiveFiles:
     def _asset(self, path: str, location: str, status: os.stat_result) -> Asset:
         # These identities are from before the inspection: a change during it shows at the next request.
         watched = Watched(location, identify(status), variant_identities(location))
+        asset = self._known(path, watched)
+        if asset is not None:
+            return asset
+        if status.st_size > self._most_read(watched):
+            return self._large_asset(path, watched)
+        if not _is_settled(time.time_ns(), status):
+            return self._inspected_asset(path, watched)
+        # Of many requests at once, one reads the file; the others wait for what it finds.
+        with self._turns[hash(path) % _TURNS].lock:
+            return self._known(path, watched) or self._inspected_asset(path, watched)
+
+    def _known(self, path: str, watched: Watched) -> Asset | None:
         known = self._remembered.get(path)
-        if known is not None and known.watched == watched:
-            return known.asset
+        return known.asset if known is not None and known.watched == watched else None
+
+    def _most_read(self, watched: Watched) -> int:
+        """Return the size of the largest file that is read, in bytes; a variant must not be older."""
+        modified = watched.file_identity[3]
+        has_variants = any(variant is not None and variant[3] >= modified for variant in watched.variants)
+        return self._largest_digested * (VARIANTS_ALLOW if has_variants else 1)
+
+    def _inspected_asset(self, path: str, watched: Watched) -> Asset:
+        """Read a file and its variants; one that changes meanwhile is not read again to find that it does."""
+        if self._bodies.expects_changes(watched.location):
+            return self._snapshot(path, watched)
         now = time.time_ns()
-        found = inspect(location, self.root, keep=self._bodies.largest)
+        try:
+            found = inspect(
+                watched.location, self.root, keep=self._bodies.largest, most=self._most_read(watched)
+            )
+        except WrongSizeError:
+            raise
+        except ChangedWhileReadError:
+            self._bodies.expect_changes(watched.location)
+            return self._snapshot(path, watched)
         asset = self._make(path, found)
-        if _is_settled(found, now) and _matches(found, watched):
+        if _is_settled(now, found.status, *found.variants.values()) and _matches(found, watched):
             self._remembered.put(path, _Remembered(watched, asset))
         return asset
+
+    def _large_asset(self, path: str, watched: Watched) -> Asset:
+        """Make an asset of a file that is not read, or of a snapshot if it changed a moment ago."""
+        # A change time in the future proves nothing either.
+        is_settled = time.time_ns() - watched.file_identity[4] > SETTLED_AFTER
+        if not is_settled or self._bodies.expects_changes(watched.location):
+            return self._snapshot(path, watched)
+        try:
+            found = look_at(watched.location, self.root)
+        except WrongSizeError:
+            raise
+        except ChangedWhileReadError:
+            self._bodies.expect_changes(watched.location)
+            return self._snapshot(path, watched)
+        if found.stored.file_identity != watched.file_identity:
+            return self._snapshot(path, watched)
+        asset = asset_of(
+            [found.stored],
+            self._fields(path, watched.location),
+            last_modified=_date_of(found.status),
+            varies=False,
+            tag_of=lambda _: found.etag,
+        )
+        self._remembered.put(path, _Remembered(watched, asset))
+        return asset
+
+    def _snapshot(self, path: str, watched: Watched) -> Asset:
+        found = snapshot_of(watched.location, self.root)
+        asset = asset_of(
+            [found.stored],
+            self._fields(path, watched.location),
+            varies=any(watched.variants),
+            tag_of=lambda _: None,
+        )
+        return asset.as_snapshot(found.opened)
+
+    def digest(self, path: str) -> str | None:
+        """Return the SHA-256 of the file at ``path`` in base64, however large it is; None for no file.
+
+        Raises `OSError`.
+        """
+        asset = self.find(path)
+        if not isinstance(asset, Asset) or asset.sha256:
+            return asset.sha256 if isinstance(asset, Asset) else None
+        stored = asset.representations[IDENTITY].content
+        known = self._digests.get(stored)
+        if known is None:
+            known = inspect(stored.path, self.root, keep=0).sha256
+            if not stored.is_snapshot:
+                self._digests.put(stored, known)
+        return known
 
     def watched(self, path: str, asset: Asset) -> Watched | None:
         """Return the files that ``asset``, which was found at ``path``, was made from.
@@ -158,11 +250,14 @@ class LiveFiles:
         return None if may_be_refused else known.watched
 
     def _make(self, path: str, found: Inspected) -> Asset:
-        fields = self._policy.fields(found.path, self._prefix + self._url_path(path), immutable=False)
+        fields = self._fields(path, found.path)
         files = found.stored_files()
         if found.content is not None:
             self._bodies.keep(files[0], found.content)
         return asset_of(files, fields, last_modified=_date_of(found.status), varies=bool(found.variants))
+
+    def _fields(self, path: str, location: str) -> Headers:
+        return self._policy.fields(location, self._prefix + self._url_path(path), immutable=False)
 
     def _url_path(self, path: str) -> str:
         """Return the path that hooks see: an index file has its folder's URL, as in WhiteNoise."""
@@ -194,7 +289,6 @@ def _matches(found: Inspected, watched: Watched) -> bool:
     )
 
 
-def _is_settled(found: Inspected, now: int) -> bool:
+def _is_settled(now: int, *statuses: os.stat_result) -> bool:
     """Whether a later change always shows in the identities: the files changed long enough before ``now``."""
-    statuses = (found.status, *found.variants.values())
     return all(abs(now - status.st_ctime_ns) > SETTLED_AFTER for status in statuses)

@@ -13,9 +13,11 @@ from typing import NamedTuple
 from hashserve.fingerprint_patterns import looks_fingerprinted, without_fingerprint
 from hashserve.hidden_paths import hidden_paths
 from hashserve.http.codings import IDENTITY
+from hashserve.http.messages import StoredFile
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.serve.assets import Asset
 from hashserve.serve.body_cache import BodyCache
+from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.fingerprinted import FingerprintedFiles
 from hashserve.serve.inspection import Root, Watched
 from hashserve.serve.live_files import Directory, LiveFiles, Locate
@@ -85,6 +87,7 @@ class Mount:
         self._has_clean_urls = settings.clean_urls
         self._policy = policy
         self._bodies = bodies
+        self._md5_digests: BoundedCache[StoredFile, str] = BoundedCache(settings.memo_size)
         self._follower = ManifestFollower(root.path, manifest_name)
         self._follows_manifest = follows_manifest
         if follows_manifest:
@@ -111,6 +114,7 @@ class Mount:
             hidden=self._hidden_paths,
             index_file=self._index_file,
             most_remembered=self._settings.memo_size,
+            largest_digested=self._settings.largest_digested,
             locate=self._locate,
         )
 
@@ -170,7 +174,9 @@ class Mount:
         return _redirect_below(name) if has_index else None
 
     def _find_live(self, path: str, query: str) -> LiveMatch | None:
-        asset = self.live.find(path)
+        return self._match(self.live.find(path), path, query)
+
+    def _match(self, asset: Asset | Directory | None, path: str, query: str) -> LiveMatch | None:
         if not isinstance(asset, Asset):
             return None
         if self.table is not None and path in self.table.manifest.queries:
@@ -216,7 +222,7 @@ class Mount:
         if isinstance(found, Directory):
             index = self._find_live(f"{path}/{index_file}", query)
             return _redirect_below(name) if index else None
-        return self._find_live(path, query) if found else None
+        return self._match(found, path, query)
 
     def _is_versioned(self, asset: Asset, path: str, query: str) -> bool:
         """Whether the query string is the fingerprint of the bytes on disk (Laravel Mix).
@@ -226,11 +232,15 @@ class Mount:
         """
         if not query or self.table is None or self.table.manifest.queries.get(path) != query:
             return False
-        content = self._bodies.read(asset.representations[IDENTITY].content)
+        stored = asset.representations[IDENTITY].content
+        if not asset.sha256:
+            return False  # a large file is not read
+        known = self._md5_digests.get(stored)
+        if known is None:
+            known = md5(self._bodies.read(stored), usedforsecurity=False).hexdigest()
+            self._md5_digests.put(stored, known)
         fingerprint = query.partition("=")[2]
-        return len(fingerprint) >= 8 and md5(content, usedforsecurity=False).hexdigest().startswith(
-            fingerprint
-        )
+        return len(fingerprint) >= 8 and known.startswith(fingerprint)
 
     def is_unlisted_fingerprint(self, path: str) -> bool:
         """Whether a path, which names nothing here, looks fingerprinted.
@@ -276,8 +286,7 @@ class Mount:
             record = table.record(path)
             if record is not None:
                 return record.sha256
-        found = self.live.find(logical_path)
-        return found.sha256 if isinstance(found, Asset) else None
+        return self.live.digest(logical_path)
 
 
 def _redirect_below(name: str) -> RedirectMatch:

@@ -20,7 +20,7 @@ from hashserve.serve.asset_responses import respond, respond_not_found
 from hashserve.serve.assets import Asset
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.failure_log import FailureLog, log_missing_root
-from hashserve.serve.files import ChangedFileError, is_machine_error
+from hashserve.serve.files import ChangedFileError, ChangedWhileReadError, is_machine_error
 from hashserve.serve.inspection import Root
 from hashserve.serve.live_files import Locate
 from hashserve.serve.locks import ForkSafeLock
@@ -33,6 +33,9 @@ __all__ = ["Site"]
 
 ATTEMPTS = 100
 """How often an answer is tried, if files change during each attempt."""
+
+MOST_READS = 2
+"""How often the whole of a file that changes meanwhile is read for one request."""
 
 T = TypeVar("T")
 
@@ -159,7 +162,8 @@ class Site:
         return None
 
     def _load_live(self, found: LiveMatch, request: Request) -> Answer:
-        response, descriptor = self.bodies.load(respond(found.asset, request, self._common_fields))
+        response = respond(found.asset, request, self._common_fields)
+        response, descriptor = self.bodies.load(response, opened=found.asset.opened)
         if found.watched is None or descriptor is not None:
             return Answer(response, descriptor, kind="unhashed")
         return Answer(response, asset=found.asset, watched=found.watched, kind="unhashed")
@@ -287,7 +291,8 @@ class Site:
             return None
         # The page is revalidated each time, because it stands for every URL of the application.
         asset = asset.with_cache_control("no-cache")
-        return Answer(*self.bodies.load(respond(asset, request, self._common_fields)), kind="fallback")
+        response = respond(asset, request, self._common_fields)
+        return Answer(*self.bodies.load(response, opened=asset.opened), kind="fallback")
 
     def _answer_not_found(self, request: Request) -> Answer | None:
         page = self.settings.not_found_page
@@ -304,7 +309,8 @@ class Site:
         if asset is None:
             self.failure_log.log_once(f"the page of 404s: no root has {page!r}; create it")
             return None
-        return Answer(*self.bodies.load(respond_not_found(asset, request)), kind="missing")
+        response = respond_not_found(asset, request)
+        return Answer(*self.bodies.load(response, opened=asset.opened), kind="missing")
 
     def _find_page(self, page: str, request: Request) -> Asset | None:
         """Find the file of a page below the first root that has it. Raises `OSError`."""
@@ -321,10 +327,16 @@ def _accepts_a_page(request: Request) -> bool:
 
 
 def retry(find: Callable[[str, Request], T], path: str, request: Request) -> T:
-    """Call ``find``, and again while files change under it. Raises `OSError` after `ATTEMPTS` calls."""
+    """Call ``find``, and again while files change under it.
+
+    Raises `OSError` after `ATTEMPTS` calls, or after `MOST_READS` in which a whole file was read.
+    """
+    reads = 0
     for _ in range(ATTEMPTS - 1):
         try:
             return find(path, request)
-        except (ChangedFileError, FileNotFoundError):  # noqa: PERF203  # it costs nothing unless raised
-            continue
+        except (ChangedFileError, FileNotFoundError) as error:  # noqa: PERF203  # it costs nothing unless raised
+            reads += isinstance(error, ChangedWhileReadError)
+            if reads == MOST_READS:
+                raise
     return find(path, request)

@@ -157,6 +157,11 @@ class ServeSettings(Settings, keys=True):
         check=whole_number,
         help="Bytes of the largest such file; larger ones are sent from disk.",
     )
+    largest_digested: int = setting(
+        default=8 * MIB,
+        check=whole_number,
+        help="Bytes of the largest unhashed file whose ETag is made of its content; see docs/http.md.",
+    )
     memo_size: int = setting(
         default=10_000,
         check=whole_number,
@@ -228,6 +233,7 @@ if TYPE_CHECKING:
         check_interval: float
         body_budget: int
         largest_body: int
+        largest_digested: int
         memo_size: int
         preload: bool
         counters: bool

@@ -85,7 +85,17 @@ def test_if_match_never_matches_a_weak_entity_tag(value: str) -> None:
     ],
 )
 def test_if_none_match_finds_the_copy_that_is_still_good(value: str, found: EntityTag | None) -> None:
-    assert if_none_match_finds(value, VALIDATORS) == found
+    assert if_none_match_finds(value, VALIDATORS) == (None if found is None else NotModified(found))
+
+
+def test_a_representation_without_a_tag_matches_none_but_the_star() -> None:
+    tagless = Validators(None)
+    assert if_match_holds("*", None)
+    assert not if_match_holds('"now"', None)
+    assert if_none_match_finds("*", tagless) == NotModified(None)
+    assert if_none_match_finds('"now"', tagless) is None
+    assert not range_applies('"now"', tagless)
+    assert not range_applies(THEN, tagless)
 
 
 @pytest.mark.parametrize(("value", "holds"), [(BEFORE, False), (THEN, True), (AFTER, True)])

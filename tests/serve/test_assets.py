@@ -7,7 +7,7 @@ import pytest
 from hashserve.http.entity_tags import EntityTag
 from hashserve.http.messages import Headers, StoredFile
 from hashserve.http.preconditions import Validators
-from hashserve.serve.assets import Asset, asset_of, entity_tag, representation_of
+from hashserve.serve.assets import Asset, asset_of, content_tag, entity_tag, representation_of
 
 SHA256 = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG="
 ETAG = EntityTag("abcdefghijklmnopqrstuv")
@@ -42,7 +42,7 @@ def test_the_tag_of_a_variant_has_its_coding_and_its_size_in_hexadecimal() -> No
 
 
 def test_a_representation_names_its_tag_and_its_coding() -> None:
-    identity, brotli = representation_of(FILES[0]), representation_of(FILES[1])
+    identity, brotli = (representation_of(file, content_tag(file)) for file in FILES[:2])
     assert identity.fields == [("ETag", str(ETAG)), ("Accept-Ranges", "bytes")]
     assert brotli.fields == [
         ("ETag", '"abcdefghijklmnopqrstuv-brff"'),
@@ -108,6 +108,5 @@ def test_the_tags_of_other_codings_count_where_the_client_accepts_them(
 ) -> None:
     made = asset(last_modified=9)
     form = made.representations[selected]
-    assert made.validators(form, accept_encoding) == Validators(
-        form.etag, [made.representations[coding].etag for coding in others], 9
-    )
+    tags = [tag for coding in others if (tag := made.representations[coding].etag) is not None]
+    assert made.validators(form, accept_encoding) == Validators(form.etag, tags, 9)

@@ -145,7 +145,7 @@ def test_the_parts_of_a_small_file_are_loaded_between_the_bytes(tmp_path: Any) -
 
 @pytest.mark.parametrize(("arguments", "count"), [({}, 1), ({"keep": True}, 1), ({"keep": False}, 0)])
 def test_a_small_body_is_kept_unless_the_caller_forbids_it(
-    tmp_path: Any, arguments: dict[str, bool], count: int
+    tmp_path: Any, arguments: dict[str, Any], count: int
 ) -> None:
     cache = BodyCache(1 << 20, largest=1 << 18)
     cache.load(whole(stored(tmp_path, "a", b"content")), **arguments)

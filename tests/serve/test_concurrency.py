@@ -26,6 +26,7 @@ import pytest
 from hashserve import HashServe
 from hashserve.digests import digest_of
 from hashserve.errors import TruncatedFileError, UnknownAssetError
+from hashserve.file_identity import SETTLED_AFTER
 from hashserve.serve import live_files as live_module
 from hashserve.serve.files import ChangedFileError
 from hashserve.serve.inspection import inspect
@@ -57,7 +58,13 @@ def _switching_often() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-@pytest.fixture(params=[live_module.SETTLED_AFTER, 20_000_000], ids=["fresh", "remembered"])
+@pytest.fixture(autouse=True)
+def _changing_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files that changed count as unchanged before the last requests of a test."""
+    monkeypatch.setattr("hashserve.serve.body_cache.CHANGING_FOR", 0.01)
+
+
+@pytest.fixture(params=[SETTLED_AFTER, 20_000_000], ids=["fresh", "remembered"])
 def _settling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one of two runs remember files at once; in the other they change too fast for that."""
     monkeypatch.setattr(live_module, "SETTLED_AFTER", request.param)

@@ -140,6 +140,7 @@ def test_no_error_of_the_disk_comes_out(
 
     monkeypatch.setattr(Mount, "find", failing)
     monkeypatch.setattr("hashserve.serve.body_cache.open_stored", failing)
+    monkeypatch.setattr("hashserve.serve.live_files.snapshot_of", failing)
     is_unavailable = isinstance(error, ChangedFileError) or error.errno in (
         errno.EMFILE,
         errno.EIO,

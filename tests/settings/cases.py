@@ -158,6 +158,7 @@ SERVE: Mapping[str, Cases] = {
     "check_interval": number(NUMBER, (0, 0.5, 10)),
     "body_budget": number(WHOLE, (0, 1 << 20)),
     "largest_body": number(WHOLE, (0, 1 << 20)),
+    "largest_digested": number(WHOLE, (0, 8 << 20)),
     "memo_size": number(WHOLE, (0, 100)),
     "preload": flag(),
     "counters": flag(),

@@ -84,12 +84,14 @@ class History:
 
     ``has_variants``: there are gzip and brotli variants. ``may_tear``: the file is written in place, so a
     reader can see a part of it. ``may_lag``: the manifest is not read for each request or is sometimes
-    missing, so the previous version can be served.
+    missing, so the previous version can be served. ``may_be_snapshot``: the file has just changed, so it can
+    be served without validators.
     """
 
     has_variants: bool = False
     may_tear: bool = False
     may_lag: bool = False
+    may_be_snapshot: bool = True
     begun: list[int] = field(default_factory=lambda: [0])
     done: int = 0
 
@@ -171,11 +173,15 @@ class Client:
         if reply.status == 412:
             assert reply["Cache-Control"] == "no-store"
             # With variants there are several tags, and the one of the selected representation must match.
-            assert len(candidates) > 1 or self.history.has_variants or fields["if_match"] not in known
+            is_free = self.history.has_variants or self.history.may_be_snapshot
+            assert len(candidates) > 1 or is_free or fields["if_match"] not in known
             return
         if reply.status == 416:
             sizes = {len(body) for _, body in known.values()}
             assert int(reply["Content-Range"].removeprefix("bytes */")) in sizes or self._is_torn(candidates)
+            return
+        if "ETag" not in reply:
+            self._check_snapshot(reply, method, candidates)
             return
         tag = reply["ETag"]
         if reply.status == 304:
@@ -203,6 +209,22 @@ class Client:
             assert int(reply["Content-Length"]) == len(reply.body)
             assert reply.body == expected
 
+    def _check_snapshot(self, reply: Reply, method: str, candidates: list[int]) -> None:
+        """Check a response without validators: a part of a version, or of the file while it is written."""
+        assert self.history.may_be_snapshot
+        assert (reply.all("Cache-Control"), reply.all("Last-Modified")) == (["no-store"], [])
+        if method == "HEAD":
+            assert reply.body == b""
+            return
+        assert int(reply["Content-Length"]) == len(reply.body)
+        if self._is_torn(candidates):
+            return
+        bodies = [version(number) for number in candidates]
+        if reply.status == 206:
+            assert any(reply.body == self._check_parts(reply, method, body) for body in bodies)
+        else:
+            assert reply.body in bodies
+
     def _is_torn(self, candidates: list[int]) -> bool:
         """Return whether a response may contain a part of a version."""
         return self.history.may_tear and len(candidates) > 1
@@ -214,7 +236,7 @@ class Client:
             match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply["Content-Range"])
             assert match is not None
             start, end, size = map(int, match.groups())
-            assert size == len(body)
+            assert size == len(body) or self.history.may_be_snapshot
             return body[start : end + 1]
         parts = list(_PART.finditer(reply.body))
         assert len(parts) == 2
@@ -304,7 +326,7 @@ def send_during_changes(
 
     run_during_changes([client.ask for client in clients], step)
     time.sleep(0.05)
-    history.may_lag = False
+    history.may_lag = history.may_be_snapshot = False
     last = clients[0]
     for number in range(3000):
         if number >= 30 and all(last.answers[status] for status in ("200", "206", "304")):
