@@ -26,7 +26,8 @@ class ManifestIndex:
     * ``logical``: the logical path of each path that a release lists;
     * ``releases``: the id of the newest release that lists a path;
     * ``current``: logical to fingerprinted paths of the release in force;
-    * ``unfingerprinted``: paths of the release in force that never were fingerprinted.
+    * ``unfingerprinted``: paths of the release in force that never were fingerprinted;
+    * ``kept``: paths of the release in force that another tool fingerprinted.
     """
 
     records: Mapping[str, AssetRecord] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class ManifestIndex:
     releases: Mapping[str, str] = field(default_factory=dict)
     current: Mapping[str, str] = field(default_factory=dict)
     unfingerprinted: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
     @cached_property
     def logical_paths(self) -> frozenset[str]:
@@ -68,6 +70,7 @@ def index_of(manifest: Manifest) -> ManifestIndex:
         releases=releases,
         current=manifest.paths,
         unfingerprinted=frozenset(path for path in manifest.paths.values() if path not in records),
+        kept=frozenset(path for name, path in manifest.paths.items() if path == name and path in records),
     )
 
 

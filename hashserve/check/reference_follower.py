@@ -111,7 +111,8 @@ class ReferenceFollower:
         fingerprinted = self._index.current.get(target.logical_path, target.logical_path)
         if fingerprinted == target.logical_path or self._is_only_in_older_releases(path):
             return None
-        return "reference-unhashed", f"which is published as {fingerprinted!r}"
+        rule = "bundler-reference" if path in self._index.kept else "reference-unhashed"
+        return rule, f"which is published as {fingerprinted!r}"
 
     def _missing(self, path: str, reference: Reference, target: Missing) -> tuple[str, str] | None:
         logical = without_fingerprint(target.logical_path)

@@ -157,6 +157,12 @@ RULES: Mapping[str, Rule] = {
             remedy="build again, or check with the --js-references of the build",
         ),
         Rule(
+            id="bundler-reference",
+            level=Level.NOTE,
+            description="A file that a bundler named refers to an unhashed file, which is not immutable.",
+            remedy="import that file in the bundler's sources, so that the bundler names it",
+        ),
+        Rule(
             id="source-map-missing",
             level=Level.NOTE,
             description="The source map that a file names is not there; only developer tools load it.",

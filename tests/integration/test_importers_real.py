@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import hashserve
+from hashserve.check import check
 from hashserve.manifest.discovery import find_manifest
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.model import Manifest
@@ -44,6 +46,10 @@ SOURCES = {
     'import("./lazy.js").then(m => m.go()); import("./other.js").then(m => m.go());',
     "src/lazy.js": 'import {text} from "./shared.js"; import "./lazy.css"; export const go = () => text;',
     "src/other.js": 'import {text} from "./shared.js"; export const go = () => console.log(text);',
+    "index.html": '<!doctype html><title>t</title><script type="module" src="/src/page.js"></script>',
+    "src/page.js": 'import "./main.js";'
+    'new Worker(new URL("./worker.js", import.meta.url), {type: "module"});',
+    "src/worker.js": 'import("./other.js").then(m => postMessage(m.go()));',
     "src/shared.js": 'export const text = "shared".repeat(3);',
     "src/style.css": "body { background: url(./logo.png) }",
     "src/lazy.css": ".lazy { color: red }",
@@ -55,9 +61,12 @@ const plain = {entryFileNames: "assets/[name].js", chunkFileNames: "assets/[name
 export default {
   logLevel: "error",
   build: {
-    manifest: true, outDir: process.env.OUT, emptyOutDir: true,
-    rollupOptions: {input: "src/main.js", output: process.env.PLAIN ? plain : {}},
+    manifest: !process.env.PAGE, outDir: process.env.OUT, emptyOutDir: true, sourcemap: !!process.env.MAPS,
+    rollupOptions: {
+      input: process.env.PAGE ? "index.html" : "src/main.js", output: process.env.PLAIN ? plain : {},
+    },
   },
+  base: process.env.PAGE || "/", worker: {format: "es"},
 };
 """
 
@@ -81,10 +90,12 @@ module.exports = {
   ]},
   plugins: [
     new CssPlugin({filename: plain ? "css/[name].css" : "css/[name].[contenthash:8].css"}),
-    new WebpackManifestPlugin(),
-    new WebpackAssetsManifest({
-      output: "assets-manifest.json", integrity: true, entrypoints: true, publicPath: true,
-    }),
+    ...(process.env.ALONE ? [] : [
+      new WebpackManifestPlugin(),
+      new WebpackAssetsManifest({
+        output: "assets-manifest.json", integrity: true, entrypoints: true, publicPath: true,
+      }),
+    ]),
   ],
 };
 """
@@ -229,6 +240,48 @@ def test_a_name_of_vite_always_has_the_same_content(name: str, app: Path) -> Non
         (first, load_manifest(first / ".vite/manifest.json")),
         (second, load_manifest(second / ".vite/manifest.json")),
     )
+
+
+@pytest.mark.parametrize("name", ["vite-5", "vite-8"])
+def test_vite_without_a_manifest_is_recognised_with_its_workers_and_passes_a_strict_check(
+    name: str, app: Path
+) -> None:
+    out = vite(name, app, PAGE="/static/", MAPS="1")
+    assert find_manifest(out) is None
+    assert set(built_by_hashserve(out).files) >= {path for path in emitted(out) if "-" in path} - maps(out)
+
+
+@pytest.mark.parametrize("name", ["vite-5", "vite-8"])
+def test_a_vite_build_with_a_manifest_and_source_maps_passes_a_strict_check(name: str, app: Path) -> None:
+    out = vite(name, app, MAPS="1")
+    assert set(built_by_hashserve(out).files) == emitted(out) - maps(out)
+
+
+@pytest.mark.parametrize("alone", ["", "1"])
+def test_webpack_is_recognised_with_and_without_a_manifest_and_passes_a_strict_check(
+    alone: str, app: Path
+) -> None:
+    out = webpack(app, PUBLIC_PATH="/static/", ALONE=alone)
+    found = set(built_by_hashserve(out).files) & emitted(out)
+    assert found == emitted(out) - (maps(out) if alone else set())
+
+
+def test_what_bundlers_write_without_hashes_keeps_no_name(app: Path) -> None:
+    for out in (vite("vite-8", app, PLAIN="1"), webpack(app, PLAIN="1", ALONE="1", PUBLIC_PATH="/static/")):
+        assert not set(built_by_hashserve(out).files) & emitted(out)
+
+
+def built_by_hashserve(out: Path) -> Manifest:
+    """Build what a bundler wrote; there is nothing to report, in the build or in a strict check of it."""
+    target = Path(tempfile.mkdtemp(dir=out.parent, prefix="static-"))
+    assert hashserve.build(out, target).warnings == []
+    report = check(target)
+    assert not report.is_failure(strict=True), [str(finding) for finding in report.findings]
+    return Manifest.load(target / "staticfiles.json")
+
+
+def maps(out: Path) -> set[str]:
+    return {path for path in emitted(out) if path.endswith(".map")}
 
 
 @pytest.mark.parametrize("public_path", ["/static/", "/a/b/", "/", "auto", "", "https://cdn.example.com/x/"])

@@ -98,8 +98,8 @@ _LONGEST_NAME = 255
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]*")
 
 
-def token_of(path: str) -> NameToken | None:
-    """Return the token in the name of a file, or None. A date is none, and neither is a number."""
+def token_of(path: str, *, numbers: bool = False) -> NameToken | None:
+    """Return the token in the name of a file, or None. A date or a number is one only with ``numbers``."""
     name = path[path.rfind("/") + 1 :]
     if len(name) > _LONGEST_NAME:
         return None
@@ -111,6 +111,8 @@ def token_of(path: str) -> NameToken | None:
     if text is None:
         text, is_hex = match["base64"], False
         start, separator = match["name64"], match["separator64"]
-    if text.isdecimal() or _DATE.fullmatch(text) or (not separator and len(text) < _SHORTEST_BARE):
+    if not separator and len(text) < _SHORTEST_BARE:
+        return None
+    if not numbers and (text.isdecimal() or _DATE.fullmatch(text)):
         return None
     return NameToken(folder + start, separator, text, match["extension"], is_hex)

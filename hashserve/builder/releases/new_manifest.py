@@ -60,8 +60,7 @@ def new_release(
 ) -> NewRelease:
     """Return the release of the files that were ``published``, with the ``sizes`` of their variants."""
     paths = {tree.kept.get(logical_path, logical_path): file.path for logical_path, file in published.items()}
-    if tree.collected:
-        paths.update((path, path) for path in tree.kept)  # Django's templates use that name too
+    paths.update((path, path) for path in tree.kept)  # templates use that name too, and a check tells by it
     records = {
         file.path: AssetRecord(
             path=file.path, size=file.size, sha256=file.sha256, variants=sizes.get(file.sha256, {})

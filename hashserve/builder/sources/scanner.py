@@ -81,7 +81,8 @@ def scan_tree(
     """
     scanned: dict[str, ScannedFile] = {}
     for file in tree.files:
-        found = scanner.scan(file, is_kept=file.logical_path in tree.kept)
+        is_kept = file.logical_path in tree.kept or file.logical_path in tree.plain
+        found = scanner.scan(file, is_kept=is_kept)
         scanned[file.logical_path] = found
         on_scanned(found)
         report.source_bytes += found.size

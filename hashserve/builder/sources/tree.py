@@ -56,16 +56,17 @@ class SourceTree:
     """The files to build.
 
     ``where`` is the place, as errors name it. ``kept`` maps the path of each file that another tool
-    fingerprinted to its logical path: such a file keeps its name. ``unhashed`` says what the output holds
-    under each file's own name. If the files are ``collected``, a framework has put them into the output,
-    under their own names; those in ``collected_first`` replaced no file there. ``skipped`` are the findings
-    about what was left out. ``spellings`` are the names of settings in findings, as those who build write
-    them.
+    fingerprinted to its logical path: such a file keeps its name. ``plain`` are the paths of files that have
+    only their own name, and are not immutable. ``unhashed`` says what the output holds under each file's own
+    name. If the files are ``collected``, a framework has put them into the output, under their own names;
+    those in ``collected_first`` replaced no file there. ``skipped`` are the findings about what was left out.
+    ``spellings`` are the names of settings in findings, as those who build write them.
     """
 
     where: str
     files: Sequence[SourceFile]
     kept: Mapping[str, str]
+    plain: frozenset[str] = frozenset()
     unhashed: Unhashed = "original"
     collected: bool = False
     collected_first: Collection[str] = ()

@@ -87,6 +87,14 @@ def test_names_that_the_content_proves_are_kept(source: Path, tmp_path: Path) ->
     assert kept_in(source, tmp_path / "out") == {path for path, _ in PROVEN}
 
 
+def test_a_digest_that_looks_like_a_number_is_tried_next_to_proven_ones(source: Path, tmp_path: Path) -> None:
+    put(source, "a.82497776.css", b"content 13")
+    put(source, "b.12345678.css", b"content 13")
+    assert kept_in(source, tmp_path / "alone") == set()
+    put(source, *PROVEN[0])
+    assert kept_in(source, tmp_path / "out") == {"a.82497776.css", PROVEN[0][0]}
+
+
 ENTRY = {"file": "assets/app-DiwrgTda.js", "src": "src/app.js", "isEntry": True}
 MANIFESTS = {
     "vue/.vite/manifest.json": {"src/app.js": ENTRY},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hashserve.builder import BuildSettings, build
 from hashserve.check import RULES, Level, check
+from tests.support.building import manifest_of
 from tests.support.files import put
 from tests.support.published_folder import (
     checked,
@@ -81,3 +82,21 @@ def test_references_of_leftovers_do_not_count(
     put(source, "b.png", b"png 2")
     build(source, out, BuildSettings(keep=1, keep_days=0))
     assert sorted(checked(out)) == sorted(("leftover", path) for path in old)
+
+
+def test_a_bundlers_file_that_refers_to_an_unhashed_file_is_a_note(tmp_path: Path) -> None:
+    put(tmp_path, "source/app.0123456789ab.js", b'new URL("./logo.svg", import.meta.url);')
+    put(tmp_path, "source/logo.svg", b"<svg/>")
+    build(tmp_path / "source", tmp_path / "out", BuildSettings(already_hashed=["app.*.js"]))
+    assert ("bundler-reference", "app.0123456789ab.js") in checked(tmp_path / "out")
+    assert not check(tmp_path / "out").is_failure(strict=True)
+
+
+def test_the_source_map_of_a_bundlers_file_is_not_fingerprinted_and_no_finding(tmp_path: Path) -> None:
+    put(tmp_path, "source/app-C_rL51Fj.js", b"let a;\n//# sourceMappingURL=app-C_rL51Fj.js.map\n")
+    put(tmp_path, "source/app-C_rL51Fj.js.map", b'{"version":3}')
+    build(tmp_path / "source", tmp_path / "out", BuildSettings(already_hashed=["app-*.js"]))
+    assert checked(tmp_path / "out") == []
+    paths = {path.name for path in (tmp_path / "out").glob("*.map")}
+    assert paths == {"app-C_rL51Fj.js.map"}, "no second fingerprint"
+    assert "app-C_rL51Fj.js.map" not in manifest_of(tmp_path / "out").files, "a map may change under its name"
