@@ -207,6 +207,7 @@ def _build_release(
             js_references=settings.js_references,
             patterns=patterns,
             html=settings.html,
+            leave_references=settings.leave_references,
         )
         compress_early = partial(_compress_early, variants, tree.unhashed)
         scanned = scan_tree(tree, scanner, report, on_scanned=compress_early, on_progress=on_progress)

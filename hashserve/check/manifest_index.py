@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -27,7 +27,8 @@ class ManifestIndex:
     * ``releases``: the id of the newest release that lists a path;
     * ``current``: logical to fingerprinted paths of the release in force;
     * ``unfingerprinted``: paths of the release in force that never were fingerprinted;
-    * ``kept``: paths of the release in force that another tool fingerprinted.
+    * ``kept``: paths of the release in force that another tool fingerprinted;
+    * ``leave_references``: patterns of the logical paths of files whose references are those of the source.
     """
 
     records: Mapping[str, AssetRecord] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class ManifestIndex:
     current: Mapping[str, str] = field(default_factory=dict)
     unfingerprinted: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
+    leave_references: Sequence[str] = ()
 
     @cached_property
     def logical_paths(self) -> frozenset[str]:
@@ -71,6 +73,7 @@ def index_of(manifest: Manifest) -> ManifestIndex:
         current=manifest.paths,
         unfingerprinted=frozenset(path for path in manifest.paths.values() if path not in records),
         kept=frozenset(path for name, path in manifest.paths.items() if path == name and path in records),
+        leave_references=manifest.leave_references,
     )
 
 

@@ -5,7 +5,7 @@ Invariant: references are found and resolved by the code of the build, so that b
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -14,6 +14,7 @@ from hashserve.builder.references.languages import is_page
 from hashserve.builder.references.reference import Positions, Reference, ReferenceKind, TooComplexError
 from hashserve.builder.references.resolver import Internal, Missing, Resolver
 from hashserve.builder.sources.scanner import is_left_alone
+from hashserve.builder.sources.tree import matcher_of
 from hashserve.check.findings import CheckFinding, finding
 from hashserve.check.manifest_index import ManifestIndex, token_in
 from hashserve.fingerprint_patterns import without_fingerprint
@@ -34,7 +35,8 @@ class ReferenceFollower:
     """Finds and follows the references of a folder whose files are ``paths``.
 
     References of pages are always followed, because a page can be in a circle of files. Findings about
-    them are reported only with ``html``.
+    them are reported only with ``html``. References of files whose logical paths match a pattern in ``left``
+    are not followed, because the build leaves them as they are; by default, the manifest states the patterns.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class ReferenceFollower:
         prefix: str | None,
         js_references: JsReferences,
         html: bool = False,
+        left: Sequence[str] | None = None,
     ) -> None:
         self._paths = paths
         self._prefix = prefix
@@ -52,14 +55,22 @@ class ReferenceFollower:
         self._index = index
         self._js_references = js_references
         self._html = html
+        self._left = index.leave_references if left is None else left
+        self._is_left = matcher_of(self._left)
 
-    def with_other_js_references(self) -> Iterator[ReferenceFollower]:
-        """Yield a follower for each other ``js_references``, which an older build may have had."""
-        for choice in get_args(JsReferences):
-            if choice != self._js_references:
-                yield ReferenceFollower(
-                    self._paths, self._index, prefix=self._prefix, js_references=choice, html=self._html
-                )
+    def with_other_settings(self) -> Iterator[ReferenceFollower]:
+        """Yield a follower for each other ``js_references``, also without ``left``, for older builds."""
+        for left in dict.fromkeys((self._left, ())):
+            for choice in get_args(JsReferences):
+                if (choice, left) != (self._js_references, self._left):
+                    yield ReferenceFollower(
+                        self._paths,
+                        self._index,
+                        prefix=self._prefix,
+                        js_references=choice,
+                        html=self._html,
+                        left=left,
+                    )
 
     def links(
         self, path: str, content: bytes, *, among: Container[str] | None = None
@@ -84,7 +95,8 @@ class ReferenceFollower:
     def is_searched(self, path: str) -> bool:
         """Whether a file is searched for references: not the unhashed copy of a file that is searched."""
         is_copy = path in self._index.logical_paths and path not in self._index.logical
-        return not is_copy and finder_of(path, html=True) is not None
+        is_left = self._is_left(self._index.logical.get(path, path))
+        return not is_copy and not is_left and finder_of(path, html=True) is not None
 
     def follow(self, path: str, content: bytes) -> FollowedReferences:
         """Follow the references of the file at ``path``."""

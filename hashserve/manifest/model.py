@@ -71,6 +71,7 @@ class Manifest(NamedTuple):
     paths of those whose content is not that of the fingerprinted file to their rows; None means unknown.
     ``skipped`` lists the extensions, without a dot, of files without variants; None means the usual ones.
     ``modules`` are the scripts that are modules, each with its imports; None where that is not known.
+    ``leave_references`` are patterns of the logical paths of files whose references are those of the source.
     """
 
     paths: Mapping[str, str]
@@ -86,6 +87,7 @@ class Manifest(NamedTuple):
     skipped: Sequence[str] | None = None
     unhashed_files: Mapping[str, Row] | None = None
     modules: ModuleGraph | None = None
+    leave_references: Sequence[str] = ()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Manifest:
@@ -125,6 +127,7 @@ class Manifest(NamedTuple):
             skipped=None if skipped is None else tuple(skipped),
             unhashed_files=extension.get("unhashed_files"),
             modules=extension.get("modules"),
+            leave_references=tuple(extension.get("leave_references", ())),
         )
 
     def dumps(self) -> str:
@@ -195,6 +198,8 @@ class Manifest(NamedTuple):
             extension["skipped"] = list(self.skipped)
         if self.modules is not None:
             extension["modules"] = {path: list(imports) for path, imports in self.modules.items()}
+        if self.leave_references:
+            extension["leave_references"] = list(self.leave_references)
         return {"paths": dict(self.paths), "version": "1.1", "hash": self.release, "hashserve": extension}
 
 

@@ -31,7 +31,7 @@ one more key, ``hashserve``::
 ``modules``
     The modules of the release in force, each with the list of what it imports: logical paths, and bare
     specifiers as they are written.
-``queries``, ``unhashed``, ``skipped``
+``queries``, ``unhashed``, ``skipped``, ``leave_references``
     The fields of `Manifest` with these names; left out where they have their default.
 """
 
@@ -157,7 +157,8 @@ class _ManifestCheck:
         self.texts(extension.get("media_types", {}), "hashserve.media_types", _MEDIA_TYPE, "a media type")
         self.texts(extension.get("queries", {}), "hashserve.queries", _QUERY, "a query string")
         self.unhashed(extension.get("unhashed", "rewritten"))
-        self.skipped(extension.get("skipped"))
+        self.list_of_texts(extension.get("skipped"), "hashserve.skipped")
+        self.list_of_texts(extension.get("leave_references"), "hashserve.leave_references")
         self.modules(extension.get("modules"))
 
     def members(self, value: object, location: str) -> dict[str, Any]:
@@ -275,8 +276,7 @@ class _ManifestCheck:
             expected = ", ".join(map(quoted, get_args(Unhashed)))
             self.fail("hashserve.unhashed", f"expected one of {expected}, found {described(value)}")
 
-    def skipped(self, value: object) -> None:
-        location = "hashserve.skipped"
+    def list_of_texts(self, value: object, location: str) -> None:
         if value is None:
             return
         if type(value) is not list:

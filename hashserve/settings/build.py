@@ -130,6 +130,12 @@ class BuildSettings(Settings, options=True, keys=True):
         help="Also rewrite references in HTML pages.",
         key="",  # Django's pages are templates
     )
+    leave_references: Sequence[str] = setting(
+        default=(),
+        check=strings,
+        help="Pattern of paths of files whose references stay as they are, because scripts read them.",
+        metavar="GLOB",
+    )
     rewrite_unhashed: bool = setting(
         default=False,
         check=flag,
@@ -244,6 +250,7 @@ if TYPE_CHECKING:
         already_hashed: Sequence[str]
         bundler_manifests: Sequence[str]
         html: bool
+        leave_references: Sequence[str]
         rewrite_unhashed: bool
         strict: bool
         keep: int

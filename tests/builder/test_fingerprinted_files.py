@@ -32,6 +32,19 @@ def test_a_reference_is_rewritten_and_the_rest_of_the_file_is_not(source: Path, 
     assert (out / "css/app.css").read_bytes() == CSS
 
 
+def test_the_references_of_a_file_can_be_left_as_they_are(source: Path, out: Path) -> None:
+    put(source, "css/other.css", b'@import "app.css"; a { background: url(../img/dot.svg) }')
+    report = build(source, out, leave_references=["css/app.*", "*.nothing"])
+    manifest = manifest_of(out)
+    path = manifest.paths["css/app.css"]
+    assert (out / path).read_bytes() == (out / "css/app.css").read_bytes() == CSS
+    assert path != "css/app.css"
+    assert path.startswith("css/")  # its relative references name the unhashed files
+    assert path.rpartition("/")[2].encode() in (out / manifest.paths["css/other.css"]).read_bytes()
+    assert manifest.leave_references == ("css/app.*", "*.nothing")
+    assert report.warnings == []
+
+
 def test_a_changed_leaf_renames_what_refers_to_it_and_nothing_else(source: Path, out: Path) -> None:
     build(source, out)
     before = manifest_of(out).paths

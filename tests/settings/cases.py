@@ -299,6 +299,10 @@ BUILD: Mapping[str, Cases] = {
         ],
     ),
     "html": flag("--html"),
+    "leave_references": Cases(
+        [Right(["a/*", "b/*"], ("a/*", "b/*"), ["--leave-references", "a/*", "--leave-references", "b/*"])],
+        [Wrong("a/*", STRINGS), Wrong(("",), STRINGS, ""), Wrong(7, STRINGS)],
+    ),
     "rewrite_unhashed": flag("--rewrite-unhashed"),
     "strict": flag("--strict"),
     "keep": Cases(

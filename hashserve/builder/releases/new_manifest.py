@@ -151,4 +151,5 @@ def make_manifest(
         unhashed_files=unhashed_rows if tree.unhashed == "original" else None,
         skipped=settings.skip_compress,
         modules=modules,
+        leave_references=tuple(settings.leave_references),
     )

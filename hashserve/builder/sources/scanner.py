@@ -25,7 +25,7 @@ from hashserve.builder.references.resolver import External, Internal, Missing, R
 from hashserve.builder.report import BuildFinding, BuildReport, Progress
 from hashserve.builder.sources.opened import read_source
 from hashserve.builder.sources.patterns import Patterns, framed, merged
-from hashserve.builder.sources.tree import SourceFile, SourceTree
+from hashserve.builder.sources.tree import SourceFile, SourceTree, matcher_of
 from hashserve.digests import digest_of, digest_text
 from hashserve.errors import SourceError
 from hashserve.settings.build import JsReferences
@@ -109,7 +109,10 @@ def _check_integrity(scanned: Mapping[str, ScannedFile], report: BuildReport) ->
 
 
 class Scanner:
-    """Reads source files; ``paths`` are all logical paths of the tree, ``prefix`` is its URL path."""
+    """Reads source files; ``paths`` are all logical paths of the tree, ``prefix`` is its URL path.
+
+    ``leave_references`` are patterns of the paths of files whose references stay as they are.
+    """
 
     def __init__(
         self,
@@ -120,12 +123,14 @@ class Scanner:
         js_references: JsReferences = "rewrite",
         patterns: Patterns | None = None,
         html: bool = False,
+        leave_references: Sequence[str] = (),
     ) -> None:
         self._naming = naming
         self._resolver = Resolver(paths, prefix=prefix)
         self._js_references = js_references
         self._patterns = patterns
         self._html = html
+        self._leaves = matcher_of(leave_references)
 
     def scan(self, file: SourceFile, *, is_kept: bool = False) -> ScannedFile:
         """Read a file and find its references; one that is kept as it is has none. Raises `SourceError`."""
@@ -146,10 +151,11 @@ class Scanner:
             references: Sequence[Reference] = [] if find is None else find(content)
         except TooComplexError:
             return replace(self._scan_opaque(file), findings=(_too_complex(file),))
-        matched = [] if match is None else match(content, references)
+        is_left = self._leaves(path)
+        matched = [] if match is None or is_left else match(content, references)
         if matched:
             references = merged(references, matched)
-        links, findings = self._resolve(file, content, references)
+        links, findings = ((), ()) if is_left else self._resolve(file, content, references)
         return ScannedFile(
             file=file,
             size=len(content),

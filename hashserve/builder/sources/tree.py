@@ -25,7 +25,7 @@ from hashserve.manifest.schema import Unhashed, unsafe_path
 from hashserve.settings.build import DEFAULT_IGNORE, BuildSettings
 from hashserve.url_paths import is_servable
 
-__all__ = ["SourceFile", "SourceTree", "check_names", "source_files"]
+__all__ = ["SourceFile", "SourceTree", "check_names", "matcher_of", "source_files"]
 
 _LONGEST_SUFFIX = len(".zst")
 
@@ -206,6 +206,12 @@ def _ignored(patterns: Iterable[str]) -> _IsIgnored:
 def _any_of(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
     """Return what matches any of some shell patterns: one expression is ten times as fast as one for each."""
     return re.compile("|".join(map(translate, patterns)) or "(?!)").match
+
+
+def matcher_of(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that says whether any of some shell patterns matches a whole path."""
+    match = _any_of(list(patterns))
+    return lambda path: match(path) is not None
 
 
 def check_names(

@@ -34,7 +34,7 @@ def proven_tokens(folder: CheckedFolder) -> Mapping[str, str]:
     with ThreadPoolExecutor(folder.threads) as executor:
         results = executor.map(lambda path: is_token_of(left[path], folder.location(path)), left)
         proven |= {path for path, is_proven in zip(left, results, strict=True) if is_proven}
-    for follower in folder.follower.with_other_js_references():
+    for follower in folder.follower.with_other_settings():
         proven |= _proven_in_circles(folder, _without(tokens, proven), follower)
     return {path: token for path, token in tokens.items() if path in proven}
 

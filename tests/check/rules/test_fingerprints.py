@@ -12,6 +12,7 @@ from hashserve import Manifest
 from hashserve.builder import BuildSettings, build
 from hashserve.check.fingerprint_proofs import DIGESTS
 from hashserve.settings.build import JsReferences
+from tests.support.building import manifest_of
 from tests.support.files import put
 from tests.support.published_folder import (
     CIRCLE_A,
@@ -112,3 +113,17 @@ def test_circles_of_older_releases_are_proven_with_any_js_references(
     put(source, "c.txt", b"")
     build(source, out, BuildSettings(js_references=newer))
     assert checked(out, js_references=newer) == []
+
+
+def test_circles_of_older_releases_are_proven_although_the_references_of_a_member_are_left_now(
+    tmp_path: Path,
+) -> None:
+    source, out = tmp_path / "made", tmp_path / "built"
+    put(source, "a.mjs", b"import './b.mjs'")
+    put(source, "b.mjs", b"import './a.mjs'")
+    build(source, out)
+    build(source, out, leave_references=["a.*"])
+    assert len(manifest_of(out).releases) == 1
+    assert checked(out) == []
+    build(source, out)
+    assert checked(out) == []

@@ -61,6 +61,17 @@ def test_missing_references_of_older_releases_are_not_reported(tmp_path: Path) -
     assert checked(tmp_path / "out") == []
 
 
+def test_references_that_the_build_left_as_they_are_are_not_followed(tmp_path: Path) -> None:
+    put(tmp_path / "source", "vendor/a.css", b"a { background: url(dot.svg), url(gone.svg) }")
+    put(tmp_path / "source", "vendor/dot.svg", b"<svg/>")
+    put(tmp_path / "source", "b.css", b"a { background: url(gone.svg) }")
+    report = build(tmp_path / "source", tmp_path / "out", leave_references=["vendor/*.css"])
+    assert len(report.findings) == 1
+    assert checked(tmp_path / "out") == [("reference-missing", paths_of(tmp_path / "out")["b.css"])]
+    build(tmp_path / "source", tmp_path / "out")  # and now they are
+    assert len(checked(tmp_path / "out")) == 2
+
+
 def test_an_older_release_may_name_unhashed_files(tmp_path: Path) -> None:
     put(tmp_path / "source", "a.mjs", b"import './b.mjs' // 1\n")
     put(tmp_path / "source", "b.mjs", b"export {}\n")
