@@ -20,13 +20,15 @@ class NameTable:
     """The id of a release, and the fingerprinted path of each logical path.
 
     ``integrity`` maps logical paths to the values of their ``integrity`` attributes. It may lack some.
-    ``modules`` are the scripts that are modules; None if that is not known.
+    ``modules`` are the scripts that are modules; None if that is not known. ``refused`` are entries of a
+    cache that are not used.
     """
 
     release: str
     names: Mapping[str, str]
     integrity: Mapping[str, str] = field(default_factory=dict)
     modules: ModuleGraph | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, manifest: Manifest) -> NameTable:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
 
+from hashserve.digests import digest_of, integrity_of
 from hashserve.django.cached_names.name_cache import NameCache
 from hashserve.django.name_table import NameTable
 
@@ -60,7 +61,9 @@ def raising(error: Exception) -> Callable[[], None]:
 def table(release: str, *more: str) -> NameTable:
     """Return a table with the name "a" and ``more``."""
     names = {name: f"{name}.{release}" for name in ("a", *more)}
-    return NameTable(release=release, names=names, integrity={"a": f"sha256-{release}"})
+    return NameTable(
+        release=release, names=names, integrity={"a": integrity_of(digest_of([release.encode()]))}
+    )
 
 
 def publish(release: str, *more: str) -> None:

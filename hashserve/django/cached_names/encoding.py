@@ -1,7 +1,8 @@
 """The keys and values of a name table in a cache. Nothing here uses a cache.
 
 Invariant: a table that decodes is complete, and is the one that the pointer names. Anything else is
-`Unusable`, with the reason.
+`Unusable`, with the reason. Whoever can write to the cache can publish a table; but each name that is used is
+a path that a server answers for, and each integrity is well-formed. Other entries are refused.
 
 Each value is bytes: a line with the place of the value and the digest of its content, then the
 content, which is JSON compressed with zlib. Its rows are a logical path, a fingerprinted path, the integrity,
@@ -26,7 +27,10 @@ from hashlib import sha256
 from typing import Any
 
 from hashserve.django.name_table import NameTable
+from hashserve.manifest.json_text import quoted
+from hashserve.manifest.limits import LONGEST_PATH, MOST_BYTES
 from hashserve.manifest.schema import unsafe_path
+from hashserve.url_paths import is_servable
 
 __all__ = ["CHUNK_SIZE", "FORMAT", "EncodedTable", "Namespace", "Pointer", "Unusable"]
 
@@ -39,10 +43,19 @@ It is far below memcached's limit of 1 MB even if nothing compresses, and fits a
 """
 
 _LARGEST_CONTENT = 1024 * 1024
-"""The most bytes of a chunk that are decompressed."""
+"""The most bytes of a chunk, compressed or not."""
 
 _TABLE_DIGEST = re.compile("[0-9a-f]{32}")
-_MAX_CHUNKS = 100_000
+
+_MAX_CHUNKS = 2_000
+"""256 MB of names, as much as a manifest may have."""
+
+_LONGEST_RELEASE = 200
+
+# The value of an integrity attribute (Subresource Integrity, 3.1): digests of whole length; empty for none.
+_DIGEST = "sha256-[A-Za-z0-9+/]{43}=|sha384-[A-Za-z0-9+/]{64}|sha512-[A-Za-z0-9+/]{86}=="
+_INTEGRITY = re.compile(f"(?:(?:{_DIGEST})(?: (?:{_DIGEST}))*)?")
+
 _SCRIPT_EXTENSIONS = (".js", ".mjs")
 
 
@@ -122,18 +135,22 @@ class Namespace:
         if value is None:
             return Unusable(problem="no release is published, or the cache evicted it")
         content = self._unseal("current", value)
-        pointer = None if content is None else _pointer_of(json.loads(content))
+        pointer = None if content is None else _pointer_of(_parsed(content))
         return pointer or Unusable(problem="the entry that names the release in force is damaged")
 
     def decode_table(self, pointer: Pointer, values: Mapping[str, object]) -> NameTable | Unusable:
         """Decode a table from the values of its `chunk_keys`."""
-        contents = []
+        contents: list[bytes] = []
+        size = 0
         for number, key in enumerate(self.chunk_keys(pointer), start=1):
             value = values.get(key)
             content = None if value is None else self._unseal(_place(pointer, number), value)
             if content is None:
                 state = "missing" if value is None else "damaged"
                 return _unusable(pointer, f"chunk {number} of {pointer.chunks} is {state}")
+            size += len(content)
+            if size > MOST_BYTES:
+                return _unusable(pointer, f"there are over {MOST_BYTES:,} bytes")
             contents.append(content)
         if _digest_of(pointer.release, contents) != pointer.table:
             return _unusable(pointer, "the chunks do not belong together")
@@ -141,7 +158,7 @@ class Namespace:
 
     def _unseal(self, place: str, value: object) -> bytes | None:
         """Return the content of a value that is complete and belongs at ``place``."""
-        if not isinstance(value, bytes):
+        if not isinstance(value, bytes) or len(value) > _LARGEST_CONTENT:
             return None
         line, _, compressed = value.partition(b"\n")
         try:
@@ -189,37 +206,63 @@ def _digest_of(release: str, contents: list[bytes]) -> str:
     return digest.hexdigest()[:32]
 
 
+def _parsed(content: bytes) -> Any:
+    """Parse the JSON of a value; None if it is broken. Its digest does not prove who wrote it."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _pointer_of(document: Any) -> Pointer | None:
     """Read a pointer's document, which another version of hashserve may have written."""
     match document:
         case {"release": str(release), "table": str(table), "chunks": int(chunks), "names": int(names)}:
-            if _TABLE_DIGEST.fullmatch(table) and 1 <= chunks <= _MAX_CHUNKS:
+            is_release = len(release) <= _LONGEST_RELEASE and release.isprintable()
+            if is_release and _TABLE_DIGEST.fullmatch(table) and 1 <= chunks <= _MAX_CHUNKS:
                 return Pointer(release=release, table=table, chunks=chunks, names=names)
     return None
 
 
 def _table_of(pointer: Pointer, contents: list[bytes]) -> NameTable | Unusable:
-    names, integrity = {}, {}
+    names: dict[str, str] = {}
+    integrity: dict[str, str] = {}
     modules: dict[str, tuple[str, ...]] = {}
     are_modules_known = False
     for content in contents:
-        for logical_path, path, value, *imports in json.loads(content):
-            names[logical_path] = path
+        rows = _parsed(content)
+        for row in rows if isinstance(rows, list) else [rows]:
+            match row:
+                case [str(logical_path), str(path), str(value), *imports]:
+                    names[logical_path] = path
+                case _:
+                    return _unusable(pointer, "a row has another form than hashserve writes")
             if value:
                 integrity[logical_path] = value
             if imports:
                 are_modules_known = True
-                if imports[0] is not None:
+                if isinstance(imports[0], list):
                     modules[logical_path] = tuple(map(str, imports[0]))
     # Names become part of URLs, so they keep to the rule for paths in manifests.
     unsafe = unsafe_path([*names, *names.values()])
     if unsafe is not None:
-        return _unusable(pointer, f"{unsafe!r} is not a relative path inside the root")
+        return _unusable(pointer, f"{quoted(unsafe)} is not a relative path inside the root")
     if len(names) != pointer.names:
         return _unusable(pointer, f"there are {len(names)} instead of {pointer.names}")
+    refused = {
+        logical_path: path
+        for logical_path, path in names.items()
+        if not _is_name(path) or not _INTEGRITY.fullmatch(integrity.get(logical_path, ""))
+    }
     return NameTable(
         release=pointer.release,
-        names=names,
-        integrity=integrity,
+        names={logical_path: path for logical_path, path in names.items() if logical_path not in refused},
+        integrity={path: value for path, value in integrity.items() if path not in refused},
         modules=modules if are_modules_known else None,
+        refused=refused,
     )
+
+
+def _is_name(path: str) -> bool:
+    """Whether a server answers for a path, and no browser takes it for a URL with a scheme."""
+    return len(path) <= LONGEST_PATH and ":" not in path.partition("/")[0] and is_servable(path)

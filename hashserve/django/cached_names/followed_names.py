@@ -27,6 +27,7 @@ from hashserve.django.cached_names.name_cache import (
 from hashserve.django.name_table import NO_NAMES, NameTable
 from hashserve.django.page_release import pinned
 from hashserve.errors import HashserveError
+from hashserve.manifest.json_text import quoted
 from hashserve.module_graph import ModuleGraph
 from hashserve.serve.locks import ForkSafeLock
 from hashserve.visible_text import logger
@@ -215,6 +216,13 @@ class _ProblemLog:
 
     def note(self, reading: Reading, known: _KnownNames) -> None:
         """Log what is new about the state of the cache."""
+        if isinstance(reading, FoundTable) and (refused := reading.table.refused):
+            logical_path, path = next(iter(refused.items()))
+            logger.warning(
+                "%s: %d names of release %s are not used, such as %s for %s, because no server answers for "
+                "such a path, or its integrity is malformed; check who can write to this cache",
+                *(self._place, len(refused), reading.table.release, quoted(path), quoted(logical_path)),
+            )
         if isinstance(reading, (Unreachable, Unusable)):
             kind = (type(reading), reading.release if isinstance(reading, Unusable) else "")
             if kind != self._logged:

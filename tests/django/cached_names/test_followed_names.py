@@ -9,7 +9,7 @@ import pytest
 
 from hashserve.django.cached_names import background_refresh
 from hashserve.django.cached_names.followed_names import FollowedNames
-from hashserve.django.cached_names.name_cache import Reading
+from hashserve.django.cached_names.name_cache import NameCache, Reading
 from hashserve.django.name_table import NameTable
 from hashserve.django.page_release import one_release
 from hashserve.errors import ManifestError, PublishError
@@ -46,9 +46,9 @@ def test_a_page_keeps_to_one_release_when_another_is_read_meanwhile(clock: Clock
         assert names.path_of("a") == "a.r1"
         publish("r2")
         names.refresh()
-        assert (names.path_of("a"), names.integrity_of("a")) == ("a.r1", "sha256-r1")
+        assert (names.path_of("a"), names.integrity_of("a")) == ("a.r1", table("r1").integrity["a"])
         assert (names.release, list(names.logical_paths())) == ("r1", ["a"])
-    assert (names.path_of("a"), names.integrity_of("a")) == ("a.r2", "sha256-r2")
+    assert (names.path_of("a"), names.integrity_of("a")) == ("a.r2", table("r2").integrity["a"])
 
 
 def test_look_ups_use_the_known_names_while_the_cache_is_read(clock: Clock) -> None:
@@ -224,3 +224,19 @@ def test_each_problem_is_logged_once_and_its_end_once(clock: Clock, caplog: pyte
         f"{place}: OSError: gone; {names_of}, from the last successful read; {end}",
         f"{place}: works again; {names_of}",
     ]
+
+
+def test_a_name_that_cannot_be_one_is_unhashed_and_logged_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    hostile = {"a": "a.r1", "b": "javascript:alert(1)", "c": ".env"}
+    NameCache("default", "site").publish(NameTable(release="r1", names=hostile))
+    names = reader(clock)
+    for _ in range(3):
+        assert [names.path_of(name) for name in "abc"] == ["a.r1", None, None]
+        clock.now += 10
+    (line,) = [line for line in logged(caplog) if "not used" in line]
+    assert '2 names of release r1 are not used, such as "javascript:alert(1)" for "b", because' in line
+    publish("r2", "b")
+    clock.now += 10
+    assert names.path_of("b") == "b.r2"
