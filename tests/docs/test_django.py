@@ -87,6 +87,56 @@ print(static("css/app.css"))
     assert run(project, SETTINGS[0] + SETTINGS[2], script).splitlines()[-1] == "/static/css/app.css"
 
 
+LIVE_TESTS = """
+from urllib.error import HTTPError
+from urllib.request import urlopen
+from django.contrib.staticfiles.testing import StaticLiveServerTestCase
+from django.templatetags.static import static
+from django.test import LiveServerTestCase, SimpleTestCase
+
+class Finders(StaticLiveServerTestCase):
+    def test_it(self):
+        assert urlopen(self.live_server_url + "/static/css/app.css").status == 200
+        if IS_COLLECTED:
+            with self.assertRaises(HTTPError):
+                urlopen(self.live_server_url + static("css/app.css"))
+        else:
+            assert urlopen(self.live_server_url + static("css/app.css")).status == 200
+
+class Root(LiveServerTestCase):
+    def test_it(self):
+        if IS_COLLECTED:
+            response = urlopen(self.live_server_url + static("css/app.css"))
+            assert response.status == 200 and "immutable" not in response.headers.get("Cache-Control", "")
+
+class Client(SimpleTestCase):
+    def test_it(self):
+        if IS_COLLECTED:
+            assert "immutable" in self.client.get(static("css/app.css")).headers["Cache-Control"]
+"""
+
+
+@pytest.mark.parametrize("is_collected", [True, False])
+def test_live_servers_of_tests_do_what_the_page_says(project: Path, is_collected: bool) -> None:
+    (project / "test_live.py").write_text(f"IS_COLLECTED = {is_collected}\n{LIVE_TESTS}", encoding="utf-8")
+    database = 'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}\n'
+    script = """
+import sys
+import django
+from django.core.management import call_command, execute_from_command_line
+if COLLECTED:
+    django.setup()
+    call_command("collectstatic", interactive=False, verbosity=0)
+execute_from_command_line(["manage.py", "test", "-v0"])
+"""
+    settings = SETTINGS[0] + database + ("" if is_collected else "import sys\nsys.argv.append('test')\n")
+    run(
+        project,
+        settings + ("" if is_collected else SETTINGS[2]),
+        script.replace("COLLECTED", str(is_collected)),
+    )
+
+
 @pytest.mark.real
 def test_names_in_redis_are_two_settings_more(project: Path) -> None:
     with running(Redis()) as server:
