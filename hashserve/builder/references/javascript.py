@@ -13,7 +13,8 @@ which scripts are modules.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from tree_sitter import Node, Tree
 
@@ -47,13 +48,26 @@ _WORDS = tuple(
         rb"importScripts%b(?:\(|/[/*])",
     )
 )
-_DYNAMIC_IMPORT = re.compile(rb"import(?<![\w$.]import)%b(?:\(|/[/*])" % _SPACES)
+_DYNAMIC_IMPORT = re.compile(
+    rb"import(?<![\w$.]import)%b(?:\(|/[/*]|\.%b(?:source|defer)\b)" % (_SPACES, _SPACES)
+)
+# The phase of an import (the proposals Source Phase Imports and Deferring Module Evaluation), which the
+# grammar does not know: import.source("x"), import source x from "x", import defer * as x from "x". The
+# default export may have the name of a phase: import source from "x".
+_PHASES = (
+    re.compile(rb"import(?<![\w$.]import)\s*(\.\s*(?:source|defer))(?=\s*\()"),
+    re.compile(
+        rb"import(?<![\w$.]import)\s+(source|defer)\s+"
+        rb"(?=\*|(?!from(?![\w$\\\x80-\xff]))[\w$\\\x80-\xff]|from\s+from(?![\w$\\\x80-\xff]))"
+    ),
+)
 _KINDS_IN_CLASSIC_SCRIPTS = frozenset({ReferenceKind.JS_DYNAMIC_IMPORT, ReferenceKind.SOURCE_MAP})
 # Every module has one of these words (ECMA-262, sections 16.2.2 and 16.2.3); import("x") does not count.
 _MODULE_WORDS = (
     re.compile(
         rb"import(?<![\w$]import)%b"
-        rb"(?:\.|/[/*]|(?<![-.@\"']import)[\"'{*]|(?<=[\s\x80-\xff])(?:source|defer)\b"
+        rb"(?:\.(?!\s*(?:source|defer)\s*\()|/[/*]|(?<![-.@\"']import)[\"'{*]"
+        rb"|(?<=[\s\x80-\xff])(?:source|defer)\b"
         # A name, and what follows it: beyond ASCII, that may be a part of the name or a space.
         rb"|(?<=[\s\x80-\xff])[\w$\\]*(?:[\x80-\xff]|(?<=[\w$\\])\s*(?:,|from\b|/[/*]|[\x80-\xff])))"
         % _SPACES
@@ -108,6 +122,18 @@ class _Script:
             return self.module
         return may_be_module(self.content)
 
+    @cached_property
+    def parsable(self) -> bytes:
+        """The script with spaces in place of the phases of imports, so that each byte is where it was.
+
+        In a string or a comment, that changes nothing: references are read from the script itself.
+        """
+        content = self.content
+        for pattern in _PHASES:
+            phases = [phase.span(1) for phase in pattern.finditer(content)]
+            content = _blanked(content, phases) if phases else content
+        return content
+
     def source_maps_without_parse(self) -> list[Reference] | None:
         """Return the source map of the last line, if any; None if only a parse can decide."""
         mark = self.content.find(SOURCE_MAP_MARK)
@@ -123,7 +149,7 @@ class _Script:
     def parsed(self, words: list[re.Match[bytes]], marks: list[re.Match[bytes]]) -> Iterator[Reference]:
         if not words and not marks:
             return
-        tree = (None if marks else self.head(max(word.end() for word in words))) or parse(self.content)
+        tree = (None if marks else self.head(max(word.end() for word in words))) or parse(self.parsable)
         is_module = self.is_module(tree)
         for lineage in lineages(tree, sorted(match.start() for match in (*words, *marks))):
             for reference in self.at_word(lineage):
@@ -138,7 +164,7 @@ class _Script:
         line_end = _end_of_line(self.content, end)
         if line_end > len(self.content) // 2:
             return None
-        tree = parse(self.content[:line_end])
+        tree = parse(self.parsable[:line_end])
         return None if tree.root_node.has_error or not self.is_module(tree) else tree
 
     def is_module(self, tree: Tree) -> bool:
@@ -207,6 +233,14 @@ class _Script:
         if node is None:
             return b""
         return self.content[node.start_byte : min(node.end_byte, node.start_byte + _LONGER_THAN_ANY_NAME)]
+
+
+def _blanked(content: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
+    """Return a content with spaces in place of some spans."""
+    blanked = bytearray(content)
+    for start, end in spans:
+        blanked[start:end] = b" " * (end - start)
+    return bytes(blanked)
 
 
 def _end_of_line(content: bytes, start: int) -> int:

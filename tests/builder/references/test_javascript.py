@@ -48,6 +48,19 @@ MODULES = [
     (b"import './a.js';\nfunction f() { return import('./b.js') }\n" + b"f();\n" * 50,
      ["import ./a.js", "import() ./b.js"]),
     (b"import './a.js';\n" + b"f();\n" * 50 + b"`", ["import ./a.js"]),
+    # The phases of imports; a phase is also a name.
+    (b"import source x from './x.wasm';import defer * as y from './y.js'",
+     ["import ./x.wasm", "import ./y.js"]),
+    (b"import\nsource\nfrom\nfrom'./x.wasm';import source from$ from './y.wasm'",
+     ["import ./x.wasm", "import ./y.wasm"]),
+    (b"import source from './a.js';import defer from\n'./b.js'", ["import ./a.js", "import ./b.js"]),
+    (b"import source, {a} from './a.js';import defer, * as b from './b.js'",
+     ["import ./a.js", "import ./b.js"]),
+    (b"import deferred from './a.js';import source source from './b.js'", ["import ./a.js", "import ./b.js"]),
+    (b"export const a = await import.source('./a.wasm'), b = () => import . defer ( /* c */ `./b.js`, {})",
+     ["import() ./a.wasm", "import() ./b.js"]),
+    (b"export {};a.import.source('./a.js');'import.source(' + import.source('./import.source().js')",
+     ["import() ./import.source().js"]),
     # Text that only looks like a reference.
     (b"// import './a.js'\n/* import './b.js' */export {}", []),
     (b"export const a = \"import './a.js'\", b = `import './b.js' ${c} from './d.js'`", []),
@@ -63,6 +76,8 @@ MODULES = [
 ]  # fmt: skip
 
 CLASSIC = [
+    (b"const a = async () => { return import.source('./a.wasm') }", ["import() ./a.wasm"]),
+    (b"a.then(() => import.defer('./a.js'));importScripts('./b.js')", ["import() ./a.js"]),
     (b"var a = import('./a.js')", ["import() ./a.js"]),
     (b"var a = '';import /* x */ ( `./a.js` )", ["import() ./a.js"]),
     (b"a.import('./a.js');var b = 'import(\"./b.js\")'; // import('./c.js')", []),
@@ -136,6 +151,7 @@ def test_a_span_is_the_text_as_written_and_nothing_around_it(
     [
         *(b"import ", b'import"./a.js";', b"`${", b"//# sourceMappingURL=a\n", b"((", b"a=>", b"import("),
         *(b"Worker(", b"importScripts(", b"new URL(import.meta.url,", b"a=>import(", b'["import{",'),
+        *(b"import.source(", b"import source ", b"import . ", b"import source from "),
     ],
 )
 @pytest.mark.parametrize("closing", [b"", b")", b"]"])
