@@ -24,10 +24,10 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FOLDERS = "files are looked up at each request; add folders with add_files()"
-_LOOKUP = "files are found below the folders of add_files() only; wrap the application to serve other ones"
+_LOOKUP = "files are found below the folders of add_files(); override __call__ to serve fewer or other URLs"
 _PATHS = "paths that leave the root are always refused; follow_symlinks=True allows links"
 _CACHING = "change Cache-Control in add_headers_function="
-_RESPONSE = "change fields in add_headers_function=, or wrap the application"
+_RESPONSE = "change fields in add_headers_function=, or override __call__"
 
 FOR_WRAPPER: Mapping[str, str] = {
     "FOREVER": f"immutable files are cached for a year; {_CACHING}",
@@ -35,11 +35,13 @@ FOR_WRAPPER: Mapping[str, str] = {
     "add_file_to_dictionary": _FOLDERS,
     "add_mime_headers": "pass mimetypes= and charset=, or change Content-Type in add_headers_function=",
     "candidate_paths_for_url": _LOOKUP,
+    "config_attrs": "pass settings to the constructor",  # of WhiteNoise before 6
     "directories": _FOLDERS,
     "files": _FOLDERS,
     "find_file": _LOOKUP,
     "find_file_at_path": _LOOKUP,
     "get_static_file": _RESPONSE,
+    "is_immutable_file": "it is immutable_file_test()",  # of WhiteNoise before 4
     "is_compressed_variant": "variants are the files with .br, .gz or .zst after their name",
     "media_types": "pass mimetypes=",
     "path_is_child_of": _PATHS,
@@ -52,14 +54,18 @@ FOR_WRAPPER: Mapping[str, str] = {
 
 _IMMUTABLE = 'the manifest lists immutable files; name others with HASHSERVE["IMMUTABLE_FILE_TEST"]'
 
+# Some names are of WhiteNoise before 6.
 FOR_MIDDLEWARE: Mapping[str, str] = {
     **FOR_WRAPPER,
     "add_files_from_finders": 'set HASHSERVE["USE_FINDERS"]',
     "add_mime_headers": 'set HASHSERVE["MIMETYPES"] and HASHSERVE["CHARSET"]',
     "application": "the middleware calls get_response()",
-    "configure_from_settings": "set keys of HASHSERVE",  # of WhiteNoise before 6
+    "check_settings": "set keys of HASHSERVE",
+    "config_attrs": "set keys of HASHSERVE",
+    "configure_from_settings": "set keys of HASHSERVE",
     "get_name_without_hash": _IMMUTABLE,
     "get_static_url": _IMMUTABLE,
+    "process_request": "override __call__()",
     "media_types": 'set HASHSERVE["MIMETYPES"]',
     "update_files_dictionary": f'{_FOLDERS}, or set HASHSERVE["ROOT"]',
 }

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings as django_settings
 
 import hashserve.django.checks  # noqa: F401  # registers the checks, for projects without the app
 from hashserve.django.class_names import STORAGE, is_a, static_storage
@@ -55,26 +57,28 @@ class HashServeMiddleware:
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+    def __init__(self, get_response: Callable[[Any], Any], settings: Any = django_settings) -> None:
+        if settings is not django_settings:
+            raise TypeError("hashserve reads django.conf.settings only; remove the argument `settings`")
         self._is_async: bool = iscoroutinefunction(get_response)
         self.get_response = _with_one_release(get_response, is_async=self._is_async)
-        settings = load()
-        self._immutable_test = immutable_test(settings.serve.immutable_file_test)
+        loaded = load()
+        self._immutable_test = immutable_test(loaded.serve.immutable_file_test)
         if type(self) is not HashServeMiddleware:
             check_overrides(type(self), HashServeMiddleware, FOR_MIDDLEWARE)
             if self._immutable_test is None and is_overridden(
                 type(self), HashServeMiddleware, "immutable_file_test"
             ):
-                serve = settings.serve.replace(immutable_file_test=self.immutable_file_test)
-                settings = settings._replace(serve=serve)
-        self._settings = settings
-        own = settings.own
+                serve = loaded.serve.replace(immutable_file_test=self.immutable_file_test)
+                loaded = loaded._replace(serve=serve)
+        self._settings = loaded
+        own = loaded.own
         self._prefix = native_string(own.prefix)
-        self._service = service_of(settings)
+        self._service = service_of(loaded)
         self._service.remembers_live = not self._is_async
         self._root_listing: RootListing | None = None
         if own.root is not None:
-            serve = settings.serve
+            serve = loaded.serve
             self._root_listing = RootListing(
                 own.root, serve.index_name, serve.check_interval, has_clean_urls=serve.clean_urls
             )
@@ -99,7 +103,7 @@ class HashServeMiddleware:
     def add_files(self, root: str | os.PathLike[str], prefix: str | None = None) -> None:
         """Serve one more folder; if two have the same path, the one that was added last is served."""
         mount = MountSettings(root=root, prefix=prefix)
-        path = (mount.prefix or "").strip("/")
+        path = urlsplit(mount.prefix or "").path.strip("/")  # it may be the URL of a CDN
         self._service.site.add(mount.root, f"/{path}/" if path else "/", is_shared=True)
         self._root_listing = None  # it knows one folder only
 

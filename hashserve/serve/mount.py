@@ -61,6 +61,7 @@ class Mount:
 
     `hashserve.serve.live_files.LiveFiles` explains ``locate``. Without ``follows_manifest``, every file is a
     live file. If the prefix ``is_shared``, missing paths are the application's, whatever ``on_missing`` is.
+    Two mounts with the same ``key`` serve the same files.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Mount:
         is_shared: bool = False,
     ) -> None:
         self.root = root
+        self.key = (root.path, prefix, manifest_name, origin, locate)
         self.origin = origin
         self.is_shared = is_shared
         self._locate = locate

@@ -80,6 +80,7 @@ class Site:
     ) -> Mount:
         """Add the folder ``root`` under ``prefix``, which starts and ends with a slash, or is None.
 
+        If it was added before, it is now the last one added, and not added again.
         ``origin`` is the start of its URLs if another host (a CDN) serves them.
         `hashserve.serve.mount.Mount` explains the other arguments. With ``locate``, links are followed.
         """
@@ -99,7 +100,7 @@ class Site:
             is_shared=is_shared,
         )
         with self._following.lock:
-            self.mounts = (mount, *self.mounts)
+            self.mounts = (mount, *(other for other in self.mounts if other.key != mount.key))
             self._on_change()
         return mount
 

@@ -9,8 +9,8 @@ from hashserve.settings import Settings, setting
 from hashserve.settings.value_checks import (
     flag,
     folder,
-    function,
     header_text,
+    headers_hook,
     index_file,
     media_types,
     one_of,
@@ -67,7 +67,7 @@ class ServeSettings(Settings, keys=True):
     )
     add_headers_function: HeadersHook | None = setting(
         default=None,
-        check=optional(function),
+        check=optional(headers_hook),
         help="Changes the fields of a file; takes `wsgiref.headers.Headers`, path and URL path.",
         is_of_whitenoise=True,
     )

@@ -26,8 +26,8 @@ __all__ = [
     "extensions",
     "flag",
     "folder",
-    "function",
     "header_text",
+    "headers_hook",
     "index_file",
     "media_types",
     "one_of",
@@ -225,16 +225,33 @@ def media_types(value: Any) -> Mapping[str, str]:
     return value
 
 
-def function(value: Any) -> Any:
-    """Accept a function."""
+def headers_hook(value: Any) -> Any:
+    """Accept a function of header fields, path and URL path."""
     if not callable(value):
         raise ValueError("must be a function")
+    if not _takes(value, 3):
+        raise ValueError("must be a function of three arguments: headers, path and URL")
     return value
 
 
+def _takes(function: Any, number: int) -> bool:
+    """Whether a function can be called with a number of arguments; it can if it does not say how many.
+
+    A wrong function would fail at each request. To import `inspect` would cost a server 2 ms.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return True
+    most = code.co_argcount - (getattr(function, "__self__", None) is not None)
+    takes_any = bool(code.co_flags & 0x04)  # inspect.CO_VARARGS
+    return most - len(function.__defaults__ or ()) <= number and (takes_any or most >= number)
+
+
 def url_test(value: Any) -> Any:
-    """Accept a regular expression over URL paths, or a function."""
+    """Accept a regular expression over URL paths, or a function of path and URL path."""
     if callable(value):
+        if not _takes(value, 2):
+            raise ValueError("must be a function of two arguments: path and URL")
         return value
     try:
         re.compile(value)

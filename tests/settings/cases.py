@@ -19,6 +19,7 @@ STRINGS = "must be a list of strings, none of them empty"
 HEADER = "must be printable ASCII text"
 URL_PATH = "must be a URL path that starts and ends with a slash"
 SAFE_PATH = "must be a URL path as browsers send it, without .. or a backslash"
+HOOK = "must be a function of three arguments: headers, path and URL"
 INDEX = 'must be True (for "index.html"), the name of a file, or None'
 FALLBACK = 'must be the path of a file below the root, such as "index.html"'
 CODINGS = "must be a list of br, gzip, zstd, each at most once"
@@ -31,6 +32,26 @@ KINDS = (
 URL = 'must be the path of a URL, such as "/static/", or a URL'
 NAN = float("nan")
 FOREVER = float("inf")
+
+
+def of_one(url: str) -> bool:
+    """Tell whether a file never changes, by its URL alone."""
+    return bool(url)
+
+
+def of_two(path: str, url: str) -> bool:
+    """Tell whether a file never changes."""
+    return bool(url)
+
+
+def of_two_or_three(path: str, url: str, more: str = "") -> bool:
+    """Tell whether a file never changes."""
+    return bool(more)
+
+
+def of_any(*names: str) -> bool:
+    """Tell whether a file never changes."""
+    return len(names) == 2
 
 
 def hook(fields: object, path: str, url: str) -> None:
@@ -105,15 +126,21 @@ SERVE: Mapping[str, Cases] = {
     ),
     "add_headers_function": Cases(
         [Right(hook, hook), Right(None, None)],
-        [Wrong("add", "must be a function"), Wrong(7, "must be a function")],
+        [Wrong("add", "must be a function"), Wrong(7, "must be a function"), Wrong(of_one, HOOK)],
     ),
     "index_file": Cases(
         [Right(value, value) for value in (True, False, None, "", "default.htm")],
         [Wrong(3, INDEX), Wrong("a/b.html", INDEX), Wrong(b"index.html", INDEX)],
     ),
     "immutable_file_test": Cases(
-        [Right(r"\.[0-9a-f]{8}\.", r"\.[0-9a-f]{8}\."), Right(max, max), Right(None, None)],
         [
+            Right(r"\.[0-9a-f]{8}\.", r"\.[0-9a-f]{8}\."),
+            *(Right(test, test) for test in (max, of_two, of_any, of_two_or_three)),
+            Right(None, None),
+        ],
+        [
+            Wrong(of_one, "must be a function of two arguments: path and URL"),
+            Wrong(hook, "must be a function of two arguments: path and URL"),
             Wrong(
                 "(",
                 "must be a regular expression over URL paths or a function: "

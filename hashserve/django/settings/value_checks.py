@@ -13,7 +13,7 @@ from django.conf import settings
 
 from hashserve.django.static_location import static_url
 from hashserve.settings.serve import HeadersHook
-from hashserve.settings.value_checks import folder, function, url
+from hashserve.settings.value_checks import folder, headers_hook, url
 
 __all__ = ["cache_alias", "headers_function", "prefix", "root_folder", "static_prefix"]
 
@@ -50,7 +50,7 @@ def headers_function(value: Any) -> HeadersHook | str:
     if isinstance(value, str) and "." in value.strip("."):
         return value
     try:
-        return cast(HeadersHook, function(value))
+        return cast(HeadersHook, headers_hook(value))
     except ValueError as error:
         raise ValueError(f'{error}, or the dotted path of one, such as "site.headers.add"') from None
 
