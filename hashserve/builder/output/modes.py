@@ -27,20 +27,25 @@ NO_MODES = Modes()
 def make_folders(path: str, mode: int | None = None) -> None:
     """Create the folder ``path`` and those above it that are missing. Raises `OSError`.
 
-    The new ones keep the set-group-ID bit that they inherit.
+    The new ones keep the set-group-ID bit that they inherit. Paths may be as deep as the system allows.
     """
-    if mode is None:
-        os.makedirs(path, exist_ok=True)
-        return
-    if os.path.isdir(path):
-        return
-    above = os.path.dirname(path)
-    if above != path:
-        make_folders(above, mode)
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        above = os.path.dirname(path)
+        if above == path:
+            break
+        path = above
+    for folder in reversed(missing):
+        _make_folder(folder, mode)
+
+
+def _make_folder(path: str, mode: int | None) -> None:
     try:
         os.mkdir(path)
     except FileExistsError:
         if not os.path.isdir(path):  # another thread may have made it
             raise
     else:
-        os.chmod(path, mode | os.stat(path).st_mode & stat.S_ISGID)
+        if mode is not None:
+            os.chmod(path, mode | os.stat(path).st_mode & stat.S_ISGID)

@@ -14,6 +14,7 @@ from hashserve.builder.output.lock import held_lock
 from hashserve.builder.output.modes import NO_MODES, Modes, make_folders
 from hashserve.builder.output.write_errors import write_error
 from hashserve.errors import BuildError
+from hashserve.file_tree import walk_folders
 
 __all__ = ["PRIVATE_FOLDER", "PrivateFolder"]
 
@@ -69,8 +70,17 @@ def _empty(folder: str) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                import shutil  # takes 10 ms, and is hardly ever needed
-
-                shutil.rmtree(entry.path)
+                _remove_folder(entry.path)
             else:
                 os.unlink(entry.path)
+
+
+def _remove_folder(location: str) -> None:
+    folders = []
+    for folder, entries in walk_folders(location):
+        folders.append(os.path.join(location, folder))
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+    for path in reversed(folders):
+        os.rmdir(path)

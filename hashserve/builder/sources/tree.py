@@ -115,7 +115,12 @@ def _files(
     def on_loop(location: str) -> None:
         on_skip(location, "is left out: this link leads back to a folder around it")
 
-    for prefix, entries in walk_folders(root, follow_links=True, on_loop=on_loop, on_error=_fail):
+    def on_error(error: OSError) -> None:
+        if error.errno != errno.ENAMETOOLONG:
+            _fail(error)
+        on_skip(error.filename, f"is left out: {_TOO_LONG}")
+
+    for prefix, entries in walk_folders(root, follow_links=True, on_loop=on_loop, on_error=on_error):
         folders = []
         visited += 1 + len(entries)
         if visited > MOST_ENTRIES:
@@ -147,6 +152,8 @@ def _reason_to_skip(entry: os.DirEntry[str], logical_path: str, real_roots: Real
         _check_encoding(entry)
     if not _NEVER_SERVED.isdisjoint(entry.name):
         return "its name has a backslash or a line break, and no server answers for such a name; rename it"
+    if len(os.fsencode(entry.path)) > _LONGEST_PATH:
+        return _TOO_LONG
     is_link = entry.is_symlink()
     if is_link and _is_loop(entry):
         return "this link leads to itself"
@@ -163,6 +170,11 @@ def _reason_to_skip(entry: os.DirEntry[str], logical_path: str, real_roots: Real
         return "it has the name of the manifest that the build writes; rename it, or ignore it"
     return None
 
+
+_LONGEST_PATH = 4095
+"""The longest path, in bytes, that Linux opens; other systems allow less, or no more."""
+
+_TOO_LONG = "its path is too long for the system; shorten the names, or nest fewer folders"
 
 _NEVER_SERVED = frozenset("\\\r\n")
 
@@ -222,6 +234,7 @@ def check_names(
     Raises `SourceError` for a name that no manifest or this output cannot hold.
     """
     longest = output.files.longest_name - naming.growth - _LONGEST_SUFFIX
+    longest_path = _LONGEST_PATH - naming.growth - _LONGEST_SUFFIX
     folded: dict[str, SourceFile] = {}
     for file in files:
         path = file.logical_path
@@ -231,6 +244,12 @@ def check_names(
             report.add("never-served", file.location, "has a name that no server answers for; rename it")
         if len(os.fsencode(os.path.basename(path))) > longest:
             raise SourceError(file.location, f"has a name of over {longest} bytes", "shorten it")
+        if len(os.fsencode(output.files.location(path))) > longest_path:
+            raise SourceError(
+                file.location,
+                f"has too long a path to be written to {output.root}",
+                "nest fewer folders, or choose an output with a shorter path",
+            )
         other = folded.setdefault(unicodedata.normalize("NFC", path).casefold(), file)
         if other is not file:
             _report_folded(file, other, output, report)

@@ -16,6 +16,7 @@ from hashserve.builder.output.folder import open_output
 from hashserve.builder.output.paths import served_paths
 from tests.support.building import contents, manifest_of, snapshot, wrong_files
 from tests.support.collected_site import SOURCE, STYLES, CollectedSite, paths_of
+from tests.support.deep_trees import deep_folder, shallow_recursion
 from tests.support.files import put
 
 
@@ -319,3 +320,11 @@ def test_names_that_write_to_the_terminal_are_spelt_visibly(
     with pytest.raises(CommandError) as caught:
         site.collect()
     assert str(caught.value).isprintable()
+
+
+def test_folders_that_are_too_deep_for_djangos_finders_are_an_error_with_a_remedy(
+    site: CollectedSite,
+) -> None:
+    deep_folder(site.source, 250, {"app.css": STYLES})
+    with shallow_recursion(150), pytest.raises(CommandError, match="leave them out with --ignore"):
+        site.collect()

@@ -106,7 +106,19 @@ class Command(collectstatic.Command):
         ]
 
     def collect(self) -> dict[str, list[str]]:
-        """Collect as Django does; with ``--clear``, delete only then what no release and no source has."""
+        """Collect as Django does; with ``--clear``, delete only then what no release and no source has.
+
+        Raises `CommandError` where folders are too deep for Django's finders, which call themselves.
+        """
+        try:
+            return self._collect_files()
+        except RecursionError as error:
+            raise CommandError(
+                "A folder of static files has too many folders in each other for Django's finders. "
+                "Nest fewer, or leave them out with --ignore."
+            ) from error
+
+    def _collect_files(self) -> dict[str, list[str]]:
         collected: dict[str, list[str]]
         if not (self.clear and self._has_our_storage):
             collected = super().collect()
