@@ -5,8 +5,10 @@ Invariant: nothing is changed and nothing is trusted; every finding has a rule, 
 
 from __future__ import annotations
 
+from hashserve.check.baseline import write_baseline
 from hashserve.check.checker import check
-from hashserve.check.findings import CheckFinding, CheckReport
+from hashserve.check.findings import CheckFinding
+from hashserve.check.report import CheckReport
 from hashserve.check.reports.sarif import sarif
 from hashserve.check.rule_table import RULES, Level, Rule
 from hashserve.settings.check import DEFAULT_MAX_SIZES, CheckSettings
@@ -21,4 +23,5 @@ __all__ = [
     "Rule",
     "check",
     "sarif",
+    "write_baseline",
 ]

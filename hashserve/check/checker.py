@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
+from hashserve.check.acceptance import Acceptance, Acceptor
 from hashserve.check.checked_folder import CheckedFolder, read_folder
-from hashserve.check.findings import CheckFinding, CheckReport
+from hashserve.check.findings import CheckFinding
+from hashserve.check.report import CheckReport
 from hashserve.check.rules.fingerprints import fingerprint_findings, proven_tokens
 from hashserve.check.rules.listed_files import listed_file_findings
 from hashserve.check.rules.manifest import manifest_findings
@@ -28,14 +31,21 @@ __all__ = ["check"]
 def check(out: str | os.PathLike[str], settings: CheckSettings | None = None) -> CheckReport:
     """Check the published folder ``out``; nothing in it is changed.
 
-    Raises `SettingError` if there is no such folder, and `OSError` if a file vanishes during the check.
+    Raises `SettingError` if there is no such folder, or if the baseline cannot be used, and `OSError` if a
+    file vanishes during the check.
     """
     root = os.fspath(out)
     if not os.path.isdir(root):
         raise SettingError("out", root, "is not a folder; name the one that hashserve build wrote")
     settings = settings or CheckSettings()
+    acceptor = Acceptor(settings.accept, settings.baseline)
     folder = read_folder(root, settings)
-    return _report(root, folder, _findings(folder, settings))
+    return _report(root, folder, acceptor.accept(_in_order(folder, _findings(folder, settings))))
+
+
+def _in_order(folder: CheckedFolder, findings: Iterator[CheckFinding]) -> list[CheckFinding]:
+    known = [replace(item, logical_path=folder.index.logical_path_of(item.path)) for item in findings]
+    return sorted(known, key=lambda item: (item.path, item.line, item.column, item.rule))
 
 
 def _findings(folder: CheckedFolder, settings: CheckSettings) -> Iterator[CheckFinding]:
@@ -52,7 +62,7 @@ def _findings(folder: CheckedFolder, settings: CheckSettings) -> Iterator[CheckF
     yield from name_findings(folder)
 
 
-def _report(root: str, folder: CheckedFolder, findings: Iterator[CheckFinding]) -> CheckReport:
+def _report(root: str, folder: CheckedFolder, acceptance: Acceptance) -> CheckReport:
     manifest = folder.manifest.manifest
     files = [file for item in folder.paths.values() for file in item.on_disk.files]
     variants = sum(len(item.variants) for item in folder.paths.values())
@@ -63,5 +73,5 @@ def _report(root: str, folder: CheckedFolder, findings: Iterator[CheckFinding]) 
         files=len(files) - variants,
         variants=variants,
         size=sum(file.size for file in files),
-        findings=tuple(sorted(findings, key=lambda item: (item.path, item.line, item.column, item.rule))),
+        acceptance=acceptance,
     )

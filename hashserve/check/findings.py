@@ -1,6 +1,6 @@
-"""Findings, and the report that holds them.
+"""Findings: what is wrong with a published folder, where, and what to do.
 
-Invariant: the same folder has the same report, in the same order, on every machine.
+Invariant: the level and the remedy of a finding are those of its rule.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from hashserve.check.rule_table import RULES, Level
 from hashserve.visible_text import visible
 
-__all__ = ["CheckFinding", "CheckReport", "finding"]
+__all__ = ["CheckFinding", "finding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFinding:
     """One thing that is wrong: the id and the level of its rule, where it is, what it is, what to do.
 
-    ``path`` is relative to the checked folder. ``line`` and ``column`` (in characters) count from 1; they are
-    0 if the finding is about the whole file.
+    ``path`` is relative to the checked folder; ``logical_path`` is the same without fingerprints.
+    ``reference`` is the text of the reference that the finding is about, if it is about one. ``line`` and
+    ``column`` (in characters) count from 1; they are 0 if the finding is about the whole file.
     """
 
     rule: str
@@ -28,6 +29,8 @@ class CheckFinding:
     remedy: str
     line: int = 0
     column: int = 0
+    reference: str = ""
+    logical_path: str = ""
 
     @property
     def place(self) -> str:
@@ -40,7 +43,9 @@ class CheckFinding:
         return f"{self.place}: {self.level.value}: {visible(self.message)}; {self.remedy} [{self.rule}]"
 
 
-def finding(rule: str, path: str, message: str, *, line: int = 0, column: int = 0) -> CheckFinding:
+def finding(
+    rule: str, path: str, message: str, *, line: int = 0, column: int = 0, reference: str = ""
+) -> CheckFinding:
     """Return a finding with the level and the remedy of its rule."""
     return CheckFinding(
         rule=rule,
@@ -50,30 +55,5 @@ def finding(rule: str, path: str, message: str, *, line: int = 0, column: int = 
         remedy=RULES[rule].remedy,
         line=line,
         column=column,
+        reference=reference,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
-    """The result of one check.
-
-    * ``files``, ``variants``: how many were read; ``size``: their bytes together;
-    * ``releases``: how many the manifest has, with the one in force;
-    * ``findings``: in the order of path, line, column and rule.
-    """
-
-    out: str
-    release: str
-    releases: int
-    files: int
-    variants: int
-    size: int
-    findings: tuple[CheckFinding, ...]
-
-    def count(self, level: Level) -> int:
-        """Return the number of findings of one level."""
-        return sum(item.level is level for item in self.findings)
-
-    def is_failure(self, *, strict: bool = False) -> bool:
-        """Whether there are errors, or with ``strict`` errors or warnings."""
-        return self.count(Level.ERROR) > 0 or (strict and self.count(Level.WARNING) > 0)

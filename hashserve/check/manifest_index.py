@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from hashserve.fingerprint_patterns import without_fingerprint
+from hashserve.http.codings import coding_of_suffix
 from hashserve.manifest.model import AssetRecord, Manifest, Release
 
 __all__ = ["ManifestIndex", "index_of", "token_in"]
@@ -38,6 +40,14 @@ class ManifestIndex:
     unfingerprinted: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     leave_references: Sequence[str] = ()
+
+    def logical_path_of(self, path: str) -> str:
+        """Return a path on disk without fingerprints; that of a variant keeps the suffix of its coding."""
+        coding = coding_of_suffix(path)
+        suffix = "" if coding is None else coding.suffix
+        source = path.removesuffix(suffix)
+        logical = self.logical.get(source, source)
+        return (without_fingerprint(logical) or logical) + suffix
 
     @cached_property
     def logical_paths(self) -> frozenset[str]:

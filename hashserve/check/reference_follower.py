@@ -112,7 +112,8 @@ class ReferenceFollower:
                 rule, message = problem
                 line, column = positions.at(reference.start)
                 text = f"{reference.kind.value} names {reference.target!r}, {message}"
-                findings.append(finding(rule, path, text, line=line, column=column))
+                written = reference.target
+                findings.append(finding(rule, path, text, line=line, column=column, reference=written))
         return FollowedReferences(targets=frozenset(targets), findings=tuple(findings))
 
     def _is_only_in_older_releases(self, path: str) -> bool:

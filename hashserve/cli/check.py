@@ -9,16 +9,21 @@ import argparse
 import json
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hashserve.cli.options import add_options, given_settings, option_names
-from hashserve.cli.terminal import show
+from hashserve.cli.terminal import counted, show
 from hashserve.errors import HashserveError
 from hashserve.settings.check import DEFAULT_MAX_SIZES, CheckSettings
+
+if TYPE_CHECKING:
+    from hashserve.check import CheckReport
 
 __all__ = ["add_check"]
 
 _PASSED, _FAILED = 0, 1
+
+_NAMES = {"out": "OUT", "write_baseline": "--write-baseline", **option_names(CheckSettings.table)}
 
 _EPILOG = """\
 exit codes:
@@ -46,9 +51,14 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="Write the report as SARIF 2.1.0 to FILE; - is standard output.",
     )
     add_options(parser, CheckSettings.table.values())
+    parser.add_argument(
+        "--write-baseline",
+        metavar="FILE",
+        help="Write the findings that are no errors to FILE, for --baseline in later checks.",
+    )
     parser.add_argument("--strict", action="store_true", help="Fail on warnings too.")
     parser.add_argument("--quiet", action="store_true", help="Write nothing but errors.")
-    parser.set_defaults(run=_check, names={"out": "OUT", **option_names(CheckSettings.table)})
+    parser.set_defaults(run=_check, names=_NAMES)
 
 
 _SIZE = re.compile(r"(?:([a-z]+)=)?(?:([0-9]{1,15})(k|m|g)?b?|off)", re.IGNORECASE)
@@ -73,6 +83,9 @@ def _check(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     report = check(arguments.out, settings)
     seconds = time.monotonic() - started
+    if arguments.write_baseline is not None:
+        _write_baseline(arguments.write_baseline, report)
+        return _FAILED if report.is_failure() else _PASSED
     if arguments.sarif is not None:
         _write(arguments.sarif, sarif(report))
     if arguments.json:
@@ -80,6 +93,13 @@ def _check(arguments: argparse.Namespace) -> int:
     elif arguments.sarif != "-":
         show(text_lines(report, seconds, quiet=arguments.quiet))
     return _FAILED if report.is_failure(strict=arguments.strict) else _PASSED
+
+
+def _write_baseline(place: str, report: CheckReport) -> None:
+    from hashserve.check import write_baseline
+
+    number = write_baseline(place, report.known)
+    show([("right", f"{counted(number, 'known finding')} written to {place}")])
 
 
 def _document(value: Any) -> str:

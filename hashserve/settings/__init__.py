@@ -150,13 +150,13 @@ class Settings:
         return f"{type(self).__name__}({', '.join(changed)})"
 
 
-def closest(name: str, names: Iterable[str]) -> str:
+def closest(name: str, names: Iterable[str], all_of: str = "the settings are") -> str:
     """Return the end of a message about an unknown name: a name that is close to it, or else all names."""
     from difflib import get_close_matches  # 2 ms, which only a mistake needs
 
     known = sorted(names)
     matches = get_close_matches(name, known, n=1)
-    return f"did you mean {matches[0]!r}?" if matches else f"the settings are {', '.join(known)}"
+    return f"did you mean {matches[0]!r}?" if matches else f"{all_of} {', '.join(known)}"
 
 
 def help_lines(rows: Iterable[Setting]) -> str:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hashserve.settings import Settings, setting
 from hashserve.settings.build import JsReferences
-from hashserve.settings.value_checks import flag, one_of, optional, positive, size_limits, url_path
+from hashserve.settings.value_checks import (
+    flag,
+    one_of,
+    optional,
+    path,
+    positive,
+    size_limits,
+    strings,
+    url_path,
+)
 
 __all__ = ["DEFAULT_MAX_SIZES", "CheckSettings"]
 
@@ -48,6 +57,20 @@ class CheckSettings(Settings, options=True):
         default=False,
         check=flag,
         help="Also check references in HTML pages, if the build rewrote them.",
+    )
+    accept: Sequence[str] = setting(
+        default=(),
+        check=strings,
+        help="Rule whose findings are accepted, in all files or in those with logical paths like GLOB.",
+        key="CHECK_ACCEPT",
+        metavar="RULE[:GLOB]",
+    )
+    baseline: str | None = setting(
+        default=None,
+        check=optional(path),
+        help="File of known findings, which are accepted; --write-baseline makes it.",
+        key="CHECK_BASELINE",
+        metavar="FILE",
     )
     threads: int | None = setting(
         default=None,

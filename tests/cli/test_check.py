@@ -121,3 +121,35 @@ def test_a_terminal_gets_colours_if_rich_is_installed(
     monkeypatch.setitem(sys.modules, "rich.console", None)
     run(out)
     assert "\x1b[" not in capsys.readouterr().out
+
+
+def test_a_baseline_is_written_and_then_accepts_what_is_known(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(out, "notes.html", b"<p>")
+    known = tmp_path / "known.json"
+    assert run(out, "--write-baseline", known) == 0
+    assert f"written to {known}" in capsys.readouterr().out
+    assert run(out, "--strict", "--baseline", known) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("accepted")
+    put(out, "more.html", b"<p>")
+    assert run(out, "--strict", "--baseline", known) == 1
+    assert run(out, "--strict", "--baseline", known, "--accept", "file-unlisted:more.*") == 0
+
+
+def test_an_error_fails_though_a_baseline_is_written(out: Path, tmp_path: Path) -> None:
+    damaged(out)
+    assert run(out, "--write-baseline", tmp_path / "known.json") == 1
+
+
+def test_a_baseline_that_cannot_be_used_is_named_as_its_option(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(out, "--baseline", tmp_path / "none.json") == 2
+    assert capsys.readouterr().err.startswith(
+        f"hashserve: --baseline={tmp_path / 'none.json'}: cannot be read"
+    )
+    assert run(out, "--write-baseline", tmp_path / "none/known.json") == 2
+    assert f"--write-baseline={tmp_path / 'none/known.json'}: cannot be written" in capsys.readouterr().err
+    assert run(out, "--accept", "oversise") == 2
+    assert "--accept=oversise: there is no rule 'oversise'; did you mean" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def blocks(language: str) -> list[str]:
 def test_the_commands_of_the_page_run_as_they_are_written(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(out.rename(out.with_name("static")).parent)
     commands = [line for block in blocks("console") for line in block.splitlines()]
-    assert len(commands) == 2
+    assert len(commands) == 5
     for command in commands:
         assert main(shlex.split(command)[1:]) == 0
     assert json.loads(Path("report.sarif").read_bytes())["runs"]

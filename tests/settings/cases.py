@@ -425,6 +425,24 @@ CHECK: Mapping[str, Cases] = {
     ),
     "js_references": BUILD["js_references"],
     "html": flag("--html"),
+    "accept": Cases(
+        [
+            Right(
+                ["oversize", "reference-missing:a/*"],
+                ("oversize", "reference-missing:a/*"),
+                ["--accept", "oversize", "--accept", "reference-missing:a/*"],
+            )
+        ],
+        [Wrong("oversize", STRINGS), Wrong(("",), STRINGS, ""), Wrong(7, STRINGS)],
+    ),
+    "baseline": Cases(
+        [
+            Right("known.json", "known.json", ["--baseline", "known.json"]),
+            Right(Path("known.json"), "known.json"),
+            Right(None, None),
+        ],
+        [Wrong("", PATH, ""), Wrong(7, PATH)],
+    ),
     "threads": Cases(
         [Right(1, 1), Right(None, None)], [Wrong(0, POSITIVE), Wrong("2", POSITIVE), Wrong(True, POSITIVE)]
     ),

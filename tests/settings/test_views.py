@@ -71,7 +71,7 @@ WITHOUT_OPTION = {
 
 ONLY_OPTIONS = {
     "build": {"-h", "--help", "--out", "--json", "--quiet"},
-    "check": {"-h", "--help", "--json", "--sarif", "--strict", "--quiet"},
+    "check": {"-h", "--help", "--json", "--sarif", "--strict", "--quiet", "--write-baseline"},
     "prune": {"-h", "--help", "--dry-run", "--json", "--quiet"},
 }
 """Options about one run of a command: its folder, its report, its exit code."""
@@ -275,16 +275,18 @@ def by_key(settings: type[Settings], cases: list[Any]) -> list[Any]:
         for param in cases
         if param.values[0].key
         and param.values[0].key not in own
-        and not (settings is BuildSettings and param.values[1].value is None)
+        and not (settings in (BuildSettings, CheckSettings) and param.values[1].value is None)
     ]
 
 
-DJANGO_TABLES = (ServeSettings, BuildSettings, OwnSettings)
+DJANGO_TABLES = (ServeSettings, BuildSettings, CheckSettings, OwnSettings)
 
 
 def used_by_django(row: Setting) -> Any:
     """Return the value of a setting that serving, the build or Django's own part use."""
     key = KEYS[row.key]
+    if key.part == "check":
+        return getattr(CheckSettings.of(load().check), row.name)
     if key.part == "build":
         return getattr(build_settings(), row.name)
     return getattr(load().own if key.part == "own" else load().serve, row.name)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hashserve.check.findings import CheckFinding, CheckReport
+from hashserve.check.findings import CheckFinding
+from hashserve.check.report import CheckReport
 from hashserve.check.rule_table import Level
 from hashserve.visible_text import visible
 
@@ -30,6 +31,9 @@ def json_report(report: CheckReport) -> Mapping[str, Any]:
         "bytes": report.size,
         "summary": {level.value: report.count(level) for level in Level},
         "findings": [_finding(item) for item in report.findings],
+        "accepted": [{**_finding(item.finding), "accepted_by": visible(item.by)} for item in report.accepted],
+        "gone": [{**entry._asdict(), "count": count} for entry, count in report.gone],
+        "idle_patterns": list(report.acceptance.idle),
     }
 
 

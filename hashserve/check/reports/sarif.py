@@ -13,7 +13,8 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from hashserve.check.findings import CheckFinding, CheckReport
+from hashserve.check.findings import CheckFinding
+from hashserve.check.report import CheckReport
 from hashserve.check.rule_table import RULES, Rule
 from hashserve.fingerprint_patterns import without_fingerprint
 from hashserve.visible_text import visible
@@ -36,7 +37,10 @@ def sarif(report: CheckReport) -> Mapping[str, Any]:
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {_URI_BASE_ID: {"description": {"text": "The folder that was checked."}}},
         "invocations": [{"executionSuccessful": True}],
-        "results": [_result(item) for item in report.findings],
+        "results": [
+            *(_result(item) for item in report.findings),
+            *({**_result(item.finding), "suppressions": [_suppression(item.by)]} for item in report.accepted),
+        ],
     }
     return {"$schema": _SCHEMA_URL, "version": "2.1.0", "runs": [run]}
 
@@ -63,6 +67,11 @@ def _result(item: CheckFinding) -> Mapping[str, Any]:
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"finding/v1": _identity(item)},
     }
+
+
+def _suppression(by: str) -> Mapping[str, str]:
+    """Return why a result is suppressed (section 3.35): by something that is not in the file itself."""
+    return {"kind": "external", "status": "accepted", "justification": f"accepted by {visible(by)}"}
 
 
 def _plain(text: str) -> str:

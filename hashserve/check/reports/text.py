@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hashserve.check.findings import CheckFinding, CheckReport
+from hashserve.check.findings import CheckFinding
+from hashserve.check.report import CheckReport
 from hashserve.check.rule_table import RULES, Level
 from hashserve.visible_text import visible
 
@@ -32,6 +33,11 @@ def text_lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> I
                 yield from _group(group)
                 yield "", f"  -> {rule.remedy}"
                 yield "", ""
+    if report.gone:
+        number = sum(count for _, count in report.gone)
+        yield "note", f"{_counted(number, 'known finding')} not found any more; write the baseline again"
+    for pattern in report.acceptance.idle:
+        yield "note", f"the pattern {visible(pattern)} accepts nothing; remove it"
     yield _verdict(report, seconds)
 
 
@@ -50,6 +56,8 @@ def _verdict(report: CheckReport, seconds: float) -> tuple[str, str]:
         f"{_counted(report.files, 'file')}, {_counted(report.variants, 'variant')}, "
         f"{_counted(report.releases, 'release')}"
     )
+    if report.accepted:
+        found = f"{found or 'nothing new is wrong'}; {len(report.accepted):,} accepted"
     return style, f"{what} checked in {seconds:.1f} s: {found or 'nothing is wrong'}"
 
 

@@ -28,14 +28,16 @@ WAIT = 600.0
 
 
 class DjangoSettings(NamedTuple):
-    """The settings in force: those that only Django has, those of serving, and those of the build.
+    """The settings in force: those that only Django has, of serving, of the build and of the check.
 
-    ``build`` has the values that are set, by field of `BuildSettings`, which a server does not need.
+    ``build`` and ``check`` have the values that are set, by field of `BuildSettings` and of `CheckSettings`,
+    which a server does not need.
     """
 
     own: OwnSettings
     serve: ServeSettings
     build: Mapping[str, Any]
+    check: Mapping[str, Any]
 
     def headers_hook(self) -> HeadersHook | None:
         """Return ``ADD_HEADERS_FUNCTION`` as a function. Raises `SettingError`."""
@@ -68,7 +70,8 @@ def load() -> DjangoSettings:
     }
     own = OwnSettings.of(given_or_default)
     serve = ServeSettings.of({"autorefresh": settings.DEBUG, **values["serve"]})
-    return DjangoSettings(own, serve, {"prefix": own.prefix, "wait": WAIT, **values["build"]})
+    build = {"prefix": own.prefix, "wait": WAIT, **values["build"]}
+    return DjangoSettings(own, serve, build, values["check"])
 
 
 def problems() -> list[SettingError]:
@@ -90,7 +93,7 @@ def given() -> Mapping[object, object]:
 
 def _read() -> tuple[dict[str, dict[str, Any]], list[SettingError]]:
     """Read every key; return the values as they were set, by part and name, and the errors."""
-    values: dict[str, dict[str, Any]] = {"own": {}, "serve": {}, "build": {}}
+    values: dict[str, dict[str, Any]] = {"own": {}, "serve": {}, "build": {}, "check": {}}
     errors = [*_not_a_mapping(), *_unknown_keys()]
     found = given()
     for name, key in KEYS.items():
@@ -100,14 +103,14 @@ def _read() -> tuple[dict[str, dict[str, Any]], list[SettingError]]:
             place, value = key.white_noise, getattr(settings, key.white_noise)
         else:
             continue
-        if value is None and key.part == "build":
+        if value is None and key.part in ("build", "check"):
             continue  # as if it were not set, so that a project can pass on a variable
         try:
-            key.setting.check(value)
+            used = key.setting.check(value)
         except ValueError as error:
             errors.append(SettingError(place, value, str(error)))
         else:
-            values[key.part][key.setting.name] = value
+            values[key.part][key.setting.name] = used if key.part == "check" else value
     return values, errors
 
 

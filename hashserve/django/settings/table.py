@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from hashserve.django.settings.value_checks import cache_alias, headers_function, prefix, root_folder
 from hashserve.settings import Setting, Settings, setting
 from hashserve.settings.build import BuildSettings
+from hashserve.settings.check import CheckSettings
 from hashserve.settings.serve import HeadersHook, ServeSettings
 from hashserve.settings.value_checks import flag, optional, path, seconds, specifiers, strings, text
 
@@ -103,14 +104,15 @@ class Key(NamedTuple):
     """
 
     setting: Setting
-    part: Literal["serve", "build", "own"]
+    part: Literal["serve", "build", "check", "own"]
     white_noise: str | None
 
 
 def _keys() -> dict[str, Key]:
-    parts: dict[Literal["serve", "build", "own"], type[Settings]] = {
+    parts: dict[Literal["serve", "build", "check", "own"], type[Settings]] = {
         "serve": ServeSettings,
         "build": BuildSettings,
+        "check": CheckSettings,
         "own": OwnSettings,  # replaces keys of the others
     }
     return {

@@ -63,3 +63,20 @@ def test_a_missing_static_root_is_an_error() -> None:
 
 def test_it_is_a_command_of_django() -> None:
     assert issubclass(Command, BaseCommand)
+
+
+def test_a_check_accepts_what_the_projects_settings_accept(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(root, "notes.html", b"<p>")
+    put(root, "more.html", b"<p>")
+    known = tmp_path / "known.json"
+    with override_settings(STATIC_ROOT=root), pytest.raises(SystemExit):
+        call_command("hashserve", "check", "--strict")
+    accept = {"CHECK_ACCEPT": ["file-unlisted:notes.*"], "CHECK_BASELINE": known}
+    with override_settings(STATIC_ROOT=root, HASHSERVE={"CHECK_ACCEPT": accept["CHECK_ACCEPT"]}):
+        call_command("hashserve", "check", "--write-baseline", str(known))
+    assert "notes" not in known.read_text("utf-8")
+    with override_settings(STATIC_ROOT=root, HASHSERVE=accept):
+        call_command("hashserve", "check", "--strict")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("nothing new is wrong; 2 accepted")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.core.checks import Tags
@@ -15,8 +16,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from hashserve.cli.main import main
 from hashserve.django.class_names import CACHED_STORAGE
+from hashserve.django.settings import load
 from hashserve.django.static_location import static_root
 from hashserve.django.storage import CachedStaticFilesStorage
+from hashserve.settings.check import CheckSettings
 
 __all__ = ["Command"]
 
@@ -51,7 +54,7 @@ class Command(BaseCommand):
         if action == PUBLISH:
             self._publish(root)
             return
-        code = main([action, root, *options])
+        code = main([action, root, *(_options_of_check() if action == "check" else ()), *options])
         if code:
             sys.exit(code)
 
@@ -65,3 +68,10 @@ class Command(BaseCommand):
         if not storage.hashed_files:
             raise CommandError(f"{root}: there is no release. Run manage.py collectstatic")
         self.stdout.write(f"release {storage.publish()} is in force")
+
+
+def _options_of_check() -> Iterator[str]:
+    """Yield the project's settings of the check as options; those on the command line come after them."""
+    for name, value in load().check.items():
+        for item in value if isinstance(value, tuple) else (value,):
+            yield f"{CheckSettings.table[name].option}={item}"
