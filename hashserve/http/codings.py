@@ -89,7 +89,8 @@ def _decode_zstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
     else:  # pragma: no cover
         from backports import zstd
 
-    decompressor = zstd.ZstdDecompressor()
+    # RFC 9659: a window of 8 MiB at most, so a variant that some site made needs no more memory.
+    decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})
     for chunk in chunks:
         if chunk and decompressor.eof:
             raise DecodeError("bytes follow the end of the zstd frame")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
@@ -13,8 +14,11 @@ import pytest
 
 from hashserve.builder import build
 from hashserve.builder.releases import request_limits
+from hashserve.builder.releases.errors import UnreachableError
+from hashserve.builder.releases.previous_site import PreviousSite
+from hashserve.errors import ManifestError
 from tests.support.building import command, contents, manifest_of, run, temporaries, wrong_files
-from tests.support.hostile_sites import ATTACKS, Attack, HostileSite, hostile_site, silence
+from tests.support.hostile_sites import ATTACKS, Attack, Exchange, HostileSite, hostile_site, silence
 from tests.support.previous_releases import change, put_source
 from tests.support.waiting import wait_until
 
@@ -70,6 +74,41 @@ def test_a_build_ends_whatever_a_site_does(
     )
     assert not wrong_files(out)
     assert not temporaries(out)
+
+
+PARTS = [
+    *(b"HTTP/1.1 %b x\r\n" % status for status in (b"200", b"302", b"308", b"407", b"-1", b"2000", b"\xff")),
+    *(b"HTTP/1.0 200\r\n", b"HTTP/2 200 OK\r\n", b"ICY 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    *(b"Location: %b\r\n" % url for url in (b"/x", b"//[", b"\xff", b"http://[::1", b"/a b", b"?", b"")),
+    *(b"Location: http://127.0.0.1:%b/\r\n" % port for port in (b"99999999", b"\xb2", b"", b"\0")),
+    *(b"Content-Length: %b\r\n" % length for length in (b"5", b"-1", b"\xb2", b"1e9", b"9" * 5000)),
+    *(b"Content-Encoding: %b\r\n" % coding for coding in (b"br", b"\xff", b"=?utf-8?q?=ff?=")),
+    *(b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip, chunked\r\n", b"Connection: close\r\n"),
+    *(b"Content-Type: text/html; charset=\xff\r\n", b"Content-Type: multipart/mixed; boundary=x\r\n"),
+    *(b"X\r\n", b": x\r\n", b" folded\r\n", b"From x\r\n", b"--x\r\n", b"\n", b"\r", b"\0", b"\r\n", b"\r\n"),
+    *(b"5\r\nhello\r\n", b"0\r\n\r\n", b"-5\r\n", b"1_0\r\n", b"0x5\r\n", b"\xb2\r\n", b"f" * 20 + b"\r\n"),
+    *(b"{}", b'{"paths":{},"version":"1.1"}', b"x" * 70_000, b"\xff" * 100),
+]
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_no_answer_leads_to_an_error_that_a_build_does_not_expect(tmp_path: Path) -> None:
+    """5,000 answers of this kind led to none, when this was written."""
+    choice = random.Random(12)
+    errors: list[str] = []
+
+    def answer(exchange: Exchange) -> None:
+        exchange.send(choice.choice(PARTS[:11]), *choice.choices(PARTS, k=choice.randrange(12)))
+
+    with hostile_site(tmp_path, answer) as hostile:
+        for number in range(150):
+            site = PreviousSite(f"http://127.0.0.1:{hostile.port}", "/static/")
+            try:
+                b"".join(site.read("a", "identity", 5)) if number % 2 else site.manifest()
+            except (UnreachableError, ManifestError) as error:
+                errors.append(str(error))
+    assert errors
+    assert all(error.isprintable() and len(error) < 700 for error in errors)
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -468,6 +468,19 @@ def test_bytes_after_the_end_are_named_in_the_same_chunk_too(coding: str) -> Non
         decode(coding, [ENCODERS[coding](b"hello") + b"\0"])
 
 
+@pytest.mark.parametrize("window_bits", [23, 24])
+def test_zstd_that_needs_a_window_of_over_8_mib_does_not_decode(window_bits: int) -> None:
+    """RFC 9659 section 3. A window of 128 MiB would take that much memory for each file."""
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: window_bits}
+    compressor = zstd.ZstdCompressor(options=options)
+    coded = compressor.compress(bytes(20_000_000)) + compressor.flush()
+    if window_bits == 23:
+        assert sum(map(len, CODINGS["zstd"].decode([coded]))) == 20_000_000
+    else:
+        with pytest.raises(DecodeError, match="too much memory"):
+            list(CODINGS["zstd"].decode([coded]))
+
+
 @every_coding
 def test_a_decode_error_has_the_decoders_own_words(coding: str) -> None:
     with pytest.raises(DecodeError) as raised:
