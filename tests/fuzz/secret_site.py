@@ -81,6 +81,13 @@ SITES: tuple[dict[str, Any], ...] = (
         "expires": True,
     },
     {"prefix": "/", "index_file": True, "on_unknown": "pass", "spa_fallback": "index.html", "body_budget": 0},
+    {
+        "prefix": "/static/",
+        "index_file": True,
+        "clean_urls": True,
+        "on_missing": "404",
+        "not_found_page": "docs/index.html",
+    },
 )
 """Settings that together cover every kind of response."""
 
@@ -117,6 +124,9 @@ class SiteWithSecrets:
             "index.html",
             "docs/",
             "docs",
+            "index",
+            "docs/index",
+            "index/",
             "live.css",
             "live.css.gz",
             "link-out.txt",
@@ -164,6 +174,9 @@ class Exchange:
             assert decoded(self.body, self.first("content-encoding")) in PUBLIC
         elif self.status == 206:
             self._check_parts()
+        elif self.status == 404 and (self.first("content-type") or "").startswith("text/html"):
+            assert decoded(self.body, self.first("content-encoding")) in PUBLIC
+            assert (self.first("cache-control"), self.first("etag")) == ("no-store", None)
         else:
             assert self.body.decode("ascii").startswith(f"{self.status} ")
             assert self.status == 302 or self.first("cache-control") == "no-store"
