@@ -175,7 +175,9 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
                 try:
                     deleted += clear(self.location, paths, kept=kept, wait_seconds=build_settings().wait)
                 except HashserveError as error:
-                    raise CommandError(message_of_error(error)) from error
+                    raise CommandError(
+                        f"{message_of_error(error)}. The new release is in force; clear again then"
+                    ) from error
 
     def clearable(self, paths: Iterable[str], kept: Collection[str]) -> list[str]:
         """Return those of ``paths`` that neither a release in force nor ``kept`` has."""
@@ -239,9 +241,11 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
                     self.saved_first.add(_as_path(name))
                 os.replace(self.path(super()._save(temporary, content)), self.path(name))
                 self._deletions.discard(_as_path(name))
-        except BaseException:  # also on Ctrl-C; parts of files would fill a disk that is full
+        except BaseException as error:  # also on Ctrl-C; parts of files would fill a disk that is full
             with suppress(OSError):
                 self.delete(temporary)
+            if isinstance(error, OSError):  # which names the temporary file, or none
+                error.filename, error.filename2 = self.path(name), None
             raise
         return name.replace(os.sep, "/")
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError
@@ -14,8 +19,9 @@ from django.test import override_settings
 
 from hashserve.builder.output.folder import open_output
 from hashserve.builder.output.paths import served_paths
+from hashserve.django.storage import ManifestStaticFilesStorage
 from tests.support.building import contents, manifest_of, snapshot, wrong_files
-from tests.support.collected_site import SOURCE, STYLES, CollectedSite, paths_of
+from tests.support.collected_site import SOURCE, STYLES, THEIRS, CollectedSite, paths_of
 from tests.support.deep_trees import deep_folder, shallow_recursion
 from tests.support.files import put
 
@@ -187,6 +193,73 @@ def test_a_manifest_that_cannot_be_read_is_an_error_of_the_command(
     (site.root / "staticfiles.json").unlink()
     site.collect(clear=True)
     assert not wrong_files(site.root)
+
+
+class OtherManifest(ManifestStaticFilesStorage):
+    manifest_name = "names.json"
+
+
+@pytest.mark.parametrize("apps", WITH_AND_WITHOUT_OURS)
+def test_clear_keeps_a_manifest_with_a_name_of_the_projects_own(site: CollectedSite, apps: list[str]) -> None:
+    with override_settings(INSTALLED_APPS=apps):
+        for _ in range(2):
+            site.collect(f"{OtherManifest.__module__}.{OtherManifest.__name__}", clear=True)
+            assert (site.root / "names.json").is_file()
+            assert not wrong_files(site.root)
+
+
+def test_clear_removes_a_link_and_not_what_it_leads_to(site: CollectedSite, tmp_path: Path) -> None:
+    site.collect()
+    put(tmp_path, "outside/file.txt", b"x")
+    (site.root / "linked").symlink_to(tmp_path / "outside")
+    site.collect(clear=True)
+    assert not os.path.lexists(site.root / "linked")
+    assert (tmp_path / "outside/file.txt").exists()
+
+
+def test_clear_keeps_the_files_of_djangos_storage_when_ours_takes_over(site: CollectedSite) -> None:
+    site.collect(THEIRS)
+    old = paths_of(site.root)["robots.txt"]
+    put(site.source, "robots.txt", b"new")
+    site.collect(clear=True)
+    assert old in manifest_of(site.root).files
+    assert not wrong_files(site.root)
+
+
+def test_two_clearings_at_once_leave_one_whole_release(site: CollectedSite) -> None:
+    for number in range(3):
+        put(site.source, f"new-{number}.txt", b"%d" % number)
+        with ThreadPoolExecutor() as threads:
+            for done in [threads.submit(clear_in_process, site) for _ in range(2)]:
+                assert done.result(120) == ""
+        assert not wrong_files(site.root)
+        assert all((site.root / path).is_file() for path in paths_of(site.root))
+
+
+def clear_in_process(site: CollectedSite) -> str:
+    """Run ``collectstatic --clear`` in a process of its own; return what it printed if it failed."""
+    script = f"""
+from pathlib import Path
+from tests.support.collected_site import CollectedSite
+site = CollectedSite.__new__(CollectedSite)
+site.source, site.root = Path({str(site.source)!r}), Path({str(site.root)!r})
+site.collect(clear=True)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    return done.stderr if done.returncode else ""
+
+
+def test_an_error_names_the_file_and_not_a_temporary_one(site: CollectedSite) -> None:
+    put(site.root, "css/taken", b"")
+
+    def refuse(source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", source, None, target)
+
+    with (
+        patch("hashserve.django.storage.building_storage.os.replace", refuse),
+        pytest.raises(CommandError, match=r"root/[a-z./]+: No space left on device\. No release"),
+    ):
+        site.collect()
 
 
 def test_clear_never_removes_the_lock_of_builds(site: CollectedSite) -> None:
