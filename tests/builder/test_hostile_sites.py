@@ -127,6 +127,40 @@ def test_a_name_look_up_that_does_not_end_is_left_behind(
     assert [finding.kind for finding in report.warnings] == ["previous"]
 
 
+def test_no_thread_of_an_interrupted_build_writes_to_the_output_afterwards(
+    source: Path, first: Path, out: Path
+) -> None:
+    change(source)
+    (source / "b.txt").write_bytes(b"another")
+    build(source, first)
+    for name in ("a.txt", "b.txt"):
+        (source / name).write_bytes(b"a third text, long enough to be worth compressing\n" * 20)
+
+    def interrupt(step: str, done: int, total: int) -> None:
+        if step == "retain":
+            raise KeyboardInterrupt
+
+    waiting: list[str] = []
+
+    def wait_for_the_other(exchange: Exchange) -> None:
+        waiting.append(exchange.path)
+        wait_until(lambda: len({path[:10] for path in waiting}) >= 2)
+        if exchange.path.startswith("/static/a."):
+            exchange.respond(b"wrong")
+        else:
+            exchange.hang()
+
+    def is_waited_for(path: str) -> bool:
+        return path.startswith(("/static/a.", "/static/b."))
+
+    with hostile_site(first, wait_for_the_other, is_waited_for) as site:
+        with pytest.raises(KeyboardInterrupt):
+            build(source, out, previous=f"http://127.0.0.1:{site.port}", on_progress=interrupt)
+        names = [thread.name for thread in threading.enumerate()]
+        assert not [name for name in names if name.startswith(("hashserve-restore", "ThreadPoolExecutor"))]
+        assert not temporaries(out)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("target", [is_manifest, is_text])
 def test_a_signal_ends_a_build_that_waits_for_a_site(

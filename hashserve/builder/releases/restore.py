@@ -7,11 +7,12 @@ its path.
 from __future__ import annotations
 
 import errno
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from hashserve.builder.output.folder import OutputFolder
@@ -55,40 +56,55 @@ def restore(
     complete: dict[str, AssetRecord] = {}
     lost: list[LostFile] = []
     room = _Room(_free_bytes(output.root) // 2 if previous is not None else 0)
-    outcomes = _outcomes(lambda record: _restore_file(record, output, previous, room), records, previous)
-    for done, outcome in enumerate(outcomes, 1):
-        if isinstance(outcome, LostFile):
-            lost.append(outcome)
-        else:
-            complete[outcome.path] = outcome
-        on_progress("retain", done, len(records))
+    with _threads(previous) as executor:
+
+        def submit(record: AssetRecord) -> Future[AssetRecord | LostFile]:
+            return executor.submit(_restore_file, record, output, previous, room)
+
+        for done, outcome in enumerate(_outcomes(submit, records), 1):
+            if isinstance(outcome, LostFile):
+                lost.append(outcome)
+            else:
+                complete[outcome.path] = outcome
+            on_progress("retain", done, len(records))
     return complete, lost
 
 
-def _outcomes(
-    restore_file: Callable[[AssetRecord], AssetRecord | LostFile],
-    records: Iterable[AssetRecord],
-    previous: PreviousRelease | None,
-) -> Iterator[AssetRecord | LostFile]:
-    """Restore the files in a few threads, and yield the outcomes in order.
+@contextmanager
+def _threads(previous: PreviousRelease | None) -> Iterator[ThreadPoolExecutor]:
+    """Yield an executor. After any error, such as Ctrl-C, its threads end soon; none outlives this."""
+    with ThreadPoolExecutor(THREADS, "hashserve-restore") as executor:
+        try:
+            with stopped_on_error(previous):
+                yield executor
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
 
-    They are not all queued at once: a future takes a kilobyte. On any error, the threads end soon.
+
+def _outcomes(
+    submit: Callable[[AssetRecord], Future[AssetRecord | LostFile]], records: Iterable[AssetRecord]
+) -> Iterator[AssetRecord | LostFile]:
+    """Restore the files, and yield the outcomes in order.
+
+    They are not all queued at once: a future takes a kilobyte.
     """
     waiting: deque[Future[AssetRecord | LostFile]] = deque()
-    # Stopped first, because on exit the executor waits for its threads.
-    with ThreadPoolExecutor(THREADS) as executor, stopped_on_error(previous):
-        for record in records:
-            waiting.append(executor.submit(restore_file, record))
-            if len(waiting) >= THREADS * QUEUED_PER_THREAD:
-                yield waiting.popleft().result()
-        while waiting:
+    for record in records:
+        waiting.append(submit(record))
+        if len(waiting) >= THREADS * QUEUED_PER_THREAD:
             yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _free_bytes(folder: str) -> int:
     import shutil  # takes 10 ms
 
-    return shutil.disk_usage(folder).free
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:  # some file systems do not say
+        return sys.maxsize
 
 
 class _Room:
