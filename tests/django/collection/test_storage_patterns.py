@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
-from hashserve.django.collection.storage_patterns import patterns_of
+import pytest
+
+from hashserve.builder.references.finder import finder_of
+from hashserve.django.collection.storage_patterns import _passages, patterns_of
 from hashserve.django.storage import ManifestStaticFilesStorage
 from tests.support.collected_site import CollectedSite
 from tests.support.files import put
@@ -54,3 +58,49 @@ def test_many_matches_take_time_in_proportion_to_the_file() -> None:
         assert [content[item.start : item.end] for item in found] == [b"robots.txt"] * size
 
     assert_linear(find, size=100)
+
+
+class ModulePatterns(ManifestStaticFilesStorage):
+    """Django's patterns of modules, which `support_js_module_import_aggregation` adds."""
+
+    patterns = (
+        *ManifestStaticFilesStorage.patterns,
+        ManifestStaticFilesStorage._js_module_import_aggregation_patterns,
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "first", "piece"),
+    [
+        ("a.css", b"url(a)", b"url("),
+        ("a.css", b"url(a)", b"@import url( "),
+        ("a.js", b"import './a.js';", b"import {"),
+        ("a.js", b"import './a.js';", b"import('"),
+    ],
+)
+def test_djangos_patterns_search_only_the_text_around_references(
+    path: str, first: bytes, piece: bytes
+) -> None:
+    match, find = patterns_of(ModulePatterns.__new__(ModulePatterns))(path), finder_of(path, html=False)
+    assert match is not None
+    assert find is not None
+    (reference,) = find(first)
+    content = piece * 50_000 + first + piece * 50_000
+    moved = replace(
+        reference, start=reference.start + len(piece) * 50_000, end=reference.end + len(piece) * 50_000
+    )
+    ((_, start, end),) = _passages(content.decode(), content, [moved])
+    assert end - start < 5000
+    assert [found.reference.target for found in match(first, [reference])] == [reference.target]
+
+
+def test_djangos_patterns_take_time_in_proportion_to_the_number_of_references() -> None:
+    match, find = patterns_of(ModulePatterns.__new__(ModulePatterns))("a.css"), finder_of("a.css", html=False)
+    assert match is not None
+    assert find is not None
+
+    def match_all(size: int) -> None:
+        content = b"url(c)}url(" * size
+        match(content, find(content))
+
+    assert_linear(match_all, size=200)
