@@ -19,6 +19,7 @@ from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED
 from hashserve.builder.compression.earlier_variants import EarlierVariants
 from hashserve.builder.compression.variants import Variants
+from hashserve.builder.finding_patterns import finding_patterns
 from hashserve.builder.naming.fingerprinter import Fingerprinter, Naming
 from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.builder.output.modes import NO_MODES, Modes
@@ -38,7 +39,7 @@ from hashserve.builder.releases.new_manifest import (
 )
 from hashserve.builder.releases.previous import stopped_on_error
 from hashserve.builder.releases.retention import build_time
-from hashserve.builder.report import BuildReport, Progress
+from hashserve.builder.report import FINDING_KINDS, BuildReport, Progress
 from hashserve.builder.sources.bundler_names import already_fingerprinted, check_unchanged
 from hashserve.builder.sources.patterns import Patterns
 from hashserve.builder.sources.scanner import ScannedFile, Scanner, module_graph, scan_tree, source_chunks
@@ -148,6 +149,7 @@ def _build(
 ) -> tuple[BuildReport, Manifest]:
     """Find the sources, lock the output, and build a release in it."""
     started = time.monotonic()
+    finding_patterns(settings.accept, FINDING_KINDS, "kind")  # before anything is read
     report = BuildReport()
     waits: list[None] = []
 
@@ -275,7 +277,8 @@ _OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost"})
 
 
 def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) -> None:
-    """Raise `BuildError` if the settings are strict, and something is wrong with the source."""
+    """Raise `BuildError` if the settings are strict, and something that is not accepted is wrong."""
+    report.accept(finding_patterns(settings.accept, FINDING_KINDS, "kind"))
     if not settings.strict:
         return
     warnings = [str(item) for item in report.warnings if item.kind not in _OF_OTHER_RELEASES]
@@ -284,7 +287,7 @@ def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) ->
         raise BuildError(
             where,
             f"nothing was published: the build is strict and has {findings}",
-            f"correct {them}, or build without {{setting:strict}}:",
+            f"correct {them}, or accept {them} with {{setting:accept}}, or build without {{setting:strict}}:",
             [f"  {warning}" for warning in warnings],
         )
 

@@ -6,14 +6,37 @@ Invariant: every figure is counted where the thing happens; nothing is estimated
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-__all__ = ["BuildFinding", "BuildReport", "Progress"]
+from hashserve.builder.finding_patterns import FindingPattern
+
+__all__ = ["FINDING_KINDS", "BuildFinding", "BuildReport", "Progress"]
+
+_DEEPEST = 32
+"""How many ends of a path a pattern is compared with."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a step, the number of files that it has done, and the number of all its files."""
+
+
+FINDING_KINDS: Mapping[str, str] = {
+    "skipped": "a file or link of the source is left out",
+    "case": "two names differ only in case or in Unicode form",
+    "never-served": "no server answers for a name",
+    "missing-reference": "a reference names no file of the source",
+    "large": "a file is too large, or too slow, to look for references in it",
+    "integrity": "a page states the integrity of a file that the build rewrites",
+    "variant-name": "a source file has the name of a variant that the build makes",
+    "bundler-name": "a name looks fingerprinted by a bundler, and gets a second fingerprint",
+    "bundler-manifest": "a bundler's manifest in the source cannot be used",
+    "changed-fingerprinted": "a file has other content under its fingerprinted name than before",
+    "lost": "a file of an older release cannot be kept",
+    "previous": "the previous release cannot be read, or breaks a rule",
+    "broken-manifest": "the manifest in the output cannot be read",
+}
+"""What each kind of finding means. That never changes, because projects accept findings by kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +44,7 @@ class BuildFinding:
     """A problem that a build found: its kind, its place, and what is wrong.
 
     ``line`` and ``column`` count from 1; they are 0 where the finding is about the whole file. A ``quiet``
-    finding changes nothing for a page (a missing source map).
+    finding changes nothing for a page (a missing source map); an ``accepted`` one is known to the project.
     """
 
     kind: str
@@ -30,6 +53,7 @@ class BuildFinding:
     line: int = 0
     column: int = 0
     quiet: bool = False
+    accepted: bool = False
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
@@ -66,8 +90,16 @@ class BuildReport:
 
     @property
     def warnings(self) -> list[BuildFinding]:
-        """The findings that are not quiet."""
-        return [finding for finding in self.findings if not finding.quiet]
+        """The findings that are neither quiet nor accepted."""
+        return [finding for finding in self.findings if not (finding.quiet or finding.accepted)]
+
+    def accept(self, patterns: Sequence[FindingPattern]) -> None:
+        """Mark each finding that a pattern accepts, by its whole path or by the end of it."""
+        for number, finding in enumerate(self.findings):
+            parts = finding.path.split("/")
+            ends = ["/".join(parts[start:]) for start in range(max(0, len(parts) - _DEEPEST), len(parts))]
+            if any(pattern.accepts(finding.kind, finding.path, *ends) for pattern in patterns):
+                self.findings[number] = replace(finding, accepted=True)
 
     def as_json(self) -> Mapping[str, Any]:
         """Return the report as values that JSON can hold."""

@@ -6,17 +6,14 @@ nothing, and a known finding that is gone, are reported too, so that both lists 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import translate
-from re import compile as compile_expression
 from typing import NamedTuple
 
+from hashserve.builder.finding_patterns import finding_patterns
 from hashserve.check.baseline import Baseline, BaselineEntry, entry_of, read_baseline
 from hashserve.check.findings import CheckFinding
 from hashserve.check.rule_table import RULES, Level
-from hashserve.errors import SettingError
-from hashserve.settings import closest
 
 __all__ = ["Acceptance", "AcceptedFinding", "Acceptor"]
 
@@ -42,17 +39,11 @@ class Acceptance:
     idle: tuple[str, ...] = ()
 
 
-class _Pattern(NamedTuple):
-    text: str
-    rule: str
-    matches: Callable[[str], object]
-
-
 class Acceptor:
     """The patterns and the baseline of a check, read before it begins. Raises `SettingError`."""
 
     def __init__(self, patterns: Sequence[str], baseline: str | None) -> None:
-        self._patterns = [_pattern(text) for text in patterns]
+        self._patterns = finding_patterns(patterns, RULES, "rule")
         self._place = baseline or ""
         self._baseline: Baseline = Baseline() if baseline is None else read_baseline(baseline)
 
@@ -76,18 +67,6 @@ class Acceptor:
 
     def _pattern_for(self, finding: CheckFinding) -> str | None:
         for pattern in self._patterns:
-            is_of_rule = pattern.rule == finding.rule
-            if is_of_rule and (pattern.matches(finding.logical_path) or pattern.matches(finding.path)):
+            if pattern.accepts(finding.rule, finding.logical_path, finding.path):
                 return pattern.text
         return None
-
-
-def _pattern(text: str) -> _Pattern:
-    rule, colon, glob = text.partition(":")
-    if rule not in RULES:
-        raise SettingError(
-            "accept", text, f"there is no rule {rule!r}; {closest(rule, RULES, 'the rules are')}"
-        )
-    if colon and not glob:
-        raise SettingError("accept", text, "has no pattern after the colon; write RULE, or RULE:GLOB")
-    return _Pattern(text, rule, compile_expression(translate(glob or "*")).match)

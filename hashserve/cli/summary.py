@@ -62,7 +62,10 @@ def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Ite
         yield from (("", f"  {finding}") for finding in findings[:most])
         if len(findings) > most:
             yield "", f"  and {len(findings) - most:,} more like these; {listing} lists them all"
-    quiet = [finding for finding in report.findings if finding.quiet]
+    accepted = sum(finding.accepted for finding in report.findings)
+    if accepted:
+        yield "note", f"{counted(accepted, 'finding')} accepted"
+    quiet = [finding for finding in report.findings if finding.quiet and not finding.accepted]
     if quiet:
         maps = "source map that no page loads is" if len(quiet) == 1 else "source maps that no page loads are"
         rest = ":" if lists_all else f"; {listing} lists them"

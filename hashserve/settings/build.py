@@ -143,6 +143,12 @@ class BuildSettings(Settings, options=True, keys=True):
         "both names then runs it twice.",
         key="",  # Django's files under their own names are those that it collected
     )
+    accept: Sequence[str] = setting(
+        default=(),
+        check=strings,
+        help="Kind of findings that are accepted, for all files or for those with paths that end like GLOB.",
+        metavar="KIND[:GLOB]",
+    )
     strict: bool = setting(
         default=False,
         check=flag,
@@ -252,6 +258,7 @@ if TYPE_CHECKING:
         html: bool
         leave_references: Sequence[str]
         rewrite_unhashed: bool
+        accept: Sequence[str]
         strict: bool
         keep: int
         keep_days: float

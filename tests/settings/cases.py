@@ -331,6 +331,16 @@ BUILD: Mapping[str, Cases] = {
         [Wrong("a/*", STRINGS), Wrong(("",), STRINGS, ""), Wrong(7, STRINGS)],
     ),
     "rewrite_unhashed": flag("--rewrite-unhashed"),
+    "accept": Cases(
+        [
+            Right(
+                ["lost", "missing-reference:a/*"],
+                ("lost", "missing-reference:a/*"),
+                ["--accept", "lost", "--accept", "missing-reference:a/*"],
+            )
+        ],
+        [Wrong("lost", STRINGS), Wrong(("",), STRINGS, ""), Wrong(7, STRINGS)],
+    ),
     "strict": flag("--strict"),
     "keep": Cases(
         [Right(1, 1, ["--keep", "1"])],

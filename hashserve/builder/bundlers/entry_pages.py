@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hashserve.builder.bundlers.name_tokens import NameToken
 from hashserve.builder.references.html_tokens import Tag, tokens
 
-__all__ = ["entries_of", "mentioned_by"]
+__all__ = ["ByName", "Read", "entries_of", "mentioned_by"]
 
 Read = Callable[[str], bytes]
 """Returns the content of the file at a path of the tree; nothing if it is too large, or cannot be read."""
+
+ByName = Mapping[str, Sequence[str]]
+"""The paths of ``names`` by the last part of each, for trees of many pages."""
 
 _ANGULAR_NAMES = frozenset({"main", "polyfills", "scripts", "styles"})
 _ANGULAR = b"ng-version"
@@ -29,14 +32,16 @@ _MENTION = re.compile(
 )
 
 
-def entries_of(page: str, content: bytes, names: Mapping[str, NameToken], read: Read) -> Iterator[str]:
+def entries_of(
+    page: str, content: bytes, names: Mapping[str, NameToken], by_name: ByName, read: Read
+) -> Iterator[str]:
     """Yield the paths of the entries that the page at a path loads, out of those in ``names``.
 
     An entry of Vite has the name of its page before the token, as ``index-C_rL51Fj.js`` in ``index.html``. If
     it has another name, Vite's own code must be in it, and its token must be random. One of the Angular CLI
     has one of four names, and the main one states Angular's version.
     """
-    loaded = list(_loaded(page, content, names))
+    loaded = list(_loaded(page, content, names, by_name))
     scripts = {path: read(path) for path, _ in loaded if not path.endswith(".css")}
     is_vite = any(_VITE in script for script in scripts.values())
     stem = posixpath.splitext(posixpath.basename(page))[0]
@@ -61,10 +66,11 @@ def _is_of_vite(token: NameToken) -> bool:
     return token.has_scheme_of_rollup and token.separator == "-"
 
 
-def _loaded(page: str, content: bytes, names: Mapping[str, NameToken]) -> Iterator[tuple[str, bool]]:
+def _loaded(
+    page: str, content: bytes, names: Mapping[str, NameToken], by_name: ByName
+) -> Iterator[tuple[str, bool]]:
     """Yield each file of ``names`` that a page loads as a module or a style sheet, and whether with CORS."""
     folder = page[: page.rfind("/") + 1]
-    by_name = {posixpath.basename(path): path for path in names if path.startswith(folder)}
     for tag in tokens(content):
         if not isinstance(tag, Tag) or tag.name not in ("script", "link"):
             continue
@@ -75,9 +81,9 @@ def _loaded(page: str, content: bytes, names: Mapping[str, NameToken]) -> Iterat
         kind = attributes.get("type", "") if tag.name == "script" else attributes.get("rel", "")
         if kind.strip().lower() in ("module", "stylesheet", "modulepreload"):
             url = attributes.get("src" if tag.name == "script" else "href", "")
-            path = by_name.get(posixpath.basename(url.strip()))
-            if path is not None:
-                yield path, "crossorigin" in attributes
+            for path in by_name.get(posixpath.basename(url.strip()), ()):
+                if path.startswith(folder) and path in names:
+                    yield path, "crossorigin" in attributes
 
 
 def mentioned_by(

@@ -41,6 +41,9 @@ _SCRIPTS = (".js", ".mjs")
 _CODE = (*_SCRIPTS, ".css")
 _SHOWN = 3
 
+_MOST_COMPARED = 100
+"""For how many groups of names a pattern is compared with every file of the tree."""
+
 
 def recognise_bundlers(tree: SourceTree, earlier: Sequence[Manifest], report: BuildReport) -> SourceTree:
     """Return the tree with every name kept that is proven, and report those that only look fingerprinted.
@@ -142,8 +145,11 @@ class _Search:
         """Keep what pages load of a bundler's files, and what the kept files load."""
         if not any(path.endswith(_CODE) for path in self.names):
             return
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for path in self.names:
+            by_name[posixpath.basename(path)].append(path)
         for path in filter(is_page, self._files):
-            for entry in list(entries_of(path, self._read(path), self.names, self._read)):
+            for entry in list(entries_of(path, self._read(path), self.names, by_name, self._read)):
                 self._keep(entry)
         self._follow([path for path in self.kept if path.endswith(_CODE)])
 
@@ -195,34 +201,41 @@ class _Search:
             if token.is_word:
                 continue
             groups[token.folder, token.separator, len(token.text)].append(path)
-        for paths in groups.values():
-            if any(path.endswith(_CODE) and self.names[path].is_random for path in paths):
-                yield BuildFinding(
-                    kind="bundler-name",
-                    path=self._files[paths[0]],
-                    message=spelt_text(self._described(paths), spellings),
-                )
-
-    def _described(self, paths: Sequence[str]) -> str:
-        """Say that some files may get a second fingerprint, and how to keep their names."""
-        if len(paths) == 1:
-            text = "its name looks fingerprinted by a bundler, and gets a second fingerprint"
-        else:
-            others = [quoted(path) for path in paths[1 : 1 + _SHOWN]]
-            hidden = len(paths) - 1 - len(others)
-            more = f" and {hidden} more" if hidden else ""
-            text = (
-                "its name looks fingerprinted by a bundler, and gets a second fingerprint; so do those of "
-                f"{', '.join(others)}{more}"
+        of_code = [
+            paths
+            for paths in groups.values()
+            if any(path.endswith(_CODE) and self.names[path].is_random for path in paths)
+        ]
+        for number, paths in enumerate(of_code):
+            patterns = self._patterns(paths) if number < _MOST_COMPARED else paths[: 1 + _SHOWN]
+            yield BuildFinding(
+                kind="bundler-name",
+                path=self._files[paths[0]],
+                message=spelt_text(_described(paths, patterns), spellings),
             )
-        patterns = ", ".join(quoted(pattern) for pattern in self._patterns(paths))
-        return (
-            f"{text}. If other content always gets another name, name the bundler's manifest "
-            f"({{setting:bundler_manifests}}), or keep the names ({{setting:already_hashed}}: {patterns})"
-        )
 
     def _patterns(self, paths: Sequence[str]) -> list[str]:
         """Return one pattern that matches these paths and no other file; else the paths, as far as shown."""
         glob = self.names[paths[0]].glob
         matched = {path for path in self._files if fnmatchcase(path, glob)}
         return [glob] if matched <= {*paths, *self.kept} else [*paths[: 1 + _SHOWN]]
+
+
+def _described(paths: Sequence[str], patterns: Sequence[str]) -> str:
+    """Say that some files may get a second fingerprint, and how to keep their names."""
+    if len(paths) == 1:
+        text = "its name looks fingerprinted by a bundler, and gets a second fingerprint"
+    else:
+        others = [quoted(path) for path in paths[1 : 1 + _SHOWN]]
+        hidden = len(paths) - 1 - len(others)
+        more = f" and {hidden} more" if hidden else ""
+        text = (
+            "its name looks fingerprinted by a bundler, and gets a second fingerprint; so do those of "
+            f"{', '.join(others)}{more}"
+        )
+    given = ", ".join(map(quoted, patterns))
+    return (
+        f"{text}. If other content always gets another name, name the bundler's manifest "
+        f"({{setting:bundler_manifests}}), or keep the names ({{setting:already_hashed}}: {given}); if "
+        "not, accept this ({setting:accept}: bundler-name)"
+    )

@@ -180,6 +180,7 @@ def test_names_that_look_fingerprinted_are_reported_with_the_remedy_that_works(
     assert said.startswith(f"{source / 'dist/main-DaXkKPwL.js'}: its name looks fingerprinted by a bundler")
     assert '"dist/shared-BRACD5DP.js"' in said
     assert '(--already-hashed: "dist/*-????????.*")' in said
+    assert said.endswith("accept this (--accept: bundler-name)")
     with pytest.raises(BuildError, match="gets a second fingerprint"):
         build(source, tmp_path / "strict", BuildSettings(strict=True))
     report = build(source, out, BuildSettings(already_hashed=["dist/*-????????.*"], strict=True))
