@@ -28,6 +28,7 @@ CACHE = Path(__file__).parents[2] / ".cache" / "npm"
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "vite-5": ("vite@5.4.21",),
     "vite-8": ("vite@8.3.8",),
+    "vite-react": ("vite@5.4.21", "react@18.3.1", "react-dom@18.3.1"),
     "webpack": (
         "webpack@5.112.2",
         "webpack-cli@6.0.1",

@@ -77,6 +77,36 @@ PACKAGES = {
             version="3.13.10",
             sha512="86RB307VWICex0vG15Eq0x058cNNsvS57ohrjN6n/TJAVSFV+zXOK/E34nNHDHc6Poq+yTNCLqEzPqEkRBTMRQ==",
         ),
+        Package(
+            name="leaflet",
+            version="1.9.4",
+            sha512="nxS1ynzJOmOlHp+iL3FyWqK89GtNL8U8rvlMOsQdTTssxZwCXh8N2NB3GDQOL+YR3XnWyZAxwQixURb+FA74PA==",
+        ),
+        Package(
+            name="@shoelace-style/shoelace",
+            version="2.20.1",
+            sha512="FSghU95jZPGbwr/mybVvk66qRZYpx5FkXL+vLNpy1Vp8UsdwSxXjIHE3fsvMbKWTKi9UFfewHTkc5e7jAqRYoQ==",
+        ),
+        Package(
+            name="tinymce",
+            version="7.9.1",
+            sha512="zaOHwmiP1EqTeLRXAvVriDb00JYnfEjWGPdKEuac7MiZJ5aiDMZ4Unc98Gmajn+PBljOmO1GKV6G0KwWn3+k8A==",
+        ),
+        Package(
+            name="mathjax",
+            version="3.2.2",
+            sha512="Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
+        ),
+        Package(
+            name="ace-builds",
+            version="1.43.3",
+            sha512="MCl9rALmXwIty/4Qboijo/yNysx1r6hBTzG+6n/TiOm5LFhZpEvEIcIITPFiEOEFDfgBOEmxu+a4f54LEFM6Sg==",
+        ),
+        Package(
+            name="onnxruntime-web",
+            version="1.22.0",
+            sha512="Ud/+EBo6mhuaQWt/OjaOk0iNWjXqJoeeMFr6xQEERZdIZH2OWpGzuujz7lfuOBjUa6TEE/sc4nb7Da5dNL34fg==",
+        ),
     )
 }
 """The trees by their short names."""
