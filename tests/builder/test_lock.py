@@ -62,5 +62,5 @@ def test_a_file_system_without_locks_is_not_mistaken_for_another_build(
 
 def test_a_lock_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
-    with pytest.raises(BuildError, match="lock: cannot be written"):
+    with pytest.raises(BuildError, match="lock: is not the file that builds make there; remove it"):
         hold(tmp_path)

@@ -32,6 +32,8 @@ def held_lock(
     Waits ``wait_seconds`` at most for another build, and calls ``on_wait`` before every pause.
     Raises `BuildError` where the lock cannot be acquired.
     """
+    if os.path.islink(location) or (os.path.lexists(location) and not os.path.isfile(location)):
+        raise BuildError(location, "is not the file that builds make there", "remove it")
     try:
         descriptor = os.open(location, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:

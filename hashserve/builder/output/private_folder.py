@@ -1,6 +1,7 @@
 """The folder ``.hashserve`` in the output: the lock, the build state and temporary files.
 
-Invariant: a build begins without the temporary files of an earlier one, even of one that was killed.
+Invariant: a build begins without the temporary files of an earlier one, even of one that was killed. What it
+empties lies in the output: no link leads elsewhere.
 """
 
 from __future__ import annotations
@@ -46,8 +47,11 @@ class PrivateFolder:
 
         Raises `BuildError` where one of these fails. See `held_lock` for the arguments.
         """
-        if os.path.exists(self.root) and not os.path.isdir(self.root):
+        if os.path.lexists(self.root) and not os.path.isdir(self.root):
             raise BuildError(self.root, "is not a folder", "choose another {setting:out}")
+        for folder in (os.path.join(self.root, PRIVATE_FOLDER), self.temporary_folder):
+            if os.path.islink(folder) or (os.path.lexists(folder) and not os.path.isdir(folder)):
+                raise BuildError(folder, "is not the folder that builds make there", "remove it")
         try:
             make_folders(self.temporary_folder, modes.folder)
         except OSError as error:

@@ -6,6 +6,7 @@ be loaded is reported, and the build goes on without it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,7 +73,12 @@ def check_reachable(previous: PreviousRelease | None, where: str) -> None:
 
 
 def _manifest_in_force(location: str, report: BuildReport) -> Manifest | None:
-    """Load the manifest of the output; a broken one is reported, and the build replaces it."""
+    """Load the manifest of the output; a broken one is reported, and the build replaces it.
+
+    Raises `BuildError` for a folder of that name, which no build replaces.
+    """
+    if os.path.isdir(location) and not os.path.islink(location):
+        raise BuildError(location, "is a folder, but the manifest has that name", "remove or rename it")
     try:
         return Manifest.load(location)
     except FileNotFoundError:
