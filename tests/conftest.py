@@ -42,9 +42,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped")
         for line in lines:
             terminalreporter.line(line)
-    if "HASHSERVE_SKIPPED" in os.environ:
-        text = "".join(f"{line}\n" for line in lines)
-        Path(os.environ["HASHSERVE_SKIPPED"]).write_text(text, encoding="utf-8")
+    if file := os.environ.get("HASHSERVE_SKIPPED"):
+        Path(file).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 @pytest.fixture
