@@ -18,8 +18,9 @@ __all__ = ["fingerprint_of", "looks_fingerprinted", "without_fingerprint"]
 _TAIL = 128
 """How many characters at the end of a path are searched: more than the longest match has."""
 
-# "app.js", and a second extension for a file that is made from another: "app.js.map", "x.tar.gz".
-_EXTENSION = r"(?:\.[^./]{1,16}(?:\.(?:map|gz|br|zst))?)"
+# "app.js", and a second extension for a file that is made from another: "app.js.map", "x.tar.gz". Create
+# React App puts one before it: "360.c9ebbf45.chunk.js".
+_EXTENSION = r"(?:(?:\.chunk)?\.[^./]{1,16}(?:\.(?:map|gz|br|zst))?)"
 
 # A day, a minute or a second in the years 1900 to 2099: people put these into names too.
 _DATE = r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{4}|[0-9]{6})?(?![0-9a-f])"

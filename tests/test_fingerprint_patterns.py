@@ -26,6 +26,8 @@ FINGERPRINTED = [
     ("assets/x-_a-B____.js", "_a-B____", "assets/x.js"),
     ("assets/x-b7x0qk2m.js", "b7x0qk2m", "assets/x.js"),
     ("chunk-5QJ6K3LP.js", "5QJ6K3LP", "chunk.js"),  # esbuild
+    ("js/360.c9ebbf45.chunk.js", "c9ebbf45", "js/360.chunk.js"),  # Create React App
+    ("js/360.c9ebbf45.chunk.js.map", "c9ebbf45", "js/360.chunk.js.map"),
     ("name.0123456789ab", "0123456789ab", "name"),
     ("name-0123456789ab", "0123456789ab", "name"),
     ("app.55e7cbb9ba48.js.map", "55e7cbb9ba48", "app.js.map"),

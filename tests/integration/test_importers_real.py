@@ -37,6 +37,8 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
         "mini-css-extract-plugin@2.10.2",
         "css-loader@7.1.5",
     ),
+    "esbuild": ("esbuild@0.28.2",),
+    "rspack": ("@rspack/core@2.3.3", "@rspack/cli@2.2.8"),
     # Newer releases of webpack have no SizeFormatHelpers, which Mix needs.
     "laravel-mix": ("laravel-mix@6.0.49", "webpack@5.97.1"),
 }
@@ -98,6 +100,17 @@ module.exports = {
       }),
     ]),
   ],
+};
+"""
+
+RSPACK_CONFIG = """
+export default {
+  mode: "production", entry: {main: "./src/page.js"}, stats: "errors-only",
+  output: {
+    path: process.env.OUT, publicPath: "/static/", filename: "[name].[contenthash].js",
+    cssFilename: "[name].[contenthash].css", assetModuleFilename: "[hash][ext]",
+  },
+  module: {rules: [{test: /\\.css$/, type: "css/auto"}, {test: /\\.png$/, type: "asset/resource"}]},
 };
 """
 
@@ -265,6 +278,26 @@ def test_webpack_is_recognised_with_and_without_a_manifest_and_passes_a_strict_c
     out = webpack(app, PUBLIC_PATH="/static/", ALONE=alone)
     found = set(built_by_hashserve(out).files) & emitted(out)
     assert found == emitted(out) - (maps(out) if alone else set())
+
+
+def test_rspack_is_recognised_without_a_manifest(app: Path) -> None:
+    modules = node_modules("rspack")
+    (app / "rspack.config.mjs").write_text(RSPACK_CONFIG)
+    out = built([require_tool("node"), str(modules / "@rspack/cli/bin/rspack.js"), "build"], app)
+    assert set(built_by_hashserve(out).files) == emitted(out) != set()
+
+
+def test_what_esbuild_writes_without_a_manifest_is_reported_with_a_remedy_that_works(app: Path) -> None:
+    program = node_modules("esbuild") / "esbuild/bin/esbuild"
+    out = Path(tempfile.mkdtemp(dir=app.parent, prefix="out-"))
+    options = ["--bundle", "--splitting", "--format=esm", "--entry-names=[name]-[hash]", "--loader:.png=file"]
+    run(str(program), "src/main.js", f"--outdir={out}", *options, cwd=app)
+    target = app.parent / "static"
+    (said,) = hashserve.build(out, target).warnings
+    assert said.kind == "bundler-name"
+    (pattern,) = re.findall(r'--already-hashed: "([^"]+)"', said.message)
+    assert hashserve.build(out, target, already_hashed=[pattern], strict=True).warnings == []
+    assert set(Manifest.load(target / "staticfiles.json").files) >= emitted(out)
 
 
 def test_what_bundlers_write_without_hashes_keeps_no_name(app: Path) -> None:
