@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hashserve.builder import build
 from hashserve.http.messages import FileSpan, Request
 from hashserve.serve.answers import Answer
 from hashserve.serve.asset_urls import AssetUrls
@@ -354,6 +356,26 @@ def test_the_manifest_is_published_only_where_that_is_asked_for(built: BuiltTree
         assert body_of(answer) == stream.read()
     assert ("Cache-Control", "no-store") in answer.response.headers
     assert get(site, "/static/staticfiles.json") is None
+
+
+def test_a_published_manifest_shows_what_its_page_says(tmp_path: Path) -> None:
+    put(tmp_path / "secret-source", "js/app.js", b"import './b.js'; // a comment of the source\n")
+    put(tmp_path / "secret-source", "js/b.js", b"export default 1;\n")
+    for content in (b"a {}", b"b {}"):
+        put(tmp_path / "secret-source", "css/app.css", content)
+        build(tmp_path / "secret-source", tmp_path / "out", leave_references=["css/*"], skip_compress=["png"])
+    site = Site(ServeSettings(publish_manifest=True))
+    site.add(str(tmp_path / "out"), "/static/")
+    answer = get(site, PUBLISHED)
+    assert answer is not None
+    text = body_of(answer).decode()
+    shown = json.loads(text)
+    assert shown.keys() == {"paths", "version", "hash", "hashserve"}
+    assert shown["hashserve"].keys() <= {
+        *("format", "created", "columns", "files", "media_types", "releases", "prefix", "queries"),
+        *("unhashed", "unhashed_files", "skipped", "modules", "leave_references"),
+    }
+    assert not [private for private in (str(tmp_path), "secret-source", "comment") if private in text]
 
 
 @pytest.mark.parametrize("make", [None, os.mkdir, os.mkfifo])
