@@ -154,11 +154,12 @@ def test_no_thread_of_an_interrupted_build_writes_to_the_output_afterwards(
         return path.startswith(("/static/a.", "/static/b."))
 
     with hostile_site(first, wait_for_the_other, is_waited_for) as site:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as raised:  # the error keeps every frame of the build
             build(source, out, previous=f"http://127.0.0.1:{site.port}", on_progress=interrupt)
         names = [thread.name for thread in threading.enumerate()]
         assert not [name for name in names if name.startswith(("hashserve-restore", "ThreadPoolExecutor"))]
         assert not temporaries(out)
+        del raised
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -205,3 +205,21 @@ def test_a_complete_answer_ends_a_row_of_failures(first: Path) -> None:
             with suppress(UnreachableError):
                 list(site.read(path, "identity", 5000))
         assert b"".join(site.read(good, "identity", 5000)) == (first / good).read_bytes()
+
+
+def test_a_site_that_has_no_file_of_its_list_is_not_asked_for_every_file(
+    first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashserve.builder.releases.previous_site.MAX_REFUSALS_IN_A_ROW", 5)
+    good = manifest_of(first).paths["css/app.css"]
+    with running_site(first) as url:
+        site = PreviousSite(url, "/static/")
+        for _ in range(4):
+            with pytest.raises(UnreachableError, match="404 Not Found"):
+                list(site.read("missing", "identity", 5000))
+        assert list(site.read(good, "identity", 5000))
+        for _ in range(5):
+            with pytest.raises(UnreachableError, match="404 Not Found"):
+                list(site.read("missing", "identity", 5000))
+        with pytest.raises(UnreachableError, match="not requested: the last 5 requests had an error"):
+            site.read(good, "identity", 5000)  # before the caller begins to write a file

@@ -54,15 +54,15 @@ class EarlierVariants:
         It also records which contents were tried in all codings: a variant that they lack was not worth it.
         """
         # A variant of a release that is no longer in force may have been lost since.
+        tried = self._tried_elsewhere if manifest is self._foreign else self._tried
         has_tried_all = self._tried_all(manifest, codings)
         in_force = set(manifest.paths.values()) if has_tried_all else set()
         if has_tried_all:
-            self._tried.update(
+            tried.update(
                 _sha256(row)
                 for path, row in (manifest.unhashed_files or {}).items()
                 if is_compressible(path, self._skipped) and not _is_precompressed(path, manifest)
             )
-        tried = self._tried_elsewhere if manifest is self._foreign else self._tried
         best: dict[str, str] = {}
         for path, row in _rows(manifest):
             sha256 = _sha256(row)

@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 from types import MappingProxyType, TracebackType
@@ -181,8 +180,11 @@ class Variants:
             return True
         if not self._earlier.is_said_to_be_not_worth_it(file.sha256, coding):
             return False
-        size = fast_size(read_chunks(self._output.location(file.path)))
-        return not is_worth_keeping(file.size, size)
+        return not is_worth_keeping(file.size, fast_size(self._content(file)))
+
+    def _content(self, file: PublishedFile) -> Iterable[bytes]:
+        staged = self._staged.get(file)
+        return read_chunks(self._output.location(file.path)) if staged is None else staged()
 
     def _has(self, file: PublishedFile, coding: str) -> bool:
         path = file.path + CODINGS[coding].suffix
@@ -257,8 +259,7 @@ class Variants:
                 pass  # the same error is raised below, unless it has gone
             else:
                 return
-        content = self._staged.get(file) or partial(read_chunks, self._output.location(file.path))
-        compress(content(), file.size, coding, stream, self._stopped)
+        compress(self._content(file), file.size, coding, stream, self._stopped)
 
     def _remove(self, alike: Sequence[PublishedFile], coding: str) -> None:
         for file in alike:

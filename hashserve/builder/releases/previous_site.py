@@ -32,6 +32,9 @@ RETRY_PAUSE_SECONDS = 0.2
 MAX_FAILURES_IN_A_ROW = 3
 """After this many requests in a row without a complete answer, the site gets no more requests."""
 
+MAX_REFUSALS_IN_A_ROW = 100
+"""After this many requests in a row with an error as the answer, such as 404, it gets none either."""
+
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 """Over twice the size of the manifest of 100,000 files."""
 
@@ -93,7 +96,12 @@ class PreviousSite:
         self._limits.stop()
 
     def _fetch(self, url: str, coding: str, size: int) -> Iterator[bytes]:
+        # Here, and not in the generator: the caller has not begun to write a file.
         self._failures.check(url)
+        self._check_time(url)
+        return self._body(url, coding, size)
+
+    def _body(self, url: str, coding: str, size: int) -> Iterator[bytes]:
         with self._limits.timed(), self._response_limits(url, size) as limits:
             response = self._open(url, coding, limits)
             with response:
@@ -105,15 +113,20 @@ class PreviousSite:
                         limits.deliver(len(chunk))
                         yield chunk
                 except (OSError, HTTPException, ValueError) as error:
-                    self._failures.count(answered=False)
+                    self._failures.count_unanswered()
                     problem = f"was not received completely: {limited_http.describe(error)}"
                     raise UnreachableError(url, problem) from error
-                self._failures.count(answered=True)
+                self._failures.end_row()
 
     def _response_limits(self, url: str, size: int) -> ResponseLimits:
         try:
-            self._limits.seconds_left()
             return ResponseLimits(self._limits, size)
+        except OSError as error:
+            raise UnreachableError(url, f"not requested: {error}") from error
+
+    def _check_time(self, url: str) -> None:
+        try:
+            self._limits.seconds_left()
         except OSError as error:
             raise UnreachableError(url, f"not requested: {error}") from error
 
@@ -132,7 +145,10 @@ class PreviousSite:
                     status = error.code
                     error.close()
                 if attempt == MAX_ATTEMPTS or (status is not None and status < 500):
-                    self._failures.count(answered=status is not None)
+                    if status is None:
+                        self._failures.count_unanswered()
+                    else:
+                        self._failures.count_refused()
                     raise UnreachableError(url, limited_http.describe(error)) from error
             self._limits.pause(RETRY_PAUSE_SECONDS * attempt)
             attempt += 1
@@ -150,19 +166,35 @@ def _split_credentials(url: str) -> tuple[str, str | None]:
 
 
 class _FailuresInARow:
-    """How many requests in a row had no complete answer."""
+    """How many requests in a row had no complete answer, or no file as the answer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._count = 0
+        self._unanswered = 0
+        self._refused = 0
 
-    def count(self, *, answered: bool) -> None:
+    def end_row(self) -> None:
+        """Count a file that came."""
         with self._lock:
-            self._count = 0 if answered else self._count + 1
+            self._unanswered = self._refused = 0
+
+    def count_unanswered(self) -> None:
+        with self._lock:
+            self._unanswered += 1
+
+    def count_refused(self) -> None:
+        with self._lock:
+            self._unanswered = 0
+            self._refused += 1
 
     def check(self, url: str) -> None:
         """Raise `UnreachableError` where the site must not get another request."""
         with self._lock:
-            count = self._count
-        if count >= MAX_FAILURES_IN_A_ROW:
-            raise UnreachableError(url, f"not requested: the last {count} requests had no complete answer")
+            unanswered, refused = self._unanswered, self._refused
+        if unanswered >= MAX_FAILURES_IN_A_ROW:
+            problem = f"the last {unanswered} requests had no complete answer"
+        elif refused >= MAX_REFUSALS_IN_A_ROW:
+            problem = f"the last {refused} requests had an error as the answer"
+        else:
+            return
+        raise UnreachableError(url, f"not requested: {problem}")
