@@ -150,6 +150,7 @@ def make_manifest(
         unhashed=tree.unhashed,
         unhashed_files=unhashed_rows if tree.unhashed == "original" else None,
         skipped=settings.skip_compress,
-        modules=modules,
+        # Lists, as in a manifest that is loaded: an unchanged release equals it, and is not written again.
+        modules={path: list(imports) for path, imports in modules.items()},
         leave_references=tuple(settings.leave_references),
     )
