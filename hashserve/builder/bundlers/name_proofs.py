@@ -28,16 +28,19 @@ _HASHLIB: tuple[Callable[[bytes], bytes], ...] = tuple(
 )
 
 
-def is_proven(token: NameToken, content: bytes) -> bool:
-    """Whether a token is the start of a digest of ``content``, which may hold the token itself."""
-    return any(text.startswith(token.text) for text in _digests(token, content))
+def is_proven(token: NameToken, content: bytes, *, of_bundlers: bool = False) -> bool:
+    """Whether a token is the start of a digest of ``content``, which may hold the token itself.
+
+    With ``of_bundlers``, only of those digests that no build of ours takes.
+    """
+    return any(text.startswith(token.text) for text in _digests(token, content, of_bundlers))
 
 
-def _digests(token: NameToken, content: bytes) -> Iterator[str]:
+def _digests(token: NameToken, content: bytes, of_bundlers: bool) -> Iterator[str]:
     """Yield each text that the token may be the start of; the fastest to make come first."""
     if token.is_hex:
         own = content.replace(token.text.encode(), b"")
-        for digest in (*_HASHLIB, xxh64, md4):
+        for digest in (xxh64, md4) if of_bundlers else (*_HASHLIB, xxh64, md4):
             yield digest(own).hex()
         return
     if token.has_scheme_of_esbuild:

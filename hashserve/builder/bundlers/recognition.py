@@ -132,14 +132,19 @@ class _Search:
         """Whether the content proves a token, or is what an earlier release has under this name."""
         content = self._read(path)
         earlier = self._earlier_digests(path)
-        if earlier:
+        is_copy = self._is_copy(token)
+        if earlier and not is_copy:
             is_proof = earlier == {digest_of((content,))}
         else:
             self._budget -= len(content)
-            is_proof = self._budget >= 0 and is_proven(token, content)
+            is_proof = self._budget >= 0 and is_proven(token, content, of_bundlers=is_copy)
         if is_proof:
             self._proven.append(path)
         return is_proof
+
+    def _is_copy(self, token: NameToken) -> bool:
+        """Whether a file is next to its original, as in the output of another build, which makes it again."""
+        return token.is_hex and token.separator == "." and token.plain_path in self._files
 
     def by_pages(self) -> None:
         """Keep what pages load of a bundler's files, and what the kept files load."""
@@ -198,7 +203,7 @@ class _Search:
         """Yield a finding for each folder and form of names that look fingerprinted and are not proven."""
         groups: dict[tuple[str, str, int], list[str]] = defaultdict(list)
         for path, token in self.names.items():
-            if token.is_word:
+            if token.is_word or self._is_copy(token):
                 continue
             groups[token.folder, token.separator, len(token.text)].append(path)
         of_code = [

@@ -9,6 +9,7 @@ import pytest
 
 from hashserve import BuildError
 from hashserve.builder import BuildSettings, build
+from hashserve.check import check
 from tests.builder.bundlers.test_name_proofs import IMAGE, PROVEN
 from tests.support.building import manifest_of, wrong_files
 from tests.support.files import put
@@ -113,6 +114,22 @@ def test_a_manifest_is_found_in_any_folder_under_any_name(name: str, source: Pat
 
 
 # What proves nothing
+
+
+def test_the_copies_that_another_build_made_next_to_its_originals_are_made_again(
+    source: Path, tmp_path: Path
+) -> None:
+    """A source that is the output of a build, or of Django's ``collectstatic``."""
+    put(source, "a.098f6bcd4621.txt", b"test")
+    put(source, "a.txt", b"test")
+    put(source, "b.js", b"let b")
+    put(source, "b.0a1b2c3d4e5f.js", b"let b")
+    out = tmp_path / "out"
+    assert findings(source, out) == findings(source, out) == []
+    assert manifest_of(out).paths["a.txt"] == "a.098f6bcd4621.txt"
+    assert manifest_of(out).paths["a.098f6bcd4621.txt"] != "a.098f6bcd4621.txt"
+    assert check(out).findings == ()
+
 
 DATA = {
     "a web app": {"name": "x", "icons": [{"src": "img/hero-4x4truck.png"}], "app.js": "js/app-Html5App.js"},
