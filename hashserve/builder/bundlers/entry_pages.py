@@ -28,7 +28,7 @@ _VITE = b"modulepreload"
 
 # A name in quotes or in url(), with the path before it and a query after it.
 _MENTION = re.compile(
-    rb"""(?<![^"'`(])(?:[^"'`()\s?#]{0,400}/)?([^"'`()\s?#/]{9,255}\.[a-z0-9]{2,5})(?=["'`)?#])"""
+    rb"""(?<![^"'`(])([^"'`()\s?#]{0,400}/)?([^"'`()\s?#/]{9,255}\.[a-z0-9]{2,5})(?=["'`)?#])"""
 )
 
 
@@ -91,13 +91,16 @@ def mentioned_by(
 ) -> Iterator[str]:
     """Yield the paths of ``names`` that a proven file mentions, and that are of the same bundler.
 
-    ``kept_scripts`` counts the proven scripts in the folder: if there are several, so that all of its scripts
-    have tokens, one whose token has no capital letters is accepted too.
+    What may be a word must be named as modules and workers are: a script of the application may name any
+    file by its whole path. ``kept_scripts`` counts the proven scripts in the folder: if there are several, so
+    that all of its scripts have tokens, one whose token has no capital letters is accepted too.
     """
     for match in _MENTION.finditer(content):
-        path = holder.folder + match[1].decode("utf-8", "replace")
+        path = holder.folder + match[2].decode("utf-8", "replace")
         token = names.get(path)
         if token is None or token.is_hex or token.separator != holder.separator:
+            continue
+        if not (token.is_random or _is_of_module(match)):
             continue
         if (holder.has_scheme_of_esbuild and token.has_scheme_of_esbuild) or (
             holder.has_scheme_of_rollup
@@ -105,3 +108,10 @@ def mentioned_by(
             and (token.has_both_cases or kept_scripts > 1)
         ):
             yield path
+
+
+def _is_of_module(mention: re.Match[bytes]) -> bool:
+    """Whether a URL is relative, as between chunks, or stands in ``new URL()``, as that of a worker."""
+    start = mention.start()
+    is_in_url = mention.string[max(0, start - 5) : start - 1] == b"URL("
+    return is_in_url or not (mention[1] or b"").startswith(b"/")

@@ -177,6 +177,15 @@ def test_an_image_that_a_proven_script_names_is_kept_only_for_its_content(
     assert "assets/photo-b7X0qk2m.jpg" not in kept_in(source, tmp_path / "out")
 
 
+def test_a_script_that_a_proven_script_names_by_its_whole_path_is_not_kept_if_it_may_be_a_word(
+    source: Path, tmp_path: Path
+) -> None:
+    put_vite(source)
+    put(source, "assets/index-C_rL51Fj.js", VITE + b's.src="/assets/pdf-ViewerJs.js"')
+    put(source, "assets/pdf-ViewerJs.js", b"let viewer")  # copied from Vite's public folder
+    assert "assets/pdf-ViewerJs.js" not in kept_in(source, tmp_path / "out")
+
+
 def test_a_name_that_changed_its_content_once_is_never_kept_by_its_looks(
     source: Path, tmp_path: Path
 ) -> None:

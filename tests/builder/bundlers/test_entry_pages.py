@@ -1,0 +1,65 @@
+"""What pages and proven scripts load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from hashserve.builder.bundlers.entry_pages import entries_of, mentioned_by
+from hashserve.builder.bundlers.name_tokens import NameToken, token_of
+from tests.support.growth import assert_linear
+
+ANGULAR = """<base href="/"><link rel="stylesheet" href="styles-OZZLORWJ.css" media="print">
+<script src="polyfills-LVNOU2XZ.js" type="module"></script>
+<script src="main-WTAKXAXI.js" type="module"></script>"""
+
+
+def tokens(*paths: str) -> dict[str, NameToken]:
+    return {path: token for path in paths if (token := token_of(path)) is not None}
+
+
+def entries(page: str, content: str, scripts: dict[str, bytes], *others: str) -> set[str]:
+    names = tokens(*scripts, *others)
+    by_name = {path.rpartition("/")[2]: [path] for path in names}
+    return set(entries_of(page, content.encode(), names, by_name, lambda path: scripts.get(path, b"")))
+
+
+def test_the_entries_of_angular_are_known_by_its_names_and_its_code() -> None:
+    others = ("app/styles-OZZLORWJ.css", "app/polyfills-LVNOU2XZ.js")
+    scripts = {"app/main-WTAKXAXI.js": b'setAttribute("ng-version","20.1.0")'}
+    assert entries("app/index.html", ANGULAR, scripts, *others) == {*scripts, *others}
+    assert entries("app/index.html", ANGULAR, {"app/main-WTAKXAXI.js": b"let a"}, *others) == set()
+
+
+def test_an_entry_of_vite_with_another_name_needs_its_code_and_a_random_token() -> None:
+    page = '<script type="module" crossorigin src="/assets/main-%s.js"></script>'
+    code = b'supports("modulepreload")'
+    for token, content, is_entry in (
+        ("C_rL51Fj", code, True),
+        ("C_rL51Fj", b"let a", False),
+        ("HomePage", code, False),
+    ):
+        path = f"assets/main-{token}.js"
+        assert bool(entries("index.html", page % token, {path: content})) is is_entry
+
+
+def test_a_page_loads_no_file_of_another_folder() -> None:
+    page = '<script type="module" crossorigin src="index-C_rL51Fj.js"></script>'
+    assert entries("a/index.html", page, {"a/index-C_rL51Fj.js": b""}) == {"a/index-C_rL51Fj.js"}
+    assert entries("a/index.html", page, {"b/index-C_rL51Fj.js": b""}) == set()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda size: b'"' + b"a/" * size,
+        lambda size: b'"' * size,
+        lambda size: (b'"' + b"a" * 200 + b"/") * (size // 200 + 1),
+        lambda size: b'"' + b"aaaaaaaaaa.b" * size,
+    ],
+)
+def test_the_search_for_mentions_is_linear(make: Callable[[int], bytes]) -> None:
+    holder = token_of("a/index-C_rL51Fj.js")
+    assert holder is not None
+    assert_linear(lambda size: list(mentioned_by(holder, make(size), {}, 1)), size=2000)
