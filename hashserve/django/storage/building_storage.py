@@ -243,7 +243,7 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
                 self._deletions.discard(_as_path(name))
         except BaseException as error:  # also on Ctrl-C; parts of files would fill a disk that is full
             with suppress(OSError):
-                self.delete(temporary)
+                super().delete(temporary)
             if isinstance(error, OSError):  # which names the temporary file, or none
                 error.filename, error.filename2 = self.path(name), None
             raise

@@ -10,6 +10,8 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from hashserve.errors import ManifestError
+from hashserve.file_identity import FileIdentity, identify
+from hashserve.fingerprint_patterns import looks_fingerprinted
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
@@ -25,6 +27,7 @@ class Deletions:
     def __init__(self) -> None:
         self._paths: set[str] = set()
         self._listed: Container[str] | None = None
+        self._identity: FileIdentity | None = None
         self._is_held = False
 
     def __contains__(self, path: str) -> bool:
@@ -66,10 +69,23 @@ class Deletions:
         return taken
 
     def must_wait(self, root: str, path: str) -> bool:
-        """Whether builds of ``root`` need a file: a release in the manifest lists it, or it is private."""
-        if self._listed is None:
+        """Whether builds of ``root`` may need a file.
+
+        A release in the manifest lists it, it is private, or it may be a fingerprinted file of a release that
+        another process builds just now, and that no manifest lists yet.
+        """
+        identity = _identity_of(os.path.join(root, MANIFEST_NAME))
+        if self._listed is None or identity != self._identity:
+            self._identity = identity
             self._listed = _listed_in(root)
-        return path in self._listed or _is_private(path)
+        return path in self._listed or looks_fingerprinted(path) or _is_private(path)
+
+
+def _identity_of(location: str) -> FileIdentity | None:
+    try:
+        return identify(os.stat(location))
+    except OSError:
+        return None
 
 
 def _is_private(path: str) -> bool:

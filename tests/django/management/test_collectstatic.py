@@ -249,6 +249,23 @@ site.collect(clear=True)
     return done.stderr if done.returncode else ""
 
 
+def test_djangos_own_command_clears_nothing_of_a_release_that_is_being_built(site: CollectedSite) -> None:
+    with override_settings(INSTALLED_APPS=["django.contrib.staticfiles"]):
+        storage = site.collect()
+        path = "css/other.0123456789ab.css"
+        put(site.root, path, b"a file of a release that another process builds")
+        storage.delete(path)
+        assert (site.root / path).exists()
+        assert not storage.exists(path)
+        put(site.source, "robots.txt", b"new")
+        site.collect()  # another process puts a release in force
+        new = paths_of(site.root)["robots.txt"]
+        storage.delete(new)
+        storage.delete("robots.txt")
+        assert (site.root / new).exists()
+        assert (site.root / "robots.txt").exists()
+
+
 def test_an_error_names_the_file_and_not_a_temporary_one(site: CollectedSite) -> None:
     put(site.root, "css/taken", b"")
 
