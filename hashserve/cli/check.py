@@ -9,15 +9,12 @@ import argparse
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hashserve.cli.options import add_options, given_settings, option_names
 from hashserve.cli.terminal import counted, show
 from hashserve.errors import HashserveError
 from hashserve.settings.check import DEFAULT_MAX_SIZES, CheckSettings
-
-if TYPE_CHECKING:
-    from hashserve.check import CheckReport
 
 __all__ = ["add_check"]
 
@@ -75,7 +72,7 @@ def _max_sizes(text: str) -> dict[str, int | None]:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from hashserve.check import check, sarif
+    from hashserve.check import check, sarif, write_baseline
     from hashserve.check.reports.json import json_report
     from hashserve.check.reports.text import text_lines
 
@@ -83,23 +80,20 @@ def _check(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     report = check(arguments.out, settings)
     seconds = time.monotonic() - started
+    number = None
     if arguments.write_baseline is not None:
-        _write_baseline(arguments.write_baseline, report)
-        return _FAILED if report.is_failure() else _PASSED
+        number = write_baseline(arguments.write_baseline, report.known)
     if arguments.sarif is not None:
         _write(arguments.sarif, sarif(report))
     if arguments.json:
         print(_document(json_report(report)), end="")
+    elif number is not None:
+        show([("right", f"{counted(number, 'known finding')} written to {arguments.write_baseline}")])
     elif arguments.sarif != "-":
         show(text_lines(report, seconds, quiet=arguments.quiet))
-    return _FAILED if report.is_failure(strict=arguments.strict) else _PASSED
-
-
-def _write_baseline(place: str, report: CheckReport) -> None:
-    from hashserve.check import write_baseline
-
-    number = write_baseline(place, report.known)
-    show([("right", f"{counted(number, 'known finding')} written to {place}")])
+    # What was just written is known now; an error never is.
+    is_strict = arguments.strict and number is None
+    return _FAILED if report.is_failure(strict=is_strict) else _PASSED
 
 
 def _document(value: Any) -> str:

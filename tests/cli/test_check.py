@@ -142,6 +142,18 @@ def test_an_error_fails_though_a_baseline_is_written(out: Path, tmp_path: Path) 
     assert run(out, "--write-baseline", tmp_path / "known.json") == 1
 
 
+def test_a_baseline_is_written_in_addition_to_the_report_for_programs(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(out, "notes.html", b"<p>")
+    known, log = tmp_path / "known.json", tmp_path / "log.sarif"
+    assert run(out, "--strict", "--write-baseline", known, "--sarif", log) == 0
+    assert json.loads(log.read_bytes())["runs"][0]["results"]
+    capsys.readouterr()
+    assert run(out, "--write-baseline", known, "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["findings"]) >= 1
+
+
 def test_a_baseline_that_cannot_be_used_is_named_as_its_option(
     out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
