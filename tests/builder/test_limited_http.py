@@ -140,6 +140,21 @@ def test_only_a_response_with_the_whole_file_is_accepted(status: int) -> None:
     raised.value.close()
 
 
+def test_a_proxy_that_the_environment_names_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(exchange: Exchange) -> None:
+        asked.append(exchange.path)
+        exchange.respond(b"ok")
+
+    with hostile_site(Path(), answer) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "")
+        with get("http://static.example/a.css") as response:
+            assert response.read() == b"ok"
+    assert asked == ["http://static.example/a.css"]
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

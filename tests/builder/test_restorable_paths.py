@@ -23,6 +23,8 @@ NFD = unicodedata.normalize("NFD", "é.0123456789ab.css")
         "archive.tar.0123456789ab.gz",
         "assets/index-DiwrgTda.js",
         "assets/index-DiwrgTda.js.map",
+        "static/js/2.3c4d5e6f.chunk.js",
+        "static/js/main.8f0d1a2b.js.LICENSE.txt",
         "assets/index-C4_-abcd.js",
         "assets/index-12345678.js",
         "44f4ac0463c3ce7ca14b.png",

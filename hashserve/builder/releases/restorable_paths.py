@@ -64,11 +64,11 @@ def why_not_restorable(path: str, fingerprinted: Iterable[str] = ()) -> str | No
 
 
 def _carries_fingerprint(path: str) -> bool:
-    """Whether the name has a fingerprint at its end, or before one or two extensions."""
+    """Whether the name has a fingerprint at its end, or before up to three extensions."""
     if looks_fingerprinted(path):
         return True
     stem = path.rpartition("/")[2]
-    for _ in range(3):
+    for _ in range(4):
         token = stem[max(stem.rfind("."), stem.rfind("-")) + 1 :]
         if len(token) < len(stem) - 1 and _HEX.fullmatch(token):
             return True
