@@ -25,14 +25,14 @@ def service_of(settings: DjangoSettings) -> Service[Store]:
     own, serve = settings.own, settings.serve.replace(add_headers_function=settings.headers_hook())
     make = new_counting_service if serve.counters else Service
     # With DEBUG, browsers must ask each time whether a file has changed.
-    service: Service[Store] = make(serve, copier, policy_of(serve, revalidates=serve.autorefresh))
+    service: Service[Store] = make(serve, copier, policy_of(serve, revalidates=settings.revalidates))
     site = service.site
     # The folder that is added last is searched first.
     if own.root is not None:
         site.add(own.root, "/", is_shared=own.prefix != "/")
     folder = static_root()
     if folder is not None:
-        is_built = not (own.use_finders and serve.autorefresh)
+        is_built = not (own.use_finders and settings.revalidates)
         manifest = own.manifest if is_built else None
         site.add(folder, own.prefix, manifest, follows_manifest=is_built)
     if own.use_finders:

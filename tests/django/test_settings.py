@@ -57,7 +57,7 @@ def test_everything_that_is_wrong_is_reported_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("key", "remedy"),
-    [("max_age", "did you mean 'MAX_AGE'?"), ("NOSNIF", "'NOSNIFF'"), (7, "the settings are ADD_")],
+    [("max_age", "did you mean 'MAX_AGE'?"), ("NOSNIF", "'NOSNIFF'"), (7, "the settings are ACCEPT")],
 )
 def test_an_unknown_key_is_reported_with_the_closest_one(key: object, remedy: str) -> None:
     (message,) = reported({key: True})

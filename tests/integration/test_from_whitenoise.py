@@ -61,6 +61,16 @@ WHITENOISE_MANIFEST_STRICT = False
 urlpatterns = [path("page", lambda request: HttpResponse("page"))]
 """
 
+MORE_SETTINGS = {
+    "usual": "",
+    "read at each request": """
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+""",
+}
+"""Further settings of a project: none, and those with which WhiteNoise finds each file anew."""
+
 FILES = {
     "assets/css/app.css": b"a { background: url(../img/a.svg) }\n" * 40,
     "assets/img/a.svg": b"<svg xmlns='http://www.w3.org/2000/svg'>" + b"<g/>" * 100 + b"</svg>",
@@ -129,14 +139,16 @@ PLAIN = (
 )
 
 
-@pytest.fixture(scope="module")
-def replies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+@pytest.fixture(scope="module", params=MORE_SETTINGS)
+def replies(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
     """The responses of both, by URL and accepted coding."""
     folder = tmp_path_factory.mktemp("project")
     for path, content in FILES.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    (folder / "site_settings.py").write_text(SETTINGS, encoding="utf-8")
+    (folder / "site_settings.py").write_text(SETTINGS + MORE_SETTINGS[request.param], encoding="utf-8")
     return {name: answers_of(folder, name, *kit) for name, kit in KITS.items()}
 
 

@@ -232,3 +232,28 @@ def test_a_storage_without_errors_for_missing_files(site: CollectedSite, name: s
         assert storage.url(name) == f"/static/{name}"
     assert paths_of(site.root).keys() >= {"css/lost.css"}
     assert json.loads((site.root / "staticfiles.json").read_bytes())["hash"]
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "fingerprinted", "unhashed"),
+    [
+        ({"WHITENOISE_AUTOREFRESH": True}, IMMUTABLE, "public, max-age=60"),
+        ({"WHITENOISE_AUTOREFRESH": True, "WHITENOISE_USE_FINDERS": True}, IMMUTABLE, "public, max-age=60"),
+        ({"WHITENOISE_AUTOREFRESH": True, "WHITENOISE_MAX_AGE": 5}, IMMUTABLE, "public, max-age=5"),
+        ({"HASHSERVE": {"AUTOREFRESH": True}}, "no-cache", "no-cache"),
+        ({"WHITENOISE_AUTOREFRESH": True, "DEBUG": True}, "no-cache", "no-cache"),
+    ],
+)
+def test_whitenoises_autorefresh_changes_no_lifetime_in_production(
+    site: CollectedSite, settings: dict[str, Any], fingerprinted: str, unhashed: str
+) -> None:
+    site.collect()
+    name = paths_of(site.root)["css/app.css"]
+    application = django_application(
+        "wsgi", STATIC_ROOT=str(site.root), STATICFILES_DIRS=[site.source], **settings
+    )
+    assert request(application, f"/static/{name}")["Cache-Control"] == fingerprinted
+    assert request(application, "/static/css/app.css")["Cache-Control"] == unhashed

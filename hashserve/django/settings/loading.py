@@ -39,6 +39,14 @@ class DjangoSettings(NamedTuple):
     build: Mapping[str, Any]
     check: Mapping[str, Any]
 
+    @property
+    def revalidates(self) -> bool:
+        """Whether browsers must revalidate each file: in development, and with ``AUTOREFRESH``.
+
+        WhiteNoise's setting of this name changes no lifetime.
+        """
+        return self.serve.autorefresh and (settings.DEBUG or "AUTOREFRESH" in given())
+
     def headers_hook(self) -> HeadersHook | None:
         """Return ``ADD_HEADERS_FUNCTION`` as a function. Raises `SettingError`."""
         hook = self.own.add_headers_function
