@@ -49,7 +49,8 @@ class _Attempt:
             self._try_addresses()
         except (OSError, ValueError) as error:  # `ValueError` for a name that cannot be encoded
             self._error = error
-        self.is_done.set()
+        finally:
+            self.is_done.set()
 
     def result(self) -> socket.socket:
         if self._connection is None:
