@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hashserve.builder.bundlers.name_tokens import NameToken
 from hashserve.builder.references.html_tokens import Tag, tokens
+from hashserve.manifest.importers.listed_urls import ListedUrl
 
 __all__ = ["ByName", "Read", "entries_of", "mentioned_by"]
 
@@ -80,10 +81,21 @@ def _loaded(
         }
         kind = attributes.get("type", "") if tag.name == "script" else attributes.get("rel", "")
         if kind.strip().lower() in ("module", "stylesheet", "modulepreload"):
-            url = attributes.get("src" if tag.name == "script" else "href", "")
-            for path in by_name.get(posixpath.basename(url.strip()), ()):
-                if path.startswith(folder) and path in names:
+            text = attributes.get("src" if tag.name == "script" else "href", "").strip()
+            url = ListedUrl.read("", text, "")
+            for path in by_name.get(posixpath.basename(url.path), ()):
+                if path in names and _may_be(path, url, folder):
                     yield path, "crossorigin" in attributes
+
+
+def _may_be(path: str, url: ListedUrl, folder: str) -> bool:
+    """Whether a URL in a page of ``folder`` may name a path; where the bundle is served is not known."""
+    rest = posixpath.normpath(url.path)
+    if not url.origin and not rest.startswith("../"):
+        return path == folder + rest
+    while rest.startswith("../"):
+        rest = rest[3:]
+    return f"/{path}".endswith(f"/{rest}") or f"/{rest}".endswith(f"/{path}")
 
 
 def mentioned_by(

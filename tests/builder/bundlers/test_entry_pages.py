@@ -51,6 +51,24 @@ def test_a_page_loads_no_file_of_another_folder() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "is_loaded"),
+    [
+        ("/assets/index-C_rL51Fj.js", True),
+        ("/static/dist/assets/index-C_rL51Fj.js", True),
+        ("https://cdn.example.com/assets/index-C_rL51Fj.js", True),
+        ("../assets/index-C_rL51Fj.js", True),
+        ("assets/index-C_rL51Fj.js", False),
+        ("/other/index-C_rL51Fj.js", False),
+        ("//[/index-C_rL51Fj.js", True),  # no URL that a browser loads, and no error
+    ],
+)
+def test_a_page_in_a_folder_loads_what_its_bundler_wrote_beside_the_folder(url: str, is_loaded: bool) -> None:
+    page = f'<script type="module" crossorigin src="{url}"></script>'
+    found = entries("dist/admin/index.html", page, {"dist/assets/index-C_rL51Fj.js": b""})
+    assert bool(found) is is_loaded
+
+
+@pytest.mark.parametrize(
     "make",
     [
         lambda size: b'"' + b"a/" * size,
