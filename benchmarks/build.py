@@ -9,8 +9,7 @@ the peer does not sync.
 
 The peer is a Django project with the settings of WhiteNoise's guide and no others. The tree has every source
 map that its files name, so Django's storage accepts it. The same project with hashserve's storage takes part
-too. It keeps the originals under their own names, as Django does, so it compresses more than ``hashserve
-build``.
+too. All of them keep the originals under their own names.
 
 Growth is measured with generated files of 1 kB, for hashserve with gzip only, because brotli would hide the
 cost of the rest of the build. The time of a build of one file is subtracted.

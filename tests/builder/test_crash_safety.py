@@ -19,6 +19,7 @@ import pytest
 
 from hashserve import HashServe, Manifest
 from hashserve.builder import BuildSettings, build
+from hashserve.check import check
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS, IDENTITY
 from tests.support.building import command, contents, manifest_of, snapshot, temporaries, wrong_files
@@ -41,7 +42,8 @@ def write_source(source: Path, number: int) -> None:
         rules = "".join(
             f".a{leaf} {{ background: url(../img/leaf-{leaf}.svg) }}\n" for leaf in range(sheet, LEAVES)
         )
-        put(source, f"css/sheet-{sheet}.css", rules.encode())
+        note = f"/* {number if sheet < 2 else 0} */\n"
+        put(source, f"css/sheet-{sheet}.css", (note + rules * 2).encode())
     put(source, "js/a.js", b"import './b.js';\nexport const number = %d;\n" % number + b"// padding\n" * 50)
     put(source, "js/b.js", b"import './a.js';\n" + b"// more padding\n" * 50)
     put(source, "robots.txt", b"User-agent: *\n")
@@ -151,6 +153,9 @@ def test_a_build_that_is_killed_at_any_moment_breaks_no_read(tmp_path: Path) -> 
     print(f"{killed} of {KILLS} builds killed, {reader.reads.total()} reads, {len(reader.broken)} broken")
     assert not temporaries(out)
     assert not wrong_files(out)
+    assert not {"unhashed-differs", "variant-stale", "variant-older"} & {
+        finding.rule for finding in check(out).findings
+    }
     assert reader.failure is None, reader.failure
     assert not reader.broken, reader.broken[:10]
     assert killed

@@ -6,6 +6,7 @@ force lists is never deleted before the next one is in force.
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -239,7 +240,10 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
             if self._make_way(_as_path(name)):
                 if not os.path.lexists(self.path(name)) and _as_path(name) not in self._deleted:
                     self.saved_first.add(_as_path(name))
-                os.replace(self.path(super()._save(temporary, content)), self.path(name))
+                written = self.path(super()._save(temporary, content))
+                if _as_path(name) in self._deletions:
+                    _keep_date_of_same(written, self.path(name))
+                os.replace(written, self.path(name))
                 self._deletions.discard(_as_path(name))
         except BaseException as error:  # also on Ctrl-C; parts of files would fill a disk that is full
             with suppress(OSError):
@@ -289,6 +293,17 @@ class BuildingStorage(django_storage.ManifestStaticFilesStorage):
         if self.manifest_storage is not self and self.manifest_storage.exists(self.manifest_name):
             self.manifest_storage.delete(self.manifest_name)
         self.manifest_storage._save(self.manifest_name, ContentFile(json.dumps(document).encode()))
+
+
+def _keep_date_of_same(written: str, old: str) -> None:
+    """Give a file the date of the one that it replaces, if both hold the same bytes.
+
+    ``collectstatic --clear`` collects every file again, and clients need not load again what did not change.
+    """
+    with suppress(OSError):
+        if os.path.isfile(old) and not os.path.islink(old) and filecmp.cmp(written, old, shallow=False):
+            status = os.stat(old)
+            os.utime(written, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _as_path(name: str) -> str:

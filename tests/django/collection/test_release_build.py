@@ -250,6 +250,17 @@ def test_a_file_that_replaces_another_never_gets_the_date_of_its_source(site: Co
     assert date_of(site, "robots.txt") > 1_600_000_000
 
 
+def test_a_file_that_is_cleared_and_collected_again_keeps_its_date(site: CollectedSite) -> None:
+    for path in ("robots.txt", "css/app.css"):
+        dated(site, path, 1_500_000_000)
+    site.collect()
+    dated(site, "css/app.css", 1_400_000_000, STYLES + b"/* other */")
+    site.collect(clear=True)
+    assert date_of(site, "robots.txt") == 1_500_000_000
+    assert (site.root / "css/app.css").read_bytes() == STYLES + b"/* other */"
+    assert date_of(site, "css/app.css") > 1_600_000_000
+
+
 def test_a_link_to_a_source_is_left_alone(site: CollectedSite) -> None:
     dated(site, "robots.txt", 1_500_000_000)
     site.collect(link=True)
