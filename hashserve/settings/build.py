@@ -17,6 +17,7 @@ from hashserve.settings.value_checks import (
     optional,
     path,
     paths,
+    patterns,
     positive,
     specifiers,
     strings,
@@ -132,7 +133,7 @@ class BuildSettings(Settings, options=True, keys=True):
     )
     leave_references: Sequence[str] = setting(
         default=(),
-        check=strings,
+        check=patterns,
         help="Pattern of paths of files whose references stay as they are, because scripts read them.",
         metavar="GLOB",
     )

@@ -34,6 +34,7 @@ __all__ = [
     "optional",
     "path",
     "paths",
+    "patterns",
     "positive",
     "seconds",
     "servable_path",
@@ -132,6 +133,14 @@ def strings(value: Any) -> tuple[str, ...]:
     if not all(isinstance(item, str) and item for item in items):
         raise ValueError("must be a list of strings, none of them empty")
     return items
+
+
+def patterns(value: Any) -> tuple[str, ...]:
+    """Accept a list of patterns that a manifest can hold."""
+    found = strings(value)
+    if not all(map(str.isprintable, found)):
+        raise ValueError('must have printable characters only; "?" in a pattern stands for any character')
+    return found
 
 
 def extensions(value: Any) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ FULL = Manifest(
     queries={"robots.txt": "id=0123456789ab"},
     unhashed="original",
     skipped=("jpg", "zip"),
+    unhashed_files={"css/app.css": f"1230 {DIGEST} 300 401"},
+    leave_references=("vendor/*",),
 )
 TEXT = FULL.dumps()
 

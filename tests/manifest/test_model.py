@@ -81,6 +81,8 @@ def manifests(draw: st.DrawFn) -> Manifest:
         media_types=dict.fromkeys(paths.values(), "text/x-any; charset=latin-1"),
         unhashed=draw(st.sampled_from(get_args(Unhashed))),
         skipped=draw(st.none() | st.just(()) | st.just(("jpg",))),
+        unhashed_files=draw(st.none() | st.sampled_from([{}, rows])),
+        leave_references=draw(st.sampled_from([(), ("vendor/*",)])),
         releases=tuple(
             Release(id=f"{number:012x}", created=number, changed=changed)
             for number in range(draw(st.integers(0, 2)))
@@ -262,7 +264,8 @@ def test_a_byte_order_mark_is_ignored() -> None:
 
 
 def test_optional_keys_may_be_left_out() -> None:
-    optional = ("media_types", "queries", "prefix", "releases", "unhashed", "skipped")
+    optional = ("media_types", "queries", "prefix", "releases", "unhashed", "skipped", "unhashed_files")
+    optional += ("leave_references",)
     manifest = Manifest.loads(json.dumps(document(**dict.fromkeys(optional, ...))))
     defaults = Manifest(paths={}, files={})
     assert [getattr(manifest, name) for name in optional] == [getattr(defaults, name) for name in optional]

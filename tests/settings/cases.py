@@ -16,6 +16,7 @@ NUMBER = "must be a number, 0 or more"
 FLAG = "must be True or False"
 PATH = "must be a path, as text, that is not empty; is a variable not set?"
 STRINGS = "must be a list of strings, none of them empty"
+PATTERNS = 'must have printable characters only; "?" in a pattern stands for any character'
 HEADER = "must be printable ASCII text"
 URL_PATH = "must be a URL path that starts and ends with a slash"
 SAFE_PATH = "must be a URL path as browsers send it, without .. or a backslash"
@@ -328,7 +329,12 @@ BUILD: Mapping[str, Cases] = {
     "html": flag("--html"),
     "leave_references": Cases(
         [Right(["a/*", "b/*"], ("a/*", "b/*"), ["--leave-references", "a/*", "--leave-references", "b/*"])],
-        [Wrong("a/*", STRINGS), Wrong(("",), STRINGS, ""), Wrong(7, STRINGS)],
+        [
+            Wrong(("a\nb",), PATTERNS, "a\nb"),
+            Wrong("a/*", STRINGS),
+            Wrong(("",), STRINGS, ""),
+            Wrong(7, STRINGS),
+        ],
     ),
     "rewrite_unhashed": flag("--rewrite-unhashed"),
     "accept": Cases(
