@@ -264,8 +264,10 @@ def test_a_byte_order_mark_is_ignored() -> None:
 
 
 def test_optional_keys_may_be_left_out() -> None:
-    optional = ("media_types", "queries", "prefix", "releases", "unhashed", "skipped", "unhashed_files")
-    optional += ("leave_references",)
+    optional = [
+        *("media_types", "queries", "prefix", "releases", "unhashed", "skipped"),
+        *("unhashed_files", "leave_references"),
+    ]
     manifest = Manifest.loads(json.dumps(document(**dict.fromkeys(optional, ...))))
     defaults = Manifest(paths={}, files={})
     assert [getattr(manifest, name) for name in optional] == [getattr(defaults, name) for name in optional]
