@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from hashserve.builder.bundlers.name_tokens import NameToken
 from hashserve.builder.references.html_tokens import Tag, tokens
 from hashserve.manifest.importers.listed_urls import ListedUrl
 
-__all__ = ["ByName", "Read", "entries_of", "mentioned_by"]
+__all__ = ["ByName", "Loaded", "Read", "entries_of", "mentioned_by"]
 
 Read = Callable[[str], bytes]
 """Returns the content of the file at a path of the tree; nothing if it is too large, or cannot be read."""
@@ -33,44 +34,74 @@ _MENTION = re.compile(
 )
 
 
+class Loaded(NamedTuple):
+    """A file that a page loads: its path, its token, whether with CORS, and whether as a script of its own."""
+
+    path: str
+    token: NameToken
+    is_crossorigin: bool
+    is_entry: bool
+
+    @property
+    def name(self) -> str:
+        """What stands before the token."""
+        return self.token.start[len(self.token.folder) :]
+
+    @property
+    def is_of_vite(self) -> bool:
+        """Whether the page loads it as Vite writes it, and the token has Vite's form."""
+        return self.is_crossorigin and self.token.has_scheme_of_rollup and self.token.separator == "-"
+
+
 def entries_of(
-    page: str, content: bytes, names: Mapping[str, NameToken], by_name: ByName, read: Read
-) -> Iterator[str]:
-    """Yield the paths of the entries that the page at a path loads, out of those in ``names``.
+    page: str,
+    content: bytes,
+    names: Mapping[str, NameToken],
+    by_name: ByName,
+    read: Read,
+    entry_folders: Container[str] = (),
+) -> Iterator[Loaded]:
+    """Yield the files that the page at a path loads and that are proven, out of those in ``names``.
 
     An entry of Vite has the name of its page before the token, as ``index-C_rL51Fj.js`` in ``index.html``. If
-    it has another name, Vite's own code must be in it, and its token must be random. One of the Angular CLI
-    has one of four names, and the main one states Angular's version.
+    it has another name, Vite's own code must be in a script of the page, and one of three things must show
+    that the token is none of the name: it is random; the style sheet of the same name has another one; or
+    an entry of another page in the same folder is proven (``entry_folders``), as all entries have one form.
+    An entry of the Angular CLI has one of four names, and the main one states Angular's version.
     """
     loaded = list(_loaded(page, content, names, by_name))
-    scripts = {path: read(path) for path, _ in loaded if not path.endswith(".css")}
+    scripts = {item.path: read(item.path) for item in loaded if not item.path.endswith(".css")}
+    if any(item.name == "main" and _ANGULAR in scripts.get(item.path, b"") for item in loaded):
+        for item in loaded:
+            if item.name in _ANGULAR_NAMES and item.token.has_scheme_of_esbuild:
+                yield item
     is_vite = any(_VITE in script for script in scripts.values())
-    stem = posixpath.splitext(posixpath.basename(page))[0]
-    own = {stem, posixpath.basename(posixpath.dirname(page)) or stem}
-    own.update(_name(names[path]) for path in scripts if is_vite and names[path].is_random)
-    for path, is_crossorigin in loaded:
-        token = names[path]
-        is_sure = is_vite or token.has_both_cases
-        if is_crossorigin and is_sure and _name(token) in own and _is_of_vite(token):
-            yield path
-    if any(_name(names[path]) == "main" and _ANGULAR in script for path, script in scripts.items()):
-        for path, _ in loaded:
-            if _name(names[path]) in _ANGULAR_NAMES and names[path].has_scheme_of_esbuild:
-                yield path
+    own = _names_of(page)
+    if is_vite:
+        own |= {item.name for item in loaded if item.path in scripts and item.token.is_random}
+        own |= {item.name for item in loaded if item.is_entry and item.token.folder in entry_folders}
+        own |= _names_of_pairs(loaded)
+    for item in loaded:
+        if item.is_of_vite and item.name in own and (is_vite or item.token.has_both_cases):
+            yield item
 
 
-def _name(token: NameToken) -> str:
-    return token.start[len(token.folder) :]
+def _names_of(page: str) -> set[str]:
+    """Return the names that Vite gives the entry of a page: that of its file, or of its folder."""
+    folder, name = posixpath.split(page)
+    return {posixpath.splitext(name)[0], posixpath.basename(folder)} - {""}
 
 
-def _is_of_vite(token: NameToken) -> bool:
-    return token.has_scheme_of_rollup and token.separator == "-"
+def _names_of_pairs(loaded: Sequence[Loaded]) -> set[str]:
+    """Return the names that a script and a style sheet have in common, with different tokens."""
+    tokens_of: dict[str, set[str]] = {}
+    for item in loaded:
+        tokens_of.setdefault(item.name, set()).add(item.token.text)
+    return {name for name, texts in tokens_of.items() if len(texts) > 1}
 
 
-def _loaded(
-    page: str, content: bytes, names: Mapping[str, NameToken], by_name: ByName
-) -> Iterator[tuple[str, bool]]:
-    """Yield each file of ``names`` that a page loads as a module or a style sheet, and whether with CORS."""
+def _loaded(page: str, content: bytes, names: Mapping[str, NameToken], by_name: ByName) -> Iterator[Loaded]:
+    """Yield each file of ``names`` that a page loads as a module or a style sheet."""
     folder = page[: page.rfind("/") + 1]
     for tag in tokens(content):
         if not isinstance(tag, Tag) or tag.name not in ("script", "link"):
@@ -79,13 +110,13 @@ def _loaded(
             name: content[start:end].decode("utf-8", "replace")
             for name, (start, end) in tag.attributes.items()
         }
-        kind = attributes.get("type", "") if tag.name == "script" else attributes.get("rel", "")
+        is_script = tag.name == "script"
+        kind = attributes.get("type" if is_script else "rel", "")
         if kind.strip().lower() in ("module", "stylesheet", "modulepreload"):
-            text = attributes.get("src" if tag.name == "script" else "href", "").strip()
-            url = ListedUrl.read("", text, "")
+            url = ListedUrl.read("", attributes.get("src" if is_script else "href", "").strip(), "")
             for path in by_name.get(posixpath.basename(url.path), ()):
                 if path in names and _may_be(path, url, folder):
-                    yield path, "crossorigin" in attributes
+                    yield Loaded(path, names[path], "crossorigin" in attributes, is_script)
 
 
 def _may_be(path: str, url: ListedUrl, folder: str) -> bool:

@@ -150,12 +150,18 @@ class _Search:
         """Keep what pages load of a bundler's files, and what the kept files load."""
         if not any(path.endswith(_CODE) for path in self.names):
             return
+        names = {path: token for path in self.kept if (token := token_of(path)) is not None}
+        names.update(self.names)
         by_name: dict[str, list[str]] = defaultdict(list)
-        for path in self.names:
+        for path in names:
             by_name[posixpath.basename(path)].append(path)
-        for path in filter(is_page, self._files):
-            for entry in list(entries_of(path, self._read(path), self.names, by_name, self._read)):
-                self._keep(entry)
+        pages = [path for path in self._files if is_page(path)]
+        folders: set[str] = set()
+        for page in [*pages, *pages]:  # one page may prove what another one loads
+            for item in entries_of(page, self._read(page), names, by_name, self._read, folders):
+                self._keep(item.path)
+                if item.is_entry:
+                    folders.add(item.token.folder)
         self._follow([path for path in self.kept if path.endswith(_CODE)])
 
     def _follow(self, holders: list[str]) -> None:

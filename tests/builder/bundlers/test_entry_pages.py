@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -19,10 +19,13 @@ def tokens(*paths: str) -> dict[str, NameToken]:
     return {path: token for path in paths if (token := token_of(path)) is not None}
 
 
-def entries(page: str, content: str, scripts: dict[str, bytes], *others: str) -> set[str]:
+def entries(
+    page: str, content: str, scripts: dict[str, bytes], *others: str, folders: Collection[str] = ()
+) -> set[str]:
     names = tokens(*scripts, *others)
     by_name = {path.rpartition("/")[2]: [path] for path in names}
-    return set(entries_of(page, content.encode(), names, by_name, lambda path: scripts.get(path, b"")))
+    found = entries_of(page, content.encode(), names, by_name, lambda path: scripts.get(path, b""), folders)
+    return {item.path for item in found}
 
 
 def test_the_entries_of_angular_are_known_by_its_names_and_its_code() -> None:
@@ -42,6 +45,19 @@ def test_an_entry_of_vite_with_another_name_needs_its_code_and_a_random_token() 
     ):
         path = f"assets/main-{token}.js"
         assert bool(entries("index.html", page % token, {path: content})) is is_entry
+
+
+def test_a_token_that_may_be_a_word_needs_a_style_sheet_with_another_one_or_a_kept_neighbour() -> None:
+    page = '<script type="module" crossorigin src="/assets/main-HomePage.js"></script>'
+    style = '<link rel="stylesheet" crossorigin href="/assets/main%s-W1erjkBN.css">'
+    other = '<link rel="modulepreload" crossorigin href="/assets/helper-BzputcT5.js">'
+    scripts = {"assets/main-HomePage.js": b"", "assets/helper-BzputcT5.js": b"modulepreload"}
+    entry, sheet = "assets/main-HomePage.js", "assets/main-W1erjkBN.css"
+    assert entry in entries("index.html", page + style % "" + other, scripts, sheet)
+    assert entry not in entries("index.html", page + style % "-HomePage" + other, scripts, sheet)
+    assert entry not in entries("index.html", page + other, scripts), "its chunks may have another form"
+    assert entry in entries("index.html", page + other, scripts, folders=["assets/"])
+    assert entry not in entries("index.html", page, {entry: b""}, folders=["assets/"])
 
 
 def test_a_page_loads_no_file_of_another_folder() -> None:
