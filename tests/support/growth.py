@@ -10,7 +10,9 @@ import gc
 import time
 from collections.abc import Callable
 
-__all__ = ["FACTOR", "assert_linear", "growth"]
+import pytest
+
+__all__ = ["FACTOR", "assert_linear", "assert_linear_where_slow", "growth"]
 
 FACTOR = 16
 """The factor between the two sizes: linear work grows 16 times, quadratic work 256 times."""
@@ -34,6 +36,24 @@ def assert_linear(work: Callable[[int], object], *, size: int) -> None:
     while len(ratios) < 3 and min(ratios, default=_BOUND) >= _BOUND:
         ratios.append(growth(work, size=size))
     assert min(ratios) < _BOUND, f"{FACTOR} times the size took {min(ratios):.0f} times the work"
+
+
+def assert_linear_where_slow(work: Callable[[int], object], *, size: int, name: object) -> None:
+    """Assert that ``work(4 * size)`` takes about four times as long as ``work(size)``, unless it is quick.
+
+    This is for hundreds of kinds of work, each with a ``name``: it measures each twice, and more often only
+    if it seems to fail.
+    """
+    for _ in range(3):
+        large = _seconds(work, 4 * size)
+        if large < _QUICK or large < _FOURFOLD_BOUND * _seconds(work, size):
+            return
+    pytest.fail(f"{name!r}: four times the size took over {_FOURFOLD_BOUND} times the work")
+
+
+_QUICK = 0.002
+_FOURFOLD_BOUND = 10
+"""Linear work takes 4 times as long, quadratic work 16 times."""
 
 
 def growth(work: Callable[[int], object], *, size: int) -> float:
