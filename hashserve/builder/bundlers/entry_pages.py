@@ -35,7 +35,7 @@ _MENTION = re.compile(
 
 
 class Loaded(NamedTuple):
-    """A file that a page loads: its path, its token, whether with CORS, and whether as a script of its own."""
+    """A file that a page loads: its path, its token, whether with CORS, and whether as a script."""
 
     path: str
     token: NameToken
