@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from hashserve.errors import HashserveError
+
 __all__ = [
     "HEAD_BYTES",
     "MIN_BYTES_PER_SECOND",
@@ -44,7 +46,7 @@ WAIT_SECONDS = 0.1
 Result = TypeVar("Result")
 
 
-class LimitError(OSError):
+class LimitError(HashserveError, OSError):
     """A response is longer than it may be."""
 
 
