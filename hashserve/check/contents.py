@@ -14,7 +14,7 @@ from hashserve.builder.sources.scanner import LARGEST_READ
 from hashserve.check.published_tree import FileOnDisk
 from hashserve.check.reference_follower import FollowedReferences, ReferenceFollower
 from hashserve.digests import digest_of, digest_text
-from hashserve.http.codings import CODINGS, DecodeError
+from hashserve.http.codings import CODINGS, DecodeError, decode_at_most
 
 __all__ = ["FileContent", "FileWithVariants", "PathContents", "VariantContent", "read_contents"]
 
@@ -74,7 +74,10 @@ def read_contents(on_disk: FileWithVariants, follower: ReferenceFollower) -> Pat
     return PathContents(
         on_disk=on_disk,
         content=None if on_disk.file is None else _file_content(on_disk.file, follower),
-        variants={coding: _variant_content(file, coding) for coding, file in on_disk.variants.items()},
+        variants={
+            coding: _variant_content(file, coding, None if on_disk.file is None else on_disk.file.size)
+            for coding, file in on_disk.variants.items()
+        },
     )
 
 
@@ -96,9 +99,10 @@ def _file_content(file: FileOnDisk, follower: ReferenceFollower) -> FileContent:
     )
 
 
-def _variant_content(file: FileOnDisk, coding: str) -> VariantContent:
+def _variant_content(file: FileOnDisk, coding: str, most: int | None) -> VariantContent:
     try:
-        decoded = CODINGS[coding].decode(read_chunks(file.location))
+        chunks = read_chunks(file.location)
+        decoded = CODINGS[coding].decode(chunks) if most is None else decode_at_most(most, coding, chunks)
         return VariantContent(file=file, sha256=digest_of(decoded))
     except DecodeError as error:
         return VariantContent(file=file, problem=f"does not decode: {error}")

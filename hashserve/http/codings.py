@@ -22,6 +22,7 @@ __all__ = [
     "DecodeError",
     "choose_coding",
     "coding_of_suffix",
+    "decode_at_most",
     "is_acceptable",
     "parse_accept_encoding",
 ]
@@ -110,6 +111,16 @@ def _decode_zstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 _STEP = 256 * 1024
+
+
+def decode_at_most(size: int, coding: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Decode to ``size`` bytes at most, because a few bytes may decode to very many. Raises `DecodeError`."""
+    for content in CODINGS[coding].decode(chunks):
+        size -= len(content)
+        if size < 0:
+            raise DecodeError("it decodes to more bytes than its file has")
+        yield content
+
 
 CODINGS: Mapping[str, Coding] = {
     coding.name: coding

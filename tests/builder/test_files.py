@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import brotli
@@ -10,7 +11,9 @@ import pytest
 
 from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.folder import OutputFolder, open_output
+from hashserve.builder.output.state import BuildState
 from hashserve.digests import digest_of
+from hashserve.http.codings import CODINGS
 from tests.support.files import put
 
 A, B = b"a" * 100, b"b" * 100
@@ -71,3 +74,25 @@ def test_a_file_that_is_unchanged_since_it_was_verified_is_not_read_again(
         put_one(output, "a", A)
         monkeypatch.setattr(OutputFiles, "digest", digest)
         assert output.files.holds("a", digest_of([A]))
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip", "zstd"])
+def test_a_variant_that_decodes_to_more_than_its_file_is_not_decoded_whole(
+    tmp_path: Path, coding: str
+) -> None:
+    steps = 0
+
+    def decode(chunks: Iterable[bytes]) -> Iterator[bytes]:
+        nonlocal steps
+        while steps < 1000:
+            steps += 1
+            yield b"x" * 100
+
+    output = OutputFiles(str(tmp_path), BuildState(str(tmp_path / "state.json")))
+    put(tmp_path, "a.css", b"x" * 250)
+    put(tmp_path, f"a.css{CODINGS[coding].suffix}", b"a bomb")
+    with pytest.MonkeyPatch.context() as patch:
+        replaced = CODINGS[coding]._replace(decode=decode)
+        patch.setattr("hashserve.http.codings.CODINGS", {**CODINGS, coding: replaced})
+        assert not output.holds(f"a.css{CODINGS[coding].suffix}", digest_of([b"x" * 250]), coding)
+    assert steps == 3

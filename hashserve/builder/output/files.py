@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
+from functools import partial
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.output.paths import is_at_or_below, referenced_paths
@@ -17,7 +18,7 @@ from hashserve.digests import digest_of
 from hashserve.errors import BuildError, ManifestError
 from hashserve.file_identity import identify_across_mounts
 from hashserve.file_tree import walk_folders
-from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
+from hashserve.http.codings import CODINGS, IDENTITY, DecodeError, decode_at_most
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
@@ -76,8 +77,10 @@ class OutputFiles:
         if status is None:
             return None
         stamp = stamp_of(sha256, coding, identify_across_mounts(status))
-        if not self._state.is_verified(path, stamp) and self.digest(path, coding) != sha256:
-            return None
+        if not self._state.is_verified(path, stamp):
+            suffix = "" if coding == IDENTITY else CODINGS[coding].suffix
+            if self.digest(path, coding, most=self.size(path.removesuffix(suffix))) != sha256:
+                return None
         self._state.add_verified(path, stamp)
         return status
 
@@ -87,14 +90,20 @@ class OutputFiles:
         if status is not None:  # pragma: no branch  # it was just written
             self._state.add_verified(path, stamp_of(sha256, coding, identify_across_mounts(status)))
 
-    def digest(self, path: str, coding: str = IDENTITY) -> str | None:
-        """Return the SHA-256 of a file, decoded; None where there is no file or it cannot be decoded."""
+    def digest(self, path: str, coding: str = IDENTITY, *, most: int | None = None) -> str | None:
+        """Return the SHA-256 of a file, decoded; None where there is no file or it cannot be decoded.
+
+        ``most`` is how many bytes a variant may decode to.
+        """
         location = self.location(path)
         if not os.path.isfile(location):
             return None  # to read from a FIFO may wait for ever
         chunks = read_chunks(location)
         try:
-            return digest_of(chunks if coding == IDENTITY else CODINGS[coding].decode(chunks))
+            if coding == IDENTITY:
+                return digest_of(chunks)
+            decode = CODINGS[coding].decode if most is None else partial(decode_at_most, most, coding)
+            return digest_of(decode(chunks))
         except (OSError, DecodeError):
             return None
 

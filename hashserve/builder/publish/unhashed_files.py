@@ -176,7 +176,8 @@ class UnhashedFiles:
             if path not in self.files:
                 continue
             source = self.files.get(source_path) or self._published[source_path]
-            if output.files.digest(self._published[path].path, coding) != source.sha256:
+            digest = output.files.digest(self._published[path].path, coding, most=source.size)
+            if digest != source.sha256:
                 report.add(
                     "variant-name",
                     self._scanned[path].file.location,
