@@ -136,7 +136,7 @@ def mentioned_by(
 
     What may be a word must be named as modules and workers are: a script of the application may name any
     file by its whole path. ``kept_scripts`` counts the proven scripts in the folder: if there are several, so
-    that all of its scripts have tokens, one whose token has no capital letters is accepted too.
+    that all of its scripts have tokens, one whose token is a word in letters of one case is accepted too.
     """
     for match in _MENTION.finditer(content):
         path = holder.folder + match[2].decode("utf-8", "replace")
@@ -148,7 +148,7 @@ def mentioned_by(
         if (holder.has_scheme_of_esbuild and token.has_scheme_of_esbuild) or (
             holder.has_scheme_of_rollup
             and token.has_scheme_of_rollup
-            and (token.has_both_cases or kept_scripts > 1)
+            and (token.has_both_cases or token.has_digit or kept_scripts > 1)
         ):
             yield path
 

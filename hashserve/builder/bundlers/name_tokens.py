@@ -53,6 +53,11 @@ class NameToken(NamedTuple):
         return not self.is_hex and _UPPER.search(self.text) is None
 
     @property
+    def has_digit(self) -> bool:
+        """Whether there is a decimal digit."""
+        return _DIGIT.search(self.text) is not None
+
+    @property
     def has_both_cases(self) -> bool:
         """Whether there are letters of both cases, as in 96 % of random tokens of base64url."""
         return _UPPER.search(self.text) is not None and _LOWER.search(self.text) is not None
