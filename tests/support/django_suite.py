@@ -30,9 +30,10 @@ theirs.ManifestStaticFilesStorage = ours.ManifestStaticFilesStorage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The number of tests, the names of failed tests, and the output."""
+    """The number of tests, the names of all and of those that failed, and the output."""
 
     ran: int
+    names: frozenset[str]
     failed: frozenset[str]
     output: str
 
@@ -52,9 +53,13 @@ def run_staticfiles_tests() -> Outcome:
         check=False,
         timeout=240,
     )
+    sources = "".join(
+        path.read_text(encoding="utf-8") for path in (tests / "staticfiles_tests").glob("test_*.py")
+    )
     ran = re.search(r"^Ran (\d+) tests", done.stderr, re.MULTILINE)
     return Outcome(
         ran=int(ran[1]) if ran else 0,
+        names=frozenset(re.findall(r"def (test_\w+)", sources)),
         failed=frozenset(re.findall(r"^(?:FAIL|ERROR): (\w+)", done.stderr, re.MULTILINE)),
         output=done.stdout + done.stderr,
     )

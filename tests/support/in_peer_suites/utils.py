@@ -147,10 +147,10 @@ class AsgiSendEmulator:
 
 
 class AsgiAppServer:
-    """An ASGI application, called as it is."""
+    """An ASGI application, mounted as `AppServer` mounts one."""
 
     def __init__(self, application: Callable[..., Any]) -> None:
         self.application = application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.application(scope, receive, send)
+        await self.application({**scope, "root_path": f"/{AppServer.PREFIX}"}, receive, send)
