@@ -241,7 +241,7 @@ def kills(log: str) -> str | None:
     )
 
 
-CLEARED = re.compile(r"clear: (\d+) times (under load|killed), (\{.*?\}), (\d+) wrong")
+CLEARED = re.compile(r"clear: (\d+) times (under load[^,]*|killed), (\{.*?\}), (\d+) wrong")
 
 
 def clears(log: str) -> str | None:

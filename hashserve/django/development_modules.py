@@ -6,6 +6,7 @@ Invariant: each call knows what is on disk now. A script is read again only afte
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.builder.sources.scanner import ScannedFile, Scanner, module_graph
@@ -26,20 +27,16 @@ _known: dict[frozenset[str], dict[str, tuple[FileIdentity, ScannedFile]]] = {}
 
 def development_modules() -> ModuleGraph:
     """Return the modules among the files that the finders find now. A file that cannot be read is none."""
-    files = dict(list_files())
-    paths = frozenset(files)
+    paths, locations = list_files(_EXTENSIONS)
     if paths not in _known:
         _known.clear()
     known = _known.setdefault(paths, {})
     settings = build_settings()
     scanner = Scanner(paths, Fingerprinter.of(settings), prefix=settings.prefix)
     scanned = {}
-    for path, location in files.items():
-        if path.endswith(_EXTENSIONS) and location is not None:
-            try:
-                scanned[path] = _scan(scanner, known, path, location)
-            except (OSError, HashserveError):
-                continue
+    for path, location in locations.items():
+        with suppress(OSError, HashserveError):
+            scanned[path] = _scan(scanner, known, path, location)
     return module_graph(scanned)
 
 

@@ -54,7 +54,7 @@ def test_each_table_has_a_row_for_whatever_is_run() -> None:
     assert [row[0].strip("`") for row in rows_of(TEXT, "fuzz")] == [*HARNESSES]
     assert len(rows_of(TEXT, "hostile")) == 3
     assert len(rows_of(TEXT, "deploys")) == 6
-    assert len(rows_of(TEXT, "clears")) == 2
+    assert len(rows_of(TEXT, "clears")) == 3
 
 
 def test_what_a_long_run_prints_becomes_the_tables() -> None:
