@@ -287,7 +287,7 @@ def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) ->
         raise BuildError(
             where,
             f"nothing was published: the build is strict and has {findings}",
-            f"correct {them}, or accept {them} with {{setting:accept}}, or build without {{setting:strict}}:",
+            f"correct {them}, or build without {{setting:strict}}, or name {them} in {{setting:accept}}:",
             [f"  {warning}" for warning in warnings],
         )
 
