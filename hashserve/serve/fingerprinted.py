@@ -16,10 +16,13 @@ from hashserve.manifest.model import AssetRecord, Manifest
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.inspection import Root, inspect
+from hashserve.serve.locks import ForkSafeLock
 from hashserve.serve.policy import Policy
 from hashserve.url_paths import is_servable
 
 __all__ = ["FingerprintedFiles"]
+
+_TURNS = 32
 
 
 class FingerprintedFiles:
@@ -45,6 +48,7 @@ class FingerprintedFiles:
         self._prefix = prefix
         self._policy = policy
         self._found: dict[str, AssetRecord] = {}
+        self._turns = [ForkSafeLock() for _ in range(_TURNS)]
         self._remembered: BoundedCache[str, Asset] = BoundedCache(most_remembered)
 
     def asset(self, path: str) -> Asset | None:
@@ -86,7 +90,10 @@ class FingerprintedFiles:
         """
         record = self._found.get(path) or self.manifest.record(path)
         if record is not None and record.sha256 is None:
-            record = self._found[path] = self._find(record)
+            # Of many requests at once, one reads the file; the others wait for what it finds.
+            with self._turns[hash(path) % _TURNS].lock:
+                record = self._found.get(path) or self._find(record)
+                self._found[path] = record
         return record
 
     def forget(self, path: str) -> bool:

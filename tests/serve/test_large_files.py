@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import threading
 import time
@@ -79,7 +80,7 @@ def is_snapshot(reply: Reply) -> bool:
 
 
 @pytest.mark.parametrize("content", [b"0123456789", LARGE, LARGE * 5])
-@pytest.mark.parametrize("settings", [{}, {"body_budget": 0}, {"index_file": True}, {"largest_digested": 0}])
+@pytest.mark.parametrize("settings", [{}, {"body_budget": 0, "index_file": True}, {"largest_digested": 0}])
 @pytest.mark.parametrize(
     ("method", "fields"),
     [
@@ -270,8 +271,14 @@ def test_the_integrity_of_a_growing_file_is_an_error_and_no_endless_read(film: P
 
 
 @pytest.mark.usefixtures("_settled")
-def test_many_requests_at_once_read_a_file_once(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_fingerprinted", [False, True])
+def test_many_requests_at_once_read_a_file_once(
+    film: Path, monkeypatch: pytest.MonkeyPatch, is_fingerprinted: bool
+) -> None:
     started, reads = threading.Barrier(8), list[str]()
+    if is_fingerprinted:  # by a manifest without digests, such as Django's
+        names = {"version": "1.1", "hash": "", "paths": {"movie.bin": "film.bin"}}
+        put(film.parent, "staticfiles.json", json.dumps(names).encode())
 
     def inspecting(path: str, *arguments: Any, **keywords: Any) -> Any:
         reads.append(path)
@@ -279,6 +286,7 @@ def test_many_requests_at_once_read_a_file_once(film: Path, monkeypatch: pytest.
         return inspect(path, *arguments, **keywords)
 
     monkeypatch.setattr(live_files, "inspect", inspecting)
+    monkeypatch.setattr("hashserve.serve.fingerprinted.inspect", inspecting)
     application = served(film, largest_digested=1 << 23)
 
     def ask() -> int:
