@@ -12,6 +12,7 @@ from hashserve.errors import ManifestError
 
 __all__ = [
     "LONGEST_PATH",
+    "LONGEST_TEXT",
     "MOST_BYTES",
     "MOST_CONTAINERS",
     "MOST_ENTRIES",
@@ -38,6 +39,9 @@ MOST_OLD_PATHS = 1_000_000
 
 LONGEST_PATH = 4096
 """The most characters of a path; Linux opens none that has more bytes."""
+
+LONGEST_TEXT = 1024
+"""The most characters of an id, an extension, a media type or a query: some become fields of responses."""
 
 _REMEDY = (
     "check that a build wrote this file; if one did, build with smaller values of keep and keep_days, or "

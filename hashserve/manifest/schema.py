@@ -44,7 +44,7 @@ from typing import Any, Literal, NoReturn, TypeGuard, get_args
 from hashserve.errors import ManifestError
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.json_text import described, member, quoted
-from hashserve.manifest.limits import LONGEST_PATH, MOST_RELEASES
+from hashserve.manifest.limits import LONGEST_PATH, LONGEST_TEXT, MOST_RELEASES
 
 __all__ = ["FORMAT", "Unhashed", "check_document", "unsafe_path"]
 
@@ -268,7 +268,7 @@ class _ManifestCheck:
         self.safe(texts, location)
         for key, text in texts.items():
             # Compiled on first use, which saves 0.2 ms at the start: most manifests need none.
-            if type(text) is not str or not re.fullmatch(grammar, text):
+            if type(text) is not str or len(text) > LONGEST_TEXT or not re.fullmatch(grammar, text):
                 self.fail(f"{location}{member(key)}", f"expected {expected}, found {described(text)}")
 
     def unhashed(self, value: object) -> None:
@@ -297,7 +297,7 @@ class _ManifestCheck:
                 )
 
     def text(self, value: object, location: str) -> None:
-        if type(value) is not str or not value.isprintable():
+        if type(value) is not str or len(value) > LONGEST_TEXT or not value.isprintable():
             self.fail(location, f"expected printable text, found {described(value)}")
 
     def seconds(self, value: object, location: str) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,3 +130,16 @@ def test_the_largest_manifest_of_a_legitimate_site_is_within_the_limits() -> Non
     assert 100 * len(text) < limits.MOST_BYTES
     assert 100 * sum(map(len, old.values())) < limits.MOST_OLD_PATHS
     assert Manifest.loads(text).files == manifest.files
+
+
+@pytest.mark.parametrize(
+    ("changes", "location"),
+    [
+        ({"media_types": {"a": "text/" + "x" * 1024}}, 'hashserve.media_types["a"]'),
+        ({"queries": {"a": "x" * 1025}}, 'hashserve.queries["a"]'),
+        ({"skipped": ["x" * 1025]}, "hashserve.skipped[0]"),
+        ({"releases": [{"id": "x" * 1025, "created": 1, "paths": {}}]}, "hashserve.releases[0].id"),
+    ],
+)
+def test_a_text_that_could_fill_a_field_is_an_error(changes: dict[str, Any], location: str) -> None:
+    assert error_of(json.dumps(document(**changes))).location == location
