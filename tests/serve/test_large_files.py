@@ -18,8 +18,10 @@ from hashserve import HashServe
 from hashserve.digests import digest_of, integrity_of
 from hashserve.errors import TruncatedFileError, UnknownAssetError
 from hashserve.gateways.wsgi_bodies import SpansBody
+from hashserve.http.messages import StoredFile
 from hashserve.serve import large_files, live_files
-from hashserve.serve.inspection import inspect
+from hashserve.serve.files import ChangedFileError, OpenFile, prove
+from hashserve.serve.inspection import Root, inspect
 from tests.serve.test_live_files import CHANGES
 from tests.support.client import Reply, request, wrapped_application
 from tests.support.files import put
@@ -259,6 +261,13 @@ def test_the_integrity_of_a_large_file_is_that_of_its_content_and_read_once(film
     assert disk.read < 1.5 * len(LARGE)
 
 
+def test_the_integrity_of_a_large_file_that_has_just_changed_is_that_of_its_content(film: Path) -> None:
+    application = served(film)
+    for content in (LARGE, LARGE[::-1]):
+        film.write_bytes(content)
+        assert application.integrity("film.bin") == integrity_of(digest_of([content]))
+
+
 def test_the_integrity_of_a_growing_file_is_an_error_and_no_endless_read(film: Path, disk: Disk) -> None:
     application = served(film)
     disk.grows = True
@@ -328,3 +337,74 @@ def test_a_large_damaged_fingerprinted_file_is_read_once(
     for _ in range(3):
         assert request(application, f"/static/{path}").status == 404
     assert disk.read < 1.5 * len(LARGE)
+
+
+# Changes at a certain moment
+
+
+@pytest.mark.usefixtures("_settled")
+def test_a_large_file_that_is_written_to_while_it_is_looked_at_is_a_snapshot(film: Path, disk: Disk) -> None:
+    disk.grows = True
+    assert is_snapshot(request(served(film), URL, method="HEAD"))
+
+
+@pytest.mark.usefixtures("_settled")
+def test_a_large_file_that_is_replaced_before_it_is_looked_at_is_a_snapshot(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looking(path: str, root: Root) -> large_files.LargeFile:
+        film.write_bytes(LARGE + b"longer")
+        return large_files.look_at(path, root)
+
+    monkeypatch.setattr(live_files, "look_at", looking)
+    reply = request(served(film), URL)
+    assert (is_snapshot(reply), reply.body) == (True, LARGE + b"longer")
+
+
+@pytest.mark.parametrize("largest_digested", [0, 1 << 23])
+def test_a_file_that_ends_before_its_size_is_unavailable(
+    film: Path, monkeypatch: pytest.MonkeyPatch, largest_digested: int
+) -> None:
+    monkeypatch.setattr(live_files, "SETTLED_AFTER", -1)
+    monkeypatch.setattr("os.read", lambda descriptor, most: b"")
+    assert request(served(film, largest_digested=largest_digested), URL).status == 503
+
+
+def test_a_file_that_is_larger_than_it_was_a_moment_ago_is_not_read(film: Path, disk: Disk) -> None:
+    with pytest.raises(ChangedFileError, match="grew while it was opened"):
+        inspect(str(film), Root(f"{film.parent}/"), keep=0, most=len(LARGE) - 1)
+    assert disk.read == 0
+
+
+def test_a_small_snapshot_that_is_cut_short_before_it_is_read_is_an_error(film: Path) -> None:
+    stored = StoredFile(str(film), len(LARGE), "identity", "", None, is_snapshot=True)
+    assert OpenFile(os.open(film, os.O_RDONLY)).read(stored) == LARGE
+    opened = OpenFile(os.open(film, os.O_RDONLY))
+    os.truncate(film, 10)
+    with pytest.raises(ChangedFileError, match="was cut short while it was read"):
+        opened.read(stored)
+
+
+def test_many_requests_at_once_prove_a_large_fingerprinted_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = BuiltTree(str(tmp_path))
+    path = tree.add("film.bin", LARGE)
+    tree.publish()
+    started, proofs = threading.Barrier(8), list[str]()
+
+    def proving(file: StoredFile, chunks: Iterator[bytes]) -> None:
+        proofs.append(file.path)
+        time.sleep(0.2)  # the others arrive meanwhile
+        prove(file, chunks)
+
+    monkeypatch.setattr("hashserve.serve.body_cache.prove", proving)
+    application = HashServe(wrapped_application, tree.root, "/static/")
+
+    def ask() -> bytes:
+        started.wait()
+        return request(application, f"/static/{path}", range="bytes=0-1").body
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {future.result() for future in [pool.submit(ask) for _ in range(8)]} == {LARGE[:2]}
+    assert len(proofs) == 1
