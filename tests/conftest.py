@@ -19,8 +19,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LIST = pytest.StashKey[str]()
+"""The file into which the list of skipped tests is written too."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis_profile.load()
+    # Taken away, so that a pytest that a test runs does not write it too.
+    config.stash[LIST] = os.environ.pop("HASHSERVE_SKIPPED", "")
     if not hasattr(config, "workerinput"):  # workers of pytest-xdist have the folders of the run
         config.add_cleanup(isolate())
 
@@ -35,14 +41,14 @@ def pytest_runtest_makereport(
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the list, and write it into the file that HASHSERVE_SKIPPED names."""
     lines = list(skipped_tests.lines(terminalreporter.stats.get("skipped", [])))
     if lines:
         terminalreporter.section("skipped")
         for line in lines:
             terminalreporter.line(line)
-    if file := os.environ.get("HASHSERVE_SKIPPED"):
+    if file := config.stash[LIST]:
         Path(file).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.processes import running_server
 from tests.support.interferences import NO_DATE, NOT_IN_ORDER, PAGE, STOPS, WAITS, with_table
-from tests.support.parts import missing
+from tests.support.parts import missing, parts_of_server
 from tests.support.servers import MATRIX, Apache, make_site, serving
 from tests.support.trees import BuiltTree
 from tests.support.waiting import wait_until
@@ -44,20 +44,20 @@ def site() -> Iterator[tuple[Path, BuiltTree]]:
         yield folder, tree
 
 
-def missing_from(command: str) -> str | None:
-    """Return which server of a command is missing; None if it is installed."""
+def require_server_of(command: str) -> None:
+    """Skip or fail the test if the server of a command is missing."""
     for wsgi_server in MATRIX:
         if wsgi_server.distribution and wsgi_server.distribution in command:
-            return wsgi_server.missing()
-    return None
+            if reason := wsgi_server.missing():
+                missing(reason, *parts_of_server(wsgi_server.name))
+            return
 
 
 @pytest.mark.parametrize("command", commands())
 def test_a_command_line_serves_a_fingerprinted_file_forever(
     command: str, site: tuple[Path, BuiltTree]
 ) -> None:
-    if reason := missing_from(command):
-        missing(reason)
+    require_server_of(command)
     folder, tree = site
     scripts = Path(sys.executable).parent
     line = f"exec {command.replace('$PORT', '8000')}"

@@ -62,7 +62,7 @@ class Demo:
     def get(self, path: str, method: str = "GET", **fields: str) -> Reply:
         """Send one request; ``fields`` are header fields, with underscores for hyphens."""
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=30)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=PATIENCE)
         try:
             headers = {name.replace("_", "-"): value for name, value in fields.items()}
             connection.request(method, path, headers=headers)

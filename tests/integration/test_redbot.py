@@ -49,6 +49,9 @@ EXPLAINED: dict[str, tuple[str, set[str]]] = {
 }
 """Notes of the levels WARN and BAD, with the reason and the kinds of URLs (an empty set means all)."""
 
+LATE = re.compile(r"The server's clock is \d+ seconds? behind\.")
+"""A note of a linter that a busy machine starts seconds after the response."""
+
 URLS: dict[str, tuple[str, int]] = {
     "fingerprinted, with variants": ("{css/base.css}", 200),
     "fingerprinted, without variants": ("{fonts/text.woff2}", 200),
@@ -171,7 +174,8 @@ def received(port: int, request: bytes) -> bytes:
 def unexplained(kind: str, notes: list[tuple[str, str]]) -> set[str]:
     """Return the notes on a kind of URL that have no reason."""
     explained = {note for note, (_, kinds) in EXPLAINED.items() if not kinds or kind in kinds}
-    return {note for level, note in notes if level not in GOOD} - explained
+    bad = {note for level, note in notes if level not in GOOD and not LATE.fullmatch(note)}
+    return bad - explained
 
 
 def test_every_explanation_names_an_existing_kind() -> None:

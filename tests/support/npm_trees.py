@@ -11,10 +11,11 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.archives import unpack
 
 __all__ = ["PACKAGES", "Package", "TreeUnavailableError", "tree"]
 
@@ -145,8 +146,7 @@ def _packed(package: Package, scratch: Path) -> Path:
 
 
 def _unpacked(tarball: Path) -> Path:
-    with tarfile.open(tarball) as archive:
-        archive.extractall(tarball.parent / "tree", filter="data")
+    unpack(tarball, tarball.parent / "tree")
     (folder,) = (tarball.parent / "tree").iterdir()
     return folder
 

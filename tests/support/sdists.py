@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
+
+from tests.support.archives import unpack
 
 __all__ = ["SdistUnavailableError", "unpacked_sdist"]
 
@@ -25,8 +26,7 @@ def unpacked_sdist(name: str, version: str) -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as temporary:
             archive = _downloaded(f"{name}=={version}", Path(temporary))
-            with tarfile.open(archive) as opened:
-                opened.extractall(temporary, filter="data")
+            unpack(archive, Path(temporary))
             archive.unlink()
             (unpacked,) = Path(temporary).iterdir()
             shutil.move(unpacked, folder)
