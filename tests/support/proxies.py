@@ -271,7 +271,10 @@ visible_hostname squid
 
 
 class Squid(Cache):
-    """Squid as an accelerator with a cache in memory, and HIT or MISS in X-Cache."""
+    """Squid as an accelerator with a cache in memory.
+
+    Squid 5 has HIT or MISS in X-Cache; Squid 6 has ``hit`` in Cache-Status (RFC 9211).
+    """
 
     tool = "squid"
     title = "Squid"
@@ -290,7 +293,8 @@ class Squid(Cache):
 
     def is_hit(self, fields: Mapping[str, str]) -> bool:
         """Return whether the response came from the cache."""
-        return fields.get("x-cache", "").startswith("HIT")
+        is_marked = re.search(r";\s*hit\b", fields.get("cache-status", "")) is not None
+        return is_marked or fields.get("x-cache", "").startswith("HIT")
 
 
 # HAProxy
