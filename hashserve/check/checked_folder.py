@@ -164,7 +164,13 @@ def _files(tree: PublishedTree, index: ManifestIndex) -> Iterator[FileWithVarian
     for path in paths:
         coding = coding_of_suffix(path)
         if coding is None or path in index.all_paths or path.removesuffix(coding.suffix) not in paths:
-            yield FileWithVariants(path=path, file=tree.files.get(path), variants=_variants(path, tree))
+            record = index.records.get(path)
+            yield FileWithVariants(
+                path=path,
+                file=tree.files.get(path),
+                variants=_variants(path, tree),
+                listed_size=None if record is None else record.size,
+            )
 
 
 def _variants(path: str, tree: PublishedTree) -> dict[str, FileOnDisk]:

@@ -21,11 +21,15 @@ __all__ = ["FileContent", "FileWithVariants", "PathContents", "VariantContent", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileWithVariants:
-    """A path, its file on disk or None, and the variants next to it by content coding."""
+    """A path, its file on disk or None, and the variants next to it by content coding.
+
+    ``listed_size`` is the size of the file in bytes, as the manifest states it.
+    """
 
     path: str
     file: FileOnDisk | None
     variants: Mapping[str, FileOnDisk] = field(default_factory=dict)
+    listed_size: int | None = None
 
     @property
     def files(self) -> list[FileOnDisk]:
@@ -36,6 +40,12 @@ class FileWithVariants:
     def size(self) -> int:
         """The bytes of all files together."""
         return sum(file.size for file in self.files)
+
+    @property
+    def decoded_size(self) -> int | None:
+        """How many bytes a variant may decode to: those of the file, be it the one listed or the one there."""
+        sizes = [self.listed_size, None if self.file is None else self.file.size]
+        return max((size for size in sizes if size is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +85,7 @@ def read_contents(on_disk: FileWithVariants, follower: ReferenceFollower) -> Pat
         on_disk=on_disk,
         content=None if on_disk.file is None else _file_content(on_disk.file, follower),
         variants={
-            coding: _variant_content(file, coding, None if on_disk.file is None else on_disk.file.size)
+            coding: _variant_content(file, coding, on_disk.decoded_size)
             for coding, file in on_disk.variants.items()
         },
     )
