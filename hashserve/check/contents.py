@@ -43,7 +43,7 @@ class FileWithVariants:
 
     @property
     def decoded_size(self) -> int | None:
-        """How many bytes a variant may decode to: those of the file, be it the one listed or the one there."""
+        """How many bytes a variant may decode to: those of the file that is listed, or of the one there."""
         sizes = [self.listed_size, None if self.file is None else self.file.size]
         return max((size for size in sizes if size is not None), default=None)
 
