@@ -127,7 +127,7 @@ class Manifest(NamedTuple):
             skipped=None if skipped is None else tuple(skipped),
             unhashed_files=extension.get("unhashed_files"),
             modules=extension.get("modules"),
-            leave_references=tuple(extension.get("leave_references", ())),
+            leave_references=tuple(extension.get("leave_references") or ()),
         )
 
     def dumps(self) -> str:
