@@ -54,9 +54,13 @@ def test_names_that_the_terminals_encoding_lacks_are_shown_with_escapes(source: 
     assert r"sch\xf6n.css:1:21" in told.stdout
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it(source: Path, out: Path) -> None:
+@pytest.mark.parametrize("package", ["tree_sitter", "xxhash"])
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    package: str, source: Path, out: Path
+) -> None:
+    put(source, "app.0a1b2c3d4e5f.js", b'import "./other.js";')
     code = (
-        "import sys; sys.modules['tree_sitter'] = None; from hashserve.cli.main import main; sys.exit(main())"
+        f"import sys; sys.modules['{package}'] = None; from hashserve.cli.main import main; sys.exit(main())"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, "build", source, "--out", out],
@@ -67,7 +71,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(source: Pa
     assert told.returncode == 1
     assert (
         told.stderr
-        == "hashserve: the package tree_sitter is missing; install it with: pip install 'hashserve[build]'\n"
+        == f"hashserve: the package {package} is missing; install it with: pip install 'hashserve[build]'\n"
     )
 
 

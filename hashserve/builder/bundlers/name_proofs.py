@@ -49,9 +49,9 @@ def _digests(token: NameToken, content: bytes, of_bundlers: bool) -> Iterator[st
         yield _as_rollup_writes(xxh3_128(content))
 
 
-def _as_rollup_writes(digest: bytes | None) -> str:
+def _as_rollup_writes(digest: bytes) -> str:
     """Write a digest as one number in base 64, which is not what RFC 4648 calls base64."""
-    number, text = int.from_bytes(digest or b"", "big"), ""
+    number, text = int.from_bytes(digest, "big"), ""
     while number:
         number, rest = divmod(number, 64)
         text = _BASE64[rest] + text
