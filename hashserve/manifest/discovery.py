@@ -50,7 +50,7 @@ def find_manifest(root: str | os.PathLike[str]) -> str | None:
         if os.path.isfile(candidate):
             return candidate
     sprockets = [os.path.join(top, name) for name in _names_in(top) if _is_of_sprockets(name)]
-    if sprockets:
+    if sprockets := list(filter(os.path.isfile, sprockets)):
         return max(sprockets, key=lambda candidate: (os.path.getmtime(candidate), candidate))
     candidate = os.path.join(top, MIX_MANIFEST)
     return candidate if os.path.isfile(candidate) else None

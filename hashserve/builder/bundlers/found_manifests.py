@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from hashserve.builder.bundlers.name_tokens import token_of
 from hashserve.errors import ManifestError
 from hashserve.fingerprint_patterns import without_fingerprint
-from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest
+from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest, read_file
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.json_text import parse_json
 from hashserve.manifest.model import Manifest
@@ -95,8 +95,7 @@ def names_in_data(files: Mapping[str, str], paths: Mapping[str, object]) -> Iter
 
 
 def _names_of(path: str, location: str, files: Mapping[str, str]) -> dict[str, str]:
-    with open(location, "rb") as stream:
-        document = parse_json(stream.read(LARGEST), location)
+    document = parse_json(read_file(location), location)
     if type(document) is not dict or not _is_of_bundler(document):
         return {}
     folder = path[: path.rfind("/") + 1]

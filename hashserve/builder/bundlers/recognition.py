@@ -23,9 +23,10 @@ from hashserve.builder.bundlers.name_tokens import NameToken, token_of
 from hashserve.builder.references.languages import is_page
 from hashserve.builder.report import BuildFinding, BuildReport
 from hashserve.builder.sources.bundler_names import each_once
+from hashserve.builder.sources.opened import read_source
 from hashserve.builder.sources.tree import SourceTree
 from hashserve.digests import digest_of
-from hashserve.errors import spelt_text
+from hashserve.errors import SourceError, spelt_text
 from hashserve.manifest.json_text import quoted
 from hashserve.manifest.model import Manifest
 
@@ -76,6 +77,7 @@ class _Search:
         self.kept = dict(tree.kept)
         self.findings: list[BuildFinding] = []
         self._files = {file.logical_path: file.location for file in tree.files}
+        self._sources = {file.logical_path: file for file in tree.files}
         self._earlier = earlier
         self._budget = MOST_HASHED
         self.names: dict[str, NameToken] = {}
@@ -131,13 +133,16 @@ class _Search:
     def _has_proof(self, path: str, token: NameToken) -> bool:
         """Whether the content proves a token, or is what an earlier release has under this name."""
         content = self._read(path)
+        # Counted in either case, or the next build would have room to prove more.
+        self._budget -= len(content)
+        if not content or self._budget < 0:
+            return False
         earlier = self._earlier_digests(path)
         is_copy = self._is_copy(token)
         if earlier and not is_copy:
             is_proof = earlier == {digest_of((content,))}
         else:
-            self._budget -= len(content)
-            is_proof = self._budget >= 0 and is_proven(token, content, of_bundlers=is_copy)
+            is_proof = is_proven(token, content, of_bundlers=is_copy)
         if is_proof:
             self._proven.append(path)
         return is_proof
@@ -180,7 +185,7 @@ class _Search:
     def _keep(self, path: str, logical_path: str | None = None) -> bool:
         """Keep a name, unless an earlier release has other content under it."""
         earlier = self._earlier_digests(path)
-        if path in self.kept or (earlier and earlier != {digest_of((self._read(path),))}):
+        if path in self.kept or (earlier and earlier != {self._digest(path)}):
             return False
         token = self.names.pop(path, None)
         plain = token.plain_path if token is not None and token.separator else path
@@ -190,13 +195,26 @@ class _Search:
     # Files
 
     def _read(self, path: str) -> bytes:
+        """Return the content of a file; nothing if it is too large, or cannot be read.
+
+        The scan reports what cannot be read.
+        """
         try:
             if os.path.getsize(self._files[path]) > LARGEST_READ:
                 return b""
-            with open(self._files[path], "rb") as stream:
-                return stream.read()
-        except OSError:
-            return b""  # the scan reports it
+            return b"".join(self._chunks(path))
+        except (OSError, SourceError):
+            return b""
+
+    def _digest(self, path: str) -> str | None:
+        """Return the digest of a file of any size; None if it cannot be read."""
+        try:
+            return digest_of(self._chunks(path))
+        except (OSError, SourceError):
+            return None
+
+    def _chunks(self, path: str) -> Iterator[bytes]:
+        return read_source(self._files[path], self._sources[path].real_roots)
 
     def _earlier_digests(self, path: str) -> set[str]:
         """Return the digests of what earlier releases have under a name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from hashserve import BuildError
 from hashserve.builder import BuildSettings, build
+from hashserve.builder.bundlers import recognition
 from hashserve.check import check
 from tests.builder.bundlers.test_name_proofs import IMAGE, PROVEN
 from tests.support.building import manifest_of, wrong_files
@@ -194,6 +196,45 @@ def test_a_name_that_changed_its_content_once_is_never_kept_by_its_looks(
     assert "assets/other-Dxhcson1.js" in kept_in(source, out)
     put(source, "assets/other-Dxhcson1.js", b"export const changed = 1;")
     assert "assets/other-Dxhcson1.js" not in kept_in(source, out)
+
+
+def test_a_file_of_any_size_has_the_same_name_in_the_next_build(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "LARGEST_READ", 100)
+    put(source, "_next/static/media/film.b1xdWy2f.mp4", bytes(101))
+    for _ in range(2):
+        build(source, out)
+        assert manifest_of(out).paths["_next/static/media/film.mp4"] == "_next/static/media/film.b1xdWy2f.mp4"
+
+
+def test_a_file_that_is_too_large_to_read_has_no_proof(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "LARGEST_READ", 100)
+    put(source, "film.d41d8cd98f00b204.mp4", bytes(101))  # the MD5 of nothing
+    assert kept_in(source, out) == set()
+
+
+def test_what_is_beyond_the_limit_of_hashed_bytes_has_the_same_name_in_the_next_build(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "MOST_HASHED", 250)
+    for number in range(4):
+        content = b"%100d" % number
+        put(source, f"{number}.{hashlib.md5(content).hexdigest()[:12]}.bin", content)
+    assert len(kept_in(source, out)) == 2
+    paths = manifest_of(out).paths
+    build(source, out)
+    assert manifest_of(out).paths == paths
+
+
+def test_a_link_that_leads_nowhere_and_has_the_name_of_a_manifest_stops_no_build(
+    source: Path, out: Path
+) -> None:
+    put(source, "js/app.0123456789ab.js", b"x")
+    (source / "js/.sprockets-manifest-0a1b.json").symlink_to("gone")
+    assert kept_in(source, out) == set()
 
 
 def test_names_that_look_fingerprinted_are_reported_with_the_remedy_that_works(
