@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from hashserve.atomic_files import write_atomically
 from hashserve.manifest.discovery import read_file
 from hashserve.manifest.json_text import parse_json
+from hashserve.manifest.limits import check_amounts, check_size
 from hashserve.manifest.schema import FORMAT, Unhashed, check_document
 from hashserve.module_graph import ModuleGraph
 
@@ -139,10 +140,14 @@ class Manifest(NamedTuple):
     def write(self, path: str | os.PathLike[str], *, mode: int | None = None) -> None:
         """Replace the manifest at ``path`` in one step. On any failure, the old one stays.
 
-        ``mode`` is that of `write_atomically`.
-        Raises `OSError`, or `UnicodeEncodeError` where a path is not Unicode text.
+        ``mode`` is that of `write_atomically`. Raises `OSError`, `ManifestError` where it is over a limit of
+        manifests, or `UnicodeEncodeError` where a path is not Unicode text.
         """
-        write_atomically(os.fspath(path), [self.dumps().encode()], durable=True, mode=mode)
+        target, text = os.fspath(path), self.dumps()
+        content = text.encode()
+        check_size(len(content), target)
+        check_amounts(text, target)
+        write_atomically(target, [content], durable=True, mode=mode)
 
     def record(self, path: str) -> AssetRecord | None:
         """Return what is known about the fingerprinted ``path``, or None where no release has it."""

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hashserve.http.codings import CODINGS
+from hashserve.manifest.limits import LONGEST_TEXT
 from hashserve.manifest.schema import unsafe_path
 from hashserve.settings import ValueCheck
 from hashserve.url_paths import is_servable
@@ -136,18 +137,25 @@ def strings(value: Any) -> tuple[str, ...]:
 
 
 def patterns(value: Any) -> tuple[str, ...]:
-    """Accept a list of patterns that a manifest can hold."""
+    """Accept a list of patterns; a manifest states them."""
     found = strings(value)
     if not all(map(str.isprintable, found)):
         raise ValueError('must have printable characters only; "?" in a pattern stands for any character')
+    _check_lengths(found)
     return found
 
 
+def _check_lengths(texts: Iterable[str]) -> None:
+    if any(len(text) > LONGEST_TEXT for text in texts):
+        raise ValueError(f"must have at most {LONGEST_TEXT:,} characters in each item")
+
+
 def extensions(value: Any) -> tuple[str, ...]:
-    """Accept file name extensions; they are used in lower case and without a dot."""
+    """Accept file name extensions, used in lower case and without a dot; a manifest states them."""
     used = tuple(extension.lower().lstrip(".") for extension in strings(value))
-    if not all(used):
+    if not all(text and text.isprintable() for text in used):
         raise ValueError('must be a list of extensions, such as "jpg"')
+    _check_lengths(used)
     return used
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hashserve import BuildError
 from hashserve.builder import BuildSettings, build
+from hashserve.manifest import limits
 from hashserve.manifest.model import Manifest, Release
 from tests.support.building import CSS, manifest_of, put_site, wrong_files
 from tests.support.files import put
@@ -66,6 +68,20 @@ def test_codings_can_be_changed_between_builds(source: Path, out: Path) -> None:
     record = manifest_of(out).record(old)
     assert record is not None
     assert record.variants == {}
+    assert not wrong_files(out)
+
+
+def test_a_manifest_that_no_server_could_load_is_an_error_and_never_in_force(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(source, out)
+    old = manifest_of(out)
+    put(source, "css/app.css", CSS + b"changed")
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "MOST_ENTRIES", (out / "staticfiles.json").read_bytes().count(b",") + 2)
+        with pytest.raises(BuildError, match="cannot be replaced: the new one has over"):
+            build(source, out)
+    assert manifest_of(out) == old
     assert not wrong_files(out)
 
 

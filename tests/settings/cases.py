@@ -254,7 +254,11 @@ BUILD: Mapping[str, Cases] = {
     ),
     "skip_compress": Cases(
         [Right([".PNG", "jpg"], ("png", "jpg")), Right(None, None)],
-        [Wrong("jpg", STRINGS), Wrong(["."], 'must be a list of extensions, such as "jpg"')],
+        [
+            Wrong("jpg", STRINGS),
+            Wrong(["."], 'must be a list of extensions, such as "jpg"'),
+            Wrong(["a\x01"], 'must be a list of extensions, such as "jpg"'),
+        ],
     ),
     "digest": Cases(
         [Right("sha256", "sha256", ["--digest", "sha256"])],

@@ -12,6 +12,7 @@ import pytest
 
 from hashserve import HashServe, SettingError
 from hashserve.settings import Settings
+from hashserve.settings.build import BuildSettings
 from hashserve.settings.serve import MountSettings, ServeSettings
 from tests.support.client import wrapped_application
 
@@ -81,3 +82,10 @@ def test_help_shows_every_setting_with_its_default_and_its_help() -> None:
     shown = pydoc.plain(pydoc.render_doc(HashServe))
     for name, row in {**MountSettings.table, **ServeSettings.table}.items():
         assert f"* {name}={row.default!r}: {row.help}" in shown
+
+
+@pytest.mark.parametrize("name", ["skip_compress", "leave_references"])
+def test_a_text_that_is_too_long_for_a_manifest_is_an_error(name: str) -> None:
+    assert BuildSettings(**{name: ["a" * 1024]})
+    with pytest.raises(SettingError, match="must have at most 1,024 characters in each item"):
+        BuildSettings(**{name: ["a" * 1025]})

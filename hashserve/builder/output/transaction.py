@@ -17,6 +17,7 @@ from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.fsync import sync
 from hashserve.builder.output.state import BuildState
 from hashserve.builder.output.write_errors import write_error
+from hashserve.errors import BuildError, ManifestError
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
@@ -110,6 +111,9 @@ class Transaction:
                 self._move_away(path, files, state)
             self._rename(last)
             self._sync_names(last)
+        except ManifestError as error:
+            location = self._prefix + MANIFEST_NAME
+            raise BuildError(location, f"cannot be replaced: the new one {error.detail}") from error
         except OSError as error:
             raise write_error(error.filename2 or error.filename or self._root, error) from error
         for path, file in self._staged.items():
