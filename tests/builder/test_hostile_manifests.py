@@ -191,6 +191,23 @@ def test_files_of_a_previous_release_take_half_of_the_room_on_the_disk(
     assert not wrong_files(out)
 
 
+def test_a_file_that_cannot_be_put_into_the_output_takes_no_room_from_others(
+    source: Path, first: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [*(f"blocked/{number}.0123456789ab.css" for number in range(10)), GOOD]
+    edit(first, lambda document: list_files(document, dict.fromkeys(paths, ROW)))
+    for path in paths:
+        put(first, path, EVIL)
+    put(out, "blocked", b"a file of the user")
+    free = 2 * (2 * len(TEXT) + 2 * len(EVIL))
+    monkeypatch.setattr("hashserve.builder.releases.restore._free_bytes", lambda folder: free)
+    monkeypatch.setattr("hashserve.builder.releases.restore.THREADS", 1)
+    change(source)
+    report = build(source, out, previous=str(first))
+    assert sorted(lost(report)) == sorted(set(paths) - {GOOD})
+    assert (out / GOOD).read_bytes() == EVIL
+
+
 def test_very_many_lost_files_are_counted_and_not_all_reported(
     source: Path, first: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

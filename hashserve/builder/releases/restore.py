@@ -184,11 +184,9 @@ def _restore_coding(
         room.take(path, coded_size)
         try:
             output.put(path, chunks, record.sha256, coding)
-        except BuildError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _PATH_ERRORS:
-                raise MismatchError(path, error.problem) from error
-            raise
-        except HashserveError:
+        except HashserveError as error:
             room.give_back(coded_size)
+            if isinstance(error, BuildError) and getattr(error.__cause__, "errno", None) in _PATH_ERRORS:
+                raise MismatchError(path, error.problem) from error
             raise
     return output.files.size(path) or 0
