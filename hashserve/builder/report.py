@@ -5,6 +5,7 @@ Invariant: every figure is counted where the thing happens; nothing is estimated
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -96,9 +97,10 @@ class BuildReport:
     def accept(self, patterns: Sequence[FindingPattern]) -> None:
         """Mark each finding that a pattern accepts, by its whole path or by the end of it."""
         for number, finding in enumerate(self.findings):
-            parts = finding.path.split("/")
+            path = finding.path.replace(os.sep, "/")
+            parts = path.split("/")
             ends = ["/".join(parts[start:]) for start in range(max(0, len(parts) - _DEEPEST), len(parts))]
-            if any(pattern.accepts(finding.kind, finding.path, *ends) for pattern in patterns):
+            if any(pattern.accepts(finding.kind, path, *ends) for pattern in patterns):
                 self.findings[number] = replace(finding, accepted=True)
 
     def as_json(self) -> Mapping[str, Any]:

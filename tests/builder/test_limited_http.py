@@ -161,7 +161,7 @@ def test_a_proxy_that_the_environment_names_is_used(monkeypatch: pytest.MonkeyPa
         (lambda: HTTPError("", 404, "\33[2J", HTTPMessage(), None), "the site answered 404 Not Found"),
         (lambda: HTTPError("", 599, "odd", HTTPMessage(), None), "the site answered 599"),
         (lambda: URLError(ConnectionRefusedError(111, "refused")), "[Errno 111] refused"),
-        (lambda: BadStatusLine("\33[2J"), "?[2J"),
+        (lambda: BadStatusLine("\33[2J"), r"\x1b[2J"),
         (lambda: BadStatusLine("x" * 60_000), "x" * 200 + "..."),
         (HTTPException, "HTTPException"),
     ],

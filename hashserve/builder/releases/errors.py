@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from hashserve.errors import HashserveError
+from hashserve.visible_text import visible
 
 __all__ = ["MismatchError", "UnreachableError", "shortened", "without_password"]
 
@@ -40,10 +41,8 @@ class MismatchError(HashserveError):
 
 
 def shortened(text: str) -> str:
-    """Return text that a previous release chose as messages show it: printable, and not too long."""
-    shown = "".join(
-        character if character.isprintable() else "?" for character in text[:MAX_SHOWN_CHARACTERS]
-    )
+    """Return text that a previous release chose as messages show it: visible, and not too long."""
+    shown = visible(text[:MAX_SHOWN_CHARACTERS])
     return shown if len(text) <= MAX_SHOWN_CHARACTERS else f"{shown}..."
 
 

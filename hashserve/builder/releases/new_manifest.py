@@ -93,9 +93,9 @@ def retain_releases(
     retained, dropped = within_limits(wanted, release.paths)
     if dropped:
         problem = (
-            f"and {len(dropped) - 1} older releases are dropped, because a manifest holds at most "
-            f"{MOST_RELEASES:,} old releases with {MOST_OLD_PATHS:,} changed paths; build with smaller "
-            "values of keep and keep_days"
+            f"is dropped, as are {len(dropped) - 1:,} older ones, because a manifest holds at most "
+            f"{MOST_RELEASES:,} old releases with {MOST_OLD_PATHS:,} changed paths together; build with "
+            "smaller values of keep and keep_days"
         )
         report.add("lost", f"release {shortened(dropped[0].id)}", problem)
     already_lost = {finding.path for finding in report.findings if finding.kind == "lost"}
