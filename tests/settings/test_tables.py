@@ -86,6 +86,8 @@ def test_help_shows_every_setting_with_its_default_and_its_help() -> None:
 
 @pytest.mark.parametrize("name", ["skip_compress", "leave_references"])
 def test_a_text_that_is_too_long_for_a_manifest_is_an_error(name: str) -> None:
-    assert BuildSettings(**{name: ["a" * 1024]})
+    right: dict[str, Any] = {name: ["a" * 1024]}
+    wrong: dict[str, Any] = {name: ["a" * 1025]}
+    assert BuildSettings(**right)
     with pytest.raises(SettingError, match="must have at most 1,024 characters in each item"):
-        BuildSettings(**{name: ["a" * 1025]})
+        BuildSettings(**wrong)
