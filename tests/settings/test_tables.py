@@ -88,6 +88,6 @@ def test_help_shows_every_setting_with_its_default_and_its_help() -> None:
 def test_a_text_that_is_too_long_for_a_manifest_is_an_error(name: str) -> None:
     right: dict[str, Any] = {name: ["a" * 1024]}
     wrong: dict[str, Any] = {name: ["a" * 1025]}
-    assert BuildSettings(**right)
+    assert BuildSettings(**right) != BuildSettings()
     with pytest.raises(SettingError, match="must have at most 1,024 characters in each item"):
         BuildSettings(**wrong)
