@@ -7,12 +7,12 @@ and problems of paths that clients choose have a budget each, which is full agai
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import lru_cache
 
 from hashserve.serve.files import is_machine_error
 from hashserve.url_paths import url_of
+from hashserve.visible_text import logger
 
 __all__ = [
     "LOGGED_AGAIN_AFTER",
@@ -34,8 +34,6 @@ PERIOD = 3600.0
 
 LOGGED_AGAIN_AFTER = 60.0
 """Seconds until a shortage of descriptors or memory, or a failing disk, is logged again."""
-
-_logger = logging.getLogger("hashserve")
 
 
 class FailureLog:
@@ -64,7 +62,7 @@ class FailureLog:
         now = self._clock()
         if now >= self._due.get(number, now):
             self._due[number] = now + LOGGED_AGAIN_AFTER
-            _log(message)
+            logger.error("cannot serve %s", message)
 
     def __len__(self) -> int:
         """Return how many messages are remembered."""
@@ -89,31 +87,21 @@ class _Budget:
             return
         if len(self.logged) < self._limit:
             self.logged.add(message)
-            _log(message)
+            logger.error("cannot serve %s", message)
             return
         if not self._left_out:
-            _logger.error("too many problems with %s: the next are logged in an hour", self._subject)
+            logger.error("too many problems with %s: the next are logged in an hour", self._subject)
         self._left_out += 1
 
     def _start_again(self) -> None:
         if self._left_out:
-            _logger.error("%d messages about %s were left out", self._left_out, self._subject)
+            logger.error("%d messages about %s were left out", self._left_out, self._subject)
         self._ends_at = self._clock() + PERIOD
         self._left_out = 0
         self.logged.clear()
 
 
-def _log(message: str) -> None:
-    # The text of an error has the path on disk, whose name may hold line breaks or bytes that are not UTF-8.
-    is_one_line = message.isprintable()
-    _logger.error("cannot serve %s", message if is_one_line else "".join(map(_printable, message)))
-
-
-def _printable(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
-
-
 @lru_cache(maxsize=MOST_LOGGED)
 def log_missing_root(path: str) -> None:
     """Log a root that does not exist, once a process, because a test client makes a site for each test."""
-    _logger.warning("there is no folder at %s yet; its files are served as soon as it exists", path)
+    logger.warning("there is no folder at %s yet; its files are served as soon as it exists", path)
