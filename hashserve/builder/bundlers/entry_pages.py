@@ -16,10 +16,10 @@ from hashserve.builder.bundlers.name_tokens import NameToken
 from hashserve.builder.references.html_tokens import Tag, tokens
 from hashserve.manifest.importers.listed_urls import ListedUrl
 
-__all__ = ["ByName", "Loaded", "Read", "entries_of", "mentioned_by"]
+__all__ = ["ByName", "Contains", "Loaded", "entries_of", "mentioned_by"]
 
-Read = Callable[[str], bytes]
-"""Returns the content of the file at a path of the tree; nothing if it is too large, or cannot be read."""
+Contains = Callable[[str, bytes], bool]
+"""Whether the file at a path of the tree contains some bytes. Many pages ask for the same file."""
 
 ByName = Mapping[str, Sequence[str]]
 """The paths of ``names`` by the last part of each, for trees of many pages."""
@@ -58,7 +58,7 @@ def entries_of(
     content: bytes,
     names: Mapping[str, NameToken],
     by_name: ByName,
-    read: Read,
+    contains: Contains,
     entry_folders: Container[str] = (),
 ) -> Iterator[Loaded]:
     """Yield the files that the page at a path loads and that are proven, out of those in ``names``.
@@ -70,12 +70,12 @@ def entries_of(
     An entry of the Angular CLI has one of four names, and the main one states Angular's version.
     """
     loaded = list(_loaded(page, content, names, by_name))
-    scripts = {item.path: read(item.path) for item in loaded if not item.path.endswith(".css")}
-    if any(item.name == "main" and _ANGULAR in scripts.get(item.path, b"") for item in loaded):
+    scripts = {item.path for item in loaded if not item.path.endswith(".css")}
+    if any(item.name == "main" and item.path in scripts and contains(item.path, _ANGULAR) for item in loaded):
         for item in loaded:
             if item.name in _ANGULAR_NAMES and item.token.has_scheme_of_esbuild:
                 yield item
-    is_vite = any(_VITE in script for script in scripts.values())
+    is_vite = any(contains(path, _VITE) for path in scripts)
     own = _names_of(page)
     if is_vite:
         own |= {item.name for item in loaded if item.path in scripts and item.token.is_random}

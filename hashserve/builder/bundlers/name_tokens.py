@@ -6,9 +6,16 @@ Invariant: a token is only a possibility. What proves it is elsewhere; here is o
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import NamedTuple
 
-__all__ = ["NameToken", "token_of"]
+__all__ = ["CODE", "SCRIPTS", "NameToken", "token_of"]
+
+SCRIPTS = (".js", ".mjs")
+"""How the names of a bundler's scripts end."""
+
+CODE = (*SCRIPTS, ".css")
+"""How the names of its scripts and style sheets end."""
 
 
 class NameToken(NamedTuple):
@@ -71,6 +78,10 @@ class NameToken(NamedTuple):
     def has_scheme_of_rollup(self) -> bool:
         """Whether the token is as Rollup and Vite write it: eight characters of base64url."""
         return self.separator in ("-", ".") and not self.is_hex and len(self.text) == 8
+
+    def is_copy_in(self, files: Container[str]) -> bool:
+        """Whether the file is next to its original, as in the output of a build, which makes it again."""
+        return self.is_hex and self.separator == "." and self.plain_path in files
 
     @property
     def glob(self) -> str:

@@ -1,8 +1,8 @@
 """Names that a bundler fingerprinted, found in a tree and kept: a second fingerprint would be a defect.
 
 Invariant: a name is kept only with a proof: a manifest that lists files of the tree, a digest of the content,
-a folder that a framework serves as immutable, or a proven file that loads it. A name that only looks
-fingerprinted is reported. A file that had other content in an earlier release is never kept.
+a folder that a framework serves as immutable, or a proven file that loads it. A file that had other content
+in an earlier release is never kept. A name that only looks fingerprinted is reported.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from fnmatch import fnmatchcase
+from functools import cache
 
 from hashserve.builder.bundlers.entry_pages import entries_of, mentioned_by
 from hashserve.builder.bundlers.found_manifests import ListedNames, names_in_data, names_in_folders
 from hashserve.builder.bundlers.framework_folders import is_in_framework_folder
 from hashserve.builder.bundlers.name_proofs import is_proven
-from hashserve.builder.bundlers.name_tokens import NameToken, token_of
+from hashserve.builder.bundlers.name_tokens import CODE, SCRIPTS, NameToken, token_of
+from hashserve.builder.bundlers.unproven_names import unproven_names
 from hashserve.builder.references.languages import is_page
 from hashserve.builder.report import BuildFinding, BuildReport
 from hashserve.builder.sources.bundler_names import each_once
 from hashserve.builder.sources.opened import read_source
 from hashserve.builder.sources.tree import SourceTree
 from hashserve.digests import digest_of
-from hashserve.errors import SourceError, spelt_text
-from hashserve.manifest.json_text import quoted
+from hashserve.errors import SourceError
 from hashserve.manifest.model import Manifest
 
 __all__ = ["recognise_bundlers"]
@@ -37,13 +37,6 @@ LARGEST_READ = 16 * 1024 * 1024
 
 MOST_HASHED = 48 * 1024 * 1024
 """How many bytes of a tree are hashed for proofs: about 12 seconds with the slowest digest."""
-
-_SCRIPTS = (".js", ".mjs")
-_CODE = (*_SCRIPTS, ".css")
-_SHOWN = 3
-
-_MOST_COMPARED = 100
-"""For how many groups of names a pattern is compared with every file of the tree."""
 
 
 def recognise_bundlers(tree: SourceTree, earlier: Sequence[Manifest], report: BuildReport) -> SourceTree:
@@ -56,7 +49,8 @@ def recognise_bundlers(tree: SourceTree, earlier: Sequence[Manifest], report: Bu
     search.by_folders()
     search.by_content()
     search.by_pages()
-    report.findings.extend([*search.findings, *search.unproven(tree.spellings)])
+    report.findings.extend(search.findings)
+    report.findings.extend(unproven_names(search.names, tree, search.kept))
     paths = {file.logical_path for file in tree.files}
     return replace(tree, kept=each_once(search.kept, paths), plain=_maps_of(search.kept, paths))
 
@@ -138,7 +132,7 @@ class _Search:
         if not content or self._budget < 0:
             return False
         earlier = self._earlier_digests(path)
-        is_copy = self._is_copy(token)
+        is_copy = token.is_copy_in(self._files)
         if earlier and not is_copy:
             is_proof = earlier == {digest_of((content,))}
         else:
@@ -147,13 +141,9 @@ class _Search:
             self._proven.append(path)
         return is_proof
 
-    def _is_copy(self, token: NameToken) -> bool:
-        """Whether a file is next to its original, as in the output of another build, which makes it again."""
-        return token.is_hex and token.separator == "." and token.plain_path in self._files
-
     def by_pages(self) -> None:
         """Keep what pages load of a bundler's files, and what the kept files load."""
-        if not any(path.endswith(_CODE) for path in self.names):
+        if not any(path.endswith(CODE) for path in self.names):
             return
         names = {path: token for path in self.kept if (token := token_of(path)) is not None}
         names.update(self.names)
@@ -161,25 +151,26 @@ class _Search:
         for path in names:
             by_name[posixpath.basename(path)].append(path)
         pages = [path for path in self._files if is_page(path)]
+        contains = cache(lambda path, mark: mark in self._read(path))
         folders: set[str] = set()
         for page in [*pages, *pages]:  # one page may prove what another one loads
-            for item in entries_of(page, self._read(page), names, by_name, self._read, folders):
+            for item in entries_of(page, self._read(page), names, by_name, contains, folders):
                 self._keep(item.path)
                 if item.is_entry:
                     folders.add(item.token.folder)
-        self._follow([path for path in self.kept if path.endswith(_CODE)])
+        self._follow([path for path in self.kept if path.endswith(CODE)])
 
     def _follow(self, holders: list[str]) -> None:
         """Keep what the ``holders`` mention, and what that mentions."""
-        scripts = Counter(posixpath.dirname(path) for path in holders if path.endswith(_SCRIPTS))
+        scripts = Counter(posixpath.dirname(path) for path in holders if path.endswith(SCRIPTS))
         while holders and self.names:
             path = holders.pop()
             holder, folder = token_of(path), posixpath.dirname(path)
             if holder is None:
                 continue
             for target in set(mentioned_by(holder, self._read(path), self.names, scripts[folder])):
-                if target.endswith(_CODE) and self._keep(target):
-                    scripts[folder] += target.endswith(_SCRIPTS)
+                if target.endswith(CODE) and self._keep(target):
+                    scripts[folder] += target.endswith(SCRIPTS)
                     holders.append(target)
 
     def _keep(self, path: str, logical_path: str | None = None) -> bool:
@@ -220,51 +211,3 @@ class _Search:
         """Return the digests of what earlier releases have under a name."""
         records = [manifest.record(path) for manifest in self._earlier]
         return {record.sha256 for record in records if record is not None and record.sha256 is not None}
-
-    # What is not proven
-
-    def unproven(self, spellings: Mapping[str, str]) -> Iterator[BuildFinding]:
-        """Yield a finding for each folder and form of names that look fingerprinted and are not proven."""
-        groups: dict[tuple[str, str, int], list[str]] = defaultdict(list)
-        for path, token in self.names.items():
-            if token.is_word or self._is_copy(token):
-                continue
-            groups[token.folder, token.separator, len(token.text)].append(path)
-        of_code = [
-            paths
-            for paths in groups.values()
-            if any(path.endswith(_CODE) and self.names[path].is_random for path in paths)
-        ]
-        for number, paths in enumerate(of_code):
-            patterns = self._patterns(paths) if number < _MOST_COMPARED else paths[: 1 + _SHOWN]
-            yield BuildFinding(
-                kind="bundler-name",
-                path=self._files[paths[0]],
-                message=spelt_text(_described(paths, patterns), spellings),
-            )
-
-    def _patterns(self, paths: Sequence[str]) -> list[str]:
-        """Return one pattern that matches these paths and no other file; else the paths, as far as shown."""
-        glob = self.names[paths[0]].glob
-        matched = {path for path in self._files if fnmatchcase(path, glob)}
-        return [glob] if matched <= {*paths, *self.kept} else [*paths[: 1 + _SHOWN]]
-
-
-def _described(paths: Sequence[str], patterns: Sequence[str]) -> str:
-    """Say that some files may get a second fingerprint, and how to keep their names."""
-    if len(paths) == 1:
-        text = "its name looks fingerprinted by a bundler, and gets a second fingerprint"
-    else:
-        others = [quoted(path) for path in paths[1 : 1 + _SHOWN]]
-        hidden = len(paths) - 1 - len(others)
-        more = f" and {hidden} more" if hidden else ""
-        text = (
-            "its name looks fingerprinted by a bundler, and gets a second fingerprint; so do those of "
-            f"{', '.join(others)}{more}"
-        )
-    given = ", ".join(map(quoted, patterns))
-    return (
-        f"{text}. If other content always gets another name, name the bundler's manifest "
-        f"({{setting:bundler_manifests}}), or keep the names ({{setting:already_hashed}}: {given}); if "
-        "not, accept this ({setting:accept}: bundler-name)"
-    )

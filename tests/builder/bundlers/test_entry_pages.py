@@ -24,7 +24,11 @@ def entries(
 ) -> set[str]:
     names = tokens(*scripts, *others)
     by_name = {path.rpartition("/")[2]: [path] for path in names}
-    found = entries_of(page, content.encode(), names, by_name, lambda path: scripts.get(path, b""), folders)
+
+    def contains(path: str, mark: bytes) -> bool:
+        return mark in scripts.get(path, b"")
+
+    found = entries_of(page, content.encode(), names, by_name, contains, folders)
     return {item.path for item in found}
 
 

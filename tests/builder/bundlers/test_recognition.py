@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from hashserve import BuildError
 from hashserve.builder import BuildSettings, build
 from hashserve.builder.bundlers import recognition
+from hashserve.builder.sources.opened import RealRoots, read_source
 from hashserve.check import check
 from tests.builder.bundlers.test_name_proofs import IMAGE, PROVEN
 from tests.support.building import manifest_of, wrong_files
@@ -227,6 +229,23 @@ def test_what_is_beyond_the_limit_of_hashed_bytes_has_the_same_name_in_the_next_
     paths = manifest_of(out).paths
     build(source, out)
     assert manifest_of(out).paths == paths
+
+
+def test_a_script_that_many_pages_load_is_not_read_for_each(
+    source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_vite(source)
+    for number in range(20):
+        put(source, f"{number}.html", PAGE)
+    read: list[str] = []
+
+    def counted(location: str, real_roots: RealRoots | None) -> Iterator[bytes]:
+        read.append(Path(location).name)
+        return read_source(location, real_roots)
+
+    monkeypatch.setattr(recognition, "read_source", counted)
+    build(source, out)
+    assert read.count("index-C_rL51Fj.js") < 5
 
 
 def test_a_link_that_leads_nowhere_and_has_the_name_of_a_manifest_stops_no_build(
