@@ -24,7 +24,7 @@ class FindingPattern(NamedTuple):
     paths: re.Pattern[str]
 
     def accepts(self, kind: str, *paths: str) -> bool:
-        """Whether a finding of a kind is accepted that is about a file; ``paths`` are all names of that."""
+        """Whether a finding of this kind is accepted; ``paths`` are all names of its file."""
         return self.kind == kind and any(self.paths.match(path) for path in paths)
 
 

@@ -213,7 +213,7 @@ def _build_release(
         )
         compress_early = partial(_compress_early, variants, tree.unhashed)
         scanned = scan_tree(tree, scanner, report, on_scanned=compress_early, on_progress=on_progress)
-        _fail_if_strict(tree.where, settings, report)
+        _fail_if_strict(tree, settings, report)
         check_unchanged(tree.kept, scanned, known_releases.manifests, report)
         interim = stage_type_changes(scanned, tree.kept, known_releases.in_force, output, report)
         published = write_fingerprinted_files(scanned, naming, output, variants, on_progress)
@@ -231,7 +231,7 @@ def _build_release(
         tree, release, retained, rows, known_releases, settings, modules=modules, now=now
     )
     unhashed.stage(output, sizes, plan, report)
-    _fail_if_strict(tree.where, settings, report)
+    _fail_if_strict(tree, settings, report)
     import_map = stage_import_map(published, modules, settings)
     output.publish(None if manifest == known_releases.in_force else manifest, interim=interim)
     output.save_state()
@@ -276,8 +276,9 @@ _OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost"})
 """Kinds of findings that no change of the source corrects: a strict build does not fail for them."""
 
 
-def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) -> None:
-    """Raise `BuildError` if the settings are strict, and something that is not accepted is wrong."""
+def _fail_if_strict(tree: SourceTree, settings: BuildSettings, report: BuildReport) -> None:
+    """Raise `BuildError` if the settings are strict, and there is a finding that is not accepted."""
+    report.spell(tree.spellings)
     report.accept(finding_patterns(settings.accept, FINDING_KINDS, "kind"))
     if not settings.strict:
         return
@@ -285,7 +286,7 @@ def _fail_if_strict(where: str, settings: BuildSettings, report: BuildReport) ->
     if warnings:
         findings, them = ("1 finding", "it") if len(warnings) == 1 else (f"{len(warnings)} findings", "them")
         raise BuildError(
-            where,
+            tree.where,
             f"nothing was published: the build is strict and has {findings}",
             f"correct {them}, or build without {{setting:strict}}, or name {them} in {{setting:accept}}:",
             [f"  {warning}" for warning in warnings],

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from hashserve.builder.finding_patterns import FindingPattern
+from hashserve.errors import spelt_text
 
 __all__ = ["FINDING_KINDS", "BuildFinding", "BuildReport", "Progress"]
 
@@ -93,6 +94,12 @@ class BuildReport:
     def warnings(self) -> list[BuildFinding]:
         """The findings that are neither quiet nor accepted."""
         return [finding for finding in self.findings if not (finding.quiet or finding.accepted)]
+
+    def spell(self, names: Mapping[str, str]) -> None:
+        """Spell the settings that findings mention, ``{setting:keep}``, as those who build write them."""
+        for number, finding in enumerate(self.findings):
+            if "{setting:" in finding.message:
+                self.findings[number] = replace(finding, message=spelt_text(finding.message, names))
 
     def accept(self, patterns: Sequence[FindingPattern]) -> None:
         """Mark each finding that a pattern accepts, by its whole path or by the end of it."""

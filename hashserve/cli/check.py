@@ -51,7 +51,7 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument(
         "--write-baseline",
         metavar="FILE",
-        help="Write the findings that are no errors to FILE, for --baseline in later checks.",
+        help="Write all findings but errors to FILE, for --baseline in later checks.",
     )
     parser.add_argument("--strict", action="store_true", help="Fail on warnings too.")
     parser.add_argument("--quiet", action="store_true", help="Write nothing but errors.")

@@ -53,7 +53,7 @@ class BuildSettings(Settings, options=True, keys=True):
     follow_symlinks: bool = setting(
         default=False,
         check=flag,
-        help="Also publish what links lead to that leave the sources.",
+        help="Also publish the targets of links that lead out of the sources.",
         key="",  # collectstatic publishes what Django's finders found
     )
     codings: Sequence[str] = setting(
@@ -120,7 +120,7 @@ class BuildSettings(Settings, options=True, keys=True):
     bundler_manifests: Sequence[str] = setting(
         default=(),
         check=paths,
-        help="Manifest of a bundler that is not found without being named; the files that it lists keep "
+        help="Manifest of a bundler that the build does not find itself; the files that it lists keep "
         "their names.",
         option="--bundler-manifest",
         metavar="FILE",
@@ -147,7 +147,7 @@ class BuildSettings(Settings, options=True, keys=True):
     accept: Sequence[str] = setting(
         default=(),
         check=strings,
-        help="Kind of findings that are accepted, for all files or for those with paths that end like GLOB.",
+        help="Kind of findings to accept: all of them, or those in files whose path ends like GLOB.",
         metavar="KIND[:GLOB]",
     )
     strict: bool = setting(

@@ -61,7 +61,7 @@ class CheckSettings(Settings, options=True):
     accept: Sequence[str] = setting(
         default=(),
         check=strings,
-        help="Rule whose findings are accepted, in all files or in those with logical paths like GLOB.",
+        help="Rule whose findings to accept: all of them, or those in files whose logical path is like GLOB.",
         key="CHECK_ACCEPT",
         metavar="RULE[:GLOB]",
     )

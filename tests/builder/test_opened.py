@@ -142,7 +142,7 @@ def test_a_link_out_of_the_sources_is_left_out_and_reported(source: Path, tmp_pa
     assert kinds == {("skipped", "secret.txt"), ("skipped", "folder"), ("skipped", "up")}
     assert report.findings[0].message == (
         f"is left out: this link leads out of the source, to {os.path.realpath(tmp_path / 'outside')}; copy "
-        "that into the source, or build with the setting follow_symlinks"
+        "that into the source, or build with --follow-symlinks"
     )
     published = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert not [path for path in published if b"secret" in path.read_bytes()]

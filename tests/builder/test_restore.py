@@ -168,6 +168,6 @@ def test_a_lost_file_is_reported_with_its_release_and_the_reason(source: Path, o
     [finding] = build(source, out).findings
     assert str(finding) == (
         f"{path}: dropped from release {release}: "
-        "it is missing or damaged in the output; to keep it, build with the setting previous, "
+        "it is missing or damaged in the output; to keep it, build with --previous, "
         "which names a folder or URL that still has it"
     )

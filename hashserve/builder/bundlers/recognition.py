@@ -50,7 +50,7 @@ def recognise_bundlers(tree: SourceTree, earlier: Sequence[Manifest], report: Bu
     search.by_content()
     search.by_pages()
     report.findings.extend(search.findings)
-    report.findings.extend(unproven_names(search.names, tree, search.kept))
+    report.findings.extend(unproven_names(search.names, search.files, search.kept))
     paths = {file.logical_path for file in tree.files}
     return replace(tree, kept=each_once(search.kept, paths), plain=_maps_of(search.kept, paths))
 
@@ -65,19 +65,19 @@ def _maps_of(kept: Mapping[str, str], paths: AbstractSet[str]) -> frozenset[str]
 
 
 class _Search:
-    """What is known so far: ``kept`` are proven, and ``names`` are the tokens of those that are not."""
+    """What is known so far: ``kept`` are proven, and ``names`` are the tokens of the other ``files``."""
 
     def __init__(self, tree: SourceTree, earlier: Sequence[Manifest]) -> None:
         self.kept = dict(tree.kept)
         self.findings: list[BuildFinding] = []
-        self._files = {file.logical_path: file.location for file in tree.files}
+        self.files = {file.logical_path: file.location for file in tree.files}
         self._sources = {file.logical_path: file for file in tree.files}
         self._earlier = earlier
         self._budget = MOST_HASHED
         self.names: dict[str, NameToken] = {}
         self._numbers: dict[str, NameToken] = {}
         self._proven: list[str] = []
-        for path in sorted(self._files.keys() - self.kept.keys()):
+        for path in sorted(self.files.keys() - self.kept.keys()):
             if (token := token_of(path)) is not None:
                 self.names[path] = token
             elif (token := token_of(path, numbers=True)) is not None:
@@ -88,10 +88,10 @@ class _Search:
     def by_manifests(self) -> None:
         """Keep what manifests list that nobody named."""
         if self.names:
-            for listed in names_in_folders(self._files, self.names):
+            for listed in names_in_folders(self.files, self.names):
                 self._keep_listed(listed)
         if self.names:
-            for listed in names_in_data(self._files, self.names):
+            for listed in names_in_data(self.files, self.names):
                 self._keep_listed(listed)
 
     def _keep_listed(self, listed: ListedNames) -> None:
@@ -104,7 +104,7 @@ class _Search:
 
     def by_folders(self) -> None:
         """Keep what a framework serves as immutable itself."""
-        for path in self._files:
+        for path in self.files:
             if is_in_framework_folder(path):
                 self._keep(path)
 
@@ -126,13 +126,15 @@ class _Search:
 
     def _has_proof(self, path: str, token: NameToken) -> bool:
         """Whether the content proves a token, or is what an earlier release has under this name."""
+        if self._budget < 0:
+            return False
         content = self._read(path)
         # Counted in either case, or the next build would have room to prove more.
         self._budget -= len(content)
         if not content or self._budget < 0:
             return False
         earlier = self._earlier_digests(path)
-        is_copy = token.is_copy_in(self._files)
+        is_copy = token.is_copy_in(self.files)
         if earlier and not is_copy:
             is_proof = earlier == {digest_of((content,))}
         else:
@@ -150,7 +152,7 @@ class _Search:
         by_name: dict[str, list[str]] = defaultdict(list)
         for path in names:
             by_name[posixpath.basename(path)].append(path)
-        pages = [path for path in self._files if is_page(path)]
+        pages = [path for path in self.files if is_page(path)]
         contains = cache(lambda path, mark: mark in self._read(path))
         folders: set[str] = set()
         for page in [*pages, *pages]:  # one page may prove what another one loads
@@ -191,7 +193,7 @@ class _Search:
         The scan reports what cannot be read.
         """
         try:
-            if os.path.getsize(self._files[path]) > LARGEST_READ:
+            if os.path.getsize(self.files[path]) > LARGEST_READ:
                 return b""
             return b"".join(self._chunks(path))
         except (OSError, SourceError):
@@ -205,7 +207,7 @@ class _Search:
             return None
 
     def _chunks(self, path: str) -> Iterator[bytes]:
-        return read_source(self._files[path], self._sources[path].real_roots)
+        return read_source(self.files[path], self._sources[path].real_roots)
 
     def _earlier_digests(self, path: str) -> set[str]:
         """Return the digests of what earlier releases have under a name."""

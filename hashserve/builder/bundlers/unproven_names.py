@@ -11,8 +11,6 @@ from fnmatch import fnmatchcase
 
 from hashserve.builder.bundlers.name_tokens import CODE, NameToken
 from hashserve.builder.report import BuildFinding
-from hashserve.builder.sources.tree import SourceTree
-from hashserve.errors import spelt_text
 from hashserve.manifest.json_text import quoted
 
 __all__ = ["unproven_names"]
@@ -24,13 +22,12 @@ _MOST_COMPARED = 100
 
 
 def unproven_names(
-    names: Mapping[str, NameToken], tree: SourceTree, kept: Mapping[str, str]
+    names: Mapping[str, NameToken], files: Mapping[str, str], kept: Mapping[str, str]
 ) -> Iterator[BuildFinding]:
     """Yield a finding for each folder and form of ``names`` that has code with a random token.
 
-    ``kept`` are the proven names of the ``tree``.
+    ``files`` maps each path of the tree to its location. ``kept`` are the proven names.
     """
-    files = {file.logical_path: file.location for file in tree.files}
     groups: dict[tuple[str, str, int], list[str]] = defaultdict(list)
     for path, token in names.items():
         if not (token.is_word or token.is_copy_in(files)):
@@ -48,7 +45,7 @@ def unproven_names(
         yield BuildFinding(
             kind="bundler-name",
             path=files[paths[0]],
-            message=spelt_text(_described(paths, [glob] if is_exact else shown), tree.spellings),
+            message=_described(paths, [glob] if is_exact else shown),
         )
 
 

@@ -1,7 +1,7 @@
 """The variants of earlier builds, found by manifests, in the previous release or in the cache.
 
-Invariant: a variant is copied only if it decodes to its content, and that one is not worth making is believed
-of this output's own manifest alone. A row of a manifest is parsed only when its content is asked for: 100,000
+Invariant: a variant is copied only if it decodes to its content. Only the manifest of this output is believed
+when it says that a variant is not worth making. A row is parsed only when its content is asked for: 100,000
 records take 40 MB.
 """
 

@@ -25,8 +25,8 @@ __all__ = ["UnhashedFiles"]
 class UnhashedFiles:
     """The files of ``tree`` under their own names, with the ``scanned`` or the ``published`` contents.
 
-    ``files`` has them by logical path: all that have a fingerprinted path too. References in pages are
-    rewritten only if that was asked for, and a page has only its own name for people.
+    ``files`` has them by logical path: all that have a fingerprinted path too. A page has the published
+    content, in which references are rewritten only if that was asked for: people know only its own name.
     """
 
     def __init__(

@@ -95,7 +95,7 @@ def retain_releases(
         problem = (
             f"is dropped, as are {len(dropped) - 1:,} older ones, because a manifest holds at most "
             f"{MOST_RELEASES:,} old releases with {MOST_OLD_PATHS:,} changed paths together; build with "
-            "smaller values of keep and keep_days"
+            "smaller values of {setting:keep} and {setting:keep_days}"
         )
         report.add("lost", f"release {shortened(dropped[0].id)}", problem)
     already_lost = {finding.path for finding in report.findings if finding.kind == "lost"}

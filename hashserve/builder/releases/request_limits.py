@@ -26,7 +26,7 @@ __all__ = [
 
 TIMEOUT_SECONDS = 20.0
 """How long a response may take until its body begins: name look-up, connections, redirects and heads
-together. The body gets `MIN_BYTES_PER_SECOND` and what is left of it.
+together. A body may use what is left of them, and must keep `MIN_BYTES_PER_SECOND` afterwards.
 """
 
 MIN_BYTES_PER_SECOND = 1024

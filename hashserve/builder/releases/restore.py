@@ -170,7 +170,7 @@ def _restore_coding(
         if previous is None:
             raise MismatchError(
                 path,
-                "it is missing or damaged in the output; to keep it, build with the setting previous, "
+                "it is missing or damaged in the output; to keep it, build with {setting:previous}, "
                 "which names a folder or URL that still has it",
             )
         chunks = verified_chunks(

@@ -164,7 +164,7 @@ def _reason_to_skip(entry: os.DirEntry[str], logical_path: str, real_roots: Real
         if not is_within(target, real_roots):
             return (
                 f"this link leads out of the source, to {target}; copy that into the source, or build with "
-                "the setting follow_symlinks"
+                "{setting:follow_symlinks}"
             )
     if logical_path == MANIFEST_NAME and not entry.is_dir():
         return "it has the name of the manifest that the build writes; rename it, or ignore it"
