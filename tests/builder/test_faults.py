@@ -339,7 +339,7 @@ def test_a_name_that_no_manifest_can_hold_is_left_out_and_reported(
     put(source, name, TEXT)
     [finding] = build(source, out).warnings
     assert (finding.kind, finding.path) == ("skipped", str(source / name.partition("/")[0]))
-    assert "no server answers for such a name; rename it" in finding.message
+    assert "which no manifest can hold; rename it" in finding.message
     assert manifest_of(out).paths.keys() == {"css/app.css", "img/dot.svg", "a.txt"}
 
 

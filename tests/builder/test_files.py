@@ -96,3 +96,11 @@ def test_a_variant_that_decodes_to_more_than_its_file_is_not_decoded_whole(
         patch.setattr("hashserve.http.codings.CODINGS", {**CODINGS, coding: replaced})
         assert not output.holds(f"a.css{CODINGS[coding].suffix}", digest_of([b"x" * 250]), coding)
     assert steps == 3
+
+
+def test_a_variant_without_its_file_is_not_decoded(tmp_path: Path) -> None:
+    output = OutputFiles(str(tmp_path), BuildState(str(tmp_path / "state.json")))
+    put(tmp_path, "a.css.br", brotli.compress(A))
+    assert not output.holds("a.css.br", digest_of([A]), "br")
+    put(tmp_path, "a.css", A)
+    assert output.holds("a.css.br", digest_of([A]), "br")

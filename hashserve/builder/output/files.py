@@ -77,12 +77,18 @@ class OutputFiles:
         if status is None:
             return None
         stamp = stamp_of(sha256, coding, identify_across_mounts(status))
-        if not self._state.is_verified(path, stamp):
-            suffix = "" if coding == IDENTITY else CODINGS[coding].suffix
-            if self.digest(path, coding, most=self.size(path.removesuffix(suffix))) != sha256:
-                return None
+        if not self._state.is_verified(path, stamp) and (
+            self.digest(path, coding, most=self._most_bytes(path, coding)) != sha256
+        ):
+            return None
         self._state.add_verified(path, stamp)
         return status
+
+    def _most_bytes(self, path: str, coding: str) -> int | None:
+        """Return how many bytes a variant may decode to: those of its file, so none without a file."""
+        if coding == IDENTITY:
+            return None
+        return self.size(path.removesuffix(CODINGS[coding].suffix)) or 0
 
     def add_verified(self, path: str, sha256: str, coding: str) -> None:
         """Note that the file at ``path``, which was just written, holds this content."""

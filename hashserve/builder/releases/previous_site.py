@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -98,11 +99,14 @@ class PreviousSite:
     def _fetch(self, url: str, coding: str, size: int) -> Iterator[bytes]:
         # Here, and not in the generator: the caller has not begun to write a file.
         self._failures.check(url)
-        self._check_time(url)
+        with _not_requested_on_error(url):
+            self._limits.seconds_left()
         return self._body(url, coding, size)
 
     def _body(self, url: str, coding: str, size: int) -> Iterator[bytes]:
-        with self._limits.timed(), self._response_limits(url, size) as limits:
+        with _not_requested_on_error(url):
+            response_limits = ResponseLimits(self._limits, size)
+        with self._limits.timed(), response_limits as limits:
             response = self._open(url, coding, limits)
             with response:
                 if response.headers.get("Content-Encoding", IDENTITY) != coding:
@@ -117,18 +121,6 @@ class PreviousSite:
                     problem = f"was not received completely: {limited_http.describe(error)}"
                     raise UnreachableError(url, problem) from error
                 self._failures.end_row()
-
-    def _response_limits(self, url: str, size: int) -> ResponseLimits:
-        try:
-            return ResponseLimits(self._limits, size)
-        except OSError as error:
-            raise UnreachableError(url, f"not requested: {error}") from error
-
-    def _check_time(self, url: str) -> None:
-        try:
-            self._limits.seconds_left()
-        except OSError as error:
-            raise UnreachableError(url, f"not requested: {error}") from error
 
     def _open(self, url: str, coding: str, limits: ResponseLimits) -> HTTPResponse:
         # no-cache, because a proxy may have an older manifest than the site.
@@ -152,6 +144,15 @@ class PreviousSite:
                     raise UnreachableError(url, limited_http.describe(error)) from error
             self._limits.pause(RETRY_PAUSE_SECONDS * attempt)
             attempt += 1
+
+
+@contextmanager
+def _not_requested_on_error(url: str) -> Iterator[None]:
+    """Turn the error of a limit into the one of a file that is not requested."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreachableError(url, f"not requested: {error}") from error
 
 
 def _split_credentials(url: str) -> tuple[str, str | None]:

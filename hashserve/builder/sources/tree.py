@@ -150,8 +150,8 @@ def _reason_to_skip(entry: os.DirEntry[str], logical_path: str, real_roots: Real
     """Return why an entry that no pattern ignores is left out, None if it is not."""
     if not entry.name.isascii():
         _check_encoding(entry)
-    if not _NEVER_SERVED.isdisjoint(entry.name):
-        return "its name has a backslash or a line break, and no server answers for such a name; rename it"
+    if unsafe_path([entry.name]) is not None:
+        return "its name has a backslash or a line break, which no manifest can hold; rename it"
     if len(os.fsencode(entry.path)) > _LONGEST_PATH:
         return _TOO_LONG
     is_link = entry.is_symlink()
@@ -175,8 +175,6 @@ _LONGEST_PATH = 4095
 """The longest path, in bytes, that Linux opens; other systems allow less, or no more."""
 
 _TOO_LONG = "its path is too long for the system; shorten the names, or nest fewer folders"
-
-_NEVER_SERVED = frozenset("\\\r\n")
 
 
 def _check_encoding(entry: os.DirEntry[str]) -> None:
