@@ -64,9 +64,12 @@ def entries_of(
     """Yield the files that the page at a path loads and that are proven, out of those in ``names``.
 
     An entry of Vite has the name of its page before the token, as ``index-C_rL51Fj.js`` in ``index.html``. If
-    it has another name, Vite's own code must be in a script of the page, and one of three things must show
-    that the token is none of the name: it is random; the style sheet of the same name has another one; or
-    an entry of another page in the same folder is proven (``entry_folders``), as all entries have one form.
+    no script of the page has Vite's own code, the token must not be words, as in ``index-HomePage.js``.
+
+    An entry with another name needs that code, and one of three things that show where the name ends: the
+    token is random; the style sheet of the same name has another one; or an entry of another page in the same
+    folder is proven (``entry_folders``), as all entries have one form.
+
     An entry of the Angular CLI has one of four names, and the main one states Angular's version.
     """
     loaded = list(_loaded(page, content, names, by_name))
@@ -82,7 +85,7 @@ def entries_of(
         own |= {item.name for item in loaded if item.is_entry and item.token.folder in entry_folders}
         own |= _names_of_pairs(loaded)
     for item in loaded:
-        if item.is_of_vite and item.name in own and (is_vite or item.token.has_both_cases):
+        if item.is_of_vite and item.name in own and (is_vite or not item.token.may_be_words):
             yield item
 
 

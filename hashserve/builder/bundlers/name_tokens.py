@@ -60,6 +60,11 @@ class NameToken(NamedTuple):
         return not self.is_hex and _UPPER.search(self.text) is None
 
     @property
+    def may_be_words(self) -> bool:
+        """Whether people may have written the token: "HomePage", but also 15 % of random tokens."""
+        return not (self.is_random or (self.has_both_cases and self.has_digit))
+
+    @property
     def has_digit(self) -> bool:
         """Whether there is a decimal digit."""
         return _DIGIT.search(self.text) is not None

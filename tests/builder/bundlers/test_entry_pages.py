@@ -64,6 +64,19 @@ def test_a_token_that_may_be_a_word_needs_a_style_sheet_with_another_one_or_a_ke
     assert entry not in entries("index.html", page, {entry: b""}, folders=["assets/"])
 
 
+@pytest.mark.parametrize(
+    ("token", "is_entry"),
+    [("C_rL51Fj", True), ("ByledO34", True), ("HomePage", False), ("OldStyle", False)],
+)
+def test_words_after_the_name_of_a_page_are_a_token_only_next_to_code_of_vite(
+    token: str, is_entry: bool
+) -> None:
+    page = f'<script type="module" crossorigin src="/index-{token}.js"></script>'
+    path = f"index-{token}.js"
+    assert bool(entries("index.html", page, {path: b"let a"})) is is_entry
+    assert entries("index.html", page, {path: b"modulepreload"}) == {path}
+
+
 def test_a_page_loads_no_file_of_another_folder() -> None:
     page = '<script type="module" crossorigin src="index-C_rL51Fj.js"></script>'
     assert entries("a/index.html", page, {"a/index-C_rL51Fj.js": b""}) == {"a/index-C_rL51Fj.js"}
