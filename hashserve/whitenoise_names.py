@@ -97,9 +97,7 @@ def check_overrides(kind: type, base: type, names: Mapping[str, str]) -> None:
             setting = vars(base).get(name)
             instead = setting.instead if isinstance(setting, SettingAttribute) else names.get(name)
             if instead is not None:
-                raise TypeError(
-                    f"{each.__name__}.{name} has no effect: WhiteNoise uses it, hashserve does not; {instead}"
-                )
+                raise TypeError(f"{each.__name__}.{name} has no effect in hashserve; {instead}")
 
 
 def is_overridden(kind: type, base: type, name: str) -> bool:

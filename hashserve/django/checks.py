@@ -1,14 +1,14 @@
 """The system checks that ``manage.py check`` runs.
 
 Invariant: each message names a setting, its value and what to write instead. Importing this module
-registers the checks. The app, the middleware and the storages import it, so a project has the checks with
-any of them.
+registers the checks. The app imports it; the middleware and the storages do too, but ``manage.py check``
+does not import these.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.core.checks import CheckMessage, Error, Tags
 
 from hashserve.django.build_settings import build_settings
 from hashserve.django.class_names import (
+    BUILDING_STORAGE,
     CACHED_STORAGE,
     MIDDLEWARE,
     STORAGE,
@@ -28,6 +29,7 @@ from hashserve.django.class_names import (
 from hashserve.django.settings import KEYS, NAME, given, load, problems, static_prefix, twice_given
 from hashserve.django.static_location import static_root
 from hashserve.errors import SettingError
+from hashserve.whitenoise_names import FOR_MIDDLEWARE, FOR_STORAGE, check_overrides
 
 __all__ = ["check_deployment", "check_project", "check_settings"]
 
@@ -101,6 +103,9 @@ def _middleware() -> Iterator[CheckMessage]:
             hint=f"Move these below it, so that static files do not pass through them: {others}.",
             id="hashserve.W003",
         )
+    for name in names:
+        if is_a(name, MIDDLEWARE):
+            yield from _overrides(name, MIDDLEWARE, FOR_MIDDLEWARE)
     if any(is_a(name, WHITENOISE) for name in names):
         yield checks.Warning(
             f'MIDDLEWARE still contains "{WHITENOISE}".',
@@ -144,6 +149,19 @@ def _storage() -> Iterator[CheckMessage]:
             hint=f'Use "{STORAGE}".',
             id="hashserve.W008",
         )
+    if is_a(backend, BUILDING_STORAGE):
+        yield from _overrides(backend, BUILDING_STORAGE, FOR_STORAGE)
+
+
+def _overrides(name: str, parent: str, refused: Mapping[str, str]) -> Iterator[CheckMessage]:
+    """Report what a subclass overrides without effect; a server would stop at its start."""
+    kind, base = class_named(name), class_named(parent)
+    if kind is None or base is None:
+        return
+    try:
+        check_overrides(kind, base, refused)
+    except TypeError as error:
+        yield Error(str(error), id="hashserve.E005")
 
 
 def _is_ours(storage: type | None) -> bool:

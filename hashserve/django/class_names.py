@@ -8,10 +8,19 @@ from __future__ import annotations
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
-__all__ = ["CACHED_STORAGE", "MIDDLEWARE", "STORAGE", "class_named", "is_a", "static_storage"]
+__all__ = [
+    "BUILDING_STORAGE",
+    "CACHED_STORAGE",
+    "MIDDLEWARE",
+    "STORAGE",
+    "class_named",
+    "is_a",
+    "static_storage",
+]
 
 MIDDLEWARE = "hashserve.django.middleware.HashServeMiddleware"
 STORAGE = "hashserve.django.storage.ManifestStaticFilesStorage"
+BUILDING_STORAGE = "hashserve.django.storage.building_storage.BuildingStorage"
 CACHED_STORAGE = "hashserve.django.storage.CachedStaticFilesStorage"
 
 

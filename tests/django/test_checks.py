@@ -19,6 +19,7 @@ from hashserve.django.checks import (
 )
 from hashserve.django.class_names import CACHED_STORAGE, STORAGE
 from hashserve.django.middleware import HashServeMiddleware
+from hashserve.django.storage import ManifestStaticFilesStorage
 from tests.support.django_client import MIDDLEWARE
 from tests.support.django_settings import configure
 
@@ -29,7 +30,22 @@ class Derived(HashServeMiddleware):
     """A subclass in a project."""
 
 
+class Overriding(HashServeMiddleware):
+    """A subclass that was written for WhiteNoise."""
+
+    def add_headers_function(self, headers: Any, path: str, url: str) -> None:
+        raise NotImplementedError
+
+
+class OverridingStorage(ManifestStaticFilesStorage):
+    """One of its storage."""
+
+    def compress_files(self, names: Any) -> None:
+        raise NotImplementedError
+
+
 DERIVED = f"{__name__}.Derived"
+OVERRIDING = f"{__name__}.Overriding"
 OTHER = "django.middleware.common.CommonMiddleware"
 
 
@@ -69,6 +85,16 @@ PROBLEMS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("W003", {"MIDDLEWARE": [SECURITY, OTHER, MIDDLEWARE]}, ["is not directly after", OTHER]),
     ("W003", {"MIDDLEWARE": [OTHER, DERIVED]}, [DERIVED, OTHER]),
     ("W004", {"MIDDLEWARE": [SECURITY, MIDDLEWARE, WHITENOISE]}, [WHITENOISE, "Remove it"]),
+    (
+        "E005",
+        {"MIDDLEWARE": [SECURITY, OVERRIDING]},
+        ["Overriding.add_headers_function has no effect", 'HASHSERVE["ADD_HEADERS_FUNCTION"]'],
+    ),
+    (
+        "E005",
+        {"STORAGES": {"staticfiles": {"BACKEND": f"{__name__}.OverridingStorage"}}},
+        ["OverridingStorage.compress_files has no effect", 'HASHSERVE["CODINGS"]'],
+    ),
     ("W005", {"STATIC_ROOT": None}, ["STATIC_ROOT=None", "Set it"]),
     ("W006", {"STATIC_ROOT": "/nowhere/at/all"}, ["'/nowhere/at/all'", "collectstatic"]),
     ("W007", {"HASHSERVE": {"ROOT": "/nowhere/public"}}, ["HASHSERVE[\"ROOT\"]='/nowhere/public'"]),

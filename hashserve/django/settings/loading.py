@@ -155,8 +155,9 @@ def _place(name: str) -> str:
 
 
 def _places() -> dict[str, str]:
-    # Django's own come first, and others replace them: "cache" in an error is the folder of the build.
-    keys = sorted(KEYS.items(), key=lambda item: item[1].part != "own")
+    # Those of serving and of the build come last and replace others: "cache" in an error is the folder of the
+    # build, and "accept" what the build accepts. The check's errors name the options of its command.
+    keys = sorted(KEYS.items(), key=lambda item: item[1].part in ("serve", "build"))
     return {key.setting.name: _place(name) for name, key in keys}
 
 

@@ -50,6 +50,15 @@ def test_a_broken_bundlers_manifest_deep_in_a_package_is_logged_and_ignored(
     assert paths_of(site.root)["shop/app.js"] != "shop/app.js"
 
 
+def test_a_name_that_looks_fingerprinted_is_reported_with_the_key_that_accepts_it(
+    site: CollectedSite, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path / "dist", "app-Ab12Cd34.js", b"console.log(4)")
+    collect(site, ("dist", tmp_path / "dist"))
+    assert '(HASHSERVE["ACCEPT"]: bundler-name)' in caplog.text
+    collect(site, ("dist", tmp_path / "dist"), ACCEPT=["bundler-name"], STRICT=True)
+
+
 def collect(site: CollectedSite, *folders: tuple[str, Path], **settings: object) -> None:
     with override_settings(
         STATIC_ROOT=str(site.root),
