@@ -35,6 +35,10 @@ def test_a_frameworks_file_is_known_by_its_folder(path: str) -> None:
         "_nuxt/builds/meta/DlAUqK2U.js",
         "my_nuxt/DlAUqK2U.js",
         "_nuxt/DlAUqK2U.js.map",
+        "_nuxt/error-component.js",
+        "_nuxt/bootstrap5-bundles.js",
+        "_astro/page-nav.css",
+        "_next/static/chunks/app-pages-internals.js",
     ],
 )
 def test_what_is_not_named_by_its_content_is_no_framework_file(path: str) -> None:
