@@ -193,7 +193,7 @@ def _build_release(
     naming = naming or Fingerprinter.of(settings)
     paths = frozenset(file.logical_path for file in tree.files)
     known_releases = load_known_releases(output.location(MANIFEST_NAME), settings, report)
-    tree = recognise_bundlers(tree, known_releases.manifests, report)
+    tree = recognise_bundlers(tree, known_releases.manifests, known_releases.in_force, report)
     # Stopped first, because on exit the variants wait for their threads.
     with (
         _variants(output, settings, report, known_releases) as variants,

@@ -255,6 +255,18 @@ def test_a_previous_release_cannot_say_that_no_variant_is_worth_making(
         assert (out / f"{path}.gz").exists()
 
 
+def test_a_previous_release_cannot_say_that_a_name_of_the_source_is_fingerprinted(
+    source: Path, first: Path, out: Path
+) -> None:
+    edit(first, lambda document: list_files(document, {"app.0123456789ab.css": ROW}))
+    put(first, "app.0123456789ab.css", EVIL)
+    put(source, "app.0123456789ab.css", EVIL)
+    build(source, out, previous=str(first))
+    manifest = manifest_of(out)
+    assert manifest.paths["app.0123456789ab.css"] != "app.0123456789ab.css"
+    assert "app.0123456789ab.css" not in manifest.files
+
+
 def test_a_release_of_the_year_9999_is_dropped_when_it_is_old(
     source: Path, first: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import cache
@@ -39,12 +39,15 @@ MOST_HASHED = 48 * 1024 * 1024
 """How many bytes of a tree are hashed for proofs: about 12 seconds with the slowest digest."""
 
 
-def recognise_bundlers(tree: SourceTree, earlier: Sequence[Manifest], report: BuildReport) -> SourceTree:
+def recognise_bundlers(
+    tree: SourceTree, earlier: Sequence[Manifest], in_force: Manifest | None, report: BuildReport
+) -> SourceTree:
     """Return the tree with every name kept that is proven, and report those that only look fingerprinted.
 
-    ``earlier`` are the manifests of releases that exist: a name that they list with this content is proven.
+    ``earlier`` are the manifests of releases that exist: a name that one of them lists with other content is
+    not kept. Only the one ``in_force`` is trusted: a name that it lists with this content is proven.
     """
-    search = _Search(tree, earlier)
+    search = _Search(tree, earlier, in_force)
     search.by_manifests()
     search.by_folders()
     search.by_content()
@@ -67,12 +70,13 @@ def _maps_of(kept: Mapping[str, str], paths: AbstractSet[str]) -> frozenset[str]
 class _Search:
     """What is known so far: ``kept`` are proven, and ``names`` are the tokens of the other ``files``."""
 
-    def __init__(self, tree: SourceTree, earlier: Sequence[Manifest]) -> None:
+    def __init__(self, tree: SourceTree, earlier: Sequence[Manifest], in_force: Manifest | None) -> None:
         self.kept = dict(tree.kept)
         self.findings: list[BuildFinding] = []
         self.files = {file.logical_path: file.location for file in tree.files}
         self._sources = {file.logical_path: file for file in tree.files}
         self._earlier = earlier
+        self._trusted = () if in_force is None else (in_force,)
         self._budget = MOST_HASHED
         self.names: dict[str, NameToken] = {}
         self._numbers: dict[str, NameToken] = {}
@@ -125,7 +129,7 @@ class _Search:
             self._keep(path)
 
     def _has_proof(self, path: str, token: NameToken) -> bool:
-        """Whether the content proves a token, or is what an earlier release has under this name."""
+        """Whether the content proves a token, or is what the release in force has under this name."""
         if self._budget < 0:
             return False
         content = self._read(path)
@@ -133,10 +137,10 @@ class _Search:
         self._budget -= len(content)
         if not content or self._budget < 0:
             return False
-        earlier = self._earlier_digests(path)
+        listed = _digests_of(path, self._trusted)
         is_copy = token.is_copy_in(self.files)
-        if earlier and not is_copy:
-            is_proof = earlier == {digest_of((content,))}
+        if listed and not is_copy:
+            is_proof = listed == {digest_of((content,))}
         else:
             is_proof = is_proven(token, content, of_bundlers=is_copy)
         if is_proof:
@@ -177,7 +181,7 @@ class _Search:
 
     def _keep(self, path: str, logical_path: str | None = None) -> bool:
         """Keep a name, unless an earlier release has other content under it."""
-        earlier = self._earlier_digests(path)
+        earlier = _digests_of(path, self._earlier)
         if path in self.kept or (earlier and earlier != {self._digest(path)}):
             return False
         token = self.names.pop(path, None)
@@ -209,7 +213,8 @@ class _Search:
     def _chunks(self, path: str) -> Iterator[bytes]:
         return read_source(self.files[path], self._sources[path].real_roots)
 
-    def _earlier_digests(self, path: str) -> set[str]:
-        """Return the digests of what earlier releases have under a name."""
-        records = [manifest.record(path) for manifest in self._earlier]
-        return {record.sha256 for record in records if record is not None and record.sha256 is not None}
+
+def _digests_of(path: str, manifests: Iterable[Manifest]) -> set[str]:
+    """Return the digests of what manifests list under a name."""
+    records = (manifest.record(path) for manifest in manifests)
+    return {record.sha256 for record in records if record is not None and record.sha256 is not None}
