@@ -57,6 +57,17 @@ SOURCES: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "dist",
         ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
     ),
+    "maplibre": (
+        "maplibre-gl",
+        "dist",
+        ("maplibre-gl.mjs", "maplibre-gl-shared.mjs", "maplibre-gl-worker.mjs", "maplibre-gl.css"),
+    ),
+    "monaco/vs": (
+        "monaco-editor",
+        "min/vs",
+        ("loader.js", "base", "editor", "language/typescript", "basic-languages/javascript"),
+    ),
+    "pdfjs": ("pdfjs-dist", "", ("build/pdf.min.mjs", "build/pdf.worker.min.mjs", "standard_fonts")),
 }
 """What is built, by folder of the source: the short name of a package, and paths in a folder of its tree."""
 
@@ -66,6 +77,20 @@ def field(number: int, value: bytes | int) -> bytes:
     if isinstance(value, int):
         return bytes((number << 3, value))
     return bytes((number << 3 | 2, len(value))) + value
+
+
+def one_page(text: str) -> list[int]:
+    """Return a PDF of one page with a text in Helvetica, which no PDF holds. Readers make up its table."""
+    drawn = f"BT /F 24 Tf 20 20 Td ({text}) Tj ET"
+    objects = (
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/MediaBox[0 0 200 60]/Parent 2 0 R/Resources<</Font<</F 4 0 R>>>>/Contents 5 0 R>>",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        f"<</Length {len(drawn)}>>stream\n{drawn}\nendstream",
+    )
+    body = "".join(f"{number} 0 obj\n{each}\nendobj\n" for number, each in enumerate(objects, 1))
+    return list(f"%PDF-1.4\n{body}trailer\n<</Root 1 0 R>>\n".encode())
 
 
 def identity_model() -> list[int]:
@@ -119,6 +144,31 @@ USES = {
         "const {y} = await session.run({x: new ort.Tensor('float32', [42], [1])});"
         "window.answer = y.data[0]</script>",
         worked="window.answer == 42",
+    ),
+    "MapLibre GL": Use(
+        body="<div id=map style='height: 9em'></div><script type=module>"
+        "const data = {type: 'Polygon', coordinates: [[[0, 0], [40, 0], [40, 40], [0, 0]]]};"
+        "window.map = new maplibregl.Map({container: 'map', style: {version: 8,"
+        " sources: {shape: {type: 'geojson', data}},"
+        " layers: [{id: 'shape', type: 'fill', source: 'shape'}]}});</script>",
+        # Only the worker makes tiles of the shape.
+        worked="window.map?.loaded?.() && map.queryRenderedFeatures().length",
+    ),
+    "Monaco": Use(
+        body="<div id=editor style='height: 9em'></div><script>require(['vs/editor/editor.main'], () =>"
+        " monaco.editor.create(editor, {value: 'let a = ;', language: 'javascript'}))</script>",
+        # Only the worker finds errors.
+        worked="window.monaco?.editor.getModelMarkers({}).length",
+    ),
+    "PDF.js": Use(
+        body="<canvas id=canvas></canvas><script type=module>"
+        f"const data = new Uint8Array({json.dumps(one_page('a text'))});"
+        "const page = await (await pdfjs.getDocument({...folders, data, useSystemFonts: false, useWorkerFetch: false}).promise)"
+        ".getPage(1);"
+        "await page.render({canvas, viewport: page.getViewport({scale: 1})}).promise;"
+        "window.text = (await page.getTextContent()).items[0].str</script>",
+        worked="window.text == 'a text' && performance.getEntriesByType('resource').some("
+        "each => each.name.includes('/standard_fonts/'))",
     ),
 }
 
@@ -206,7 +256,7 @@ def test_each_library_works_with_its_recipe(
     with visit(browser, out, page_of(head_of(heading), USES[heading].body)) as visited:
         visited.wait(USES[heading].worked)
         assert_each_once(visited, out)
-        if heading in ("Leaflet", "onnxruntime-web"):
+        if heading in ("Leaflet", "onnxruntime-web", "MapLibre GL"):
             visited.assert_clean(manifest_of(out).files)  # all of it is immutable
 
 

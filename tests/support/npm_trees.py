@@ -108,6 +108,16 @@ PACKAGES = {
             version="1.22.0",
             sha512="Ud/+EBo6mhuaQWt/OjaOk0iNWjXqJoeeMFr6xQEERZdIZH2OWpGzuujz7lfuOBjUa6TEE/sc4nb7Da5dNL34fg==",
         ),
+        Package(
+            name="maplibre-gl",
+            version="6.17.0",
+            sha512="2chIZwpLGenoUQOcnm9Pk4SLbA8ppNFq8jlpXiq9vcYm3Y1wJ3fc82FL0GLwBaPYJCLzPv/mC46KEupVov75rQ==",
+        ),
+        Package(
+            name="pdfjs-dist",
+            version="5.6.205",
+            sha512="tlUj+2IDa7G1SbvBNN74UHRLJybZDWYom+k6p5KIZl7huBvsA4APi6mKL+zCxd3tLjN5hOOEE9Tv7VdzO88pfg==",
+        ),
     )
 }
 """The trees by their short names."""
