@@ -157,7 +157,7 @@ def mentioned_by(
 
 
 def _is_of_module(mention: re.Match[bytes]) -> bool:
-    """Whether a URL is relative, as between chunks, or stands in ``new URL()``, as that of a worker."""
+    """Whether a URL has a relative folder, as between chunks, or is in ``new URL()``, as that of a worker."""
     start = mention.start()
     is_in_url = mention.string[max(0, start - 5) : start - 1] == b"URL("
-    return is_in_url or not (mention[1] or b"").startswith(b"/")
+    return is_in_url or not (mention[1] or b"/").startswith(b"/")

@@ -105,12 +105,15 @@ def _names_of(path: str, location: str, files: Mapping[str, str]) -> dict[str, s
 
 
 def _is_of_bundler(document: dict[str, Any]) -> bool:
-    """Whether a document has the form of Vite's, or lists a script or style sheet with a token inserted."""
-    entries = [value for value in document.values() if type(value) is dict]
-    if any(entry.get("isEntry") is True and type(entry.get("file")) is str for entry in entries):
+    """Whether a document has the form of Vite's, or lists a script or style with a random token."""
+    if any(type(entry) is dict and _is_entry_of_vite(key, entry) for key, entry in document.items()):
         return True
     listed = document["files"] if type(document.get("files")) is dict else document
     return any(_is_renamed(key, value) for key, value in listed.items())
+
+
+def _is_entry_of_vite(key: str, entry: dict[str, Any]) -> bool:
+    return entry.get("isEntry") is True and type(entry.get("file")) is str and entry.get("src") == key
 
 
 def _is_renamed(key: str, value: object) -> bool:
@@ -118,4 +121,4 @@ def _is_renamed(key: str, value: object) -> bool:
     if type(url) is not str or _SCRIPT_OR_STYLE.fullmatch(key) is None:
         return False
     token = token_of(posixpath.basename(url.partition("?")[0]))
-    return token is not None and token.plain_path == posixpath.basename(key)
+    return token is not None and token.is_random and token.plain_path == posixpath.basename(key)

@@ -17,7 +17,7 @@ from functools import cache
 
 from hashserve.builder.bundlers.entry_pages import entries_of, mentioned_by
 from hashserve.builder.bundlers.found_manifests import ListedNames, names_in_data, names_in_folders
-from hashserve.builder.bundlers.framework_folders import is_in_framework_folder
+from hashserve.builder.bundlers.framework_folders import named_by_frameworks
 from hashserve.builder.bundlers.name_proofs import is_proven
 from hashserve.builder.bundlers.name_tokens import CODE, SCRIPTS, NameToken, token_of
 from hashserve.builder.bundlers.unproven_names import unproven_names
@@ -108,9 +108,8 @@ class _Search:
 
     def by_folders(self) -> None:
         """Keep what a framework serves as immutable itself."""
-        for path in self.files:
-            if is_in_framework_folder(path):
-                self._keep(path)
+        for path in named_by_frameworks(self.files):
+            self._keep(path)
 
     def by_content(self) -> None:
         """Keep each file whose token is a digest of its content, so that few other files are read.

@@ -100,21 +100,21 @@ def test_a_digest_that_looks_like_a_number_is_tried_next_to_proven_ones(source: 
     assert kept_in(source, tmp_path / "out") == {"a.82497776.css", PROVEN[0][0]}
 
 
-ENTRY = {"file": "assets/app-DiwrgTda.js", "src": "src/app.js", "isEntry": True}
+ENTRY = {"file": "assets/app-DR-PG0Cu.js", "src": "src/app.js", "isEntry": True}
 MANIFESTS = {
     "vue/.vite/manifest.json": {"src/app.js": ENTRY},
     "vue/manifest.json": {"src/app.js": ENTRY},
     "vue/names.json": {"src/app.js": ENTRY},
-    "vue/assets.json": {"app.js": "/static/vue/assets/app-DiwrgTda.js"},
-    "vue/asset-manifest.json": {"files": {"app.js": "/assets/app-DiwrgTda.js"}, "entrypoints": []},
+    "vue/assets.json": {"app.js": "/static/vue/assets/app-DR-PG0Cu.js"},
+    "vue/asset-manifest.json": {"files": {"app.js": "/assets/app-DR-PG0Cu.js"}, "entrypoints": []},
 }
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_is_found_in_any_folder_under_any_name(name: str, source: Path, tmp_path: Path) -> None:
-    put(source, "vue/assets/app-DiwrgTda.js", b"export {}")
+    put(source, "vue/assets/app-DR-PG0Cu.js", b"export {}")
     put(source, name, json.dumps(MANIFESTS[name]).encode())
-    assert kept_in(source, tmp_path / "out") == {"vue/assets/app-DiwrgTda.js"}
+    assert kept_in(source, tmp_path / "out") == {"vue/assets/app-DR-PG0Cu.js"}
 
 
 # What proves nothing
@@ -136,6 +136,8 @@ def test_the_copies_that_another_build_made_next_to_its_originals_are_made_again
 
 
 DATA = {
+    "variants of a script": {"app.js": "js/app-Html5App.js"},
+    "levels of a game": {"first": {"isEntry": True, "file": "js/app-Html5App.js"}},
     "a web app": {"name": "x", "icons": [{"src": "img/hero-4x4truck.png"}], "app.js": "js/app-Html5App.js"},
     "data of an app": {"hero.png": "img/hero-4x4truck.png"},
     "one that lists other files": {"app.js": "js/app-Html5App.js", "b.js": "js/b-C_rL51Fj.js"},
@@ -158,9 +160,10 @@ def test_a_page_that_a_person_wrote_keeps_no_name(source: Path, tmp_path: Path) 
         "index.html",
         b"<script type=module crossorigin src=js/app-Html5App.js></script>"
         b"<script type=module crossorigin src=js/three-3dviewer.js></script>"
-        b"<script type=module src=js/index-HomePage.js></script>",
+        b"<script type=module src=js/index-HomePage.js></script>"
+        b"<script type=module crossorigin src=js/index-MyWidget.js></script>",
     )
-    for name in ("app-Html5App", "three-3dviewer", "index-HomePage"):
+    for name in ("app-Html5App", "three-3dviewer", "index-HomePage", "index-MyWidget"):
         put(source, f"js/{name}.js", b"export {}")
     assert kept_in(source, tmp_path / "out") == set()
 
@@ -169,6 +172,26 @@ def test_an_entry_of_vite_without_a_hash_proves_nothing(source: Path, tmp_path: 
     put(source, "index.html", PAGE.replace(b"index-C_rL51Fj", b"three-3DViewer"))
     put(source, "assets/three-3DViewer.js", VITE + b'import("./page-HomePage.js")')
     put(source, "assets/page-HomePage.js", b"export {}")
+    assert kept_in(source, tmp_path / "out") == set()
+
+
+def test_a_name_without_a_folder_that_a_proven_script_names_is_kept_only_if_it_is_random(
+    source: Path, tmp_path: Path
+) -> None:
+    """A chunk names another one in a folder (``./other.js``); an application requests any name."""
+    put_vite(source)
+    put(source, "assets/shared-ByledO34.js", b'fetch("data-HomePage.js");fetch("data-b7X0qk2M.js")')
+    put(source, "assets/data-HomePage.js", b"export {}")
+    put(source, "assets/data-b7X0qk2M.js", b"export {}")
+    assert {name for name in kept_in(source, tmp_path / "out") if "/data-" in name} == {
+        "assets/data-b7X0qk2M.js"
+    }
+
+
+def test_stable_names_in_the_folder_of_a_framework_are_fingerprinted(source: Path, tmp_path: Path) -> None:
+    """Astro and Nuxt can be told to write no token: then other content comes under the same name."""
+    for name in ("_astro/critical-styles.css", "_astro/Checkout.css", "_nuxt/chapter1.css"):
+        put(source, name, b"a{b:c}")
     assert kept_in(source, tmp_path / "out") == set()
 
 
