@@ -8,8 +8,15 @@ names the character; a byte of a name that is not UTF-8 is ``\udc80`` to ``\udcf
 from __future__ import annotations
 
 import logging
+import reprlib
 
-__all__ = ["logger", "visible"]
+__all__ = ["logger", "quoted_text", "visible"]
+
+LONGEST_QUOTED = 300
+"""How many characters of a reference or a name in a file a message shows; a long one lacks its middle."""
+
+_QUOTES = reprlib.Repr()
+_QUOTES.maxstring = LONGEST_QUOTED
 
 
 def visible(text: str) -> str:
@@ -17,6 +24,11 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def quoted_text(text: str) -> str:
+    """Return ``text`` in quotes, with dots for the middle of a long one."""
+    return _QUOTES.repr(text)
 
 
 class _Shown(str):

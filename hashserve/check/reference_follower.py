@@ -19,6 +19,7 @@ from hashserve.check.findings import CheckFinding, finding
 from hashserve.check.manifest_index import ManifestIndex, token_in
 from hashserve.fingerprint_patterns import without_fingerprint
 from hashserve.settings.build import JsReferences
+from hashserve.visible_text import quoted_text
 
 __all__ = ["FollowedReferences", "ReferenceFollower"]
 
@@ -111,7 +112,7 @@ class ReferenceFollower:
             if problem is not None and (self._html or not is_page(path)):
                 rule, message = problem
                 line, column = positions.at(reference.start)
-                text = f"{reference.kind.value} names {reference.target!r}, {message}"
+                text = f"{reference.kind.value} names {quoted_text(reference.target)}, {message}"
                 written = reference.target
                 findings.append(finding(rule, path, text, line=line, column=column, reference=written))
         return FollowedReferences(targets=frozenset(targets), findings=tuple(findings))
@@ -134,4 +135,4 @@ class ReferenceFollower:
         if self._is_only_in_older_releases(path):
             return None
         rule = "source-map-missing" if reference.kind is ReferenceKind.SOURCE_MAP else "reference-missing"
-        return rule, f"but there is no {target.logical_path!r}"
+        return rule, f"but there is no {quoted_text(target.logical_path)}"

@@ -49,6 +49,14 @@ def test_the_mode_says_which_references_of_scripts_count(
     assert len(scan(tmp_path, "app.js", content, mode).links) == expected
 
 
+def test_a_missing_reference_of_any_length_has_a_short_message(tmp_path: Path) -> None:
+    content = b"a { background: url(" + b"x/" * 50_000 + b"y.png) }"
+    (found,) = scan(tmp_path, "app.css", content).findings
+    assert len(found.message) < 1_000
+    assert found.message.startswith("url() refers to 'x/x/")
+    assert found.message.endswith("/y.png'")
+
+
 def test_a_missing_source_map_is_a_quiet_finding(tmp_path: Path) -> None:
     scanned = scan(tmp_path, "app.js", b"let a;\n//# sourceMappingURL=app.js.map\n")
     assert [(finding.quiet, finding.line) for finding in scanned.findings] == [(True, 2)]

@@ -29,6 +29,7 @@ from hashserve.builder.sources.tree import SourceFile, SourceTree, matcher_of
 from hashserve.digests import digest_of, digest_text
 from hashserve.errors import SourceError
 from hashserve.settings.build import JsReferences
+from hashserve.visible_text import quoted_text
 
 __all__ = [
     "LARGEST_READ",
@@ -259,8 +260,8 @@ def _missing(
         line=line,
         column=column,
         message=(
-            f"{reference.kind.value} refers to {reference.target!r}, "
-            f"but the source has no file {resolution.logical_path!r}"
+            f"{reference.kind.value} refers to {quoted_text(reference.target)}, "
+            f"but the source has no file {quoted_text(resolution.logical_path)}"
         ),
         quiet=reference.kind is ReferenceKind.SOURCE_MAP,
     )
