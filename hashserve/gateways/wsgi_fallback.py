@@ -47,6 +47,13 @@ class _HeldStartResponse:
         """Whether the application's status is 404, and is still held back."""
         return self.arguments is not None and str(self.arguments[0]).startswith("404")
 
+    def chunks_until_begun(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Take chunks until the application has called this; it may make empty ones before."""
+        for chunk in chunks:
+            yield chunk
+            if self.has_begun:
+                return
+
     def pass_on(self) -> None:
         """Start the response with the application's arguments, unless it is started."""
         if self._write is None and self.arguments is not None:
@@ -94,7 +101,7 @@ def run_with_fallback(
         if not started.has_begun:
             # An application may call start_response when it makes its first chunk (PEP 3333).
             chunks = iter(body)
-            first = [next(chunks, b"")]
+            first = list(started.chunks_until_begun(chunks))
         if started.is_not_found:
             replacement = fallback()
         if replacement is None:
@@ -103,9 +110,10 @@ def run_with_fallback(
         _close(body)
         raise
     if replacement is not None:
-        response = send(replacement, environ, start_response)
-        _close(body)
-        return response
+        try:
+            return send(replacement, environ, start_response)
+        finally:
+            _close(body)
     if chunks is None and not started.written:
         return body
     return _Replayed([*started.written, *first], iter(body) if chunks is None else chunks, body)

@@ -98,10 +98,16 @@ def if_modified_since_holds(value: str, last_modified: int | None) -> bool:
 
 
 def range_applies(value: str | None, validators: Validators) -> bool:
-    """If-Range (13.1.5): whether Range applies; only a strong tag or the exact date matches."""
+    """If-Range (13.1.5): whether Range applies; only a strong tag or the exact date matches.
+
+    A date says nothing where several codings share it, nor where the tag is weak: the same date may have
+    been that of other bytes.
+    """
     if value is None:
         return True
     etag = parse_entity_tag(value)
     if etag is not None:
         return validators.etag is not None and etag.matches_strongly(validators.etag)
+    if validators.others or (validators.etag is not None and validators.etag.weak):
+        return False
     return validators.last_modified is not None and parse_date(value) == validators.last_modified

@@ -47,11 +47,18 @@ class FailureLog:
 
     def log_failure(self, path: str, error: OSError) -> None:
         """Log why the file at a URL path, which a client chose, cannot be served."""
+        self._log_failure(self._of_clients, path, error)
+
+    def log_failure_of_page(self, path: str, error: OSError) -> None:
+        """Log why a page that a setting names cannot be served."""
+        self._log_failure(self._of_own_files, path, error)
+
+    def _log_failure(self, budget: _Budget, path: str, error: OSError) -> None:
         message = f"{url_of(path)}: {error}"
         if is_machine_error(error):
             self._log_at_times(error.errno, message)
         else:
-            self._of_clients.log(message)
+            budget.log(message)
 
     def log_once(self, message: str) -> None:
         """Log what is wrong with a file that the manifest lists or a setting names."""

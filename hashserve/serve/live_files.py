@@ -272,8 +272,12 @@ class LiveFiles:
 
 
 def _date_of(status: os.stat_result) -> int | None:
-    """Return the modification date; None if it means nothing or is in the future (RFC 9110, 8.8.2.1)."""
-    return int(status.st_mtime) if EARLIEST_DATE <= status.st_mtime <= time.time() else None
+    """Return the modification date; None if it means nothing or is not in the past (RFC 9110, 8.8.2).
+
+    A file may change again in the second that goes on, and its next content would have the same date.
+    """
+    date = int(status.st_mtime)
+    return date if EARLIEST_DATE <= date < int(time.time()) else None
 
 
 def _matches(found: Inspected, watched: Watched) -> bool:

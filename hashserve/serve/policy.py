@@ -74,12 +74,17 @@ class Policy(NamedTuple):
         return None if self.max_age is None else f"public, max-age={self.max_age}"
 
     def _lifetime(self, path: str, url: str, *, immutable: bool) -> Headers:
-        if not self.revalidates and (
-            immutable or (self.is_immutable is not None and self.is_immutable(path, url))
-        ):
+        if not self.revalidates and (immutable or self._is_said_to_be_immutable(path, url)):
             return [("Cache-Control", IMMUTABLE)]
         lifetime = self.lifetime()
         return [] if lifetime is None else [("Cache-Control", lifetime)]
+
+    def _is_said_to_be_immutable(self, path: str, url: str) -> bool:
+        try:
+            return self.is_immutable is not None and self.is_immutable(path, url)
+        except OSError as error:
+            # An OSError of the test must not look like one of the file that is served.
+            raise RuntimeError(f"immutable_file_test failed for {path}") from error
 
 
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,9})(?![0-9])", re.IGNORECASE)

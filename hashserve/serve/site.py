@@ -253,6 +253,9 @@ class Site:
     def _answer_failure(self, path: str, error: OSError) -> Answer:
         """Log why a file cannot be read, and answer without the reason."""
         self.failure_log.log_failure(path, error)
+        return self._failure(error)
+
+    def _failure(self, error: OSError) -> Answer:
         may_succeed_later = is_machine_error(error) or isinstance(error, ChangedFileError)
         response = unavailable(self._common_fields) if may_succeed_later else not_found(self._common_fields)
         return Answer(response, kind="failed")
@@ -284,7 +287,8 @@ class Site:
         try:
             return retry(self._find_fallback, page, request)
         except OSError as error:
-            return self._answer_failure(page, error)
+            self.failure_log.log_failure_of_page(page, error)
+            return self._failure(error)
 
     def _find_fallback(self, page: str, request: Request) -> Answer | None:
         asset = self._find_page(page, request)
@@ -302,7 +306,7 @@ class Site:
         try:
             return retry(self._find_not_found, page, request)
         except OSError as error:  # the 404 without a page says the same
-            self.failure_log.log_failure(page, error)
+            self.failure_log.log_failure_of_page(page, error)
             return None
 
     def _find_not_found(self, page: str, request: Request) -> Answer | None:

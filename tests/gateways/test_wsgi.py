@@ -287,6 +287,35 @@ def single_page(application: Callable[..., Iterable[bytes]], root: str, **settin
     return HashServe(application, root, "/", spa_fallback="index.html", **settings)
 
 
+@pytest.mark.parametrize(("status", "sent"), [("404 Not Found", b"<p>single page</p>"), ("200 OK", b"late")])
+def test_an_application_may_make_empty_chunks_before_its_status(pages: str, status: str, sent: bytes) -> None:
+    def application(environ: object, start_response: Callable[..., Any]) -> Iterator[bytes]:
+        yield b""
+        yield b""
+        start_response(status, [("Content-Type", "text/plain")])
+        yield b"late"
+
+    reply = request(single_page(application, pages), "/deep/page", accept=NAVIGATION)
+    assert (reply.status, reply.body) == (200, sent)
+
+
+def test_the_applications_body_is_closed_though_the_page_cannot_be_sent(pages: str) -> None:
+    inner = App("generator")
+
+    def failing(*arguments: object) -> Any:
+        raise ConnectionResetError
+
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/deep/page",
+        "SCRIPT_NAME": "",
+        "HTTP_ACCEPT": NAVIGATION,
+    }
+    with pytest.raises(ConnectionResetError):
+        single_page(inner, pages)(environ, failing)
+    assert inner.closed == 1
+
+
 @pytest.mark.parametrize("manner", MANNERS)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_navigation_that_nobody_knows_gets_the_fallback(pages: str, manner: str, method: str) -> None:
@@ -780,6 +809,15 @@ def test_an_error_of_the_hook_is_not_taken_for_one_of_the_file(built: BuiltTree)
 
     application = HashServe(wrapped_application, built.root, add_headers_function=failing)
     with pytest.raises(RuntimeError, match="add_headers_function failed"):
+        request(application, "/static/ten.txt")
+
+
+def test_an_error_of_the_test_for_immutable_files_is_not_taken_for_one_of_the_file(built: BuiltTree) -> None:
+    def failing(path: str, url: str) -> bool:
+        raise FileNotFoundError(url)
+
+    application = HashServe(wrapped_application, built.root, immutable_file_test=failing)
+    with pytest.raises(RuntimeError, match="immutable_file_test failed"):
         request(application, "/static/ten.txt")
 
 

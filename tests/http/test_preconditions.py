@@ -28,6 +28,7 @@ BROTLI = EntityTag("now-br")
 MODIFIED = 1_000_000_000
 BEFORE, THEN, AFTER = (format_date(MODIFIED + seconds) for seconds in (-1, 0, 1))
 VALIDATORS = Validators(etag=ETAG, others=(GZIP, BROTLI), last_modified=MODIFIED)
+SINGLE = Validators(etag=ETAG, last_modified=MODIFIED)
 UNDATED = Validators(etag=ETAG)
 
 NO_DATES = ["", "yesterday", "1 Jan 2099 00:00:00", "Thu, 01 Jan 2099 00:00:00 +0800", "0", "\ud800"]
@@ -143,7 +144,13 @@ def test_each_form_of_date_is_understood(value: str) -> None:
     ],
 )
 def test_if_range_takes_a_strong_tag_or_the_exact_date(value: str | None, applies: bool) -> None:
-    assert range_applies(value, VALIDATORS) is applies
+    assert range_applies(value, SINGLE) is applies
+
+
+def test_a_date_that_several_codings_share_lets_no_range_through() -> None:
+    assert not range_applies(THEN, VALIDATORS)
+    assert range_applies('"now"', VALIDATORS)
+    assert not range_applies('"now-gzip"', VALIDATORS)  # bytes of another representation
 
 
 @pytest.mark.parametrize("value", [THEN, "", "yesterday"])
@@ -152,7 +159,8 @@ def test_without_a_modification_date_no_date_is_exact(value: str) -> None:
 
 
 def test_a_weak_validator_never_lets_a_range_through() -> None:
-    weak = Validators(etag=EntityTag("now", weak=True))
+    weak = Validators(etag=EntityTag("now", weak=True), last_modified=MODIFIED)
+    assert not range_applies(THEN, weak)
     assert not range_applies('"now"', weak)
     assert not range_applies('W/"now"', weak)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hashserve import HashServe, build
+from hashserve.serve.failure_log import MOST_LOGGED_OF_CLIENTS
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
 from tests.support.django_client import django_application
 from tests.support.files import put
@@ -147,6 +148,23 @@ def test_a_page_that_leads_out_of_the_root_is_not_sent(site: Path, caplog: pytes
     passing = HashServe(missing_json, site, "/", not_found_page="404.html")
     assert request(passing, "/none", accept=NAVIGATION).body == b"{}"
     assert "leads out of the root" in caplog.text
+
+
+@pytest.mark.parametrize("setting", [{"not_found_page": "page.html"}, {"spa_fallback": "page.html"}])
+def test_paths_that_clients_choose_do_not_keep_a_broken_page_out_of_the_log(
+    site: Path, setting: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    (site / "out").mkdir()
+    for number in range(MOST_LOGGED_OF_CLIENTS + 1):
+        (site / f"out/{number}").symlink_to("/etc/hostname")
+    (site / "page.html").symlink_to("/etc/hostname")
+    application = HashServe(missing_json, site, "/", on_missing="404", **setting)
+    for number in range(MOST_LOGGED_OF_CLIENTS + 1):
+        request(application, f"/out/{number}")
+    assert "too many problems with requested paths" in caplog.text
+    caplog.clear()
+    request(application, "/none", accept=NAVIGATION)
+    assert [message for message in caplog.messages if message.startswith("cannot serve page.html: ")]
 
 
 def test_an_applications_404_is_replaced_for_browsers_only(site: Path) -> None:
