@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hashserve.builder.bundlers.name_tokens import token_of
+from hashserve.builder.bundlers.name_tokens import CODE, token_of
 from hashserve.errors import ManifestError
 from hashserve.fingerprint_patterns import without_fingerprint
 from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest, read_file
@@ -20,12 +19,10 @@ from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.json_text import parse_json
 from hashserve.manifest.model import Manifest
 
-__all__ = ["ListedNames", "names_in_data", "names_in_folders", "names_listed"]
+__all__ = ["ListedNames", "names_in_data", "names_in_folders"]
 
 LARGEST = 4 * 1024 * 1024
 """The largest JSON file, in bytes, that is tried: 20,000 files of a bundler."""
-
-_SCRIPT_OR_STYLE = re.compile(r".*\.(?:js|mjs|css)", re.DOTALL)
 
 
 class ListedNames(NamedTuple):
@@ -36,7 +33,7 @@ class ListedNames(NamedTuple):
     problem: str = ""
 
 
-def names_listed(manifest: Manifest, folder: str, files: Mapping[str, str]) -> dict[str, str]:
+def _names_listed(manifest: Manifest, folder: str, files: Mapping[str, str]) -> dict[str, str]:
     """Return the logical path of each of the ``files`` that a manifest lists as fingerprinted.
 
     The paths of the manifest are relative to ``folder``, which is empty or ends with a slash.
@@ -61,7 +58,7 @@ def names_in_folders(files: Mapping[str, str], paths: Mapping[str, object]) -> I
         if location is None or location.endswith(MANIFEST_NAME):
             continue
         try:
-            yield ListedNames(location, names_listed(load_manifest(location), folder, files))
+            yield ListedNames(location, _names_listed(load_manifest(location), folder, files))
         except (ManifestError, OSError) as error:
             yield ListedNames(location, problem=str(error))
 
@@ -101,7 +98,7 @@ def _names_of(path: str, location: str, files: Mapping[str, str]) -> dict[str, s
     folder = path[: path.rfind("/") + 1]
     manifest = load_manifest(location)
     listed = {folder + listed for listed in manifest.files if not listed.endswith(".map")}
-    return names_listed(manifest, folder, files) if listed <= files.keys() else {}
+    return _names_listed(manifest, folder, files) if listed <= files.keys() else {}
 
 
 def _is_of_bundler(document: dict[str, Any]) -> bool:
@@ -118,7 +115,7 @@ def _is_entry_of_vite(key: str, entry: dict[str, Any]) -> bool:
 
 def _is_renamed(key: str, value: object) -> bool:
     url = value.get("src") if type(value) is dict else value
-    if type(url) is not str or _SCRIPT_OR_STYLE.fullmatch(key) is None:
+    if type(url) is not str or not key.endswith(CODE):
         return False
     token = token_of(posixpath.basename(url.partition("?")[0]))
     return token is not None and token.is_random and token.plain_path == posixpath.basename(key)

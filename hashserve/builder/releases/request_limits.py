@@ -19,6 +19,7 @@ __all__ = [
     "HEAD_BYTES",
     "MIN_BYTES_PER_SECOND",
     "TIMEOUT_SECONDS",
+    "WAIT_SECONDS",
     "LimitError",
     "ResponseLimits",
     "SiteLimits",
