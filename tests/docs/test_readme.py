@@ -180,8 +180,20 @@ def test_the_static_site_of_the_page_has_clean_urls_and_a_page_for_404s(site: Pa
     assert (found["/blog"].body, found["/none"].body) == (b"blog", b"nothing here")
 
 
+def test_the_single_page_application_of_the_page_has_its_page_everywhere(site: Path) -> None:
+    (site / "assets/index.html").write_text("home", encoding="utf-8")
+    run([sys.executable, "-m", "hashserve", "build", "assets", "--out", "static", "--prefix", "/"])
+    scope: dict[str, Any] = {}
+    exec(compile(blocks("docs/building.md", "python")[2], "docs/building.md", "exec"), scope)
+    navigation = {"accept": "text/html,*/*;q=0.8"}
+    view = request(scope["application"], "/a/view", **navigation)
+    assert (view.status, view["Cache-Control"], view.body) == (200, "no-cache", b"home")
+    assert request(scope["application"], "/a/none.css", **navigation).status == 404
+    assert request(scope["application"], "/a/view", accept="application/json").status == 404
+
+
 def test_no_block_is_left_without_a_test() -> None:
-    assert len(every_block()) == 5
+    assert len(every_block()) == 6
 
 
 def linked(page: str) -> str:

@@ -163,8 +163,8 @@ USES = {
     "PDF.js": Use(
         body="<canvas id=canvas></canvas><script type=module>"
         f"const data = new Uint8Array({json.dumps(one_page('a text'))});"
-        "const page = await (await pdfjs.getDocument({...folders, data, useSystemFonts: false, useWorkerFetch: false}).promise)"
-        ".getPage(1);"
+        "const options = {...folders, data, useSystemFonts: false, useWorkerFetch: false};"
+        "const page = await (await pdfjs.getDocument(options).promise).getPage(1);"
         "await page.render({canvas, viewport: page.getViewport({scale: 1})}).promise;"
         "window.text = (await page.getTextContent()).items[0].str</script>",
         worked="window.text == 'a text' && performance.getEntriesByType('resource').some("
