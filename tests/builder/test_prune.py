@@ -15,6 +15,7 @@ from hashserve import BuildError, SettingError
 from hashserve.builder import BuildSettings, build, prune
 from hashserve.builder.output.folder import open_output
 from hashserve.check import check
+from hashserve.digests import digest_of
 from hashserve.manifest.discovery import MANIFEST_NAME
 from tests.support.building import contents, manifest_of, snapshot, wrong_files
 from tests.support.files import put
@@ -36,6 +37,28 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (source / "old/only.txt").unlink()
         build(source, out)
     return out
+
+
+def test_what_a_build_wrote_that_did_not_end_is_removed_and_nothing_else(out: Path) -> None:
+    """A build that is killed, or fails in its last step, saves no state."""
+    with open_output(str(out)) as output:
+        output.put("css/lost.0a1b2c3d4e5f.css", [TEXT], digest_of([TEXT]))
+    put(out, "css/mine.0a1b2c3d4e5f.css", TEXT)
+    assert [*prune(out, dry_run=True).files] == ["css/lost.0a1b2c3d4e5f.css"]
+    assert [*prune(out).files] == ["css/lost.0a1b2c3d4e5f.css"]
+    assert not (out / ".hashserve/written").exists()
+    assert [*prune(out).files] == []
+
+
+def test_a_damaged_note_of_a_build_that_did_not_end_harms_nothing(out: Path) -> None:
+    put(out, ".hashserve/written", b'"css/a.css"\n7\n"css/')
+    before = manifest_of(out)
+    assert [*prune(out).files] == []
+    assert manifest_of(out) == before
+    os.mkfifo(out / ".hashserve/written")
+    with open_output(str(out)) as output:
+        output.put("css/new.0a1b2c3d4e5f.css", [TEXT], digest_of([TEXT]))
+    assert (out / "css/new.0a1b2c3d4e5f.css").read_bytes() == TEXT
 
 
 def test_nothing_is_removed_that_a_retained_release_needs(out: Path) -> None:

@@ -100,6 +100,7 @@ class OutputFolder:
     def replace(self, path: str, chunks: Iterable[bytes], sha256: str, coding: str = IDENTITY) -> None:
         """Write a file at once, as `put` does, where it is known that there is none to reuse."""
         location = self.location(path)
+        self.state.note_written(path)
         self._write(location, location, chunks)
         self._transaction.add_written(location)
         self.files.add_verified(path, sha256, coding)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256 as sha256_hash
 from typing import Any
 
 from hashserve.atomic_files import write_atomically
+from hashserve.errors import ManifestError
 from hashserve.manifest.discovery import read_file
 from hashserve.manifest.json_text import parse_json
 
@@ -52,6 +54,9 @@ class BuildState:
         self._is_changed = False
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             self._load()
+        self._journal_location = os.path.join(os.path.dirname(location), "written")
+        self._journal_lock = threading.Lock()
+        self._unfinished = _paths_in(self._journal_location)
 
     def _load(self) -> None:
         document = self._read()
@@ -74,7 +79,20 @@ class BuildState:
 
     def is_built(self, path: str) -> bool:
         """Whether a build made the file at ``path``; pruning may remove it."""
-        return path in self._verified or path in self._loaded or path in self._built
+        return (
+            path in self._verified or path in self._loaded or path in self._built or path in self._unfinished
+        )
+
+    def note_written(self, path: str) -> None:
+        """Note at once that this build writes a file, so that it is known even if the build is killed."""
+        line = b"\n" + json.dumps(path).encode() + b"\n"  # after a line that was cut short
+        # A full disk is not an error here: the file itself will not be written either.
+        with (
+            contextlib.suppress(OSError),
+            self._journal_lock,
+            open(self._journal_location, "ab", opener=_open_without_waiting) as stream,
+        ):
+            stream.write(line)
 
     def add_built(self, path: str) -> None:
         """Note that a build made the file at ``path``."""
@@ -98,6 +116,7 @@ class BuildState:
         self._is_changed = True
         for path in paths:
             self._built.discard(path)
+            self._unfinished.discard(path)
             self._loaded.pop(path, None)
             self._verified.pop(path, None)
 
@@ -108,11 +127,29 @@ class BuildState:
 
     def save(self, temporary_folder: str) -> None:
         """Write the state, if it has changed. A full disk is not an error: the next build verifies more."""
-        if self._is_changed or self._loaded:
-            document = {"built": [*self._built, *self._loaded], "verified": self._verified}
+        if self._is_changed or self._loaded or self._unfinished:
+            built = {*self._built, *self._loaded, *(self._unfinished - self._verified.keys())}
+            document = {"built": [*built], "verified": self._verified}
             with contextlib.suppress(OSError):
                 content = json.dumps(document).encode()
                 write_atomically(self._location, [content], temporary_directory=temporary_folder)
+                os.unlink(self._journal_location)
+
+
+def _paths_in(journal_location: str) -> set[str]:
+    """Return the paths that builds have noted that did not end; a line may be cut short."""
+    paths: set[str] = set()
+    with contextlib.suppress(OSError, ManifestError):
+        for line in read_file(journal_location).splitlines():
+            with contextlib.suppress(ValueError):
+                path = json.loads(line)
+                if isinstance(path, str):
+                    paths.add(path)
+    return paths
+
+
+def _open_without_waiting(location: str, flags: int) -> int:
+    return os.open(location, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def _json_at(location: str) -> Any:

@@ -139,7 +139,7 @@ def _sizes(root: str) -> Iterator[tuple[str, int]]:
 
 def _is_built(root: str, path: str, state: BuildState) -> bool:
     """Whether a build made a file: by the state or, where that is lost, by the fingerprint in the path."""
-    if not state.is_empty:
+    if state.is_built(path) or not state.is_empty:
         return state.is_built(path)
     for coding in CODINGS.values():
         path = path.removesuffix(coding.suffix)
