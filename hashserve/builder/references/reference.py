@@ -41,7 +41,7 @@ class ReferenceKind(enum.Enum):
     JS_EXPORT = "export from"
     JS_DYNAMIC_IMPORT = "import()"
     JS_RESOLVE = "import.meta.resolve()"
-    JS_URL = "new URL(, import.meta.url)"
+    JS_URL = "new URL()"
     JS_WORKER = "new Worker()"
     JS_IMPORT_SCRIPTS = "importScripts()"
     JS_IMPORT_MAP = "an import map"
