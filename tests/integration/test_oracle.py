@@ -496,6 +496,12 @@ def invalid_date(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     return bool(dates & set(NO_DATES)) and {ours.status, theirs.status} <= ANY_OF_A_FILE
 
 
+def date_of_several_codings(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
+    """Both are right: 13.1.5, a date that several codings share is not a strong validator of one of them."""
+    value = asked.value("If-Range") or ""
+    return value == format_date(MODIFIED) and ours.status == 200 and theirs.status in (206, 416)
+
+
 def no_list_of_tags(asked: Request, theirs: Outcome, ours: Outcome) -> bool:
     """Ours is right: 13.1.1 and 8.8.3, a list ends at the first malformed member, and ``*`` stands alone."""
     values = [asked.value(name) or "" for name in ("If-Match", "If-None-Match", "If-Range")]
@@ -519,6 +525,7 @@ EXPLAINED: tuple[Explanation, ...] = (
     none_match_before_date,
     no_modification_date,
     invalid_date,
+    date_of_several_codings,
     no_list_of_tags,
     tag_of_another_coding,
     strong_tag_of_another_coding,
