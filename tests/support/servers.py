@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ import whitenoise
 import hashserve
 from benchmarks.processes import running_server
 from benchmarks.wsgi_servers import WSGI_SERVERS, WSGIREF, WSGIServer
+from hashserve.file_identity import SETTLED_AFTER
 from tests.support.files import put
 from tests.support.interferences import PAGE
 from tests.support.parts import missing, parts_of_server
@@ -187,7 +189,13 @@ def make_site() -> Iterator[tuple[Path, BuiltTree]]:
         (folder / "served.py").write_text(
             APPLICATION.format(root=tree.root, inner=inspect.getsource(inner)), encoding="utf-8"
         )
+        # Until then, the large file is a snapshot, for which other rules hold.
+        wait_until(lambda: is_settled(os.path.join(tree.root, "large.bin")))
         yield folder, tree
+
+
+def is_settled(path: str) -> bool:
+    return time.time_ns() - os.stat(path).st_ctime_ns > SETTLED_AFTER
 
 
 @contextmanager
