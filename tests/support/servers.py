@@ -37,7 +37,7 @@ from tests.support.trees import STYLES, TEN, BuiltTree
 from tests.support.waiting import wait_until
 from tests.support.wire import Server
 
-__all__ = ["LARGE", "MATRIX", "Apache", "inner", "make_site", "serving"]
+__all__ = ["LARGE", "MATRIX", "Apache", "inner", "is_settled", "make_site", "serving"]
 
 NEEDED = (
     *(Path(next(iter(package.__path__))) for package in (hashserve, whitenoise)),
