@@ -194,7 +194,8 @@ def make_site() -> Iterator[tuple[Path, BuiltTree]]:
         yield folder, tree
 
 
-def is_settled(path: str) -> bool:
+def is_settled(path: str | os.PathLike[str]) -> bool:
+    """Whether a file changed so long ago that it is sent as it is, and not as a snapshot."""
     return time.time_ns() - os.stat(path).st_ctime_ns > SETTLED_AFTER
 
 
