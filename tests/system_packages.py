@@ -105,7 +105,9 @@ def _line(part: Part, reason: str, errors: Mapping[str, str]) -> str:
     if failed:
         reason = "; ".join(failed)
     elif not is_in_distribution(part):
-        reason = f"this distribution has no package {' '.join(part.packages)}" if part.packages else reason
+        least = f" {part.oldest} or newer" if part.oldest else ""
+        lacking = f"this distribution has no package {' '.join(part.packages)}{least}"
+        reason = lacking if part.packages else reason
     return f"{part.name} ({part.purpose}): {reason}"
 
 

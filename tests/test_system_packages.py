@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import PROJECT
+from tests.support import PROJECT, system_parts
 from tests.support.files import put
 from tests.support.services import Service
 from tests.support.system_parts import PARTS
@@ -123,3 +124,20 @@ def test_each_service_of_the_tests_is_a_part() -> None:
 
     assert tests.support.proxies.TrafficServer.tool in all_services()
     assert all_services() - {"env"} <= {part.command for part in PARTS.values()}
+
+
+@pytest.mark.parametrize(
+    ("version", "major"), [("18.20.4+dfsg-1~deb12u3", 18), ("2:20.19-1", 20), ("odd", 0)]
+)
+def test_a_part_that_the_distribution_has_only_in_an_older_version_counts_as_lacking(
+    version: str, major: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = f" nodejs | {version} | a mirror\n dpkg | 1.21.22 | a mirror\n"
+    done = subprocess.CompletedProcess([], 0, rows, "")
+    monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: done)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    system_parts.forget()
+    try:
+        assert system_parts.is_in_distribution(PARTS["node 20"]) == (major >= 20)
+    finally:
+        system_parts.forget()

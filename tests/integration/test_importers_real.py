@@ -19,7 +19,7 @@ from hashserve.check import check
 from hashserve.manifest.discovery import find_manifest
 from hashserve.manifest.importers import load_manifest
 from hashserve.manifest.model import Manifest
-from tests.support.parts import missing, require_tool
+from tests.support.parts import missing, require_part, require_tool
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
@@ -42,6 +42,8 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     # Newer releases of webpack have no SizeFormatHelpers, which Mix needs.
     "laravel-mix": ("laravel-mix@6.0.49", "webpack@5.97.1"),
 }
+
+NEED_NODE_20 = frozenset({"vite-8", "webpack", "rspack"})
 
 SOURCES = {
     "package.json": '{"private": true}',
@@ -141,6 +143,8 @@ def app(tmp_path: Path) -> Path:
 
 def node_modules(name: str) -> Path:
     """Install the packages of ``name`` once, and return their folder. A failed install leaves nothing."""
+    if name in NEED_NODE_20:
+        require_part("node 20")
     pins = hashlib.sha256(" ".join(PACKAGES[name]).encode()).hexdigest()[:8]
     target = CACHE / f"{name}-{pins}"
     if not target.is_dir():

@@ -14,7 +14,15 @@ from _pytest.outcomes import Skipped
 
 from tests.support.system_parts import PARTS, Part, absence, find_executable, is_in_distribution
 
-__all__ = ["PartMissing", "missing", "must_have_all", "parts_of_server", "require_file", "require_tool"]
+__all__ = [
+    "PartMissing",
+    "missing",
+    "must_have_all",
+    "parts_of_server",
+    "require_file",
+    "require_part",
+    "require_tool",
+]
 
 _SERVERS = {
     "bjoern": ("C compiler", "libev's headers", "Python's headers"),
@@ -63,6 +71,11 @@ def require_file(name: str) -> str:
     """Return the first file of a part."""
     part = _require(PARTS[name])
     return next(path for pattern in part.files for path in sorted(glob.glob(pattern)))
+
+
+def require_part(name: str) -> None:
+    """Skip the test, or fail it, if a part is missing."""
+    _require(PARTS[name])
 
 
 def _require(part: Part) -> Part:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ class Part:
     """A part: a command that must run, or a file that must exist.
 
     ``check`` has the arguments with which the command ends without an error. ``files`` are patterns, of which
-    one must match. ``packages`` are Debian's.
+    one must match. ``packages`` are Debian's. ``oldest`` is the lowest major version of them that will do.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Part:
     command: str = ""
     check: tuple[str, ...] = ("--version",)
     files: tuple[str, ...] = ()
+    oldest: int = 0
 
 
 PARTS: Mapping[str, Part] = {
@@ -48,6 +50,14 @@ PARTS: Mapping[str, Part] = {
             command="chromium",
         ),
         Part(name="node", purpose="bundlers and their parsers", packages=("nodejs",), command="node"),
+        Part(
+            name="node 20",
+            purpose="Vite 8, Rspack, and a plugin of webpack",
+            packages=("nodejs",),
+            command="node",
+            check=("-e", "if (parseInt(process.versions.node) < 20) throw `node is ${process.version}`"),
+            oldest=20,
+        ),
         Part(name="npm", purpose="real trees and bundlers", packages=("npm",), command="npm"),
         Part(name="redis", purpose="Django's caches", packages=("redis-server",), command="redis-server"),
         Part(
@@ -187,17 +197,24 @@ def is_in_distribution(part: Part) -> bool:
     """
     if not part.packages:
         return False
-    return not _known("dpkg") or _known(*part.packages) == set(part.packages)
+    return not _known("dpkg") or _known(*part.packages, oldest=part.oldest) == set(part.packages)
 
 
 @functools.cache
-def _known(*packages: str) -> frozenset[str]:
-    """Return those of the packages that apt's lists have."""
+def _known(*packages: str, oldest: int = 0) -> frozenset[str]:
+    """Return those of the packages that apt's lists have, with a major version of at least ``oldest``."""
     if shutil.which("apt-cache") is None:
         return frozenset()
     command = ["apt-cache", "madison", *packages]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    return frozenset(line.partition("|")[0].strip() for line in done.stdout.splitlines())
+    rows = [[column.strip() for column in line.split("|")] for line in done.stdout.splitlines()]
+    return frozenset(name for name, version, *_ in rows if oldest <= _major(version))
+
+
+def _major(version: str) -> int:
+    """Return the first number of a Debian version, after its epoch."""
+    found = re.match("(?:[0-9]+:)?([0-9]+)", version)
+    return int(found[1]) if found else 0
 
 
 def forget() -> None:
