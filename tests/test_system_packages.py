@@ -126,9 +126,7 @@ def test_each_service_of_the_tests_is_a_part() -> None:
     assert all_services() - {"env"} <= {part.command for part in PARTS.values()}
 
 
-@pytest.mark.parametrize(
-    ("version", "major"), [("18.20.4+dfsg-1~deb12u3", 18), ("2:20.19-1", 20), ("odd", 0)]
-)
+@pytest.mark.parametrize(("version", "major"), [("18.20.4-1", 18), ("2:20.19-1", 20), ("odd", 0)])
 def test_a_part_that_the_distribution_has_only_in_an_older_version_counts_as_lacking(
     version: str, major: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
