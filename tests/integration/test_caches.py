@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.concurrent_clients import running_clients
 from tests.support.proxies import (
     PAGE,
     Cache,
@@ -327,18 +328,8 @@ class Clients:
     @contextmanager
     def sending(self) -> Iterator[None]:
         """Run the clients inside the context; their errors are kept in ``problems``."""
-        threads = [
-            threading.Thread(target=self._send_until_over, args=[random.Random(seed)])
-            for seed in range(CLIENTS)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
+        with running_clients(CLIENTS, self._send_until_over, self._is_over):
             yield
-        finally:
-            self._is_over.set()
-            for thread in threads:
-                thread.join()
 
     def ask(self, connection: RawConnection, request: Request) -> RawResponse:
         """Send one request and record the response."""

@@ -23,6 +23,7 @@ import pytest
 
 from hashserve.digests import digest_of
 from tests.support.building import wrong_files
+from tests.support.concurrent_clients import running_clients
 from tests.support.example_project import PREFIX, Project
 from tests.support.waiting import wait_until
 
@@ -69,18 +70,8 @@ class Clients:
     @contextmanager
     def requesting(self) -> Iterator[None]:
         """Run the clients inside the context."""
-        threads = [
-            threading.Thread(target=self._request_until_over, args=[random.Random(seed)])
-            for seed in range(CLIENTS)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
+        with running_clients(CLIENTS, self._request_until_over, self._is_over):
             yield
-        finally:
-            self._is_over.set()
-            for thread in threads:
-                thread.join()
 
     def _request_until_over(self, choice: random.Random) -> None:
         try:

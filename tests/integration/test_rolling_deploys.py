@@ -23,6 +23,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from hashserve import Manifest
+from tests.support.concurrent_clients import running_clients
 from tests.support.proxies import Balancer, HAProxyBalancer, NginxBalancer
 from tests.support.releases import PREFIX, Releases, decoded, get
 from tests.support.served_root import RawConnection, RawResponse, ServedRoot
@@ -82,18 +83,8 @@ class Clients:
     @contextmanager
     def loading_pages(self) -> Iterator[None]:
         """Run the clients inside the context."""
-        threads = [
-            threading.Thread(target=self._load_until_over, args=[random.Random(seed)])
-            for seed in range(CLIENTS)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
+        with running_clients(CLIENTS, self._load_until_over, self._is_over):
             yield
-        finally:
-            self._is_over.set()
-            for thread in threads:
-                thread.join()
 
     def summary(self, setup: str, balancer: type[Balancer]) -> str:
         """Count the responses, and the pages of each release, for `tests.proofs`."""
