@@ -14,7 +14,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hashserve.builder.bundlers.recognition import recognise_bundlers
+from hashserve.builder.bundlers.proven_names import recognise_bundlers
+from hashserve.builder.bundlers.stated_names import already_fingerprinted, check_unchanged
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED
 from hashserve.builder.compression.earlier_variants import EarlierVariants
@@ -40,7 +41,6 @@ from hashserve.builder.releases.new_manifest import (
 from hashserve.builder.releases.previous import stopped_on_error
 from hashserve.builder.releases.retention import build_time
 from hashserve.builder.report import FINDING_KINDS, BuildReport, Progress
-from hashserve.builder.sources.bundler_names import already_fingerprinted, check_unchanged
 from hashserve.builder.sources.patterns import Patterns
 from hashserve.builder.sources.scanner import ScannedFile, Scanner, module_graph, scan_tree, source_chunks
 from hashserve.builder.sources.tree import SourceFile, SourceTree, check_names, source_files

@@ -1,1 +1,1 @@
-"""Names that a bundler fingerprinted, recognised without being told where that can be proven."""
+"""Names that a bundler fingerprinted: stated by those who build, or proven, or only reported."""

@@ -10,8 +10,8 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hashserve.builder.bundlers.stated_names import already_fingerprinted
 from hashserve.builder.output.paths import folders_of
-from hashserve.builder.sources.bundler_names import already_fingerprinted
 from hashserve.django.collection.collected_files import CollectedFile
 from hashserve.errors import ManifestError
 from hashserve.manifest.discovery import find_manifest

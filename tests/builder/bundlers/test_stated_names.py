@@ -10,7 +10,7 @@ import pytest
 
 from hashserve import BuildError, ManifestError, SettingError
 from hashserve.builder import BuildSettings, build
-from hashserve.builder.sources.bundler_names import already_fingerprinted
+from hashserve.builder.bundlers.stated_names import already_fingerprinted
 from tests.support.building import contents, manifest_of, wrong_files
 from tests.support.files import put
 

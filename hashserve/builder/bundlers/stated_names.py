@@ -1,7 +1,7 @@
-"""The files that another tool has fingerprinted: they keep their names.
+"""Names that are stated to be fingerprinted by another tool, so that they are kept.
 
-Invariant: a bundler's own manifest or a pattern of the caller's says which they are, never the look of a
-name.
+Invariant: its manifest in the root, a manifest that is named or a pattern of the caller's states them.
+`hashserve.builder.bundlers.proven_names` finds others.
 """
 
 from __future__ import annotations

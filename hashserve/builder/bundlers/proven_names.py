@@ -20,10 +20,10 @@ from hashserve.builder.bundlers.found_manifests import ListedNames, names_in_dat
 from hashserve.builder.bundlers.framework_folders import named_by_frameworks
 from hashserve.builder.bundlers.name_proofs import is_proven
 from hashserve.builder.bundlers.name_tokens import CODE, SCRIPTS, NameToken, token_of
+from hashserve.builder.bundlers.stated_names import each_once
 from hashserve.builder.bundlers.unproven_names import unproven_names
 from hashserve.builder.references.languages import is_page
 from hashserve.builder.report import BuildFinding, BuildReport
-from hashserve.builder.sources.bundler_names import each_once
 from hashserve.builder.sources.opened import read_source
 from hashserve.builder.sources.tree import SourceTree
 from hashserve.digests import digest_of

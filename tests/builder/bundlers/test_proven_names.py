@@ -11,7 +11,7 @@ import pytest
 
 from hashserve import BuildError
 from hashserve.builder import BuildSettings, build
-from hashserve.builder.bundlers import recognition
+from hashserve.builder.bundlers import proven_names
 from hashserve.builder.sources.opened import RealRoots, read_source
 from hashserve.check import check
 from tests.builder.bundlers.test_name_proofs import IMAGE, PROVEN
@@ -226,7 +226,7 @@ def test_a_name_that_changed_its_content_once_is_never_kept_by_its_looks(
 def test_a_file_of_any_size_has_the_same_name_in_the_next_build(
     source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recognition, "LARGEST_READ", 100)
+    monkeypatch.setattr(proven_names, "LARGEST_READ", 100)
     put(source, "_next/static/media/film.b1xdWy2f.mp4", bytes(101))
     for _ in range(2):
         build(source, out)
@@ -236,7 +236,7 @@ def test_a_file_of_any_size_has_the_same_name_in_the_next_build(
 def test_a_file_that_is_too_large_to_read_has_no_proof(
     source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recognition, "LARGEST_READ", 100)
+    monkeypatch.setattr(proven_names, "LARGEST_READ", 100)
     put(source, "film.d41d8cd98f00b204.mp4", bytes(101))  # the MD5 of nothing
     assert kept_in(source, out) == set()
 
@@ -244,7 +244,7 @@ def test_a_file_that_is_too_large_to_read_has_no_proof(
 def test_what_is_beyond_the_limit_of_hashed_bytes_has_the_same_name_in_the_next_build(
     source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recognition, "MOST_HASHED", 250)
+    monkeypatch.setattr(proven_names, "MOST_HASHED", 250)
     for number in range(4):
         content = b"%100d" % number
         put(source, f"{number}.{hashlib.md5(content).hexdigest()[:12]}.bin", content)
@@ -266,7 +266,7 @@ def test_a_script_that_many_pages_load_is_not_read_for_each(
         read.append(Path(location).name)
         return read_source(location, real_roots)
 
-    monkeypatch.setattr(recognition, "read_source", counted)
+    monkeypatch.setattr(proven_names, "read_source", counted)
     build(source, out)
     assert read.count("index-C_rL51Fj.js") < 5
 
