@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["ModuleGraph", "reached_modules"]
+__all__ = ["SCRIPT_EXTENSIONS", "ModuleGraph", "reached_modules"]
+
+SCRIPT_EXTENSIONS = (".js", ".mjs", ".cjs")
+"""What the names of scripts end with: only these can be modules."""
 
 ModuleGraph = Mapping[str, Sequence[str]]
 """The imports of each module, by its logical path: logical paths, and specifiers as they are written."""

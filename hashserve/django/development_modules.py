@@ -15,11 +15,9 @@ from hashserve.django.build_settings import build_settings
 from hashserve.django.finders import list_files
 from hashserve.errors import HashserveError
 from hashserve.file_identity import FileIdentity, identify
-from hashserve.module_graph import ModuleGraph
+from hashserve.module_graph import SCRIPT_EXTENSIONS, ModuleGraph
 
 __all__ = ["development_modules"]
-
-_EXTENSIONS = (".js", ".mjs")
 
 _known: dict[frozenset[str], dict[str, tuple[FileIdentity, ScannedFile]]] = {}
 """What is known of each script, for one set of paths: a reference may lead to a new file."""
@@ -27,7 +25,7 @@ _known: dict[frozenset[str], dict[str, tuple[FileIdentity, ScannedFile]]] = {}
 
 def development_modules() -> ModuleGraph:
     """Return the modules among the files that the finders find now. A file that cannot be read is none."""
-    paths, locations = list_files(_EXTENSIONS)
+    paths, locations = list_files(SCRIPT_EXTENSIONS)
     if paths not in _known:
         _known.clear()
     known = _known.setdefault(paths, {})

@@ -24,7 +24,7 @@ from hashserve.django.finders import list_paths
 from hashserve.django.page_release import one_release
 from hashserve.errors import SettingError
 from hashserve.http.media_types import MediaTypes
-from hashserve.module_graph import ModuleGraph, reached_modules
+from hashserve.module_graph import SCRIPT_EXTENSIONS, ModuleGraph, reached_modules
 from hashserve.url_paths import url_of
 
 __all__ = ["DESTINATIONS", "import_map", "integrity", "preload_link"]
@@ -32,8 +32,7 @@ __all__ = ["DESTINATIONS", "import_map", "integrity", "preload_link"]
 DESTINATIONS = ("fetch", "font", "image", "script", "style", "track")
 """The values of ``as`` (HTML standard: "translate a preload destination")."""
 
-_SCRIPT_EXTENSIONS = (".js", ".mjs", ".cjs")
-_DESTINATION_BY_EXTENSION = {".css": "style", ".vtt": "track", **dict.fromkeys(_SCRIPT_EXTENSIONS, "script")}
+_DESTINATION_BY_EXTENSION = {".css": "style", ".vtt": "track", **dict.fromkeys(SCRIPT_EXTENSIONS, "script")}
 _DESTINATION_BY_TOP_LEVEL_TYPE = {"font": "font", "image": "image"}
 _OTHER_ORIGIN = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _UNKNOWN_MEDIA_TYPE = "application/octet-stream"
@@ -176,7 +175,7 @@ def _written_map(bare: Mapping[str, str], names: tuple[str, ...]) -> SafeString:
 
 def _map(bare: Mapping[str, str], names: tuple[str, ...]) -> dict[str, dict[str, str]]:
     base = staticfiles_storage.base_url or ""
-    entries = {bare.get(name, name) for name in names if name in bare or name.endswith(_SCRIPT_EXTENSIONS)}
+    entries = {bare.get(name, name) for name in names if name in bare or name.endswith(SCRIPT_EXTENSIONS)}
     selected = _selected(bare, names, entries)
     if entries:
         bare = {specifier: name for specifier, name in bare.items() if name in selected}
@@ -229,7 +228,7 @@ def _modules() -> ModuleGraph | None:
 
 
 def _scripts() -> Iterable[str]:
-    return (name for name in _logical_paths() if name.endswith(_SCRIPT_EXTENSIONS))
+    return (name for name in _logical_paths() if name.endswith(SCRIPT_EXTENSIONS))
 
 
 def _logical_paths() -> Collection[str]:

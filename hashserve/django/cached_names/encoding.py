@@ -30,6 +30,7 @@ from hashserve.django.name_table import NameTable
 from hashserve.manifest.json_text import quoted
 from hashserve.manifest.limits import LONGEST_PATH, MOST_BYTES
 from hashserve.manifest.schema import unsafe_path
+from hashserve.module_graph import SCRIPT_EXTENSIONS
 from hashserve.url_paths import is_servable
 
 __all__ = ["CHUNK_SIZE", "FORMAT", "EncodedTable", "Namespace", "Pointer", "Unusable"]
@@ -55,8 +56,6 @@ _LONGEST_RELEASE = 200
 # The value of an integrity attribute (Subresource Integrity, 3.1): digests of whole length; empty for none.
 _DIGEST = "sha256-[A-Za-z0-9+/]{43}=|sha384-[A-Za-z0-9+/]{64}|sha512-[A-Za-z0-9+/]{86}=="
 _INTEGRITY = re.compile(f"(?:(?:{_DIGEST})(?: (?:{_DIGEST}))*)?")
-
-_SCRIPT_EXTENSIONS = (".js", ".mjs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +181,7 @@ def _contents_of(table: NameTable) -> Iterator[bytes]:
     size = 0
     for logical_path, path in sorted(table.names.items()):
         members: list[object] = [logical_path, path, table.integrity.get(logical_path, "")]
-        if table.modules is not None and logical_path.endswith(_SCRIPT_EXTENSIONS):
+        if table.modules is not None and logical_path.endswith(SCRIPT_EXTENSIONS):
             imports = table.modules.get(logical_path)
             members.append(None if imports is None else list(imports))
         row = json.dumps(members, separators=(",", ":"))

@@ -67,6 +67,16 @@ def test_a_table_is_read_as_it_was_written() -> None:
     assert read(dict(WRITTEN.chunks)) == TABLE
 
 
+@pytest.mark.parametrize("extension", [".js", ".mjs", ".cjs"])
+def test_every_kind_of_script_may_be_a_module(extension: str) -> None:
+    path = f"app{extension}"
+    table = NameTable(
+        release="r1", names={path: f"app.0123456789ab{extension}"}, integrity={}, modules={path: ("lit",)}
+    )
+    written = SITE.encode_table(table)
+    assert read(dict(written.chunks), written.pointer) == table
+
+
 @QUICK
 @given(names=st.dictionaries(PATHS, PATHS, max_size=20), release=RELEASES)
 def test_any_table_is_read_as_it_was_written(names: dict[str, str], release: str) -> None:
