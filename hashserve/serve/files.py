@@ -75,7 +75,7 @@ class ChangedWhileReadError(ChangedFileError):
         super().__init__(path, problem)
 
 
-class WrongSizeError(ChangedWhileReadError):
+class WrongSizeError(ChangedFileError):
     """A file has another length than its status says, although it did not change (/proc, /sys)."""
 
     def __init__(self, path: str, problem: str = "is not as long as its status says") -> None:

@@ -20,7 +20,7 @@ from hashserve.http.messages import Headers, StoredFile
 from hashserve.serve.assets import Asset, asset_of
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.bounded_cache import BoundedCache
-from hashserve.serve.files import ChangedWhileReadError, WrongSizeError, is_machine_error
+from hashserve.serve.files import ChangedWhileReadError, is_machine_error
 from hashserve.serve.inspection import Inspected, Root, Watched, inspect, variant_identities
 from hashserve.serve.large_files import look_at, snapshot_of
 from hashserve.serve.locks import ForkSafeLock
@@ -172,8 +172,6 @@ class LiveFiles:
             found = inspect(
                 watched.location, self.root, keep=self._bodies.largest, most=self._most_read(watched)
             )
-        except WrongSizeError:
-            raise
         except ChangedWhileReadError:
             self._bodies.expect_changes(watched.location)
             return self._snapshot(path, watched)
@@ -190,8 +188,6 @@ class LiveFiles:
             return self._snapshot(path, watched)
         try:
             found = look_at(watched.location, self.root)
-        except WrongSizeError:
-            raise
         except ChangedWhileReadError:
             self._bodies.expect_changes(watched.location)
             return self._snapshot(path, watched)

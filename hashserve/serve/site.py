@@ -20,7 +20,7 @@ from hashserve.serve.asset_responses import respond, respond_not_found
 from hashserve.serve.assets import Asset
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.failure_log import FailureLog, log_missing_root
-from hashserve.serve.files import ChangedFileError, ChangedWhileReadError, is_machine_error
+from hashserve.serve.files import ChangedFileError, ChangedWhileReadError, WrongSizeError, is_machine_error
 from hashserve.serve.inspection import Root
 from hashserve.serve.live_files import Locate
 from hashserve.serve.locks import ForkSafeLock
@@ -341,7 +341,7 @@ def retry(find: Callable[[str, Request], T], path: str, request: Request) -> T:
         try:
             return find(path, request)
         except (ChangedFileError, FileNotFoundError) as error:  # noqa: PERF203  # it costs nothing unless raised
-            reads += isinstance(error, ChangedWhileReadError)
+            reads += isinstance(error, (ChangedWhileReadError, WrongSizeError))
             if reads == MOST_READS:
                 raise
     return find(path, request)
