@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from hashserve.errors import HashserveError
 
@@ -23,6 +23,7 @@ __all__ = [
     "choose_coding",
     "coding_of_suffix",
     "decode_at_most",
+    "decode_zstd_frame",
     "is_acceptable",
     "parse_accept_encoding",
 ]
@@ -37,6 +38,16 @@ LONGEST_REMEMBERED = 256
 
 class DecodeError(HashserveError, ValueError):
     """Coded bytes do not decode: they are cut short, damaged, or of another coding."""
+
+
+class ZstdDecompressor(Protocol):
+    """The decompressor of ``compression.zstd`` and ``backports.zstd``."""
+
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
 class Coding(NamedTuple):
@@ -91,7 +102,14 @@ def _decode_zstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
         from backports import zstd
 
     # RFC 9659: a window of 8 MiB at most, so a variant that some site made needs no more memory.
-    decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
+    return decode_zstd_frame(chunks, zstd.ZstdDecompressor(options=options), zstd.ZstdError)
+
+
+def decode_zstd_frame(
+    chunks: Iterable[bytes], decompressor: ZstdDecompressor, zstd_error: type[Exception]
+) -> Iterator[bytes]:
+    """Decode one zstd frame, and nothing after it. Raises `DecodeError`."""
     for chunk in chunks:
         if chunk and decompressor.eof:
             raise DecodeError("bytes follow the end of the zstd frame")
@@ -99,7 +117,7 @@ def _decode_zstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
         while not decompressor.eof:
             try:
                 yield decompressor.decompress(pending, max_length=_STEP)
-            except zstd.ZstdError as error:
+            except zstd_error as error:
                 raise DecodeError(str(error)) from error
             pending = b""
             if decompressor.needs_input:

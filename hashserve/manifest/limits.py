@@ -15,6 +15,7 @@ __all__ = [
     "LONGEST_TEXT",
     "MOST_BYTES",
     "MOST_CONTAINERS",
+    "MOST_DELTAS",
     "MOST_ENTRIES",
     "MOST_OLD_PATHS",
     "MOST_RELEASES",
@@ -36,6 +37,9 @@ MOST_RELEASES = 2_000
 
 MOST_OLD_PATHS = 1_000_000
 """The most entries of all older releases together that a build writes."""
+
+MOST_DELTAS = 16
+"""The most deltas of one file."""
 
 LONGEST_PATH = 4096
 """The most characters of a path; Linux opens none that has more bytes."""

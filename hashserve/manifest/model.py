@@ -20,11 +20,22 @@ from hashserve.manifest.limits import check_amounts, check_size
 from hashserve.manifest.schema import FORMAT, Unhashed, check_document
 from hashserve.module_graph import ModuleGraph
 
-__all__ = ["AssetRecord", "Manifest", "Release", "Row", "format_row", "release_id"]
+__all__ = [
+    "AssetRecord",
+    "DeltaRecord",
+    "Manifest",
+    "Release",
+    "Row",
+    "format_delta_row",
+    "format_row",
+    "release_id",
+]
 
 Row = str
 """The facts of one file, separated by spaces: size, SHA-256 in base64, the size of each variant."""
 
+
+DELTA_SUFFIX = ".dcz"
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -45,6 +56,25 @@ class AssetRecord(NamedTuple):
     sha256: str | None = None
     variants: Mapping[str, int] = _NOTHING
     media_type: str | None = None
+
+
+class DeltaRecord(NamedTuple):
+    """What a manifest states about one delta of a fingerprinted file, in the coding ``dcz``.
+
+    ``dictionary`` is the fingerprinted path of the file that it is decoded with, ``dictionary_sha256`` the
+    base64 of that file's digest. ``token`` distinguishes the deltas of one file. ``size`` is in bytes.
+    """
+
+    of: str
+    token: str
+    dictionary: str
+    dictionary_sha256: str
+    size: int
+
+    @property
+    def path(self) -> str:
+        """Return the path of the file that holds the delta; it is not a URL of its own."""
+        return f"{self.of}.{self.token}{DELTA_SUFFIX}"
 
 
 class Release(NamedTuple):
@@ -73,6 +103,8 @@ class Manifest(NamedTuple):
     ``skipped`` lists the extensions, without a dot, of files without variants; None means the usual ones.
     ``modules`` are the scripts that are modules, each with its imports; None where that is not known.
     ``leave_references`` are patterns of the logical paths of files whose references are those of the source.
+    ``deltas`` maps a fingerprinted path to the rows of its deltas; None if the build makes no deltas, so that
+    no file is a dictionary.
     """
 
     paths: Mapping[str, str]
@@ -89,6 +121,7 @@ class Manifest(NamedTuple):
     unhashed_files: Mapping[str, Row] | None = None
     modules: ModuleGraph | None = None
     leave_references: Sequence[str] = ()
+    deltas: Mapping[str, Sequence[Row]] | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Manifest:
@@ -129,6 +162,7 @@ class Manifest(NamedTuple):
             unhashed_files=extension.get("unhashed_files"),
             modules=extension.get("modules"),
             leave_references=tuple(extension.get("leave_references") or ()),
+            deltas=extension.get("deltas"),
         )
 
     def dumps(self) -> str:
@@ -158,6 +192,15 @@ class Manifest(NamedTuple):
         if row is None:
             return AssetRecord(path=path, media_type=media_type)
         return self._parsed(path, row)._replace(media_type=media_type)
+
+    def deltas_of(self, path: str) -> list[DeltaRecord]:
+        """Return the deltas of a fingerprinted file, the one against the newest dictionary first."""
+        found = []
+        for row in (self.deltas or {}).get(path, ()):
+            size, token, dictionary = row.split(" ", 2)
+            sha256 = (self.files[dictionary] or "").split(" ")[1]  # the check of the manifest saw this row
+            found.append(DeltaRecord(path, token, dictionary, sha256, int(size)))
+        return found
 
     def unhashed_record(self, logical_path: str) -> AssetRecord | None:
         """Return what is known about an unhashed file, None if its content is that of the fingerprinted one.
@@ -205,6 +248,8 @@ class Manifest(NamedTuple):
             extension["modules"] = {path: list(imports) for path, imports in self.modules.items()}
         if self.leave_references:
             extension["leave_references"] = list(self.leave_references)
+        if self.deltas is not None:
+            extension["deltas"] = {path: list(rows) for path, rows in self.deltas.items()}
         return {"paths": dict(self.paths), "version": "1.1", "hash": self.release, "hashserve": extension}
 
 
@@ -217,6 +262,11 @@ def format_row(record: AssetRecord, codings: Sequence[str]) -> Row:
     return " ".join(
         [f"{record.size} {record.sha256}", *(str(record.variants.get(name, 0)) for name in codings)]
     )
+
+
+def format_delta_row(size: int, token: str, dictionary: str) -> Row:
+    """Return the row of a delta of ``size`` bytes against the fingerprinted file ``dictionary``."""
+    return f"{size} {token} {dictionary}"
 
 
 def release_id(paths: Mapping[str, str]) -> str:

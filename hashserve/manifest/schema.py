@@ -31,6 +31,12 @@ one more key, ``hashserve``::
 ``modules``
     The modules of the release in force, each with the list of what it imports: logical paths, and bare
     specifiers as they are written.
+``deltas``
+    The rows of the deltas of each fingerprinted file that has some (RFC 9842), that against the newest
+    dictionary first: size in bytes, token in the name of its file, path of the dictionary, which has a row in
+    ``files``. With ``"225 0a1b2c3d4e5f css/app.0a1b2c3d4e5f.css"`` for ``css/app.55e7cbb9ba48.css``, the file
+    ``css/app.55e7cbb9ba48.css.0a1b2c3d4e5f.dcz`` has the delta. Without this key, no file is a dictionary.
+    Earlier versions of hashserve do not know it, and serve the files without deltas.
 ``queries``, ``unhashed``, ``skipped``, ``leave_references``
     The fields of `Manifest` with these names; left out where they have their default.
 """
@@ -44,7 +50,7 @@ from typing import Any, Literal, NoReturn, TypeGuard, get_args
 from hashserve.errors import ManifestError
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.json_text import described, member, quoted
-from hashserve.manifest.limits import LONGEST_PATH, LONGEST_TEXT, MOST_RELEASES
+from hashserve.manifest.limits import LONGEST_PATH, LONGEST_TEXT, MOST_DELTAS, MOST_RELEASES
 
 __all__ = ["FORMAT", "Unhashed", "check_document", "unsafe_path"]
 
@@ -67,6 +73,9 @@ _MEDIA_TYPE = rf"{_NAME}/{_NAME}(?:[ \t]*;[\t\x20-\x7e]*)?"
 
 # The query of a URL (RFC 3986 section 3.4).
 _QUERY = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+"
+
+# The row of a delta; the token is a part of a file's name.
+_DELTA_ROW = re.compile(r"[1-9][0-9]{0,17} ([0-9A-Za-z_-]{1,128}) (.+)")
 
 _YEAR_10000 = 253_402_300_800
 """In seconds since the epoch: the first moment that `datetime` cannot hold."""
@@ -160,6 +169,7 @@ class _ManifestCheck:
         self.list_of_texts(extension.get("skipped"), "hashserve.skipped")
         self.list_of_texts(extension.get("leave_references"), "hashserve.leave_references")
         self.modules(extension.get("modules"))
+        self.deltas(extension.get("deltas"), files)
 
     def members(self, value: object, location: str) -> dict[str, Any]:
         if type(value) is not dict:
@@ -295,6 +305,27 @@ class _ManifestCheck:
                 self.fail(
                     f"{location}{member(path)}", f"expected a list of strings, found {described(imports)}"
                 )
+
+    def deltas(self, value: object, files: Mapping[str, object]) -> None:
+        location = "hashserve.deltas"
+        if value is None:
+            return
+        for path, rows in self.members(value, location).items():
+            where = f"{location}{member(path)}"
+            if files.get(path) is None:
+                self.fail(where, "has no row in hashserve.files")
+            if type(rows) is not list or not 0 < len(rows) <= MOST_DELTAS:
+                self.fail(where, f"expected a list of 1 to {MOST_DELTAS} rows, found {described(rows)}")
+            matches = [_DELTA_ROW.fullmatch(row) if type(row) is str else None for row in rows]
+            found = [match.groups() for match in matches if match is not None]
+            if len(found) < len(rows):
+                row = rows[matches.index(None)]
+                self.fail(where, f'expected "SIZE TOKEN PATH-OF-DICTIONARY", found {described(row)}')
+            for _, dictionary in found:
+                if dictionary == path or files.get(dictionary) is None:
+                    self.fail(where, f"the dictionary {quoted(dictionary)} has no row in hashserve.files")
+            if any(len({*column}) < len(found) for column in zip(*found, strict=True)):
+                self.fail(where, "expected each token and each dictionary once")
 
     def text(self, value: object, location: str) -> None:
         if type(value) is not str or len(value) > LONGEST_TEXT or not value.isprintable():

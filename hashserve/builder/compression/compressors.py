@@ -17,13 +17,22 @@ import brotli
 from whitenoise.compress import Compressor as WhiteNoiseCompressor
 
 from hashserve.errors import SettingError
+from hashserve.http.dictionaries import delta_header, largest_window_log
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-__all__ = ["COMPRESSED", "COMPRESSORS", "compress", "fast_size", "is_compressible", "is_worth_keeping"]
+__all__ = [
+    "COMPRESSED",
+    "COMPRESSORS",
+    "compress",
+    "compress_delta",
+    "fast_size",
+    "is_compressible",
+    "is_worth_keeping",
+]
 
 LEAST_SAVED_BYTES = 64
 LEAST_SAVED_SHARE = 0.05
@@ -68,6 +77,22 @@ def _zstd(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
         yield compressor.compress(chunk)
     yield compressor.flush()
 
+
+def compress_delta(content: bytes, dictionary: bytes) -> bytes:
+    """Return the delta (``dcz``) of a content against a dictionary (RFC 9842 section 5).
+
+    The dictionary is in reach as long as the content is not longer than the window.
+    """
+    parameters = zstd.CompressionParameter
+    options: dict[int, int] = {parameters.compression_level: 19}
+    if len(content) > _DEFAULT_WINDOW_BYTES:
+        options[parameters.window_log] = largest_window_log(len(dictionary))
+    prefix = zstd.ZstdDict(dictionary, is_raw=True).as_prefix
+    return delta_header(dictionary) + zstd.compress(content, options=options, zstd_dict=prefix)
+
+
+_DEFAULT_WINDOW_BYTES = 8 * 1024 * 1024
+"""The window of level 19, which every client accepts; it is smaller for a smaller content."""
 
 COMPRESSORS: Mapping[str, Callable[[Iterable[bytes], int], Iterator[bytes]]] = {
     "br": _brotli,

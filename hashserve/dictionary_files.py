@@ -1,0 +1,79 @@
+"""Files that are dictionaries: clients keep them, to decode deltas of later releases against them (RFC 9842).
+
+Invariant: the build, the server and the check agree, because only this module decides which files these are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from hashserve.fingerprint_patterns import fingerprint_of
+from hashserve.url_paths import url_of
+
+__all__ = ["SMALLEST_BYTES", "dictionary_match", "use_as_dictionary", "why_not_dictionary"]
+
+SMALLEST_BYTES = 2048
+"""The smallest file, in bytes, for which a dictionary is worth the fields of its responses."""
+
+_KINDS = (
+    ("css", "js", "mjs", "cjs", "wasm", "glsl", "wgsl"),
+    ("html", "htm", "xhtml", "txt", "md", "csv", "tsv", "vtt", "srt", "ics"),
+    ("json", "jsonld", "geojson", "webmanifest", "xml", "xsl", "rss", "atom", "gltf", "obj", "dat", "bin"),
+    ("svg", "bmp", "ico", "ttf", "otf", "eot"),
+)
+
+EXTENSIONS = frozenset(extension for kind in _KINDS for extension in kind)
+"""Extensions of files that a delta makes smaller: text, scripts, styles, data and code, uncompressed fonts.
+
+Source maps are not among them, because only developer tools load them.
+"""
+
+# URLPattern gives each of these a meaning, in a pattern of a path (URL Pattern Standard, section 2).
+_MEANINGFUL = re.compile(r"[\\*+?:{}()\[\]]")
+
+
+def dictionary_match(path: str) -> str | None:
+    """Return the URL pattern of the next versions of the file at ``path``, or None if none is right.
+
+    It has no folder, so that clients resolve it against the URL of the file: it is right below each mount
+    point and on each host. ``css/app.55e7cbb9ba48.css`` has ``app.*.css``.
+    """
+    name = path.rpartition("/")[2]
+    fingerprint = fingerprint_of(path)
+    if fingerprint is None or _MEANINGFUL.search(name):
+        return None
+    before, _, after = name.rpartition(fingerprint)
+    if not before:
+        return None  # the pattern would match every other file
+    return f"{url_of(before)}*{url_of(after)}"
+
+
+def why_not_dictionary(path: str, size: int | None) -> str | None:
+    """Return why the fingerprinted file at ``path`` is no dictionary, None if it is one.
+
+    ``size`` is in bytes, None if it is not known.
+    """
+    extension = os.path.splitext(path)[1][1:].lower()
+    if extension not in EXTENSIONS:
+        return (
+            f"a delta saves nothing for files of the kind .{extension}"
+            if extension
+            else "it has no extension"
+        )
+    if size is None:
+        return "the manifest does not state its size"
+    if size < SMALLEST_BYTES:
+        return f"it has fewer than {SMALLEST_BYTES:,} bytes"
+    if _MEANINGFUL.search(path.rpartition("/")[2]):
+        return r"its name has one of \ * + ? : { } ( ) [ ], which have a meaning in URL patterns"
+    if dictionary_match(path) is None:
+        return "its name shows no fingerprint that a URL pattern could leave out"
+    return None
+
+
+def use_as_dictionary(path: str, size: int | None) -> str | None:
+    """Return the value of Use-As-Dictionary for a fingerprinted file; None for no such field (2.1)."""
+    if why_not_dictionary(path, size) is not None:
+        return None
+    return f'match="{dictionary_match(path)}"'

@@ -1,0 +1,135 @@
+"""Compression Dictionary Transport (RFC 9842): a response may be a delta against a file that the client has.
+
+Invariant: a delta is decoded only with the dictionary whose digest it names, and to at most as many bytes as
+its file has. The digest decides, never Dictionary-ID. Nothing here reads a file.
+
+The client says which dictionary it has, and that it can decode with it::
+
+    Available-Dictionary: :pZGm1Av0IEBKARczz7exkNYsZb8LzaMrV7J32a2fFG4=:
+    Accept-Encoding: gzip, br, zstd, dcb, dcz
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+
+from hashserve.http.codings import DecodeError, decode_zstd_frame
+
+__all__ = [
+    "DCZ",
+    "HEADER_BYTES",
+    "LARGEST_WINDOW_BYTES",
+    "decode_delta",
+    "delta_header",
+    "largest_window_log",
+    "may_use_dictionary",
+    "parse_available_dictionary",
+]
+
+DCZ = "dcz"
+"""The content coding "Dictionary-Compressed Zstandard" (section 5)."""
+
+_MAGIC = b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"
+"""The header of a skippable frame of 32 bytes, which hold the dictionary's SHA-256."""
+
+HEADER_BYTES = len(_MAGIC) + 32
+"""How many bytes come before the Zstandard frame."""
+
+LARGEST_WINDOW_BYTES = 128 * 1024 * 1024
+"""The largest window that a client must accept, if the dictionary is as large (section 5)."""
+
+_LEAST_WINDOW_BYTES = 8 * 1024 * 1024
+
+LONGEST_FIELD = 256
+"""How many characters of Available-Dictionary are read. Real values have 46."""
+
+# A byte sequence (RFC 9651 section 3.3.5), and parameters (3.1.2), which mean nothing here.
+_KEY = r"[a-z*][a-z0-9_.*-]*"
+_BARE_ITEM = (
+    r"(?:-?[0-9]{1,12}\.[0-9]{1,3}|-?[0-9]{1,15}|\"(?:[ !#-\[\]-~]|\\[\"\\])*\""
+    r"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*|:[A-Za-z0-9+/=]*:|\?[01]|@-?[0-9]{1,15}"
+    r"|%\"(?:[ !#$&-~]|%[0-9a-f]{2})*\")"
+)
+_ITEM = re.compile(rf" *:([A-Za-z0-9+/]{{43}}=?):(?:; *{_KEY}(?:={_BARE_ITEM})?)* *")
+
+
+def parse_available_dictionary(value: str) -> str | None:
+    """Return the SHA-256 that an Available-Dictionary field names, in base64; None if it is malformed.
+
+    Source: RFC 9842 section 2.2, RFC 9651 section 3.3.5.
+    """
+    if len(value) > LONGEST_FIELD:
+        return None
+    match = _ITEM.fullmatch(value)
+    if match is None:
+        return None
+    try:
+        digest = a2b_base64(match[1].rstrip("=") + "=")
+    except Base64Error:  # pragma: no cover  # the grammar leaves no other error
+        return None
+    return b2a_base64(digest, newline=False).decode("ascii")  # without the bits that padding hides
+
+
+def may_use_dictionary(
+    site: str | None, mode: str | None, origin: str | None, allowed_origin: str | None
+) -> bool:
+    """Whether the page that makes a request can read the response, so that a delta tells it nothing new.
+
+    ``site`` and ``mode`` are the fields Sec-Fetch-Site and Sec-Fetch-Mode, ``origin`` is Origin;
+    ``allowed_origin`` is the response's Access-Control-Allow-Origin. None stands for no field.
+    Source: RFC 9842 section 9.3.
+    """
+    if site is None or site == "same-origin" or mode is None:
+        return True
+    if mode in ("navigate", "same-origin"):
+        return True
+    return mode == "cors" and origin is not None and allowed_origin in (origin, "*")
+
+
+def largest_window_log(dictionary_size: int) -> int:
+    """Return the binary logarithm of the largest window with a dictionary of this many bytes (section 5)."""
+    window = max(_LEAST_WINDOW_BYTES, dictionary_size * 5 // 4)
+    return min(window, LARGEST_WINDOW_BYTES).bit_length() - 1
+
+
+def delta_header(dictionary: bytes) -> bytes:
+    """Return the bytes that come before the Zstandard frame of a delta against ``dictionary``."""
+    return _MAGIC + sha256(dictionary).digest()
+
+
+def decode_delta(chunks: Iterable[bytes], dictionary: bytes, size: int) -> Iterator[bytes]:
+    """Decode a delta against ``dictionary`` to a content of ``size`` bytes, in chunks of a few hundred kB.
+
+    Raises `DecodeError` if it is damaged, is against another dictionary, or decodes to more bytes.
+    """
+    if sys.version_info >= (3, 14):  # pragma: no cover  # one of the two is there
+        from compression import zstd
+    else:  # pragma: no cover
+        from backports import zstd
+
+    decompressor = zstd.ZstdDecompressor(
+        zstd_dict=zstd.ZstdDict(dictionary, is_raw=True).as_prefix,
+        options={zstd.DecompressionParameter.window_log_max: largest_window_log(len(dictionary))},
+    )
+    frame = _without_header(chunks, delta_header(dictionary))
+    for content in decode_zstd_frame(frame, decompressor, zstd.ZstdError):
+        size -= len(content)
+        if size < 0:
+            raise DecodeError("it decodes to more bytes than its file has")
+        yield content
+
+
+def _without_header(chunks: Iterable[bytes], expected: bytes) -> Iterator[bytes]:
+    header = b""
+    for chunk in chunks:
+        missing = len(expected) - len(header)
+        header += chunk[:missing]
+        if header != expected[: len(header)]:
+            raise DecodeError("it is not a delta against this dictionary")
+        if len(chunk) > missing:
+            yield chunk[missing:]
