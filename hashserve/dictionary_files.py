@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 
 from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.url_paths import url_of
 
-__all__ = ["SMALLEST_BYTES", "dictionary_match", "use_as_dictionary", "why_not_dictionary"]
+__all__ = [
+    "SMALLEST_BYTES",
+    "WHY_NOT_DICTIONARY",
+    "dictionary_match",
+    "use_as_dictionary",
+    "why_not_dictionary",
+]
 
 SMALLEST_BYTES = 2048
 """The smallest file, in bytes, for which a dictionary is worth the fields of its responses."""
@@ -52,24 +59,29 @@ def dictionary_match(path: str) -> str | None:
 def why_not_dictionary(path: str, size: int | None) -> str | None:
     """Return why the fingerprinted file at ``path`` is no dictionary, None if it is one.
 
-    ``size`` is in bytes, None if it is not known.
+    The reason is a key of `WHY_NOT_DICTIONARY`. ``size`` is in bytes, None if it is not known.
     """
-    extension = os.path.splitext(path)[1][1:].lower()
-    if extension not in EXTENSIONS:
-        return (
-            f"a delta saves nothing for files of the kind .{extension}"
-            if extension
-            else "it has no extension"
-        )
+    if os.path.splitext(path)[1][1:].lower() not in EXTENSIONS:
+        return "kind"
     if size is None:
-        return "the manifest does not state its size"
+        return "unknown-size"
     if size < SMALLEST_BYTES:
-        return f"it has fewer than {SMALLEST_BYTES:,} bytes"
+        return "small"
     if _MEANINGFUL.search(path.rpartition("/")[2]):
-        return r"its name has one of \ * + ? : { } ( ) [ ], which have a meaning in URL patterns"
+        return "pattern-characters"
     if dictionary_match(path) is None:
-        return "its name shows no fingerprint that a URL pattern could leave out"
+        return "no-fingerprint"
     return None
+
+
+WHY_NOT_DICTIONARY: Mapping[str, str] = {
+    "kind": "a delta saves nothing for files of its kind",
+    "unknown-size": "the manifest does not state its size",
+    "small": f"it has fewer than {SMALLEST_BYTES:,} bytes",
+    "pattern-characters": r"its name has one of \ * + ? : { } ( ) [ ], which have a meaning in URL patterns",
+    "no-fingerprint": "its name shows no fingerprint that a URL pattern could leave out",
+}
+"""What each reason of `why_not_dictionary` means."""
 
 
 def use_as_dictionary(path: str, size: int | None) -> str | None:

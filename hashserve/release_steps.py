@@ -1,0 +1,149 @@
+"""The steps from a release to a newer one: what a returning visitor downloads, with deltas and without.
+
+Invariant: only the manifest is looked at, and each changed file has a delta or a reason why it has none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from hashserve.dictionary_files import WHY_NOT_DICTIONARY, why_not_dictionary
+from hashserve.fingerprint_patterns import without_fingerprint
+from hashserve.manifest.model import AssetRecord, Manifest, Release
+
+__all__ = ["WHY_NO_DELTA", "ChangedFile", "ReleaseStep", "release_steps"]
+
+WHY_NO_DELTA: Mapping[str, str] = {
+    "new": "it is new: the older release has no version of it",
+    "off": "the build makes no deltas",
+    **{reason: f"no dictionary: {text}" for reason, text in WHY_NOT_DICTIONARY.items()},
+    "saves-little": "a delta saves too little, or the build could not make it",
+    "too-old": "the build makes deltas against newer versions of it, or this one saves too little",
+}
+"""What each reason for no delta means; those of `why_not_dictionary` are about the older version."""
+
+
+class ChangedFile(NamedTuple):
+    """A file of the newer release that the older one does not have.
+
+    ``best_size`` is the size of its smallest representation without a dictionary, ``delta_size`` that of its
+    delta against the older release's version, both in bytes. If there is no delta, ``why_no_delta`` is a key
+    of `WHY_NO_DELTA`.
+    """
+
+    logical_path: str
+    path: str
+    best_size: int
+    delta_size: int | None = None
+    why_no_delta: str = ""
+
+
+class ReleaseStep(NamedTuple):
+    """The step from a release to a newer one; ``created`` is the older one's time in seconds since 1970."""
+
+    older: str
+    newer: str
+    created: int
+    files: Sequence[ChangedFile]
+
+    @property
+    def best_bytes(self) -> int:
+        """How many bytes a returning visitor downloads without deltas."""
+        return sum(file.best_size for file in self.files)
+
+    @property
+    def delta_bytes(self) -> int:
+        """How many bytes a returning visitor downloads, with a delta for each file that has one."""
+        return sum(file.best_size if file.delta_size is None else file.delta_size for file in self.files)
+
+    @property
+    def deltas(self) -> int:
+        """How many of the files have a delta."""
+        return sum(file.delta_size is not None for file in self.files)
+
+    @property
+    def without_delta(self) -> Mapping[str, int]:
+        """How many files have no delta, by the reason, in the order of `WHY_NO_DELTA`."""
+        numbers = Counter(file.why_no_delta for file in self.files if file.delta_size is None)
+        return {reason: numbers[reason] for reason in WHY_NO_DELTA if reason in numbers}
+
+
+def release_steps(manifest: Manifest) -> Iterator[ReleaseStep]:
+    """Yield the step from each retained release to the one in force, then those between retained releases.
+
+    The newest comes first, in each of the two. The first step is that of a visitor who saw the last release.
+    """
+    in_force = Release(id=manifest.release, created=manifest.created, changed={})
+    versions: dict[str, set[str | None]] = {}
+    for older in manifest.releases:
+        yield _Step(manifest, in_force, older, versions).step()
+        for logical, path in older.changed.items():
+            versions.setdefault(logical, set()).add(path)
+    for newer, older in pairwise(manifest.releases):
+        yield _Step(manifest, newer, older, {}).step()
+
+
+class _Step:
+    """One step. It looks only at what changed, because a release may have 100,000 files.
+
+    ``between`` maps a logical path to its fingerprinted paths in the releases between the two.
+    """
+
+    def __init__(
+        self, manifest: Manifest, newer: Release, older: Release, between: Mapping[str, set[str | None]]
+    ) -> None:
+        self.manifest, self.newer, self.older, self.between = manifest, newer, older, between
+        self.most = max([1, *map(len, (manifest.deltas or {}).values())])
+        logical_paths = newer.changed.keys() | older.changed.keys()
+        self.old = self.paths(logical_paths, older)
+        self.new = self.paths(logical_paths, newer)
+        self.versions: dict[str, list[str]] = {}
+        for logical, path in self.old.items():
+            self.versions.setdefault(_base(logical), []).append(path)
+
+    def paths(self, logical_paths: Iterable[str], release: Release) -> dict[str, str]:
+        """Return the fingerprinted paths of these logical ones in a release, of those that it has."""
+        in_force = self.manifest.paths
+        found = (
+            (logical, release.changed.get(logical, in_force.get(logical)))
+            for logical in sorted(logical_paths)
+        )
+        return {logical: path for logical, path in found if path is not None}
+
+    def step(self) -> ReleaseStep:
+        older, newer = self.older, self.newer
+        known = set(self.old.values())
+        changed = {path: logical for logical, path in self.new.items() if path not in known}
+        records = {path: self.manifest.record(path) for path in changed}
+        files = [self.file(changed[path], record) for path, record in records.items() if record is not None]
+        return ReleaseStep(older=older.id, newer=newer.id, created=older.created, files=files)
+
+    def file(self, logical: str, record: AssetRecord) -> ChangedFile:
+        best = min([record.size or 0, *record.variants.values()])
+        own = self.old.get(logical)
+        versions = [own] if own is not None else self.versions.get(_base(logical), [])
+        deltas = self.manifest.deltas_of(record.path)
+        sizes = [delta.size for delta in deltas if delta.dictionary in versions]
+        if sizes:
+            return ChangedFile(logical, record.path, best, delta_size=min(sizes))
+        return ChangedFile(logical, record.path, best, why_no_delta=self.why_no_delta(logical, versions))
+
+    def why_no_delta(self, logical: str, versions: Sequence[str]) -> str:
+        if self.manifest.deltas is None:
+            return "off"
+        if not versions:
+            return "new"
+        old = self.manifest.record(versions[0])
+        reason = why_not_dictionary(versions[0], None if old is None else old.size)
+        if reason is not None:
+            return reason
+        between = self.between.get(logical, set()) - {None, self.new[logical], versions[0]}
+        return "too-old" if len(between) >= self.most else "saves-little"
+
+
+def _base(logical_path: str) -> str:
+    """Return a logical path without the fingerprint that another tool put into it."""
+    return without_fingerprint(logical_path) or logical_path
