@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import md5
 from types import MappingProxyType
@@ -26,6 +27,7 @@ __all__ = [
     "Manifest",
     "Release",
     "Row",
+    "file_of_delta",
     "format_delta_row",
     "format_row",
     "release_id",
@@ -36,6 +38,8 @@ Row = str
 
 
 DELTA_SUFFIX = ".dcz"
+
+_DELTA_NAME = re.compile(r"(.+)\.[0-9A-Za-z_-]{1,128}\.dcz", re.DOTALL)
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -75,6 +79,11 @@ class DeltaRecord(NamedTuple):
     def path(self) -> str:
         """Return the path of the file that holds the delta; it is not a URL of its own."""
         return f"{self.of}.{self.token}{DELTA_SUFFIX}"
+
+    @property
+    def row(self) -> Row:
+        """Return the delta as the manifest lists it."""
+        return format_delta_row(self.size, self.token, self.dictionary)
 
 
 class Release(NamedTuple):
@@ -267,6 +276,12 @@ def format_row(record: AssetRecord, codings: Sequence[str]) -> Row:
 def format_delta_row(size: int, token: str, dictionary: str) -> Row:
     """Return the row of a delta of ``size`` bytes against the fingerprinted file ``dictionary``."""
     return f"{size} {token} {dictionary}"
+
+
+def file_of_delta(path: str) -> str | None:
+    """Return the path of the file that the name ``path`` is a delta of, None if it is no such name."""
+    match = _DELTA_NAME.fullmatch(path)
+    return None if match is None else match[1]
 
 
 def release_id(paths: Mapping[str, str]) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from hashserve import Manifest, Release
-from hashserve.builder.output.paths import folders_of, is_at_or_below, referenced_paths, unlisted_variants
+from hashserve.builder.output.paths import (
+    delta_paths,
+    folders_of,
+    is_at_or_below,
+    referenced_paths,
+    served_paths,
+    unlisted_variants,
+)
 
 ROW = "1 " + "A" * 43 + "="
 
@@ -40,3 +47,13 @@ def test_a_variant_without_a_size_is_unlisted_unless_an_unhashed_file_has_its_pa
         codings=("br", "gzip"),
     )
     assert unlisted_variants(manifest) == {"a.1.css.br", "a.1.css.gz", "b.2.css.br", "b.2.css.zst"}
+
+
+DELTA = "a.1.txt.0a1b2c.dcz"
+
+
+def test_a_delta_that_is_listed_is_referenced_and_served_and_no_other() -> None:
+    manifest = MANIFEST._replace(deltas={"a.1.txt": ["5 0a1b2c a.0.txt"]})
+    assert delta_paths(manifest) == {DELTA}
+    for paths in (referenced_paths, served_paths):
+        assert paths(manifest) - paths(MANIFEST) == {DELTA}

@@ -12,6 +12,7 @@ from hashserve.builder.releases.retention import (
     build_time,
     changed_paths,
     check_retention,
+    deltas_between,
     listed_files,
     manifest_without,
     old_releases,
@@ -157,6 +158,18 @@ def test_the_work_for_releases_grows_with_their_differences_alone() -> None:
         manifest_without(before, lambda path: path == "p1.1")
 
     assert_linear(work, size=200)
+
+
+def test_a_delta_goes_with_its_file_and_with_its_dictionary() -> None:
+    row = "1 " + "A" * 43 + "="
+    files = dict.fromkeys(["a.2.css", "a.1.css", "a.0.css"], row)
+    deltas = {"a.2.css": ["9 t1 a.1.css", "8 t0 a.0.css"], "a.1.css": ["7 t0 a.0.css"]}
+    before = Manifest(paths={"a.css": "a.2.css"}, files=files, deltas=deltas)
+    assert deltas_between(before, files) == deltas
+    assert manifest_without(before, lambda path: path == "a.1.css").deltas == {"a.2.css": ["8 t0 a.0.css"]}
+    assert manifest_without(before, lambda path: path == "a.0.css").deltas == {"a.2.css": ["9 t1 a.1.css"]}
+    assert manifest_without(before, lambda path: path != "a.2.css").deltas == {}
+    assert manifest_without(before._replace(deltas=None), lambda path: True).deltas is None
 
 
 def test_old_releases_that_the_manifest_cannot_hold_are_left_out_oldest_first(

@@ -8,7 +8,14 @@ from hashserve.http.codings import CODINGS
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
-__all__ = ["folders_of", "is_at_or_below", "referenced_paths", "served_paths", "unlisted_variants"]
+__all__ = [
+    "delta_paths",
+    "folders_of",
+    "is_at_or_below",
+    "referenced_paths",
+    "served_paths",
+    "unlisted_variants",
+]
 
 
 def folders_of(paths: Iterable[str]) -> set[str]:
@@ -28,24 +35,33 @@ def is_at_or_below(path: str, other: str) -> bool:
 
 
 def referenced_paths(manifest: Manifest) -> frozenset[str]:
-    """Return every path that a release in the manifest refers to, with the variants that it may have."""
+    """Return every path that a release in the manifest refers to, with the variants that it may have.
+
+    Among them are the paths of deltas, but only of those that the manifest lists.
+    """
     paths = {*manifest.files, *_listed_paths(manifest)}
     suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
-    return frozenset({MANIFEST_NAME, *(path + suffix for path in paths for suffix in suffixes)})
+    with_variants = (path + suffix for path in paths for suffix in suffixes)
+    return frozenset({MANIFEST_NAME, *with_variants, *delta_paths(manifest)})
 
 
 def served_paths(manifest: Manifest) -> frozenset[str]:
     """Return every path that a server may send, and the manifest's own.
 
-    These are the fingerprinted files of all releases, the unhashed files of the release in force, and
-    their variants.
+    These are the fingerprinted files of all releases with their deltas, the unhashed files of the release in
+    force, and the variants of both.
     """
     fingerprinted = {*manifest.files, *manifest.paths.values()}
     for release in manifest.releases:
         fingerprinted.update(path for path in release.changed.values() if path is not None)
     suffixes = ("", *(coding.suffix for coding in CODINGS.values()))
     paths = {path + suffix for path in (*fingerprinted, *manifest.paths) for suffix in suffixes}
-    return frozenset({MANIFEST_NAME, *paths} - unlisted_variants(manifest))
+    return frozenset({MANIFEST_NAME, *paths} - unlisted_variants(manifest) | delta_paths(manifest))
+
+
+def delta_paths(manifest: Manifest) -> frozenset[str]:
+    """Return the path of every delta that the manifest lists."""
+    return frozenset(delta.path for path in manifest.deltas or () for delta in manifest.deltas_of(path))
 
 
 def unlisted_variants(manifest: Manifest) -> frozenset[str]:

@@ -16,7 +16,7 @@ from hashserve.builder.releases.errors import UnreachableError, without_password
 from hashserve.errors import SettingError
 from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.manifest.discovery import MANIFEST_NAME
-from hashserve.manifest.model import Manifest
+from hashserve.manifest.model import DeltaRecord, Manifest
 from hashserve.settings.build import BuildSettings
 
 __all__ = ["PreviousFolder", "PreviousRelease", "open_previous", "stopped_on_error"]
@@ -34,6 +34,9 @@ class PreviousRelease(Protocol):
 
     def read(self, path: str, coding: str, size: int) -> Iterator[bytes]:
         """Read one representation, of ``size`` bytes, of a fingerprinted file. Raises `UnreachableError`."""
+
+    def read_delta(self, delta: DeltaRecord) -> Iterator[bytes]:
+        """Read a delta of a fingerprinted file. Raises `UnreachableError`."""
 
     def stop(self) -> None:
         """Let everything that reads, and that will read, fail soon. Several threads may read."""
@@ -96,8 +99,14 @@ class PreviousFolder:
 
     def read(self, path: str, coding: str, size: int) -> Iterator[bytes]:
         """Read a file, or its variant. Raises `UnreachableError`."""
-        suffix = "" if coding == IDENTITY else CODINGS[coding].suffix
-        location = os.path.join(self._root, path + suffix)
+        return self._read(path + ("" if coding == IDENTITY else CODINGS[coding].suffix))
+
+    def read_delta(self, delta: DeltaRecord) -> Iterator[bytes]:
+        """Read a delta. Raises `UnreachableError`."""
+        return self._read(delta.path)
+
+    def _read(self, path: str) -> Iterator[bytes]:
+        location = os.path.join(self._root, path)
         if os.path.exists(location) and not os.path.isfile(location):
             raise UnreachableError(location, "is not a regular file")  # to open a FIFO may wait for ever
         try:

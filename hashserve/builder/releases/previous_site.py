@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
+from types import MappingProxyType
 from urllib.error import HTTPError
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -18,7 +19,8 @@ from hashserve.builder.releases.errors import UnreachableError, without_password
 from hashserve.builder.releases.request_limits import ResponseLimits, SiteLimits
 from hashserve.errors import ManifestError, SettingError
 from hashserve.http.codings import IDENTITY
-from hashserve.manifest.model import Manifest
+from hashserve.http.dictionaries import DCZ
+from hashserve.manifest.model import DeltaRecord, Manifest
 from hashserve.settings.build import BuildSettings
 from hashserve.url_paths import PUBLISHED_MANIFEST, url_of
 
@@ -36,6 +38,9 @@ MAX_FAILURES_IN_A_ROW = 3
 MAX_REFUSALS_IN_A_ROW = 100
 """After this many requests in a row with an error as the answer, such as 404, it gets none either."""
 
+MAX_WITHOUT_DELTA = 8
+"""After this many files in a row that came without the delta, the site is asked for no more deltas."""
+
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 """Over twice the size of the manifest of 100,000 files."""
 
@@ -47,6 +52,8 @@ that all changed in each of three releases has 600,000.
 BLOCK_BYTES = 256 * 1024
 
 _DEFAULTS = BuildSettings()
+
+_NO_FIELDS: Mapping[str, str] = MappingProxyType({})
 
 
 class PreviousSite:
@@ -73,6 +80,7 @@ class PreviousSite:
         self._limits = SiteLimits(seconds, received_bytes)
         self._manifest_bytes = min(MAX_MANIFEST_BYTES, received_bytes)
         self._failures = _FailuresInARow()
+        self._without_delta = 0
 
     def manifest(self) -> Manifest:
         """Load the manifest that the site publishes. Raises `UnreachableError` or `ManifestError`."""
@@ -92,24 +100,39 @@ class PreviousSite:
         """Fetch a file in one coding, in which it has ``size`` bytes. Raises `UnreachableError`."""
         return self._fetch(self._base + url_of(path), coding, size)
 
+    def read_delta(self, delta: DeltaRecord) -> Iterator[bytes]:
+        """Fetch a delta, as a client does that has the dictionary (RFC 9842). Raises `UnreachableError`.
+
+        A site that sends none, as an older server or a proxy in front does, is soon asked for no more.
+        """
+        url = self._base + url_of(delta.of)
+        if self._without_delta >= MAX_WITHOUT_DELTA:
+            raise UnreachableError(url, f"the site sent {self._without_delta} files in a row without a delta")
+        return self._fetch(url, DCZ, delta.size, {"Available-Dictionary": f":{delta.dictionary_sha256}:"})
+
     def stop(self) -> None:
         """Let all requests end soon."""
         self._limits.stop()
 
-    def _fetch(self, url: str, coding: str, size: int) -> Iterator[bytes]:
+    def _fetch(
+        self, url: str, coding: str, size: int, fields: Mapping[str, str] = _NO_FIELDS
+    ) -> Iterator[bytes]:
         # Here, and not in the generator: the caller has not begun to write a file.
         self._failures.check(url)
         with _not_requested_on_error(url):
             self._limits.seconds_left()
-        return self._body(url, coding, size)
+        return self._body(url, coding, size, fields)
 
-    def _body(self, url: str, coding: str, size: int) -> Iterator[bytes]:
+    def _body(self, url: str, coding: str, size: int, fields: Mapping[str, str]) -> Iterator[bytes]:
         with _not_requested_on_error(url):
             response_limits = ResponseLimits(self._limits, size)
         with self._limits.timed(), response_limits as limits:
-            response = self._open(url, coding, limits)
+            response = self._open(url, coding, limits, fields)
             with response:
-                if response.headers.get("Content-Encoding", IDENTITY) != coding:
+                is_coded = response.headers.get("Content-Encoding", IDENTITY) == coding
+                if coding == DCZ:
+                    self._without_delta = 0 if is_coded else self._without_delta + 1
+                if not is_coded:
                     raise UnreachableError(url, f"the site did not send it as {coding}")
                 try:
                     # read1, because read waits for a whole block, however slowly it comes.
@@ -122,9 +145,9 @@ class PreviousSite:
                     raise UnreachableError(url, problem) from error
                 self._failures.end_row()
 
-    def _open(self, url: str, coding: str, limits: ResponseLimits) -> HTTPResponse:
+    def _open(self, url: str, coding: str, limits: ResponseLimits, more: Mapping[str, str]) -> HTTPResponse:
         # no-cache, because a proxy may have an older manifest than the site.
-        fields = {"Accept-Encoding": coding, "Cache-Control": "no-cache", "User-Agent": "hashserve"}
+        fields = {"Accept-Encoding": coding, "Cache-Control": "no-cache", "User-Agent": "hashserve", **more}
         if self._credentials is not None:
             fields["Authorization"] = self._credentials
         attempt = 1

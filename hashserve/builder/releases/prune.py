@@ -18,13 +18,19 @@ from hashserve.builder.output.modes import NO_MODES, Modes
 from hashserve.builder.output.paths import referenced_paths, unlisted_variants
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER, PrivateFolder
 from hashserve.builder.output.state import BuildState
-from hashserve.builder.releases.retention import build_time, check_retention, old_releases, retain
+from hashserve.builder.releases.retention import (
+    build_time,
+    check_retention,
+    deltas_between,
+    old_releases,
+    retain,
+)
 from hashserve.errors import BuildError, ManifestError
 from hashserve.file_tree import walk_folders
 from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.discovery import MANIFEST_NAME
-from hashserve.manifest.model import Manifest
+from hashserve.manifest.model import Manifest, file_of_delta
 
 __all__ = ["PruneReport", "prune"]
 
@@ -122,9 +128,11 @@ def _with_retained_releases(manifest: Manifest, keep: int, keep_days: float) -> 
     )
     ids = {old.id for old in retained}
     needed = {*manifest.paths.values(), *(path for old in retained for path in old.changed.values())}
+    files = {path: row for path, row in manifest.files.items() if path in needed}
     return manifest._replace(
         releases=tuple(release for release in manifest.releases if release.id in ids),
-        files={path: row for path, row in manifest.files.items() if path in needed},
+        files=files,
+        deltas=deltas_between(manifest, files),
     )
 
 
@@ -141,6 +149,7 @@ def _is_built(root: str, path: str, state: BuildState) -> bool:
     """Whether a build made a file: by the state or, where that is lost, by the fingerprint in the path."""
     if state.is_built(path) or not state.is_empty:
         return state.is_built(path)
+    path = file_of_delta(path) or path
     for coding in CODINGS.values():
         path = path.removesuffix(coding.suffix)
     fingerprint, location = fingerprint_of(path), os.path.join(root, path)

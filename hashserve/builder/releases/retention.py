@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from hashserve.errors import SettingError
 from hashserve.manifest.limits import MOST_OLD_PATHS, MOST_RELEASES
-from hashserve.manifest.model import Manifest, Release
+from hashserve.manifest.model import Manifest, Release, Row
 from hashserve.settings.build import BuildSettings
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "build_time",
     "changed_paths",
     "check_retention",
+    "deltas_between",
     "listed_files",
     "manifest_without",
     "old_releases",
@@ -187,13 +188,24 @@ def release_entries(
         yield Release(id=old.id, created=old.created, changed=entry)
 
 
+def deltas_between(manifest: Manifest, files: Container[str]) -> dict[str, list[Row]] | None:
+    """Return the rows of those deltas of a manifest whose file and whose dictionary are both in ``files``."""
+    if manifest.deltas is None:
+        return None
+    listed = ((path, manifest.deltas_of(path)) for path in manifest.deltas if path in files)
+    left = ((path, [delta.row for delta in deltas if delta.dictionary in files]) for path, deltas in listed)
+    return {path: rows for path, rows in left if rows}
+
+
 def manifest_without(manifest: Manifest, is_gone: Callable[[str], bool]) -> Manifest:
-    """Return a manifest without the fingerprinted files that are gone, in every release."""
+    """Return a manifest without the fingerprinted files that are gone, in every release, and their deltas."""
     gone = {path for path in manifest.files if is_gone(path)}
     paths = {logical: path for logical, path in manifest.paths.items() if path not in gone}
+    files = {path: row for path, row in manifest.files.items() if path not in gone}
     return manifest._replace(
         paths=paths,
-        files={path: row for path, row in manifest.files.items() if path not in gone},
+        files=files,
+        deltas=deltas_between(manifest, files),
         unhashed_files=None
         if manifest.unhashed_files is None
         else {path: row for path, row in manifest.unhashed_files.items() if path in paths},

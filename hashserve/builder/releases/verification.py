@@ -6,7 +6,7 @@ Invariant: content ends with `MismatchError` unless every byte of it is what the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256 as sha256_hash
 
 from hashserve.builder.releases.errors import MismatchError
@@ -14,6 +14,8 @@ from hashserve.digests import digest_text
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
 
 __all__ = ["verified_chunks"]
+
+Decode = Callable[[Iterable[bytes]], Iterator[bytes]]
 
 
 def verified_chunks(
@@ -24,13 +26,16 @@ def verified_chunks(
     *,
     size: int | None = None,
     coded_size: int | None = None,
+    decode: Decode | None = None,
 ) -> Iterator[bytes]:
     """Pass chunks on, and raise `MismatchError` at the end if they are not the right content.
 
     ``sha256`` and ``size`` (in bytes) are those of the decoded content, ``coded_size`` is that of the
     chunks. More bytes than either size raise at once, so an endless source does no harm. Only what is
-    being decoded is held in memory.
+    being decoded is held in memory. ``decode`` is how the coding is decoded, if it is not that of a variant.
     """
+    if decode is None:
+        decode = iter if coding == IDENTITY else CODINGS[coding].decode
     waiting: deque[bytes] = deque()
     received = decoded = 0
 
@@ -45,7 +50,7 @@ def verified_chunks(
 
     digest = sha256_hash()
     try:
-        for content in tapped() if coding == IDENTITY else CODINGS[coding].decode(tapped()):
+        for content in decode(tapped()):
             decoded += len(content)
             if size is not None and decoded > size:
                 raise MismatchError(path, f"is longer than the {size} bytes that its manifest lists")
