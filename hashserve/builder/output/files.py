@@ -12,7 +12,6 @@ from functools import partial
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.output.paths import is_at_or_below, referenced_paths
-from hashserve.builder.output.plan import PublishedFile, delta_coding
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER
 from hashserve.builder.output.state import BuildState, stamp_of
 from hashserve.digests import digest_of
@@ -20,7 +19,6 @@ from hashserve.errors import BuildError, ManifestError
 from hashserve.file_identity import identify_across_mounts
 from hashserve.file_tree import walk_folders
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError, decode_at_most
-from hashserve.http.dictionaries import decode_delta
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
 
@@ -85,29 +83,6 @@ class OutputFiles:
             return None
         self._state.add_verified(path, stamp)
         return status
-
-    def holds_delta(self, path: str, file: PublishedFile, dictionary: PublishedFile) -> bool:
-        """Whether ``path`` has a delta that decodes to a ``file`` with a ``dictionary``, which is there."""
-        status = self._status(path)
-        if status is None:
-            return False
-        stamp = stamp_of(file.sha256, delta_coding(dictionary.sha256), identify_across_mounts(status))
-        if not self._state.is_verified(path, stamp) and not self._decodes(path, file, dictionary):
-            return False
-        self._state.add_verified(path, stamp)
-        return True
-
-    def _decodes(self, path: str, file: PublishedFile, dictionary: PublishedFile) -> bool:
-        locations = [self.location(path), self.location(dictionary.path)]
-        if not all(map(os.path.isfile, locations)):
-            return False  # to read from a FIFO may wait for ever
-        try:
-            prefix = b"".join(read_chunks(locations[1]))
-            if digest_of([prefix]) != dictionary.sha256:
-                return False
-            return digest_of(decode_delta(read_chunks(locations[0]), prefix, file.size)) == file.sha256
-        except (OSError, DecodeError):
-            return False
 
     def _most_bytes(self, path: str, coding: str) -> int | None:
         """Return how many bytes a variant may decode to: those of its file, so none without a file."""

@@ -14,11 +14,10 @@ from hashserve.builder.output.paths import folders_of
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER
 from hashserve.errors import SourceError
 from hashserve.http.codings import CODINGS, IDENTITY
-from hashserve.http.dictionaries import DCZ
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import AssetRecord
 
-__all__ = ["PublishedFile", "conflicting_path", "content_key", "delta_coding", "plan_output"]
+__all__ = ["PublishedFile", "conflicting_path", "content_key", "plan_output"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +33,6 @@ def content_key(sha256: str, coding: str = IDENTITY) -> str:
     """Return a key for the content with this digest, in this coding."""
     # Most files are not encoded: for them, no new string is made and kept.
     return sha256 if coding == IDENTITY else f"{coding} {sha256}"
-
-
-def delta_coding(dictionary_sha256: str) -> str:
-    """Return the coding, for `content_key` and `OutputFolder.replace`, of deltas against this dictionary."""
-    return f"{DCZ} {dictionary_sha256}"
 
 
 def plan_output(

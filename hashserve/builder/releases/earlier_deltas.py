@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
 from hashserve.builder.releases.known_releases import KnownReleases
 from hashserve.builder.releases.verification import verified_chunks
 from hashserve.http.dictionaries import DCZ, decode_delta
+from hashserve.manifest.model import DeltaRecord
 
 __all__ = ["EarlierDeltas"]
 
@@ -24,28 +24,39 @@ class EarlierDeltas:
         self._manifest = known.foreign
         self._previous = known.previous
 
-    def copy(self, file: PublishedFile, dictionary: PublishedFile, content: bytes) -> bytes | None:
-        """Return the delta of a file against a dictionary with this ``content``; None if there is none."""
-        if self._manifest is None or self._previous is None:
+    def copy(self, delta: DeltaRecord, sha256: str, size: int, dictionary: bytes) -> bytes | None:
+        """Return a delta against a ``dictionary``, whose digest was verified; None if there is none.
+
+        ``sha256`` and ``size`` are those of the delta's file. The size of ``delta`` itself does not matter.
+        """
+        found = self._find(delta)
+        if self._previous is None or found is None:
             return None
-        for delta in self._manifest.deltas_of(file.path):
-            if (delta.dictionary, delta.dictionary_sha256) == (dictionary.path, dictionary.sha256):
-                break
-        else:
-            return None
-        if delta.size >= file.size:
+        if found.size >= size:
             return None  # no build keeps such a delta, which may be endless
         try:
             return b"".join(
                 verified_chunks(
-                    self._previous.read_delta(delta),
-                    delta.path,
-                    file.sha256,
+                    self._previous.read_delta(found),
+                    found.path,
+                    sha256,
                     DCZ,
-                    size=file.size,
-                    coded_size=delta.size,
-                    decode=partial(decode_delta, dictionary=content, size=file.size),
+                    size=size,
+                    coded_size=found.size,
+                    decode=partial(decode_delta, dictionary=dictionary, size=size),
                 )
             )
         except (UnreachableError, MismatchError):
             return None
+
+    def _find(self, delta: DeltaRecord) -> DeltaRecord | None:
+        """Return the delta of the same file against the same dictionary, perhaps with another token."""
+        if self._manifest is None:
+            return None
+        dictionary = (delta.dictionary, delta.dictionary_sha256)
+        same = (
+            found
+            for found in self._manifest.deltas_of(delta.of)
+            if (found.dictionary, found.dictionary_sha256) == dictionary
+        )
+        return next(same, None)
