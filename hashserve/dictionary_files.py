@@ -36,24 +36,30 @@ EXTENSIONS = frozenset(extension for kind in _KINDS for extension in kind)
 Source maps are not among them, because only developer tools load them.
 """
 
-# URLPattern gives each of these a meaning, in a pattern of a path (URL Pattern Standard, section 2).
-_MEANINGFUL = re.compile(r"[\\*+?:{}()\[\]]")
+# URLPattern gives each of these a meaning, in a pattern of a path (URL Pattern Standard, section 2). In a
+# folder, they become a wildcard, which also matches them where a page percent-encodes them.
+_MEANINGFUL = re.compile(r"[\\*+?:{}()\[\]]+")
 
 
 def dictionary_match(path: str) -> str | None:
     """Return the URL pattern of the next versions of the file at ``path``, or None if none is right.
 
-    It has no folder, so that clients resolve it against the URL of the file: it is right below each mount
-    point and on each host. ``css/app.55e7cbb9ba48.css`` has ``app.*.css``.
+    It is relative to the URL of the file, so that it is right below each mount point and on each host. It
+    goes up to the root first: Chromium keeps one dictionary for each pattern as it is written, and files of
+    one name in two folders would replace each other. ``css/app.55e7cbb9ba48.css`` has ``../css/app.*.css``.
     """
-    name = path.rpartition("/")[2]
+    folder, _, name = path.rpartition("/")
     fingerprint = fingerprint_of(path)
     if fingerprint is None or _MEANINGFUL.search(name):
         return None
     before, _, after = name.rpartition(fingerprint)
     if not before:
         return None  # the pattern would match every other file
-    return f"{url_of(before)}*{url_of(after)}"
+    pattern = f"{url_of(before)}*{url_of(after)}"
+    if not folder:
+        return pattern
+    up = "../" * (folder.count("/") + 1)
+    return f"{up}{'*'.join(map(url_of, _MEANINGFUL.split(folder)))}/{pattern}"
 
 
 def why_not_dictionary(path: str, size: int | None) -> str | None:
