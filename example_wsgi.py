@@ -11,18 +11,23 @@ It needs the packages of the dependency group ``demo``; ``make demo`` installs t
 The site has a few files of its own in ``example/``. The others are the static files of Django's admin,
 and the fonts of django-unfold where that is installed. The first start builds them all into ``.demo/``
 (or the folder that HASHSERVE_DEMO_DIR names); later starts build only what changed.
+
+The page has a button that builds the next release while the site is served. It writes to ``.demo/`` only, and
+answers only a browser on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import html
+import ipaddress
 import json
 import os
 import re
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,7 +41,7 @@ from wsgiref.util import application_uri
 
 import hashserve.builder
 from hashserve import BuildError, HashServe, HashserveError, Manifest, UnknownAssetError
-from hashserve.builder import BuildSettings, build
+from hashserve.builder import BuildReport, BuildSettings, build, prune
 
 if sys.platform != "win32":
     import fcntl
@@ -48,6 +53,8 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE / "example" / "page.html"
 DEMO = Path(os.environ.get("HASHSERVE_DEMO_DIR") or HERE / ".demo")
 OUT = DEMO / "static"
+MANIFEST = OUT / "staticfiles.json"
+CHANGED = DEMO / "changed"
 PREFIX = "/static/"
 BUILDER = Path(hashserve.builder.__file__).parent
 
@@ -56,6 +63,14 @@ POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancesto
 
 REMEDY = "install what it needs: pip install 'hashserve[django,build]' django-unfold waitress"
 THREADS = 16
+
+CHANGES: dict[str, tuple[str, Callable[[int], str]]] = {
+    "site/site.css": (r"--hue: \d+;", lambda number: f"--hue: {(28 + 137 * number) % 360};"),
+    "site/release.js": (r"release = \d+;", lambda number: f"release = {number};"),
+}
+"""What a release changes: for each file, a pattern that is in it once, and the text of the release there."""
+
+SETTINGS = BuildSettings(prefix=PREFIX, cache=str(DEMO / "cache"), keep=5, keep_days=0)
 
 
 # The assets: from several folders, into one
@@ -68,7 +83,7 @@ def sources() -> list[Path]:
         raise BuildError(
             "django", "is not installed; the example serves the static files of its admin", REMEDY
         )
-    return [HERE / "example" / "static", admin, *([unfold] if unfold else [])]
+    return [CHANGED, HERE / "example" / "static", admin, *([unfold] if unfold else [])]
 
 
 def _static_files_of(package: str) -> Path | None:
@@ -84,15 +99,14 @@ def _static_files_of(package: str) -> Path | None:
 
 def build_assets() -> None:
     """Build what changed since the last start. If several processes start together, one of them builds."""
-    roots = sources()
     DEMO.mkdir(parents=True, exist_ok=True)
     with _alone():
-        stamp, now = DEMO / "built-from", _fingerprint_of(roots)
-        if (OUT / "staticfiles.json").exists() and stamp.exists() and stamp.read_text() == now:
+        write_changes(release_in_force())
+        stamp = DEMO / "built-from"
+        if MANIFEST.exists() and stamp.exists() and stamp.read_text() == _fingerprint_of(sources()):
             return
         print("Building the static files ...", file=sys.stderr, flush=True)
-        report = build(roots, OUT, BuildSettings(prefix=PREFIX, cache=str(DEMO / "cache")))
-        stamp.write_text(now)
+        report = _build()
         print(
             f"Built {report.files} files in {report.seconds:.1f} s: {report.written} written, "
             f"{report.reused} unchanged.",
@@ -101,10 +115,20 @@ def build_assets() -> None:
         )
 
 
+def _build() -> BuildReport:
+    roots = sources()
+    report = build(roots, OUT, SETTINGS)
+    (DEMO / "built-from").write_text(_fingerprint_of(roots))
+    return report
+
+
+_THREADS_LOCK = threading.Lock()
+
+
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold a lock that only one process can hold, because gunicorn's workers start together."""
-    with open(DEMO / "lock", "w") as lock:
+    """Hold a lock that only one thread of one process can hold, because gunicorn's workers start together."""
+    with _THREADS_LOCK, open(DEMO / "lock", "w") as lock:
         if sys.platform != "win32":
             fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed or the process ends
         yield
@@ -121,6 +145,103 @@ def _fingerprint_of(roots: Iterable[Path]) -> str:
     return sha256("\n".join(states).encode()).hexdigest()
 
 
+# Releases of the site itself. The checkout stays as it is: what changes is in a folder of its own.
+
+
+def release_in_force() -> int:
+    """Return the number of the last release that was built here, 1 at the first start."""
+    try:
+        return int((DEMO / "release").read_text())
+    except (OSError, ValueError):
+        return 1
+
+
+def write_changes(number: int) -> None:
+    """Write the files that differ in a release; those that are the same already keep their times."""
+    for path, (pattern, make) in CHANGES.items():
+        source = HERE / "example" / "static" / path
+        text, found = re.subn(pattern, make(number), source.read_text(encoding="utf-8"))
+        if found != 1:
+            raise BuildError(str(source), f"has {found} places like {pattern}", "restore it: it needs one")
+        target = CHANGED / path
+        if not target.is_file() or target.read_text(encoding="utf-8") != text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+
+
+def build_next_release() -> dict[str, object]:
+    """Build the next release while the last one is served, and return what it changed.
+
+    Sizes are in bytes, and each delta is listed with the file that it is decoded with. If two presses come
+    at once, the second one makes the release after that of the first.
+    """
+    with _alone():
+        before, number = Manifest.load(MANIFEST), release_in_force() + 1
+        write_changes(number)
+        report = _build()
+        (DEMO / "release").write_text(str(number))
+        prune(OUT)
+        after = Manifest.load(MANIFEST)
+    changed = [path for path in sorted(after.paths) if before.paths.get(path) != after.paths[path]]
+    files = [_facts(after, path) for path in changed]
+    return {"release": number, "seconds": report.seconds, "files": files}
+
+
+def _facts(manifest: Manifest, path: str) -> dict[str, object]:
+    fingerprinted = manifest.paths[path]
+    record = manifest.record(fingerprinted)
+    if record is None or record.sha256 is None:
+        raise BuildError(str(MANIFEST), f"states nothing about {fingerprinted}", REMEDY)
+    return {
+        "path": path,
+        "fingerprinted": fingerprinted,
+        "integrity": f"sha256-{record.sha256}",
+        "size": record.size,
+        "variants": dict(record.variants),
+        "deltas": {delta.dictionary: delta.size for delta in manifest.deltas_of(fingerprinted)},
+    }
+
+
+_PLACES = threading.BoundedSemaphore(4)
+"""How many presses may build or wait. More of them would leave no thread for the page."""
+
+
+def next_release(environ: WSGIEnvironment) -> tuple[str, dict[str, object]]:
+    """Answer a press of the button: the status, and the release or the reason why there is none."""
+    if reason := why_not_allowed(environ):
+        return "403 Forbidden", {"error": reason}
+    if not _PLACES.acquire(blocking=False):
+        return "503 Service Unavailable", {"error": "Other releases are being built. Try again in a moment."}
+    try:
+        return "200 OK", build_next_release()
+    except (HashserveError, OSError) as error:
+        return "500 Internal Server Error", {"error": f"The release could not be built: {error}"}
+    finally:
+        _PLACES.release()
+
+
+def why_not_allowed(environ: WSGIEnvironment) -> str | None:
+    """Return why a request may not build a release, None if it may.
+
+    Only people at this machine may, whatever address the site listens on, and only from the site's own page.
+    """
+    if not _is_loopback(environ.get("REMOTE_ADDR", "")):
+        return "Only a browser on the machine that serves this page may build a release."
+    origin, own = environ.get("HTTP_ORIGIN"), application_uri({**environ, "SCRIPT_NAME": ""}).rstrip("/")
+    if environ.get("HTTP_SEC_FETCH_SITE", "same-origin") != "same-origin" or origin not in (None, own):
+        return "Only the page of this site may build a release."
+    return None
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
 # The site
 
 
@@ -130,8 +251,13 @@ def make_application() -> HashServe:
 
     def site(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO") or "/"
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-            answer = ("405 Method Not Allowed", "text/plain", "Only GET and HEAD are allowed.\n")
+        allowed = ("POST",) if path == "/release" else ("GET", "HEAD")
+        if environ["REQUEST_METHOD"] not in allowed:
+            text = f"Only {' and '.join(allowed)} may be used here.\n"
+            return _send(environ, start_response, "405 Method Not Allowed", "text/plain", text, allowed)
+        if path == "/release":
+            status, facts = next_release(environ)
+            answer = (status, "application/json", json.dumps(facts))
         elif path == "/":
             answer = ("200 OK", "text/html", page(server, environ))
         elif path == "/assets.json":
@@ -146,7 +272,12 @@ def make_application() -> HashServe:
 
 
 def _send(
-    environ: WSGIEnvironment, start_response: StartResponse, status: str, media_type: str, text: str
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    status: str,
+    media_type: str,
+    text: str,
+    allowed: Iterable[str] = (),
 ) -> Iterable[bytes]:
     body = text.encode()
     headers = [
@@ -157,8 +288,8 @@ def _send(
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "same-origin"),
     ]
-    if status.startswith("405"):
-        headers.append(("Allow", "GET, HEAD"))
+    if allowed:
+        headers.append(("Allow", ", ".join(allowed)))
     start_response(status, headers)
     return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -173,7 +304,8 @@ def page(server: HashServe, environ: WSGIEnvironment) -> str:
         "integrity": server.integrity,
         "unhashed": lambda path: _mount_point(environ) + PREFIX + path,
         "origin": lambda _: application_uri({**environ, "SCRIPT_NAME": ""}).rstrip("/"),
-        "assets": lambda _: str(len(Manifest.load(OUT / "staticfiles.json").paths)),
+        "release": lambda _: str(release_in_force()),
+        "assets": lambda _: str(len(Manifest.load(MANIFEST).paths)),
     }
 
     def value(match: re.Match[str]) -> str:
@@ -197,7 +329,7 @@ def _mount_point(environ: WSGIEnvironment) -> str:
 
 def listing(server: HashServe, environ: WSGIEnvironment) -> str:
     """List every asset with its URL and its integrity, as JSON."""
-    paths = Manifest.load(OUT / "staticfiles.json").paths
+    paths = Manifest.load(MANIFEST).paths
     assets = [
         {"path": path, "url": server.url(path, environ), "integrity": server.integrity(path)}
         for path in sorted(paths)

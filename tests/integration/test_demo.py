@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.client
+import json
 import os
 import re
 import signal
@@ -78,6 +79,13 @@ class Demo:
         match = re.search(rf'"(/static/{stem}\.[0-9a-f]{{12}}{extension})"', page)
         assert match is not None, f"{name} is not on the page"
         return match[1]
+
+    def release(self) -> dict[str, Any]:
+        """Build the next release, and return what it changed."""
+        reply = self.get("/release", "POST")
+        assert reply.status == 200, reply.body
+        made: dict[str, Any] = json.loads(reply.body)
+        return made
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -223,6 +231,98 @@ def test_head_of_the_page_has_no_body(demo: Demo) -> None:
     reply = demo.get("/", "HEAD")
     assert (reply.status, reply.body) == (200, b"")
     assert int(reply["Content-Length"]) == len(demo.get("/").body)
+
+
+# Releases
+
+
+CHANGED = ["site/release.js", "site/site.css"]
+
+
+def sources() -> dict[str, bytes]:
+    """Return the content of each file that the checkout has for the example."""
+    return {str(path): path.read_bytes() for path in (REPOSITORY / "example").rglob("*") if path.is_file()}
+
+
+def test_a_release_is_served_without_a_restart_and_changes_nothing_in_the_checkout(demo: Demo) -> None:
+    before, old = sources(), demo.asset("site/site.css")
+    made = demo.release()
+    assert [file["path"] for file in made["files"]] == CHANGED
+    new = f"/static/{made['files'][1]['fingerprinted']}"
+    assert {demo.get(path)["Cache-Control"] for path in (new, old)} == {"public, max-age=31536000, immutable"}
+    assert demo.asset("site/site.css") == new != old
+    assert sources() == before
+
+
+def test_two_releases_at_once_are_built_one_after_the_other(demo: Demo) -> None:
+    first = demo.release()["release"]
+    made = [json.loads(reply.body) for reply in parallel(lambda: demo.get("/release", "POST"), times=2)]
+    assert sorted(each["release"] for each in made) == [first + 1, first + 2]
+    assert len({file["fingerprinted"] for each in made for file in each["files"]}) == 4
+
+
+def test_a_site_that_is_asked_for_many_releases_at_once_still_serves_its_page(demo: Demo) -> None:
+    replies = parallel(lambda: demo.get("/release", "POST"), times=12)
+    assert {reply.status for reply in replies} == {200, 503}
+    assert all("again" in json.loads(reply.body)["error"] for reply in replies if reply.status == 503)
+    assert demo.get("/").status == 200
+
+
+def test_a_release_that_cannot_be_built_says_why_and_the_next_one_can(demo: Demo, folder: Path) -> None:
+    before = demo.asset("site/site.css")
+    with unbuildable(folder):
+        reply = demo.get("/release", "POST")
+    assert reply.status == 500
+    assert TOO_LONG in json.loads(reply.body)["error"]
+    assert demo.asset("site/site.css") == before
+    assert demo.release()["files"]
+
+
+TOO_LONG = "x" * 240 + ".txt"
+
+
+@contextmanager
+def unbuildable(folder: Path) -> Iterator[None]:
+    """Add a file to the sources whose name has no room for a fingerprint."""
+    added = folder / "changed" / TOO_LONG
+    added.write_bytes(b"")
+    try:
+        yield
+    finally:
+        added.unlink()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"Origin": "https://elsewhere.example"}, {"Sec_Fetch_Site": "cross-site"}],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_another_site_cannot_make_a_release(demo: Demo, fields: dict[str, str]) -> None:
+    assert demo.get("/release", "POST", **fields).status == 403
+
+
+def test_only_a_browser_on_this_machine_may_make_a_release(demo: Demo, folder: Path) -> None:
+    here, elsewhere = ("127.0.0.1", "::1", "::ffff:127.0.0.1"), ("192.0.2.1", "::ffff:192.0.2.1", "")
+    environs = [
+        {"REMOTE_ADDR": address, "HTTP_HOST": "127.0.0.1", "wsgi.url_scheme": "http"}
+        for address in (*here, *elsewhere)
+    ]
+    script = f"import example_wsgi\nfor each in {environs!r}: print(example_wsgi.why_not_allowed(each))"
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    reason = "Only a browser on the machine that serves this page may build a release."
+    assert ended.stdout.splitlines() == [*["None"] * len(here), *[reason] * len(elsewhere)]
+
+
+def test_a_release_is_made_by_a_post_only(demo: Demo) -> None:
+    reply = demo.get("/release")
+    assert (reply.status, reply["Allow"]) == (405, "POST")
 
 
 # In a browser

@@ -1,7 +1,8 @@
 // The page: the table of costs, the checks, and the look-up of any asset.
 
 import { costs, watch } from "./costs.js";
-import { bytes, element, named, saved } from "./elements.js";
+import { bar, bytes, cell, element, filed, named, row, saved } from "./elements.js";
+import { listenForReleases } from "./releases.js";
 
 const root = document.documentElement;
 const list = document.getElementById("check-list");
@@ -14,30 +15,13 @@ function show(id, ...content) {
 
 // The table
 
-function cell(label, className, ...content) {
-  const made = element("td", { className }, ...content);
-  made.dataset.label = label;
-  made.setAttribute("role", "cell");
-  return made;
-}
-
-function row(asset) {
-  const made = element("tr");
-  made.setAttribute("role", "row");
-  Object.assign(made.dataset, asset);
-  const path = asset.url.slice(prefix.length);
-  const name = path.lastIndexOf("/") + 1;
-  const heading = element("th", { scope: "row" }, element("span", { className: "path" },
-    element("span", { className: "folder" }, path.slice(0, name)), ...named(path.slice(name))));
-  heading.setAttribute("role", "rowheader");
-  const bar = element("span", { className: "share" }, element("span"));
-  bar.firstChild.style.inlineSize = `${Math.max(asset.wire && 2, (asset.wire / asset.decoded) * 100)}%`;
+function assetRow(asset) {
+  const made = row(asset, filed(asset.url.slice(prefix.length)));
   made.append(
-    heading,
     cell("Coding", "", asset.coding
       ? element("span", { className: "badge coding" }, asset.coding)
       : element("span", { className: "quiet" }, "as it is")),
-    cell("On the wire", "number", element("span", {}, bytes(asset.wire)), bar),
+    cell("On the wire", "number", element("span", {}, bytes(asset.wire)), bar(asset.wire, asset.decoded)),
     cell("Decoded", "number", bytes(asset.decoded)),
     cell("From", "", element("span", { className: `badge ${asset.cached ? "cache" : "network"}` }, asset.cached ? "cache" : "network")),
     cell("Cache policy", "policy", element("code", {}, asset.policy)),
@@ -75,7 +59,7 @@ let due = 0;
 
 async function draw() {
   const assets = await costs();
-  document.getElementById("rows").replaceChildren(...assets.map(row));
+  document.getElementById("rows").replaceChildren(...assets.map(assetRow));
   showTotals(assets);
 }
 
@@ -126,4 +110,5 @@ async function offerAssets() {
 }
 
 show("naming", ...named(document.getElementById("naming").textContent));
+listenForReleases(prefix);
 await offerAssets();

@@ -7,6 +7,37 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** Make a cell of a table. On narrow screens, its label stands above it. */
+export function cell(label, className, ...content) {
+  const made = element("td", { className }, ...content);
+  made.dataset.label = label;
+  made.setAttribute("role", "cell");
+  return made;
+}
+
+/** Make the heading of a table's row, with these values for scripts that read the row. */
+export function row(values, ...heading) {
+  const made = element("tr", {}, element("th", { scope: "row" }, ...heading));
+  Object.assign(made.dataset, values);
+  made.setAttribute("role", "row");
+  made.firstChild.setAttribute("role", "rowheader");
+  return made;
+}
+
+/** Show a URL path below the static files: the folder above the name, and the fingerprint set off. */
+export function filed(path) {
+  const name = path.lastIndexOf("/") + 1;
+  return element("span", { className: "path" },
+    element("span", { className: "folder" }, path.slice(0, name)), ...named(path.slice(name)));
+}
+
+/** Draw a bar that shows what share of `whole` is in `part`. */
+export function bar(part, whole) {
+  const made = element("span", { className: "share" }, element("span"));
+  made.firstChild.style.inlineSize = `${Math.max(part && 2, (part / whole) * 100)}%`;
+  return made;
+}
+
 /** Write a number of bytes as people read it. */
 export function bytes(count) {
   if (count < 1000) return `${count} B`;
