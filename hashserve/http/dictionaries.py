@@ -48,11 +48,13 @@ _LEAST_WINDOW_BYTES = 8 * 1024 * 1024
 LONGEST_FIELD = 256
 """How many characters of Available-Dictionary are read. Real values have 46."""
 
-# A byte sequence (RFC 9651 section 3.3.5), and parameters (3.1.2), which mean nothing here.
+# A byte sequence (RFC 9651 section 3.3.5), and parameters (3.1.2), which mean nothing here. The octets of a
+# display string in them may be no UTF-8.
 _KEY = r"[a-z*][a-z0-9_.*-]*"
 _BARE_ITEM = (
     r"(?:-?[0-9]{1,12}\.[0-9]{1,3}|-?[0-9]{1,15}|\"(?:[ !#-\[\]-~]|\\[\"\\])*\""
-    r"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*|:[A-Za-z0-9+/=]*:|\?[01]|@-?[0-9]{1,15}"
+    r"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*|\?[01]|@-?[0-9]{1,15}"
+    r"|:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==?)?|[A-Za-z0-9+/]{3}=?)?:"
     r"|%\"(?:[ !#$&-~]|%[0-9a-f]{2})*\")"
 )
 _ITEM = re.compile(rf" *:([A-Za-z0-9+/]{{43}}=?):(?:; *{_KEY}(?:={_BARE_ITEM})?)* *")

@@ -12,16 +12,30 @@ import os
 import posixpath
 import shutil
 import tempfile
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from hashserve import Manifest
 from hashserve.errors import ManifestError
 from hashserve.fingerprint_patterns import fingerprint_of, looks_fingerprinted, without_fingerprint
-from hashserve.http.codings import CODINGS, IDENTITY, choose_coding, is_acceptable, parse_accept_encoding
+from hashserve.http.codings import (
+    CODINGS,
+    IDENTITY,
+    DecodeError,
+    choose_coding,
+    is_acceptable,
+    parse_accept_encoding,
+)
 from hashserve.http.dates import format_date, parse_date
+from hashserve.http.dictionaries import (
+    LONGEST_FIELD,
+    decode_delta,
+    delta_header,
+    parse_available_dictionary,
+)
 from hashserve.http.entity_tags import EntityTag, parse_entity_tag, parse_entity_tags
 from hashserve.http.messages import Request
 from hashserve.http.preconditions import NotModified, PreconditionFailed, Validators, evaluate, range_applies
@@ -98,6 +112,49 @@ def validators(data: bytes) -> None:
         assert parse_date(format_date(moment)) == moment
 
 
+def dictionaries(data: bytes) -> None:
+    """Available-Dictionary: the digest is the one that another parser of structured fields reads."""
+    found = parse_available_dictionary(text_of(data))
+    if found is None:
+        # The other parser accepts more padding than a digest has.
+        assert digest_in(data) is None or b"==" in data
+    else:
+        assert digest_in(data.partition(b";")[0]) == found
+        # A parameter may hold a display string that is no UTF-8.
+        assert digest_in(data) == found or b'%"' in data
+
+
+def digest_in(field: bytes) -> str | None:
+    """Return the SHA-256 in an Available-Dictionary field as http-sf reads it (RFC 9651), or None."""
+    import http_sf
+
+    if len(field) > LONGEST_FIELD:
+        return None
+    try:
+        value, _ = cast("tuple[object, object]", http_sf.parse(field, tltype="item"))
+    except http_sf.StructuredFieldError:
+        return None
+    is_digest = isinstance(value, bytes) and len(value) == 32
+    return b64encode(cast("bytes", value)).decode() if is_digest else None
+
+
+DICTIONARY = b"".join(b".rule-%d { color: #%06x }\n" % (number, number * 40503) for number in range(60))
+
+
+def deltas(data: bytes) -> None:
+    """A delta: it is an error, or decodes with its own dictionary to at most as many bytes as its file."""
+    size, delta = int.from_bytes(data[:2], "big"), data[2:]
+    written = 0
+    try:
+        for content in decode_delta([delta[:50], delta[50:]], DICTIONARY, size):
+            written += len(content)
+    except DecodeError:
+        pass
+    else:
+        assert delta.startswith(delta_header(DICTIONARY))
+    assert written <= size
+
+
 # Paths
 
 
@@ -152,6 +209,10 @@ def check_written_again(loaded: Manifest) -> None:
     assert again.dumps() == loaded.dumps()
     for path in loaded.files:
         loaded.record(path)
+        for delta in loaded.deltas_of(path):
+            check_paths([delta.path, delta.dictionary])
+            assert delta.path.startswith(f"{path}.")
+            assert "/" not in delta.path[len(path) :]
     for release in loaded.releases:
         check_paths(value for value in loaded.paths_of(release).values())
 
@@ -278,6 +339,8 @@ HARNESSES: Mapping[str, Harness] = {
         ranges,
         preconditions,
         validators,
+        dictionaries,
+        deltas,
         paths,
         query,
         manifest,

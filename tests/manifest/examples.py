@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ FULL = Manifest(
     skipped=("jpg", "zip"),
     unhashed_files={"css/app.css": f"1230 {DIGEST} 300 401"},
     leave_references=("vendor/*",),
+    deltas={"css/app.55e7cbb9ba48.css": ["225 0a1b2c3d4e5f css/app.0a1b2c3d4e5f.css"]},
 )
 TEXT = FULL.dumps()
 
@@ -75,6 +77,10 @@ def assert_usable(manifest: Manifest) -> None:
     assert Manifest.loads(manifest.dumps().encode()) == manifest
     for path in manifest.files:
         assert manifest.record(path) is not None
+        for delta in manifest.deltas_of(path):
+            assert delta.of == path != delta.dictionary
+            assert os.path.dirname(delta.path) == os.path.dirname(path)
+            assert manifest.files[delta.dictionary] is not None
     for release in manifest.releases:
         manifest.paths_of(release)
     for logical, path in manifest.paths.items():

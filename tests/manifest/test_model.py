@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +19,15 @@ from hashserve.digests import digest_of
 from hashserve.errors import ManifestError
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.discovery import MANIFEST_NAME
-from hashserve.manifest.model import AssetRecord, Manifest, Release, format_row, release_id
+from hashserve.manifest.model import (
+    AssetRecord,
+    DeltaRecord,
+    Manifest,
+    Release,
+    format_delta_row,
+    format_row,
+    release_id,
+)
 from hashserve.manifest.schema import Unhashed
 from tests.manifest.examples import DIGEST, FULL, TEXT, document, node_id
 from tests.support.hypothesis_profile import QUICK
@@ -71,9 +81,11 @@ def manifests(draw: st.DrawFn) -> Manifest:
         if path is not None
     )
     rows = {record.path: format_row(record, codings) for record in records}
+    files = {path: draw(st.sampled_from([row, None])) for path, row in rows.items()}
+    listed = [path for path, row in files.items() if row is not None]
     return Manifest(
         paths=paths,
-        files={path: draw(st.sampled_from([row, None])) for path, row in rows.items()},
+        files=files,
         codings=codings,
         release=release_id(paths),
         created=draw(st.integers(0, 10**10)),
@@ -83,11 +95,18 @@ def manifests(draw: st.DrawFn) -> Manifest:
         skipped=draw(st.none() | st.just(()) | st.just(("jpg",))),
         unhashed_files=draw(st.none() | st.sampled_from([{}, rows])),
         leave_references=draw(st.sampled_from([(), ("vendor/*",)])),
+        deltas=draw(st.none() | st.just({}) | st.just(dict(_deltas_in_turn(listed)))),
         releases=tuple(
             Release(id=f"{number:012x}", created=number, changed=changed)
             for number in range(draw(st.integers(0, 2)))
         ),
     )
+
+
+def _deltas_in_turn(paths: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield a delta of each path against the next one, with any characters in its name."""
+    for dictionary, path in itertools.pairwise(paths):
+        yield path, [format_delta_row(1, "0-_Za", dictionary)]
 
 
 @QUICK
@@ -99,6 +118,7 @@ def test_any_manifest_makes_the_round_trip(manifest: Manifest) -> None:
     assert loaded.dumps() == text
     for path in manifest.files:
         assert loaded.record(path) == manifest.record(path)
+        assert loaded.deltas_of(path) == manifest.deltas_of(path)
 
 
 def test_the_same_manifest_in_any_order_has_the_same_bytes() -> None:
@@ -160,6 +180,14 @@ def test_the_bytes_of_a_dumped_manifest_are_compact_sorted_and_utf_8() -> None:
 def test_a_record_states_what_its_row_states(path: str, expected: AssetRecord | None) -> None:
     assert FULL.record(path) == expected
     assert Manifest.loads(TEXT).record(path) == expected
+
+
+def test_a_record_of_a_delta_states_its_dictionary_and_the_digest_of_that() -> None:
+    new, old = "css/app.55e7cbb9ba48.css", "css/app.0a1b2c3d4e5f.css"
+    (found,) = FULL.deltas_of(new)
+    assert found == DeltaRecord(new, "0a1b2c3d4e5f", old, DIGEST, 225)
+    assert found.path == "css/app.55e7cbb9ba48.css.0a1b2c3d4e5f.dcz"
+    assert FULL.deltas_of(old) == FULL._replace(deltas=None).deltas_of(new) == []
 
 
 def test_a_record_without_a_row_states_its_media_type() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import pytest
@@ -140,6 +139,54 @@ def row_damage() -> Iterator[tuple[dict[str, Any], str]]:
         yield {"files": document()["hashserve"]["files"] | {path: row}}, f'hashserve.files["{path}"]'
 
 
+NEW, OLD = "css/app.55e7cbb9ba48.css", "css/app.0a1b2c3d4e5f.css"
+DELTA = f"225 0a1b2c3d4e5f {OLD}"
+
+
+def delta_damage() -> Iterator[tuple[dict[str, Any], str]]:
+    for deltas in ([], "x", 1, True, [[NEW, DELTA]]):
+        yield {"deltas": deltas}, "hashserve.deltas"
+    for path in ("nothing.css", "../app.css", "logo.0123456789ab", "", "\ud800"):
+        yield {"deltas": {path: [DELTA]}}, f"hashserve.deltas[{json.dumps(path)}]"
+    for rows in (
+        None,
+        DELTA,
+        {},
+        {"0": DELTA},
+        [],
+        [None],
+        [[225, "0a1b2c3d4e5f", OLD]],
+        [DELTA, DELTA],
+        [DELTA, f"226 0a1b2c3d4e5f {OLD}"],
+        [DELTA, f"225 0a1b2c3d4e5g {OLD}"],  # two deltas against one dictionary
+        [DELTA, "225 0a1b2c3d4e5f é ü.0123456789ab.txt"],  # two deltas with one name
+        [f"225 {number} {OLD}" for number in range(17)],
+        [f"225 {number} {OLD}" for number in range(100_000)],
+    ):
+        yield {"deltas": {NEW: rows}}, f'hashserve.deltas["{NEW}"]'
+    for size in ("0", "-1", "+1", "01", "1.5", "1e3", "1_0", "\u0661", "", "9" * 19, "9" * 5000):
+        yield {"deltas": {NEW: [f"{size} 0a1b2c3d4e5f {OLD}"]}}, f'hashserve.deltas["{NEW}"]'
+    for token in ("", " ", ".", "..", "../x", "a/b", "a.b", "a\\b", "é", "\0", "\n", "a\nb", "a" * 129):
+        yield {"deltas": {NEW: [f"225 {token} {OLD}"]}}, f'hashserve.deltas["{NEW}"]'
+    for dictionary in (
+        "",
+        NEW,  # itself
+        "css/app.css",  # an unhashed file
+        "css/app.ffffffffffff.css",  # no release has it
+        "logo.0123456789ab",  # its digest is not known
+        f"{OLD} ",
+        f" {OLD}",
+        f"{OLD}\n",
+        f"./{OLD}",
+        f"css/../{OLD}",
+        f"../{OLD}",
+        f"/{OLD}",
+        "/etc/passwd",
+        "\ud800",
+    ):
+        yield {"deltas": {NEW: [f"225 0a1b2c3d4e5f {dictionary}"]}}, f'hashserve.deltas["{NEW}"]'
+
+
 EXTRA_DAMAGE: list[tuple[dict[str, Any], str]] = [
     # changes to the key "hashserve", location
     ({"format": ...}, "hashserve.format"),
@@ -220,9 +267,10 @@ EXTRA_DAMAGE: list[tuple[dict[str, Any], str]] = [
         "hashserve.releases[0].paths[\"a\"]",
     ),
 ]  # fmt: skip
+ALL_DAMAGE = [*EXTRA_DAMAGE, *row_damage(), *delta_damage()]
 
 
-@pytest.mark.parametrize(("changes", "location"), list(chain(EXTRA_DAMAGE, row_damage())), ids=node_id)
+@pytest.mark.parametrize(("changes", "location"), ALL_DAMAGE, ids=node_id)
 def test_damage_inside_our_key_is_an_error_with_its_place(changes: dict[str, Any], location: str) -> None:
     assert error_of(json.dumps(document(**changes))).location == location
 

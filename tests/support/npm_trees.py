@@ -120,11 +120,93 @@ PACKAGES = {
         ),
     )
 }
-"""The trees by their short names."""
+"""The trees, by their short names; those of `VERSIONS` also as ``name@version``."""
+
+VERSIONS = (
+    Package(
+        name="react-dom",
+        version="18.2.0",
+        sha512="6IMTriUmvsjHUjNtEDudZfuDQUoWXVxKHhlEGSk81n4YFS+r/Kl99wXiwlVXtPBtJenozv2P+hxDsw9eA7Xo6g==",
+    ),
+    Package(
+        name="react-dom",
+        version="18.3.1",
+        sha512="5m4nQKp+rZRb09LNH59GM4BxTh9251/ylbKIbpe7TpGxfJ+9kv6BLkLBXIjjspbgbnIBNqlI23tRnTWT0snUIw==",
+    ),
+    Package(
+        name="bootstrap",
+        version="5.3.2",
+        sha512="D32nmNWiQHo94BKHLmOrdjlL05q1c8oxbtBphQFb9Z5to6eGRDCm0QgeaZ4zFBHzfg2++rqa2JkqCcxDy0sH0g==",
+    ),
+    PACKAGES["bootstrap"],
+    Package(
+        name="jquery",
+        version="3.6.4",
+        sha512="v28EW9DWDFpzcD9O5iyJXg3R3+q+mET5JhnjJzQUZMHOv67bpSIHq81GEYpPNZHG+XXHsfSme3nxp/hndKEcsQ==",
+    ),
+    PACKAGES["jquery"],
+    Package(
+        name="three",
+        version="0.169.0",
+        sha512="Ed906MA3dR4TS5riErd4QBsRGPcx+HBDX2O5yYE5GqJeFQTPU+M56Va/f/Oph9X7uZo3W3o4l2ZhBZ6f6qUv0w==",
+    ),
+    Package(
+        name="three",
+        version="0.170.0",
+        sha512="FQK+LEpYc0fBD+J8g6oSEyyNzjp+Q7Ks1C568WWaoMRLW+TkNNWmenWeGgJjV105Gd+p/2ql1ZcjYvNiPZBhuQ==",
+    ),
+    PACKAGES["htmx.org"],
+    Package(
+        name="htmx.org",
+        version="2.0.3",
+        sha512="AeoJUAjkCVVajbfKX+3sVQBTCt8Ct4lif1T+z/tptTXo8+8yyq3QIMQQe/IT+R8ssfrO1I0DeX4CAronzCL6oA==",
+    ),
+    Package(
+        name="htmx.org",
+        version="2.0.4",
+        sha512="HLxMCdfXDOJirs3vBZl/ZLoY+c7PfM4Ahr2Ad4YXh6d22T5ltbTXFFkpx9Tgb2vvmWFMbIc3LqN2ToNkZJvyYQ==",
+    ),
+    Package(
+        name="alpinejs",
+        version="3.14.8",
+        sha512="wT2fuP2DXpGk/jKaglwy7S/IJpm1FD+b7U6zUrhwErjoq5h27S4dxkJEXVvhbdwyPv9U+3OkUuNLkZT4h2Kfrg==",
+    ),
+    Package(
+        name="alpinejs",
+        version="3.14.9",
+        sha512="gqSOhTEyryU9FhviNqiHBHzgjkvtukq9tevew29fTj+ofZtfsYriw4zPirHHOAy9bw8QoL3WGhyk7QqCh5AYlw==",
+    ),
+    Package(
+        name="vue",
+        version="3.5.12",
+        sha512="CLVZtXtn2ItBIi/zHZ0Sg1Xkb7+PU32bJJ8Bmy7ts3jxXTcbfsEfBivFYYWz1Hur+lalqGAh65Coin0r+HRUfg==",
+    ),
+    Package(
+        name="vue",
+        version="3.5.13",
+        sha512="wmeiSMxkZCSc+PM2w2VRsOYAZC8GdipNFRTsLSfodVqI9mbejKeXEGr8SckuLnrQPGe3oJN5c3K0vpoU9q/wCQ==",
+    ),
+    Package(
+        name="d3",
+        version="7.8.5",
+        sha512="JgoahDG51ncUfJu6wX/1vWQEqOflgXyl4MaHqlcSruTez7yhaRKR9i8VjjcQGeS2en/jnFivXuaIMnseMMt0XA==",
+    ),
+    Package(
+        name="d3",
+        version="7.9.0",
+        sha512="e1U46jVP+w7Iut8Jt8ri1YsPOvFpg46k+K8TpCb0P+zjCkjkPnV7WzfDJzMHy1LnA+wj5pLT1wjO901gLXeEhA==",
+    ),
+)
+"""Pairs of versions of one package, for deltas between releases."""
+
+PACKAGES.update({f"{package.name}@{package.version}": package for package in VERSIONS})
 
 
 def tree(name: str) -> Path:
-    """Return the folder of a package, fetched if it is missing. Raises `TreeUnavailableError`."""
+    """Return the folder of a package, fetched if it is missing. Raises `TreeUnavailableError`.
+
+    ``name`` is a short name, or for one of several versions ``name@version``.
+    """
     package = PACKAGES[name]
     if not package.folder.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)

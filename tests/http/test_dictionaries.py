@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import sys
+from base64 import b64encode
+from hashlib import sha256
+
+import pytest
+
+from hashserve.builder.compression.compressors import compress_delta
+from hashserve.http.codings import DecodeError
+from hashserve.http.dictionaries import (
+    HEADER_BYTES,
+    LARGEST_WINDOW_BYTES,
+    LONGEST_FIELD,
+    decode_delta,
+    delta_header,
+    largest_window_log,
+    may_use_dictionary,
+    parse_available_dictionary,
+)
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+DIGEST = b64encode(sha256(b"a dictionary 3").digest()).decode()
+assert {"+", "/"} <= {*DIGEST}
+
+# Available-Dictionary
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f":{DIGEST}:",
+        f"  :{DIGEST}:  ",
+        f":{DIGEST[:-1]}:",  # padding may be left out (RFC 9651 section 4.2.7)
+        f":{DIGEST}:;a",
+        f":{DIGEST}:; a=1;b=-1.5;  c=?0;*d=tok/en:*",
+        f':{DIGEST}:;a="q\\"\\\\";b=:AAAA:;c=:AA:;d=::;e=@-1;f=%"%c3%a9"',
+        f":{DIGEST}:;a=:AAA=:",
+    ],
+)
+def test_a_digest_is_read_with_spaces_around_it_and_parameters_after_it(value: str) -> None:
+    assert parse_available_dictionary(value) == DIGEST
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " ",
+        ":",
+        "::",
+        DIGEST,
+        f":{DIGEST}",
+        f"{DIGEST}:",
+        f'"{DIGEST}"',
+        f"'{DIGEST}'",
+        f"sha-256=:{DIGEST}:",  # the form of Repr-Digest
+        f":{DIGEST}:, :{DIGEST}:",
+        f":{DIGEST}:,",
+        f",:{DIGEST}:",
+        f":{DIGEST}: :{DIGEST}:",
+        f"(:{DIGEST}:)",
+        f"(:{DIGEST}: :{DIGEST}:)",
+        f":{DIGEST}:;",
+        f":{DIGEST}: ;a",
+        f":{DIGEST}:;A=1",
+        f":{DIGEST}:;1=1",
+        f":{DIGEST}:;a=",
+        f":{DIGEST}:;a=1.",
+        f":{DIGEST}:;a=1.2345",
+        f":{DIGEST}:;a={'9' * 16}",
+        f":{DIGEST}:;a=?2",
+        f":{DIGEST}:;a=@1.5",
+        f":{DIGEST}:;a=(1)",
+        f":{DIGEST}:;a=:A:",
+        f":{DIGEST}:;a=:A=A:",
+        f':{DIGEST}:;a="\\n"',
+        f":{DIGEST}:\t",
+        f"\t:{DIGEST}:",
+        f":{DIGEST}:\n",
+        f":{DIGEST}:\r\nX: y",
+        f": {DIGEST}:",
+        f":{DIGEST} :",
+        f":{DIGEST[:20]} {DIGEST[20:]}:",
+        f":{DIGEST}=:",
+        f":{DIGEST[:-2]}:",
+        f":{DIGEST[:-4]}:",
+        f":{DIGEST[:-1]}A:",  # 33 bytes
+        f":AAAA{DIGEST}:",
+        f":{DIGEST.replace('+', '-').replace('/', '_')}:",  # base64url
+        f":{sha256(b'x').hexdigest()}:",
+        ":AAAA:",
+        "?1",
+        "1",
+        "-1.5",
+        "@1700000000",
+        "token",
+        "*",
+        '%"%c3%a9"',
+        f":{DIGEST[:-3]}é=:",
+        f":{DIGEST}:é",
+        f":{DIGEST}:\0",
+        "\ud800",
+        ":" * 100_000,
+        f":{'A' * 100_000}:",
+        f":{DIGEST}:" + ";a=1" * 25_000,
+        f":{DIGEST}:" + " " * 100_000,
+        f":{DIGEST}:".ljust(LONGEST_FIELD + 1),
+    ],
+    ids=lambda value: ascii(value)[:60].replace("\\", "/"),
+)
+def test_any_other_field_names_no_dictionary(value: str) -> None:
+    assert parse_available_dictionary(value) is None
+
+
+def test_a_digest_is_written_as_the_manifest_writes_it_whatever_its_padding_hides() -> None:
+    last = DIGEST[-2]
+    spelt = f":{DIGEST[:-2]}{chr(ord(last) + 1)}=:"  # two of its six bits are no part of the digest
+    assert parse_available_dictionary(spelt) == DIGEST
+
+
+# Fetch metadata
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "origin", "allowed", "may"),
+    [
+        (None, None, None, None, True),
+        (None, "no-cors", "https://evil.example", None, True),
+        ("same-origin", "no-cors", None, None, True),
+        ("same-origin", "cors", "https://a.example", None, True),
+        ("cross-site", None, None, None, True),
+        ("none", "navigate", None, None, True),
+        ("cross-site", "navigate", None, None, True),
+        ("cross-site", "same-origin", None, None, True),
+        ("cross-site", "no-cors", None, "*", False),
+        ("same-site", "no-cors", None, "*", False),
+        ("none", "no-cors", None, "*", False),
+        ("cross-site", "no-cors", "https://a.example", "https://a.example", False),
+        ("cross-site", "cors", None, "*", False),
+        ("cross-site", "cors", "https://a.example", None, False),
+        ("cross-site", "cors", "https://a.example", "*", True),
+        ("cross-site", "cors", "https://a.example", "https://a.example", True),
+        ("cross-site", "cors", "https://a.example", "https://b.example", False),
+        ("cross-site", "cors", "null", "null", True),
+        ("cross-site", "websocket", "https://a.example", "*", False),
+        ("SAME-ORIGIN", "no-cors", None, "*", False),
+        ("same-origin, same-origin", "no-cors", None, "*", False),
+        ("", "no-cors", None, "*", False),
+        ("cross-site", "", "https://a.example", "*", False),
+    ],
+)
+def test_a_page_that_cannot_read_the_response_gets_no_delta(
+    site: str | None, mode: str | None, origin: str | None, allowed: str | None, may: bool
+) -> None:
+    assert may_use_dictionary(site, mode, origin, allowed) is may
+
+
+# Deltas
+
+OLD = b"".join(b"rule-%d { color: #%06x }\n" % (number, number * 40503 % 0xFFFFFF) for number in range(400))
+NEW = OLD.replace(b"rule-77 ", b"rule-78 ")
+DELTA = compress_delta(NEW, OLD)
+
+
+def decoded(delta: bytes, dictionary: bytes = OLD, size: int = len(NEW), step: int = 1 << 16) -> bytes:
+    chunks = [delta[start : start + step] for start in range(0, len(delta), step)]
+    return b"".join(decode_delta(chunks, dictionary, size))
+
+
+@pytest.mark.parametrize("step", [1, 7, 39, 40, 41, 1 << 16])
+def test_a_delta_decodes_with_its_dictionary_whatever_chunks_it_comes_in(step: int) -> None:
+    assert decoded(DELTA, step=step) == NEW
+    assert len(DELTA) < len(NEW) / 50
+
+
+def test_a_delta_starts_with_the_digest_of_its_dictionary() -> None:
+    assert DELTA[:8] == b"\x5e\x2a\x4d\x18\x20\x00\x00\x00"
+    assert DELTA[8:HEADER_BYTES] == sha256(OLD).digest()
+    assert delta_header(OLD) == DELTA[:HEADER_BYTES]
+
+
+BOMB = delta_header(OLD) + zstd.compress(bytes(100_000_000))
+WIDE = delta_header(OLD) + zstd.compress(
+    bytes(30_000_000), options={zstd.CompressionParameter.window_log: 24}
+)
+
+
+@pytest.mark.parametrize(
+    ("delta", "problem"),
+    [
+        (b"", "cut short"),
+        (DELTA[:7], "cut short"),
+        (DELTA[:HEADER_BYTES], "cut short"),
+        (DELTA[:-1], "cut short"),
+        (DELTA[HEADER_BYTES:], "not a delta against this dictionary"),
+        (b"\x5f" + DELTA[1:], "not a delta against this dictionary"),
+        (compress_delta(NEW, NEW), "not a delta against this dictionary"),
+        (DELTA[:8] + bytes(32) + DELTA[HEADER_BYTES:], "not a delta against this dictionary"),
+        (DELTA + b"\0", "bytes follow"),
+        (DELTA + DELTA[HEADER_BYTES:], "bytes follow"),
+        (DELTA + DELTA, "bytes follow"),
+        (DELTA[:HEADER_BYTES] + b"not a zstd frame", "Unknown frame descriptor"),
+        (DELTA[:HEADER_BYTES] + DELTA, "bytes follow"),  # another skippable frame
+        (compress_delta(NEW + b"\n", OLD), "more bytes than its file"),
+        (BOMB, "more bytes than its file"),
+        (WIDE, "too much memory"),  # a window of 16 MiB
+    ],
+    ids=lambda value: ascii(value)[:40].replace("\\", "/"),
+)
+def test_anything_else_is_an_error_before_more_bytes_than_the_file_has(delta: bytes, problem: str) -> None:
+    written: list[int] = []
+    with pytest.raises(DecodeError, match=problem):
+        written.extend(map(len, decode_delta([delta], OLD, len(NEW))))
+    assert sum(written) <= len(NEW)
+
+
+@pytest.mark.parametrize(
+    ("size", "window_log"),
+    [
+        (0, 23),
+        (1, 23),
+        (8 << 20, 23),  # 10 MiB are no power of two
+        (13 << 20, 24),  # 16.25 MiB
+        (103 << 20, 27),
+        (10**12, 27),
+    ],
+)
+def test_the_window_is_the_largest_that_every_client_accepts(size: int, window_log: int) -> None:
+    assert largest_window_log(size) == window_log
+    assert 1 << window_log <= LARGEST_WINDOW_BYTES
