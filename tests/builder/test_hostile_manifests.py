@@ -129,7 +129,7 @@ def test_a_file_in_the_place_of_the_variant_of_a_new_file_is_left_out(
 def test_sizes_of_10_to_the_17_are_not_requested(
     source: Path, first: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashserve.builder.releases.restore._free_bytes", lambda folder: 10**20)
+    monkeypatch.setattr("hashserve.builder.releases.copying._free_bytes", lambda folder: 10**20)
     digest = digest_of([EVIL])
     huge = 10**17
 
@@ -183,7 +183,7 @@ def test_files_of_a_previous_release_take_half_of_the_room_on_the_disk(
     for path in paths:
         put(first, path, EVIL)
     free = 2 * (len(TEXT) + 5 * len(EVIL))
-    monkeypatch.setattr("hashserve.builder.releases.restore._free_bytes", lambda folder: free)
+    monkeypatch.setattr("hashserve.builder.releases.copying._free_bytes", lambda folder: free)
     change(source)
     report = build(source, out, previous=str(first))
     assert 5 <= len(lost(report)) < 10  # the variants of the file that changed take room too
@@ -200,8 +200,8 @@ def test_a_file_that_cannot_be_put_into_the_output_takes_no_room_from_others(
         put(first, path, EVIL)
     put(out, "blocked", b"a file of the user")
     free = 2 * (2 * len(TEXT) + 2 * len(EVIL))
-    monkeypatch.setattr("hashserve.builder.releases.restore._free_bytes", lambda folder: free)
-    monkeypatch.setattr("hashserve.builder.releases.restore.THREADS", 1)
+    monkeypatch.setattr("hashserve.builder.releases.copying._free_bytes", lambda folder: free)
+    monkeypatch.setattr("hashserve.builder.releases.copying.THREADS", 1)
     change(source)
     report = build(source, out, previous=str(first))
     assert sorted(lost(report)) == sorted(set(paths) - {GOOD})

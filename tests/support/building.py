@@ -13,6 +13,7 @@ from pathlib import Path
 from hashserve import Manifest
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS
+from hashserve.http.dictionaries import decode_delta
 from tests.support.files import put
 
 __all__ = [
@@ -86,7 +87,7 @@ def temporaries(out: Path) -> list[str]:
 
 
 def wrong_files(out: Path) -> list[str]:
-    """List the files of a manifest that are missing or have other bytes."""
+    """List the files of a manifest, with their variants and deltas, that are missing or have other bytes."""
     manifest = manifest_of(out)
     wrong = []
     for path in manifest.files:
@@ -102,6 +103,21 @@ def wrong_files(out: Path) -> list[str]:
                     wrong.append(str(location))
             except (OSError, ValueError):
                 wrong.append(str(location))
+    return [*wrong, *_wrong_deltas(out, manifest)]
+
+
+def _wrong_deltas(out: Path, manifest: Manifest) -> list[str]:
+    wrong = []
+    for delta in (delta for path in manifest.deltas or () for delta in manifest.deltas_of(path)):
+        record = manifest.record(delta.of)
+        assert record is not None
+        try:
+            content, dictionary = (out / delta.path).read_bytes(), (out / delta.dictionary).read_bytes()
+            identity = decode_delta([content], dictionary, record.size or 0)
+            if len(content) != delta.size or digest_of(identity) != record.sha256:
+                wrong.append(delta.path)
+        except (OSError, ValueError):
+            wrong.append(delta.path)
     return wrong
 
 

@@ -138,10 +138,20 @@ class FaultySite(http.server.BaseHTTPRequestHandler):
 
     def coded(self, path: str) -> tuple[str, bytes]:
         coding = self.headers["Accept-Encoding"]
+        if coding == "dcz":
+            return self.delta(path)
         suffix = CODINGS[coding].suffix if coding in CODINGS else ""
         if not suffix or not (self.root / (path + suffix)).exists():
             return "identity", (self.root / path).read_bytes()
         return coding, (self.root / (path + suffix)).read_bytes()
+
+    def delta(self, path: str) -> tuple[str, bytes]:
+        """Return the delta against the dictionary that the client has, else the file."""
+        asked = self.headers["Available-Dictionary"]
+        for delta in manifest_of(self.root).deltas_of(path):
+            if f":{delta.dictionary_sha256}:" == asked and (self.root / delta.path).exists():
+                return "dcz", (self.root / delta.path).read_bytes()
+        return "identity", (self.root / path).read_bytes()
 
     def respond_correctly(self, path: str) -> None:
         coding, body = self.coded(path)

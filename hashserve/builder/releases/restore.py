@@ -6,33 +6,20 @@ its path.
 
 from __future__ import annotations
 
-import errno
-import sys
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 from hashserve.builder.output.folder import OutputFolder
+from hashserve.builder.releases.copying import Room, each_in_threads
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
-from hashserve.builder.releases.previous import PreviousRelease, stopped_on_error
+from hashserve.builder.releases.previous import PreviousRelease
 from hashserve.builder.releases.verification import verified_chunks
 from hashserve.builder.report import Progress
-from hashserve.errors import BuildError, HashserveError
 from hashserve.http.codings import CODINGS, IDENTITY
 from hashserve.manifest.model import AssetRecord
 
 __all__ = ["LostFile", "restore"]
-
-THREADS = 8
-"""How many files are fetched at the same time. The threads wait for a network, not for a core."""
-
-QUEUED_PER_THREAD = 4
-
-_PATH_ERRORS = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
-"""Errors that come from a path in the manifest, and not from the state of the output."""
 
 
 class LostFile(NamedTuple):
@@ -55,13 +42,13 @@ def restore(
     """
     complete: dict[str, AssetRecord] = {}
     lost: list[LostFile] = []
-    room = _Room(_free_bytes(output.root) // 2 if previous is not None else 0)
-    with _threads(previous) as executor:
+    room = Room(output.root, previous)
 
-        def submit(record: AssetRecord) -> Future[AssetRecord | LostFile]:
-            return executor.submit(_restore_file, record, output, previous, room)
+    def restore_one(record: AssetRecord) -> AssetRecord | LostFile:
+        return _restore_file(record, output, previous, room)
 
-        for done, outcome in enumerate(_outcomes(submit, records), 1):
+    with closing(each_in_threads(restore_one, records, previous)) as outcomes:
+        for done, outcome in enumerate(outcomes, 1):
             if isinstance(outcome, LostFile):
                 lost.append(outcome)
             else:
@@ -70,67 +57,8 @@ def restore(
     return complete, lost
 
 
-@contextmanager
-def _threads(previous: PreviousRelease | None) -> Iterator[ThreadPoolExecutor]:
-    """Yield an executor. After any error, such as Ctrl-C, its threads end soon; none outlives this."""
-    with ThreadPoolExecutor(THREADS, "hashserve-restore") as executor:
-        try:
-            with stopped_on_error(previous):
-                yield executor
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _outcomes(
-    submit: Callable[[AssetRecord], Future[AssetRecord | LostFile]], records: Iterable[AssetRecord]
-) -> Iterator[AssetRecord | LostFile]:
-    """Restore the files, and yield the outcomes in order.
-
-    They are not all queued at once: a future takes a kilobyte.
-    """
-    waiting: deque[Future[AssetRecord | LostFile]] = deque()
-    for record in records:
-        waiting.append(submit(record))
-        if len(waiting) >= THREADS * QUEUED_PER_THREAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _free_bytes(folder: str) -> int:
-    import shutil  # takes 10 ms
-
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:  # some file systems do not say
-        return sys.maxsize
-
-
-class _Room:
-    """The room on the disk that files of the previous release may take. Several threads use it."""
-
-    def __init__(self, room_bytes: int) -> None:
-        self._lock = threading.Lock()
-        self._bytes = room_bytes
-
-    def take(self, path: str, size: int) -> None:
-        """Take the room of one file. Raises `MismatchError` where there is too little."""
-        with self._lock:
-            if size > self._bytes:
-                raise MismatchError(
-                    path,
-                    f"its {size:,} bytes do not fit: half of the room on the disk is for the new release",
-                )
-            self._bytes -= size
-
-    def give_back(self, size: int) -> None:
-        with self._lock:
-            self._bytes += size
-
-
 def _restore_file(
-    record: AssetRecord, output: OutputFolder, previous: PreviousRelease | None, room: _Room
+    record: AssetRecord, output: OutputFolder, previous: PreviousRelease | None, room: Room
 ) -> AssetRecord | LostFile:
     if record.sha256 is None or record.size is None:
         return _adopt(record, output)
@@ -159,7 +87,7 @@ def _adopt(record: AssetRecord, output: OutputFolder) -> AssetRecord | LostFile:
 
 
 def _restore_coding(
-    record: AssetRecord, coding: str, output: OutputFolder, previous: PreviousRelease | None, room: _Room
+    record: AssetRecord, coding: str, output: OutputFolder, previous: PreviousRelease | None, room: Room
 ) -> int:
     """Make sure that a file is in the output in one coding; return its size there, in bytes."""
     assert record.sha256 is not None
@@ -181,12 +109,6 @@ def _restore_coding(
             size=record.size,
             coded_size=coded_size,
         )
-        room.take(path, coded_size)
-        try:
+        with room.taken(path, coded_size):
             output.put(path, chunks, record.sha256, coding)
-        except HashserveError as error:
-            room.give_back(coded_size)
-            if isinstance(error, BuildError) and getattr(error.__cause__, "errno", None) in _PATH_ERRORS:
-                raise MismatchError(path, error.problem) from error
-            raise
     return output.files.size(path) or 0

@@ -13,7 +13,7 @@ from hashserve.errors import ManifestError
 from hashserve.file_identity import FileIdentity, identify
 from hashserve.fingerprint_patterns import looks_fingerprinted
 from hashserve.manifest.discovery import MANIFEST_NAME
-from hashserve.manifest.model import Manifest
+from hashserve.manifest.model import Manifest, file_of_delta
 
 __all__ = ["Deletions"]
 
@@ -71,14 +71,15 @@ class Deletions:
     def must_wait(self, root: str, path: str) -> bool:
         """Whether builds of ``root`` may need a file.
 
-        A release in the manifest lists it, it is private, or it may be a fingerprinted file of a release that
-        another process builds just now, and that no manifest lists yet.
+        A release in the manifest lists it, it is private, or it may be a fingerprinted file, or a delta of
+        one, of a release that another process builds just now, and that no manifest lists yet.
         """
         identity = _identity_of(os.path.join(root, MANIFEST_NAME))
         if self._listed is None or identity != self._identity:
             self._identity = identity
             self._listed = _listed_in(root)
-        return path in self._listed or looks_fingerprinted(path) or _is_private(path)
+        is_new = looks_fingerprinted(path) or looks_fingerprinted(file_of_delta(path) or "")
+        return path in self._listed or is_new or _is_private(path)
 
 
 def _identity_of(location: str) -> FileIdentity | None:
