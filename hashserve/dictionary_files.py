@@ -16,6 +16,7 @@ __all__ = [
     "SMALLEST_BYTES",
     "WHY_NOT_DICTIONARY",
     "dictionary_match",
+    "is_offered",
     "use_as_dictionary",
     "why_not_dictionary",
 ]
@@ -60,6 +61,15 @@ def dictionary_match(path: str) -> str | None:
         return pattern
     up = "../" * (folder.count("/") + 1)
     return f"{up}{'*'.join(map(url_of, _MEANINGFUL.split(folder)))}/{pattern}"
+
+
+def is_offered(dictionary: str, path: str) -> bool:
+    """Whether a client that has the file ``dictionary`` offers it when it requests the file at ``path``."""
+    (folder, _, name), (of, _, older) = path.rpartition("/"), dictionary.rpartition("/")
+    if folder != of or dictionary_match(dictionary) is None:
+        return False
+    before, _, after = older.rpartition(fingerprint_of(dictionary) or "")
+    return len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
 
 
 def why_not_dictionary(path: str, size: int | None) -> str | None:

@@ -18,6 +18,7 @@ from hashserve.builder.bundlers.proven_names import recognise_bundlers
 from hashserve.builder.bundlers.stated_names import already_fingerprinted, check_unchanged
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED
+from hashserve.builder.compression.deltas import DeltaBuild, Versions
 from hashserve.builder.compression.earlier_variants import EarlierVariants
 from hashserve.builder.compression.variants import Variants
 from hashserve.builder.finding_patterns import finding_patterns
@@ -46,7 +47,7 @@ from hashserve.builder.sources.scanner import ScannedFile, Scanner, module_graph
 from hashserve.builder.sources.tree import SourceFile, SourceTree, check_names, source_files
 from hashserve.errors import BuildError, SettingError, SourceError
 from hashserve.manifest.discovery import MANIFEST_NAME
-from hashserve.manifest.model import Manifest
+from hashserve.manifest.model import Manifest, Row
 from hashserve.manifest.schema import Unhashed
 from hashserve.settings.build import BuildSettings
 
@@ -225,10 +226,11 @@ def _build_release(
     retained = retain_releases(
         release, known_releases, plan, output, settings, report, now=now, on_progress=on_progress
     )
+    deltas = _deltas(release, retained, plan, output, settings, report, on_progress)
     rows = unhashed.rows(sizes, plan, settings.codings)
     modules = module_graph(scanned)
     manifest = make_manifest(
-        tree, release, retained, rows, known_releases, settings, modules=modules, now=now
+        tree, release, retained, rows, known_releases, settings, deltas=deltas, modules=modules, now=now
     )
     unhashed.stage(output, sizes, plan, report)
     _fail_if_strict(tree, settings, report)
@@ -241,6 +243,23 @@ def _build_release(
         os.replace(*import_map)
     _complete(report, release, retained)
     return manifest
+
+
+def _deltas(
+    release: NewRelease,
+    retained: RetainedReleases,
+    plan: Mapping[str, str],
+    output: OutputFolder,
+    settings: BuildSettings,
+    report: BuildReport,
+    on_progress: Progress,
+) -> Mapping[str, Sequence[Row]] | None:
+    """Make the deltas of the new release's files; None if the settings want none."""
+    if not settings.deltas:
+        return None
+    versions = Versions(release.paths, retained.releases, {**release.records, **retained.records})
+    cache = None if settings.cache is None else VariantCache(settings.cache)
+    return DeltaBuild(output, report, cache).make(versions, plan, settings.deltas, on_progress)
 
 
 def _variants(
@@ -272,7 +291,7 @@ def _compress_early(variants: Variants, unhashed: Unhashed, file: ScannedFile) -
     variants.begin(PublishedFile(path=path, size=file.size, sha256=file.sha256), partial(source_chunks, file))
 
 
-_OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost"})
+_OF_OTHER_RELEASES = frozenset({"broken-manifest", "previous", "lost", "delta"})
 """Kinds of findings that no change of the source corrects: a strict build does not fail for them."""
 
 

@@ -35,6 +35,7 @@ FINDING_KINDS: Mapping[str, str] = {
     "bundler-manifest": "a bundler's manifest in the source cannot be used",
     "changed-fingerprinted": "a file has other content under its fingerprinted name than before",
     "lost": "a file of an older release cannot be kept",
+    "delta": "a delta against an older version of a file cannot be made",
     "previous": "the previous release cannot be read, or breaks a rule",
     "broken-manifest": "the manifest in the output cannot be read",
 }
@@ -81,6 +82,7 @@ class BuildReport:
     coded_bytes: Counter[str] = field(default_factory=Counter)
     coded_source_bytes: Counter[str] = field(default_factory=Counter)
     compressed: int = 0
+    deltas_made: int = 0
     retained_releases: int = 0
     retained_files: int = 0
     findings: list[BuildFinding] = field(default_factory=list)

@@ -22,6 +22,7 @@ from hashserve.manifest.schema import FORMAT, Unhashed, check_document
 from hashserve.module_graph import ModuleGraph
 
 __all__ = [
+    "DELTA_SUFFIX",
     "AssetRecord",
     "DeltaRecord",
     "Manifest",
@@ -38,6 +39,7 @@ Row = str
 
 
 DELTA_SUFFIX = ".dcz"
+"""The end of the path of each delta."""
 
 _DELTA_NAME = re.compile(r"(.+)\.[0-9A-Za-z_-]{1,128}\.dcz", re.DOTALL)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hashserve.errors import SettingError
+from hashserve.manifest.limits import MOST_DELTAS
 from hashserve.settings import Settings, setting
 from hashserve.settings.value_checks import (
     codings,
@@ -13,6 +14,7 @@ from hashserve.settings.value_checks import (
     extensions,
     flag,
     folder,
+    number_to,
     one_of,
     optional,
     path,
@@ -155,6 +157,13 @@ class BuildSettings(Settings, options=True, keys=True):
         check=flag,
         help="Fail, and publish nothing, at any warning.",
     )
+    deltas: int = setting(
+        default=2,
+        check=number_to(MOST_DELTAS),
+        help="Number of older versions of a file that deltas are made against, for browsers that have one of "
+        "them; 0 makes no deltas.",
+        metavar="N",
+    )
     keep: int = setting(
         default=3,
         check=positive,
@@ -261,6 +270,7 @@ if TYPE_CHECKING:
         rewrite_unhashed: bool
         accept: Sequence[str]
         strict: bool
+        deltas: int
         keep: int
         keep_days: float
         previous: str | None

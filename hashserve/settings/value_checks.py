@@ -31,6 +31,7 @@ __all__ = [
     "headers_hook",
     "index_file",
     "media_types",
+    "number_to",
     "one_of",
     "optional",
     "path",
@@ -73,6 +74,17 @@ def whole_number(value: Any) -> int:
 def positive(value: Any) -> int:
     """Accept a whole number, 1 or more."""
     return _whole(value, 1)
+
+
+def number_to(most: int) -> ValueCheck:
+    """Return a check that accepts a whole number from 0 to ``most``."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            raise ValueError(f"must be a whole number from 0 to {most}")
+        return value
+
+    return check
 
 
 def _whole(value: Any, least: int) -> int:

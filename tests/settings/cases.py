@@ -11,6 +11,7 @@ __all__ = ["BUILD", "CHECK", "MOUNT", "OWN", "SERVE", "Cases", "Right", "Wrong"]
 
 A_FILE = os.path.abspath(__file__)
 WHOLE = "must be a whole number, 0 or more"
+TO_16 = "must be a whole number from 0 to 16"
 POSITIVE = "must be a whole number, 1 or more"
 NUMBER = "must be a number, 0 or more"
 FLAG = "must be True or False"
@@ -352,6 +353,16 @@ BUILD: Mapping[str, Cases] = {
         [Wrong("lost", STRINGS), Wrong(("",), STRINGS, ""), Wrong(7, STRINGS)],
     ),
     "strict": flag("--strict"),
+    "deltas": Cases(
+        [Right(0, 0, ["--deltas", "0"]), Right(16, 16, ["--deltas=16"])],
+        [
+            Wrong(-1, TO_16, "-1"),
+            Wrong(17, TO_16, "17"),
+            Wrong("x", TO_16, "x"),
+            Wrong(1.5, TO_16, "1.5"),
+            Wrong(True, TO_16),
+        ],
+    ),
     "keep": Cases(
         [Right(1, 1, ["--keep", "1"])],
         [

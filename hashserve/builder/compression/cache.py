@@ -1,4 +1,4 @@
-"""The cache of variants: a folder of them by the digest of their content, which builds share.
+"""The cache of variants and deltas: a folder of them by the digest of their content, which builds share.
 
 Invariant: an entry is used only if it decodes to its content; a damaged one counts as absent.
 """
@@ -15,6 +15,7 @@ from hashserve.builder.chunks import read_chunks
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError
 from hashserve.http.codings import CODINGS, DecodeError
+from hashserve.manifest.model import DELTA_SUFFIX
 
 __all__ = ["VariantCache"]
 
@@ -50,14 +51,37 @@ class VariantCache:
         """Remember that a variant saved too little."""
         self._write(self._location(sha256, coding) + _NOT_WORTH_IT, ())
 
+    def delta(self, sha256: str, dictionary_sha256: str) -> str:
+        """Return the location of a delta. Nobody has verified it, and it may be absent."""
+        return self._location_of(sha256, f".{b64decode(dictionary_sha256).hex()}{DELTA_SUFFIX}")
+
+    def keep_delta(self, sha256: str, dictionary_sha256: str, content: bytes) -> None:
+        """Keep a delta."""
+        self._write(self.delta(sha256, dictionary_sha256), [content])
+
+    def size_of_rejected_delta(self, sha256: str, dictionary_sha256: str) -> int | None:
+        """Return the size of a delta that saved too little; None if none did."""
+        try:
+            with open(self.delta(sha256, dictionary_sha256) + _NOT_WORTH_IT, "rb") as stream:
+                return int(stream.read(20))
+        except (OSError, ValueError):
+            return None
+
+    def keep_size_of_rejected_delta(self, sha256: str, dictionary_sha256: str, size: int) -> None:
+        """Remember that a delta saved too little: it had this size in bytes."""
+        self._write(self.delta(sha256, dictionary_sha256) + _NOT_WORTH_IT, [b"%d" % size])
+
     def _write(self, location: str, chunks: Iterable[bytes]) -> None:
         with contextlib.suppress(OSError):  # a build does not fail because its cache is on a full disk
             os.makedirs(os.path.dirname(location), exist_ok=True)
             write_atomically(location, chunks)
 
     def _location(self, sha256: str, coding: str) -> str:
+        return self._location_of(sha256, CODINGS[coding].suffix)
+
+    def _location_of(self, sha256: str, suffix: str) -> str:
         name = b64decode(sha256).hex()
-        return os.path.join(self._folder, name[:2], f"{name}{CODINGS[coding].suffix}")
+        return os.path.join(self._folder, name[:2], f"{name}{suffix}")
 
 
 _NOT_WORTH_IT = ".none"

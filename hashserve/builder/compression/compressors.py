@@ -16,6 +16,7 @@ from typing import IO
 import brotli
 from whitenoise.compress import Compressor as WhiteNoiseCompressor
 
+from hashserve.builder.chunks import BLOCK_SIZE
 from hashserve.errors import SettingError
 from hashserve.http.dictionaries import delta_header, largest_window_log
 
@@ -31,11 +32,15 @@ __all__ = [
     "compress_delta",
     "fast_size",
     "is_compressible",
+    "is_delta_worth_keeping",
     "is_worth_keeping",
 ]
 
 LEAST_SAVED_BYTES = 64
 LEAST_SAVED_SHARE = 0.05
+
+LEAST_SAVED_BYTES_OF_DELTA = 256
+LARGEST_SHARE_OF_DELTA = 0.8
 
 _MORE_COMPRESSED = ("avif", "7z", "zst", "mp3", "m4a", "ogg", "oga", "ogv", "opus", "aac", "flac", "mkv")
 
@@ -78,17 +83,26 @@ def _zstd(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
     yield compressor.flush()
 
 
-def compress_delta(content: bytes, dictionary: bytes) -> bytes:
+def compress_delta(content: bytes, dictionary: bytes, stopped: Event | None = None) -> bytes:
     """Return the delta (``dcz``) of a content against a dictionary (RFC 9842 section 5).
 
-    The dictionary is in reach as long as the content is not longer than the window.
+    The dictionary is in reach as long as the content is not longer than the window. Raises `CancelledError`
+    at the next piece of the content once ``stopped`` is set.
     """
     parameters = zstd.CompressionParameter
     options: dict[int, int] = {parameters.compression_level: 19}
     if len(content) > _DEFAULT_WINDOW_BYTES:
         options[parameters.window_log] = largest_window_log(len(dictionary))
     prefix = zstd.ZstdDict(dictionary, is_raw=True).as_prefix
-    return delta_header(dictionary) + zstd.compress(content, options=options, zstd_dict=prefix)
+    compressor = zstd.ZstdCompressor(options=options, zstd_dict=prefix)
+    compressor.set_pledged_input_size(len(content))  # else it would choose its tables for any size
+    coded = [delta_header(dictionary)]
+    for start in range(0, len(content), BLOCK_SIZE):
+        if stopped is not None and stopped.is_set():
+            raise CancelledError
+        coded.append(compressor.compress(content[start : start + BLOCK_SIZE]))
+    coded.append(compressor.flush())
+    return b"".join(coded)
 
 
 _DEFAULT_WINDOW_BYTES = 8 * 1024 * 1024
@@ -117,6 +131,12 @@ def is_worth_keeping(size: int, coded_size: int) -> bool:
     """Whether a variant of ``coded_size`` bytes saves at least 64 bytes and 5 % of ``size``."""
     saved = size - coded_size
     return saved >= LEAST_SAVED_BYTES and saved >= size * LEAST_SAVED_SHARE
+
+
+def is_delta_worth_keeping(best_size: int, delta_size: int) -> bool:
+    """Whether a delta saves at least 256 bytes, and over a fifth, of the smallest other form of its file."""
+    saved = best_size - delta_size
+    return saved >= LEAST_SAVED_BYTES_OF_DELTA and delta_size < best_size * LARGEST_SHARE_OF_DELTA
 
 
 def compress(

@@ -32,7 +32,7 @@ from hashserve.builder.report import BuildReport, Progress
 from hashserve.errors import HashserveError
 from hashserve.http.codings import CODINGS
 
-__all__ = ["Variants"]
+__all__ = ["Variants", "usable_cores"]
 
 KEPT_IN_MEMORY = 8 * 1024 * 1024
 """The largest content, in bytes, whose variants are held in memory; those of others go through a file."""
@@ -76,7 +76,7 @@ class Variants:
         self._codings = codings
         self._earlier = earlier
         self._skipped = skipped
-        self._threads = threads or _cores()
+        self._threads = threads or usable_cores()
         self._executor = ThreadPoolExecutor(self._threads, "hashserve-compress")
         self._early: dict[tuple[str, str], Future[bytes]] = {}
         self._staged: Mapping[PublishedFile, Content] = {}
@@ -266,7 +266,7 @@ class Variants:
             self._output.stage_removal(file.path + CODINGS[coding].suffix)
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Count the cores that this process may use: of a container, not of its host."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -13,14 +13,15 @@ from functools import partial
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.output.paths import is_at_or_below, referenced_paths
 from hashserve.builder.output.private_folder import PRIVATE_FOLDER
-from hashserve.builder.output.state import BuildState, stamp_of
+from hashserve.builder.output.state import BuildState, delta_coding, stamp_of
 from hashserve.digests import digest_of
 from hashserve.errors import BuildError, ManifestError
 from hashserve.file_identity import identify_across_mounts
 from hashserve.file_tree import walk_folders
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError, decode_at_most
+from hashserve.http.dictionaries import decode_delta
 from hashserve.manifest.discovery import MANIFEST_NAME
-from hashserve.manifest.model import Manifest
+from hashserve.manifest.model import DeltaRecord, Manifest
 
 __all__ = ["OutputFiles"]
 
@@ -83,6 +84,30 @@ class OutputFiles:
             return None
         self._state.add_verified(path, stamp)
         return status
+
+    def verified_delta_status(self, delta: DeltaRecord, sha256: str, size: int) -> os.stat_result | None:
+        """Return the status of a delta that decodes to the content of ``size`` bytes with this digest.
+
+        None where it does not. Its dictionary must be here, and must have been verified.
+        """
+        status = self._status(delta.path)
+        if status is None or status.st_size >= size:
+            return None
+        stamp = stamp_of(sha256, delta_coding(delta.dictionary_sha256), identify_across_mounts(status))
+        if not self._state.is_verified(delta.path, stamp) and not self._is_delta(delta, sha256, size):
+            return None
+        self._state.add_verified(delta.path, stamp)
+        return status
+
+    def _is_delta(self, delta: DeltaRecord, sha256: str, size: int) -> bool:
+        location = self.location(delta.path)
+        if not os.path.isfile(location):
+            return False  # to read from a FIFO may wait for ever
+        try:
+            dictionary = b"".join(read_chunks(self.location(delta.dictionary)))
+            return digest_of(decode_delta(read_chunks(location), dictionary, size)) == sha256
+        except (OSError, DecodeError):
+            return False
 
     def _most_bytes(self, path: str, coding: str) -> int | None:
         """Return how many bytes a variant may decode to: those of its file, so none without a file."""

@@ -16,13 +16,13 @@ from hashserve.builder.output.dates import keep_date
 from hashserve.builder.output.files import OutputFiles
 from hashserve.builder.output.modes import NO_MODES, Modes, make_folders
 from hashserve.builder.output.private_folder import PrivateFolder
-from hashserve.builder.output.state import BuildState
+from hashserve.builder.output.state import BuildState, delta_coding
 from hashserve.builder.output.transaction import StagedFile, Transaction
 from hashserve.builder.output.write_errors import write_error
 from hashserve.builder.report import BuildReport
 from hashserve.errors import BuildError
 from hashserve.http.codings import IDENTITY
-from hashserve.manifest.model import Manifest
+from hashserve.manifest.model import DeltaRecord, Manifest
 
 __all__ = ["OutputFolder", "open_output"]
 
@@ -80,6 +80,22 @@ class OutputFolder:
         with self._report_lock:
             self._report.reused += 1
         return True
+
+    def reuse_delta(self, delta: DeltaRecord, sha256: str, size: int) -> int | None:
+        """Return the size of a delta that is there and decodes to its content; it then counts as reused.
+
+        None where there is none. ``sha256`` and ``size`` are those of its file, which must be there.
+        """
+        status = self.files.verified_delta_status(delta, sha256, size)
+        if status is None or self._is_older(status, delta.of):
+            return None
+        with self._report_lock:
+            self._report.reused += 1
+        return status.st_size
+
+    def replace_delta(self, delta: DeltaRecord, content: bytes, sha256: str) -> None:
+        """Write a delta at once, as `replace` does."""
+        self.replace(delta.path, [content], sha256, delta_coding(delta.dictionary_sha256))
 
     def put(
         self,

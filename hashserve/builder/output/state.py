@@ -17,10 +17,11 @@ from typing import Any
 
 from hashserve.atomic_files import write_atomically
 from hashserve.errors import ManifestError
+from hashserve.http.dictionaries import DCZ
 from hashserve.manifest.discovery import read_file
 from hashserve.manifest.json_text import parse_json
 
-__all__ = ["BuildState", "Stamp", "stamp_of"]
+__all__ = ["BuildState", "Stamp", "delta_coding", "stamp_of"]
 
 Stamp = str
 """A digest of a content's SHA-256, its coding, and the identity of the file that holds it."""
@@ -39,11 +40,17 @@ def stamp_of(sha256: str, coding: str, file_identity: Iterable[int]) -> Stamp:
     return b64encode(sha256_hash(text.encode()).digest()[:_STAMP_BYTES]).decode("ascii")
 
 
+def delta_coding(dictionary_sha256: str) -> str:
+    """Return the coding of a delta, for its stamp: a delta decodes only with its dictionary."""
+    return f"{DCZ} {dictionary_sha256}"
+
+
 class BuildState:
     """The state that was saved at ``location``; an empty one where there is none.
 
     A path is in one of three collections: stamps that were loaded and not used yet, stamps that this
-    build has verified, and paths of built files without a stamp.
+    build has verified, and paths of built files without a stamp. Beside them are the sizes of
+    deltas that saved too little, by content and dictionary; those that a build does not ask for are dropped.
     """
 
     def __init__(self, location: str) -> None:
@@ -51,6 +58,8 @@ class BuildState:
         self._loaded: dict[str, Stamp] = {}
         self._verified: dict[str, Stamp] = {}
         self._built: set[str] = set()
+        self._loaded_rejected: dict[Stamp, int] = {}
+        self._rejected: dict[Stamp, int] = {}
         self._is_changed = False
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             self._load()
@@ -63,7 +72,10 @@ class BuildState:
         built, loaded = set(document["built"]), dict(document["verified"])
         if not all(isinstance(text, str) for text in (*built, *loaded.values())):
             raise TypeError(self._location)
-        self._built, self._loaded = built, loaded
+        rejected = dict(document.get("rejected", {}))
+        if not all(type(size) is int for size in rejected.values()):
+            raise TypeError(self._location)
+        self._built, self._loaded, self._loaded_rejected = built, loaded, rejected
 
     def _read(self) -> dict[str, Any]:
         with contextlib.suppress(FileNotFoundError):
@@ -111,6 +123,18 @@ class BuildState:
         self._verified[path] = stamp
         self._built.discard(path)
 
+    def size_of_rejected_delta(self, sha256: str, dictionary_sha256: str) -> int | None:
+        """Return the size of a delta that saved too little; None if none did."""
+        stamp = stamp_of(sha256, delta_coding(dictionary_sha256), ())
+        size = self._rejected.get(stamp, self._loaded_rejected.get(stamp))
+        if size is not None:
+            self._rejected[stamp] = size
+        return size
+
+    def add_rejected_delta(self, sha256: str, dictionary_sha256: str, size: int) -> None:
+        """Note that a delta saved too little: it had ``size`` bytes."""
+        self._rejected[stamp_of(sha256, delta_coding(dictionary_sha256), ())] = size
+
     def forget(self, paths: Iterable[str]) -> None:
         """Remove files that are gone."""
         self._is_changed = True
@@ -124,12 +148,14 @@ class BuildState:
         """Keep the stamps that were loaded and not used; otherwise `save` drops them."""
         self._verified = {**self._loaded, **self._verified}
         self._loaded = {}
+        self._rejected = {**self._loaded_rejected, **self._rejected}
 
     def save(self, temporary_folder: str) -> None:
         """Write the state, if it has changed. A full disk is not an error: the next build verifies more."""
-        if self._is_changed or self._loaded or self._unfinished:
+        is_rejected_changed = self._rejected != self._loaded_rejected
+        if self._is_changed or self._loaded or self._unfinished or is_rejected_changed:
             built = {*self._built, *self._loaded, *(self._unfinished - self._verified.keys())}
-            document = {"built": [*built], "verified": self._verified}
+            document = {"built": [*built], "verified": self._verified, "rejected": self._rejected}
             with contextlib.suppress(OSError):
                 content = json.dumps(document).encode()
                 write_atomically(self._location, [content], temporary_directory=temporary_folder)

@@ -7,7 +7,7 @@ change keeps its date.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.plan import PublishedFile
@@ -35,6 +35,10 @@ MOST_REPORTED = 1000
 """How many lost files are reported one by one."""
 
 
+MOST_FILES_WITH_DELTAS = 200_000
+"""How many files have deltas: each takes one of the lists that a manifest may have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRelease:
     """The release that is built: its id, and its files.
@@ -49,10 +53,14 @@ class NewRelease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetainedReleases:
-    """Older releases that stay served, and the records of those files that the new release does not have."""
+    """Older releases that stay served, and the records of those files that the new release does not have.
+
+    ``deltas`` has the rows of the deltas of these files, by fingerprinted path.
+    """
 
     releases: tuple[Release, ...]
     records: Mapping[str, AssetRecord]
+    deltas: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
 def new_release(
@@ -130,12 +138,14 @@ def make_manifest(
     known: KnownReleases,
     settings: BuildSettings,
     *,
+    deltas: Mapping[str, Sequence[Row]] | None,
     modules: ModuleGraph,
     now: int,
 ) -> Manifest:
     """Return the manifest of the new release and of those that are retained.
 
     ``unhashed_rows`` has a row for each unhashed file whose content is not that of its fingerprinted form.
+    ``deltas`` has the rows of the deltas of the new release's files, None if the build makes no deltas.
     """
     records = {**release.records, **retained_releases.records}
     dates = (min(item.created, now) for item in known.manifests if item.release == release.id)
@@ -153,4 +163,15 @@ def make_manifest(
         # Lists, as in a manifest that is loaded: an unchanged release equals it, and is not written again.
         modules={path: list(imports) for path, imports in modules.items()},
         leave_references=tuple(settings.leave_references),
+        deltas=None if deltas is None else _merged(deltas, retained_releases.deltas),
     )
+
+
+def _merged(*deltas: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """Return the rows of all deltas, as in a manifest that is loaded: those of the new release come first."""
+    rows: dict[str, list[Row]] = {}
+    for part in deltas:
+        for path, some in part.items():
+            if some and path not in rows and len(rows) < MOST_FILES_WITH_DELTAS:
+                rows[path] = list(some)
+    return dict(sorted(rows.items()))

@@ -1,0 +1,347 @@
+"""The deltas of the new release's files against their versions in older releases (RFC 9842).
+
+Invariant: a delta is listed only if it decodes, with a dictionary that is complete in the output, to its
+file. A pair of contents is compressed once. One that saved too little is not compressed again.
+"""
+
+from __future__ import annotations
+
+import threading
+from base64 import b64decode
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from hashserve.builder.chunks import read_chunks
+from hashserve.builder.compression.cache import VariantCache
+from hashserve.builder.compression.compressors import compress_delta, is_delta_worth_keeping
+from hashserve.builder.compression.variants import usable_cores
+from hashserve.builder.output.folder import OutputFolder
+from hashserve.builder.output.paths import folders_of
+from hashserve.builder.report import BuildFinding, BuildReport, Progress
+from hashserve.dictionary_files import dictionary_match, is_offered, why_not_dictionary
+from hashserve.digests import digest_of
+from hashserve.errors import HashserveError
+from hashserve.fingerprint_patterns import fingerprint_of
+from hashserve.http.codings import CODINGS, DecodeError
+from hashserve.http.dictionaries import decode_delta
+from hashserve.manifest.model import AssetRecord, DeltaRecord, Release, Row, format_delta_row
+
+__all__ = ["LARGEST_BYTES", "DeltaBuild", "Versions", "dictionaries_of"]
+
+LARGEST_BYTES = 32 * 1024 * 1024
+"""The largest file, in bytes, that has deltas or is a dictionary of one."""
+
+LARGEST_AT_ONCE = 4 * 1024 * 1024
+"""The largest file, in bytes, whose deltas are made on every core; larger ones are made one by one."""
+
+_TOKEN_LENGTH = 12
+
+QUEUED_PER_THREAD = 8
+"""How many jobs each thread has waiting."""
+
+
+class Versions(NamedTuple):
+    """The files of the new release and of older ones.
+
+    ``paths`` has the new paths by logical path, ``older`` the older releases, the newest first, and
+    ``records`` the record of each fingerprinted file that is complete in the output.
+    """
+
+    paths: Mapping[str, str]
+    older: Sequence[Release]
+    records: Mapping[str, AssetRecord]
+
+
+def dictionaries_of(versions: Versions, most: int) -> dict[str, list[str]]:
+    """Return, by fingerprinted path, the older versions that deltas are made against, the newest first.
+
+    There are ``most`` of them at most for each file.
+    """
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for release in versions.older:
+        for path, dictionary in _pairs(versions, release):
+            dictionaries = found[path]
+            if len(dictionaries) < most and dictionary not in dictionaries:
+                dictionaries.append(dictionary)
+    return dict(found)
+
+
+def _pairs(versions: Versions, release: Release) -> Iterator[tuple[str, str]]:
+    """Yield each file that has another version in an older release, with that version."""
+    paired: set[str] = set()
+    removed: dict[str, list[str]] = {}
+    for logical, old in release.changed.items():
+        if old is None:
+            continue
+        path = versions.paths.get(logical)
+        if path is None:
+            removed.setdefault(_match(old), []).append(old)
+        elif _may_have_delta(path, old, versions.records):
+            paired.update((path, old))
+            yield path, old
+    # Chunks of a bundler have no name that stays the same, but the name without its fingerprint does.
+    added: dict[str, list[str]] = {}
+    for logical, old in release.changed.items():
+        if old is None and logical in versions.paths:
+            path = versions.paths[logical]
+            added.setdefault(_match(path), []).append(path)
+    for match, paths in added.items():
+        left, old_paths = {*paths} - paired, {*removed.get(match, ())} - paired
+        if match and len(left) == len(old_paths) == 1:
+            path, old = left.pop(), old_paths.pop()
+            if _may_have_delta(path, old, versions.records):
+                yield path, old
+
+
+def _match(path: str) -> str:
+    match = dictionary_match(path)
+    return "" if match is None else f"{path.rpartition('/')[0]}/{match}"
+
+
+def _may_have_delta(path: str, dictionary: str, records: Mapping[str, AssetRecord]) -> bool:
+    """Whether a file may have a delta against another: both are dictionaries, and clients offer the other."""
+    new, old = records.get(path), records.get(dictionary)
+    return (
+        new is not None
+        and old is not None
+        and new.sha256 != old.sha256
+        and why_not_dictionary(path, new.size) is None
+        and why_not_dictionary(dictionary, old.size) is None
+        and is_offered(dictionary, path)
+    )
+
+
+class _NoDeltaError(HashserveError):
+    """A delta that cannot be made; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """A content and its dictionary, with the deltas that would be of this content.
+
+    ``best`` is the smallest size of the file in any other form.
+    """
+
+    sha256: str
+    size: int
+    best: int
+    dictionary_sha256: str
+    dictionary_size: int
+    deltas: Sequence[DeltaRecord]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.sha256, self.dictionary_sha256
+
+    @property
+    def largest(self) -> int:
+        return max(self.size, self.dictionary_size)
+
+
+class DeltaBuild:
+    """Makes and reuses the deltas of one build."""
+
+    def __init__(
+        self,
+        output: OutputFolder,
+        report: BuildReport,
+        cache: VariantCache | None = None,
+        *,
+        threads: int | None = None,
+    ) -> None:
+        self._output = output
+        self._report = report
+        self._cache = cache
+        self._threads = threads or usable_cores()
+        self._stopped = threading.Event()
+        self._large = threading.Lock()
+        self._reporting = threading.Lock()
+
+    def make(
+        self,
+        versions: Versions,
+        plan: Iterable[str],
+        most: int,
+        on_progress: Progress = lambda step, done, total: None,
+    ) -> dict[str, list[Row]]:
+        """Write the deltas that save enough; return their rows by fingerprinted path.
+
+        A file has ``most`` deltas at most. ``plan`` has the paths of the new release: no delta takes one.
+        """
+        wanted = self._wanted(versions, plan, dictionaries_of(versions, most))
+        pairs = self._pairs_of(wanted, versions.records)
+        sizes: dict[str, int] = {}
+        for done, (pair, size) in enumerate(self._outcomes(pairs), 1):
+            if size is not None:
+                sizes.update((delta.path, size) for delta in pair.deltas)
+            on_progress("deltas", done, len(pairs))
+        rows: dict[str, list[Row]] = {}
+        for delta in wanted:
+            if delta.path in sizes:
+                row = format_delta_row(sizes[delta.path], delta.token, delta.dictionary)
+                rows.setdefault(delta.of, []).append(row)
+        return rows
+
+    def _wanted(
+        self, versions: Versions, plan: Iterable[str], dictionaries: Mapping[str, Sequence[str]]
+    ) -> list[DeltaRecord]:
+        """Return the deltas, without their sizes, whose names are free."""
+        if not dictionaries:
+            return []
+        taken = {*plan, *versions.records}
+        suffixes = [coding.suffix for coding in CODINGS.values()]
+        taken.update(path + suffix for path in versions.records for suffix in suffixes)
+        taken |= folders_of(taken)
+        longest_name = self._output.files.longest_name
+        wanted = []
+        for path, olds in sorted(dictionaries.items()):
+            for old in olds:
+                sha256 = versions.records[old].sha256 or ""
+                token = fingerprint_of(old) or b64decode(sha256).hex()[:_TOKEN_LENGTH]
+                delta = DeltaRecord(path, token, old, sha256, 0)
+                name = delta.path.rpartition("/")[2]
+                if delta.path not in taken and len(name.encode()) <= longest_name:
+                    taken.add(delta.path)
+                    wanted.append(delta)
+        return wanted
+
+    def _pairs_of(self, wanted: Sequence[DeltaRecord], records: Mapping[str, AssetRecord]) -> list[_Pair]:
+        """Return the pairs of contents, the largest first, so that no core makes one alone at the end."""
+        alike: dict[tuple[str, str], list[DeltaRecord]] = {}
+        for delta in wanted:
+            alike.setdefault((records[delta.of].sha256 or "", delta.dictionary_sha256), []).append(delta)
+        pairs = []
+        for (sha256, dictionary_sha256), deltas in alike.items():
+            new, old = records[deltas[0].of], records[deltas[0].dictionary]
+            size = new.size or 0
+            pair = _Pair(
+                sha256=sha256,
+                size=size,
+                best=min(size, *new.variants.values()) if new.variants else size,
+                dictionary_sha256=dictionary_sha256,
+                dictionary_size=old.size or 0,
+                deltas=deltas,
+            )
+            if pair.largest <= LARGEST_BYTES:
+                pairs.append(pair)
+            else:
+                self._report_large(deltas[0])
+        return sorted(pairs, key=lambda pair: -pair.largest)
+
+    def _report_large(self, delta: DeltaRecord) -> None:
+        mebibytes = LARGEST_BYTES // 1024**2
+        problem = f"has no delta against {delta.dictionary}: one of them has more than {mebibytes} MiB"
+        self._report.findings.append(BuildFinding(kind="delta", path=delta.of, message=problem, quiet=True))
+
+    def _outcomes(self, pairs: Sequence[_Pair]) -> Iterator[tuple[_Pair, int | None]]:
+        """Make the deltas of all pairs, on every core; yields each pair with the size of its deltas."""
+        if not pairs:
+            return
+        outcomes: SimpleQueue[Future[tuple[_Pair, int | None]]] = SimpleQueue()
+        left, running = iter(pairs), 0
+        executor = ThreadPoolExecutor(self._threads, "hashserve-deltas")
+        try:
+            while True:
+                for pair in islice(left, self._threads * QUEUED_PER_THREAD - running):
+                    executor.submit(self._make, pair).add_done_callback(outcomes.put)
+                    running += 1
+                if not running:
+                    return
+                yield outcomes.get().result()
+                running -= 1
+        finally:
+            self._stopped.set()  # without this, an interrupt would wait for minutes of compression
+            executor.shutdown(cancel_futures=True)
+
+    def _make(self, pair: _Pair) -> tuple[_Pair, int | None]:
+        """Write the deltas of a pair, or reuse them; returns their size, None if they are not worth it."""
+        lacking = []
+        size = None
+        for delta in pair.deltas:
+            found = self._output.reuse_delta(delta, pair.sha256, pair.size)
+            if found is None:
+                lacking.append(delta)
+            else:
+                size = found
+        if size is not None and not lacking:
+            return pair, size if is_delta_worth_keeping(pair.best, size) else None
+        if self._was_rejected(pair):
+            return pair, None
+        with self._large if pair.largest > LARGEST_AT_ONCE else nullcontext():
+            content = self._delta(pair)
+        if content is None:
+            return pair, None
+        for delta in pair.deltas:
+            self._output.replace_delta(delta, content, pair.sha256)
+        return pair, len(content)
+
+    def _was_rejected(self, pair: _Pair) -> bool:
+        size = self._output.state.size_of_rejected_delta(*pair.key)
+        if size is None and self._cache is not None:
+            size = self._cache.size_of_rejected_delta(*pair.key)
+        return size is not None and not is_delta_worth_keeping(pair.best, size)
+
+    def _delta(self, pair: _Pair) -> bytes | None:
+        """Return the delta of a pair; None if it saves too little, or cannot be made."""
+        delta = pair.deltas[0]
+        try:
+            dictionary = self._dictionary(pair)
+            return self._cached(pair, dictionary) or self._compressed(pair, dictionary)
+        except OSError as error:
+            problem = f"{error.filename}: {error.strerror or error}"
+        except _NoDeltaError as error:
+            problem = f"{delta.dictionary} {error}"
+        with self._reporting:
+            self._report.add("delta", delta.of, f"has no delta against {delta.dictionary}: {problem}")
+        return None
+
+    def _dictionary(self, pair: _Pair) -> bytes:
+        dictionary = self._read(pair.deltas[0].dictionary)
+        if digest_of([dictionary]) != pair.dictionary_sha256:
+            raise _NoDeltaError("has other content than its manifest lists")
+        return dictionary
+
+    def _compressed(self, pair: _Pair, dictionary: bytes) -> bytes | None:
+        with self._reporting:
+            self._report.deltas_made += 1
+        content = compress_delta(self._read(pair.deltas[0].of), dictionary, self._stopped)
+        if not _decodes(content, dictionary, pair):
+            raise _NoDeltaError("does not decode it to what the build wrote")
+        key, is_worth_it = pair.key, is_delta_worth_keeping(pair.best, len(content))
+        if not is_worth_it:
+            self._output.state.add_rejected_delta(*key, len(content))
+        if self._cache is not None and is_worth_it:
+            self._cache.keep_delta(*key, content)
+        elif self._cache is not None:
+            self._cache.keep_size_of_rejected_delta(*key, len(content))
+        return content if is_worth_it else None
+
+    def _cached(self, pair: _Pair, dictionary: bytes) -> bytes | None:
+        if self._cache is None:
+            return None
+        content = b""
+        try:
+            for chunk in read_chunks(self._cache.delta(*pair.key)):
+                content += chunk
+                if not is_delta_worth_keeping(pair.best, len(content)):
+                    return None
+        except OSError:
+            return None
+        return content if _decodes(content, dictionary, pair) else None
+
+    def _read(self, path: str) -> bytes:
+        return b"".join(read_chunks(self._output.location(path)))
+
+
+def _decodes(content: bytes, dictionary: bytes, pair: _Pair) -> bool:
+    """Whether a delta decodes to its content."""
+    try:
+        return digest_of(decode_delta([content], dictionary, pair.size)) == pair.sha256
+    except DecodeError:
+        return False
