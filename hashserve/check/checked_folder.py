@@ -1,6 +1,7 @@
 """A published folder as it was read: the value that every rule looks at.
 
-Invariant: every file is read once, and files are read on every core; rules only look at what was read.
+Invariant: every file is read once, and a dictionary once more for each delta; files are read on every core.
+Rules only look at what was read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cached_property
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.check.contents import FileContent, FileWithVariants, PathContents, read_contents
+from hashserve.check.delta_contents import DeltaContent, read_deltas
 from hashserve.check.findings import CheckFinding, finding
 from hashserve.check.fingerprint_proofs import is_start_of_digest
 from hashserve.check.manifest_index import ManifestIndex, index_of, token_in
@@ -23,7 +25,7 @@ from hashserve.fingerprint_patterns import fingerprint_of, without_fingerprint
 from hashserve.http.codings import CODINGS, coding_of_suffix
 from hashserve.manifest.discovery import MANIFEST_NAME, find_manifest
 from hashserve.manifest.importers import load_manifest
-from hashserve.manifest.model import AssetRecord, Manifest
+from hashserve.manifest.model import AssetRecord, Manifest, file_of_delta
 from hashserve.settings.check import CheckSettings
 
 __all__ = ["CheckedFolder", "CheckedManifest", "read_folder"]
@@ -44,6 +46,7 @@ class CheckedFolder:
     """What was read of a folder.
 
     * ``paths``: the contents at each path that is on disk or listed; variants are with their file;
+    * ``deltas``: what each listed delta decodes to, by its path;
     * ``threads``: how many files may be read at once.
     """
 
@@ -52,6 +55,7 @@ class CheckedFolder:
     index: ManifestIndex
     follower: ReferenceFollower
     paths: Mapping[str, PathContents]
+    deltas: Mapping[str, DeltaContent]
     threads: int
 
     @property
@@ -73,6 +77,8 @@ class CheckedFolder:
         return frozenset(path for path in unlisted if self._is_leftover(path))
 
     def _is_leftover(self, path: str) -> bool:
+        if (of := file_of_delta(path)) is not None and (of in self.index.records or self._is_leftover(of)):
+            return True
         coding = coding_of_suffix(path)
         source = path if coding is None else path.removesuffix(coding.suffix)
         token, logical = fingerprint_of(source), without_fingerprint(source)
@@ -129,6 +135,7 @@ def read_folder(root: str, settings: CheckSettings) -> CheckedFolder:
         index=index,
         follower=follower,
         paths=_read_paths(tree, index, follower, threads),
+        deltas=read_deltas(index.deltas.values(), tree.files, index.records, threads),
         threads=threads,
     )
 
@@ -159,8 +166,8 @@ def _read_paths(
 
 
 def _files(tree: PublishedTree, index: ManifestIndex) -> Iterator[FileWithVariants]:
-    """Yield each path on disk or in the manifest, unless it is only a variant of another."""
-    paths = tree.files.keys() | index.all_paths
+    """Yield each path on disk or in the manifest, unless it is only a variant or a delta of another."""
+    paths = tree.files.keys() - index.deltas.keys() | index.all_paths
     for path in paths:
         coding = coding_of_suffix(path)
         if coding is None or path in index.all_paths or path.removesuffix(coding.suffix) not in paths:

@@ -13,6 +13,7 @@ from hashserve.check.acceptance import Acceptance, Acceptor
 from hashserve.check.checked_folder import CheckedFolder, read_folder
 from hashserve.check.findings import CheckFinding
 from hashserve.check.report import CheckReport
+from hashserve.check.rules.deltas import delta_findings
 from hashserve.check.rules.fingerprints import fingerprint_findings, proven_tokens
 from hashserve.check.rules.listed_files import listed_file_findings
 from hashserve.check.rules.manifest import manifest_findings
@@ -56,6 +57,7 @@ def _findings(folder: CheckedFolder, settings: CheckSettings) -> Iterator[CheckF
     yield from unlisted_file_findings(folder)
     yield from unhashed_file_findings(folder, proven)
     yield from variant_findings(folder)
+    yield from delta_findings(folder)
     yield from fingerprint_findings(folder, proven)
     yield from reference_findings(folder)
     yield from size_findings(folder, settings)
@@ -66,12 +68,14 @@ def _report(root: str, folder: CheckedFolder, acceptance: Acceptance) -> CheckRe
     manifest = folder.manifest.manifest
     files = [file for item in folder.paths.values() for file in item.on_disk.files]
     variants = sum(len(item.variants) for item in folder.paths.values())
+    deltas = [delta.file for delta in folder.deltas.values() if delta.file is not None]
     return CheckReport(
         out=root,
         release="" if manifest is None else manifest.release,
         releases=0 if manifest is None else 1 + len(manifest.releases),
         files=len(files) - variants,
         variants=variants,
-        size=sum(file.size for file in files),
+        deltas=len(deltas),
+        size=sum(file.size for file in (*files, *deltas)),
         acceptance=acceptance,
     )

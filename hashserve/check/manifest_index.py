@@ -11,9 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hashserve.fingerprint_patterns import without_fingerprint
+from hashserve.fingerprint_patterns import looks_fingerprinted, without_fingerprint
 from hashserve.http.codings import coding_of_suffix
-from hashserve.manifest.model import AssetRecord, Manifest, Release
+from hashserve.http.dictionaries import DCZ
+from hashserve.manifest.model import (
+    AssetRecord,
+    DeltaRecord,
+    Manifest,
+    Release,
+    file_of_delta,
+)
 
 __all__ = ["ManifestIndex", "index_of", "token_in"]
 
@@ -25,6 +32,7 @@ class ManifestIndex:
     """What is listed, by path.
 
     * ``records``: every fingerprinted file of every retained release;
+    * ``deltas``: every delta of these files;
     * ``logical``: the logical path of each path that a release lists;
     * ``releases``: the id of the newest release that lists a path;
     * ``current``: logical to fingerprinted paths of the release in force;
@@ -34,6 +42,7 @@ class ManifestIndex:
     """
 
     records: Mapping[str, AssetRecord] = field(default_factory=dict)
+    deltas: Mapping[str, DeltaRecord] = field(default_factory=dict)
     logical: Mapping[str, str] = field(default_factory=dict)
     releases: Mapping[str, str] = field(default_factory=dict)
     current: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +51,10 @@ class ManifestIndex:
     leave_references: Sequence[str] = ()
 
     def logical_path_of(self, path: str) -> str:
-        """Return a path on disk without fingerprints; that of a variant keeps the suffix of its coding."""
+        """Return a path on disk without fingerprints; that of a variant or delta keeps its suffix."""
+        of = file_of_delta(path)
+        if of is not None and path not in self.logical and looks_fingerprinted(of):
+            return f"{self.logical_path_of(of)}.{DCZ}"
         coding = coding_of_suffix(path)
         suffix = "" if coding is None else coding.suffix
         source = path.removesuffix(suffix)
@@ -68,6 +80,7 @@ class ManifestIndex:
 def index_of(manifest: Manifest) -> ManifestIndex:
     """Index a manifest by path."""
     records = {path: record for path in manifest.files if (record := manifest.record(path)) is not None}
+    deltas = [delta for path in manifest.deltas or () for delta in manifest.deltas_of(path)]
     logical: dict[str, str] = {}
     releases: dict[str, str] = {}
     in_force = Release(id=manifest.release, created=manifest.created, changed=manifest.paths)
@@ -78,6 +91,7 @@ def index_of(manifest: Manifest) -> ManifestIndex:
                 releases.setdefault(path, release.id)
     return ManifestIndex(
         records=records,
+        deltas={delta.path: delta for delta in deltas},
         logical=logical,
         releases=releases,
         current=manifest.paths,

@@ -19,7 +19,7 @@ __all__ = ["CheckReport"]
 class CheckReport:
     """The result of one check.
 
-    * ``files``, ``variants``: how many were read; ``size``: their bytes together;
+    * ``files``, ``variants``, ``deltas``: how many were read; ``size``: their bytes together;
     * ``releases``: how many the manifest has, with the one in force;
     * ``acceptance``: the findings by whether they are accepted.
     """
@@ -29,6 +29,7 @@ class CheckReport:
     releases: int
     files: int
     variants: int
+    deltas: int
     size: int
     acceptance: Acceptance = field(default_factory=Acceptance)
 

@@ -136,6 +136,38 @@ RULES: Mapping[str, Rule] = {
             description="An unhashed file lacks a variant that the manifest lists for its content.",
             remedy=_BUILD,
         ),
+        # Deltas
+        Rule(
+            id="delta-missing",
+            level=Level.ERROR,
+            description="The manifest lists a delta that is not there.",
+            remedy=_BUILD,
+        ),
+        Rule(
+            id="delta-broken",
+            level=Level.ERROR,
+            description="A listed delta does not decode with its dictionary: it is cut short, damaged, or "
+            "against another file.",
+            remedy=_BUILD,
+        ),
+        Rule(
+            id="delta-differs",
+            level=Level.ERROR,
+            description="A listed delta decodes to other bytes than its file, or has another size.",
+            remedy=_BUILD,
+        ),
+        Rule(
+            id="delta-unproven",
+            level=Level.WARNING,
+            description="The dictionary of a listed delta is missing or changed: nothing proves the delta.",
+            remedy="build again, with --previous if an older release lists the dictionary",
+        ),
+        Rule(
+            id="delta-larger",
+            level=Level.NOTE,
+            description="A delta is no smaller than the best variant of its file.",
+            remedy=_BUILD,
+        ),
         # References
         Rule(
             id="reference-missing",

@@ -9,8 +9,11 @@ from typing import Any
 
 from hashserve import Manifest
 from hashserve.builder import BuildSettings, build
+from hashserve.builder.compression.compressors import compress_delta
 from hashserve.builder.naming.fingerprinter import Fingerprinter
 from hashserve.check import CheckReport, CheckSettings, check
+from hashserve.fingerprint_patterns import fingerprint_of
+from hashserve.manifest.model import DeltaRecord, format_delta_row
 from tests.support.files import put
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "CSS",
     "DOT",
     "SOURCE",
+    "add_delta",
     "build_releases",
     "checked",
     "damaged",
@@ -102,6 +106,19 @@ def publish_css(out: Path, content: bytes) -> str:
     document["hashserve"]["files"][name] = None
     location.write_text(json.dumps(document), encoding="utf-8")
     return name
+
+
+def add_delta(out: Path, logical_path: str) -> DeltaRecord:
+    """Publish a delta of a file in force, against the version of the last release; return its record."""
+    location = out / "staticfiles.json"
+    manifest = Manifest.load(location)
+    path, old = manifest.paths[logical_path], manifest.paths_of(manifest.releases[0])[logical_path]
+    content = compress_delta((out / path).read_bytes(), (out / old).read_bytes())
+    row = format_delta_row(len(content), fingerprint_of(old) or "", old)
+    manifest._replace(deltas={**(manifest.deltas or {}), path: [row]}).write(location)
+    (delta,) = Manifest.load(location).deltas_of(path)
+    put(out, delta.path, content)
+    return delta
 
 
 def damaged(out: Path) -> str:

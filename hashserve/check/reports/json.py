@@ -28,6 +28,7 @@ def json_report(report: CheckReport) -> Mapping[str, Any]:
         "releases": report.releases,
         "files": report.files,
         "variants": report.variants,
+        "deltas": report.deltas,
         "bytes": report.size,
         "summary": {level.value: report.count(level) for level in Level},
         "findings": [_finding(item) for item in report.findings],

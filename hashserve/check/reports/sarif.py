@@ -17,6 +17,7 @@ from hashserve.check.findings import CheckFinding
 from hashserve.check.report import CheckReport
 from hashserve.check.rule_table import RULES, Rule
 from hashserve.fingerprint_patterns import without_fingerprint
+from hashserve.manifest.model import file_of_delta
 from hashserve.visible_text import visible
 
 __all__ = ["sarif"]
@@ -85,6 +86,7 @@ def _uri(path: str) -> str:
 
 def _identity(item: CheckFinding) -> str:
     """Return an id that a finding keeps when a build gives its file another fingerprint."""
-    path = without_fingerprint(item.path) or item.path
+    is_delta = file_of_delta(item.path) is not None  # its name has two fingerprints
+    path = (item.logical_path if is_delta else without_fingerprint(item.path)) or item.path
     text = json.dumps([item.rule, path, item.line, item.column])
     return sha256(text.encode()).hexdigest()[:32]

@@ -52,8 +52,9 @@ def _verdict(report: CheckReport, seconds: float) -> tuple[str, str]:
     counts = {level: report.count(level) for level in Level}
     found = ", ".join(_counted(number, level.value) for level, number in counts.items() if number)
     style = next((level.value for level, number in counts.items() if number), "right")
+    deltas = f"{_counted(report.deltas, 'delta')}, " if report.deltas else ""
     what = (
-        f"{_counted(report.files, 'file')}, {_counted(report.variants, 'variant')}, "
+        f"{_counted(report.files, 'file')}, {_counted(report.variants, 'variant')}, {deltas}"
         f"{_counted(report.releases, 'release')}"
     )
     if report.accepted:
