@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import re
+from binascii import a2b_base64
 from collections.abc import Mapping
 
 from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.url_paths import url_of
 
 __all__ = [
+    "LARGEST_BYTES",
     "SMALLEST_BYTES",
     "WHY_NOT_DICTIONARY",
+    "delta_token",
     "dictionary_match",
     "is_offered",
     "use_as_dictionary",
@@ -23,6 +26,9 @@ __all__ = [
 
 SMALLEST_BYTES = 2048
 """The smallest file, in bytes, for which a dictionary is worth the fields of its responses."""
+
+LARGEST_BYTES = 32 * 1024 * 1024
+"""The largest file, in bytes, that has deltas or is a dictionary of one: both are in memory to make it."""
 
 _KINDS = (
     ("css", "js", "mjs", "cjs", "wasm", "glsl", "wgsl"),
@@ -70,6 +76,17 @@ def is_offered(dictionary: str, path: str) -> bool:
         return False
     before, _, after = older.rpartition(fingerprint_of(dictionary) or "")
     return len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
+
+
+def delta_token(dictionary: str, sha256: str) -> str:
+    """Return the token in the names of deltas against a dictionary: its fingerprint, else one of its digest.
+
+    ``sha256`` is the base64 of the digest.
+    """
+    return fingerprint_of(dictionary) or a2b_base64(sha256).hex()[:_TOKEN_LENGTH]
+
+
+_TOKEN_LENGTH = 12
 
 
 def why_not_dictionary(path: str, size: int | None) -> str | None:

@@ -31,6 +31,7 @@ from hashserve.builder.publish.import_map import check_names_of_map, stage_impor
 from hashserve.builder.publish.type_changes import stage_type_changes
 from hashserve.builder.publish.unhashed_files import UnhashedFiles
 from hashserve.builder.references.languages import is_page
+from hashserve.builder.releases.earlier_deltas import EarlierDeltas
 from hashserve.builder.releases.known_releases import KnownReleases, load_known_releases
 from hashserve.builder.releases.new_manifest import (
     NewRelease,
@@ -226,7 +227,7 @@ def _build_release(
     retained = retain_releases(
         release, known_releases, plan, output, settings, report, now=now, on_progress=on_progress
     )
-    deltas = _deltas(release, retained, plan, output, settings, report, on_progress)
+    deltas = _deltas(release, retained, known_releases, plan, output, settings, report, on_progress)
     rows = unhashed.rows(sizes, plan, settings.codings)
     modules = module_graph(scanned)
     manifest = make_manifest(
@@ -248,6 +249,7 @@ def _build_release(
 def _deltas(
     release: NewRelease,
     retained: RetainedReleases,
+    known_releases: KnownReleases,
     plan: Mapping[str, str],
     output: OutputFolder,
     settings: BuildSettings,
@@ -259,7 +261,8 @@ def _deltas(
         return None
     versions = Versions(release.paths, retained.releases, {**release.records, **retained.records})
     cache = None if settings.cache is None else VariantCache(settings.cache)
-    return DeltaBuild(output, report, cache).make(versions, plan, settings.deltas, on_progress)
+    earlier = EarlierDeltas(known_releases)
+    return DeltaBuild(output, report, cache, earlier).make(versions, plan, settings.deltas, on_progress)
 
 
 def _variants(

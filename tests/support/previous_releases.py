@@ -34,6 +34,7 @@ __all__ = [
     "free_port",
     "hang",
     "lost",
+    "not_found",
     "put_source",
     "running_site",
     "wrong",
@@ -182,9 +183,9 @@ class FaultySite(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def faulty_site(root: Path, path: str, fault: Fault) -> Iterator[str]:
+def faulty_site(root: Path, path: str, fault: Fault, base: type[FaultySite] = FaultySite) -> Iterator[str]:
     handler = type(
-        "ThisFaultySite", (FaultySite,), {"root": root, "faulty_path": path, "fault": staticmethod(fault)}
+        "ThisFaultySite", (base,), {"root": root, "faulty_path": path, "fault": staticmethod(fault)}
     )
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

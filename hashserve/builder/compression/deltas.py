@@ -7,7 +7,6 @@ file. A pair of contents is compressed once. One that saved too little is not co
 from __future__ import annotations
 
 import threading
-from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,24 +22,25 @@ from hashserve.builder.compression.compressors import compress_delta, is_delta_w
 from hashserve.builder.compression.variants import usable_cores
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.paths import folders_of
+from hashserve.builder.releases.earlier_deltas import EarlierDeltas
 from hashserve.builder.report import BuildFinding, BuildReport, Progress
-from hashserve.dictionary_files import dictionary_match, is_offered, why_not_dictionary
+from hashserve.dictionary_files import (
+    LARGEST_BYTES,
+    delta_token,
+    dictionary_match,
+    is_offered,
+    why_not_dictionary,
+)
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
-from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.http.codings import CODINGS, DecodeError
 from hashserve.http.dictionaries import decode_delta
 from hashserve.manifest.model import AssetRecord, DeltaRecord, Release, Row, format_delta_row
 
-__all__ = ["LARGEST_BYTES", "DeltaBuild", "Versions", "dictionaries_of"]
-
-LARGEST_BYTES = 32 * 1024 * 1024
-"""The largest file, in bytes, that has deltas or is a dictionary of one."""
+__all__ = ["DeltaBuild", "Versions", "dictionaries_of"]
 
 LARGEST_AT_ONCE = 4 * 1024 * 1024
 """The largest file, in bytes, whose deltas are made on every core; larger ones are made one by one."""
-
-_TOKEN_LENGTH = 12
 
 QUEUED_PER_THREAD = 8
 """How many jobs each thread has waiting."""
@@ -145,19 +145,21 @@ class _Pair:
 
 
 class DeltaBuild:
-    """Makes and reuses the deltas of one build."""
+    """Makes and reuses the deltas of one build, those of ``earlier`` builds elsewhere among them."""
 
     def __init__(
         self,
         output: OutputFolder,
         report: BuildReport,
         cache: VariantCache | None = None,
+        earlier: EarlierDeltas | None = None,
         *,
         threads: int | None = None,
     ) -> None:
         self._output = output
         self._report = report
         self._cache = cache
+        self._earlier = earlier
         self._threads = threads or usable_cores()
         self._stopped = threading.Event()
         self._large = threading.Lock()
@@ -203,8 +205,7 @@ class DeltaBuild:
         for path, olds in sorted(dictionaries.items()):
             for old in olds:
                 sha256 = versions.records[old].sha256 or ""
-                token = fingerprint_of(old) or b64decode(sha256).hex()[:_TOKEN_LENGTH]
-                delta = DeltaRecord(path, token, old, sha256, 0)
+                delta = DeltaRecord(path, delta_token(old, sha256), old, sha256, 0)
                 name = delta.path.rpartition("/")[2]
                 if delta.path not in taken and len(name.encode()) <= longest_name:
                     taken.add(delta.path)
@@ -292,7 +293,11 @@ class DeltaBuild:
         delta = pair.deltas[0]
         try:
             dictionary = self._dictionary(pair)
-            return self._cached(pair, dictionary) or self._compressed(pair, dictionary)
+            return (
+                self._cached(pair, dictionary)
+                or self._copied(pair, dictionary)
+                or self._compressed(pair, dictionary)
+            )
         except OSError as error:
             problem = f"{error.filename}: {error.strerror or error}"
         except _NoDeltaError as error:
@@ -334,6 +339,18 @@ class DeltaBuild:
         except OSError:
             return None
         return content if _decodes(content, dictionary, pair) else None
+
+    def _copied(self, pair: _Pair, dictionary: bytes) -> bytes | None:
+        """Return the delta that the previous release has, None if it has none that is worth it."""
+        if self._earlier is None:
+            return None
+        for delta in pair.deltas:
+            content = self._earlier.copy(delta, pair.sha256, pair.size, dictionary)
+            if content is not None and is_delta_worth_keeping(pair.best, len(content)):
+                if self._cache is not None:
+                    self._cache.keep_delta(*pair.key, content)
+                return content
+        return None
 
     def _read(self, path: str) -> bytes:
         return b"".join(read_chunks(self._output.location(path)))

@@ -24,6 +24,10 @@ class EarlierDeltas:
         self._manifest = known.foreign
         self._previous = known.previous
 
+    def has(self, delta: DeltaRecord) -> bool:
+        """Whether the previous release lists this delta."""
+        return self._previous is not None and self._find(delta) is not None
+
     def copy(self, delta: DeltaRecord, sha256: str, size: int, dictionary: bytes) -> bytes | None:
         """Return a delta against a ``dictionary``, whose digest was verified; None if there is none.
 

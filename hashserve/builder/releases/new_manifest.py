@@ -15,6 +15,7 @@ from hashserve.builder.releases.errors import shortened
 from hashserve.builder.releases.known_releases import KnownReleases, check_reachable
 from hashserve.builder.releases.needed_files import needed_files
 from hashserve.builder.releases.restore import LostFile, restore
+from hashserve.builder.releases.retained_deltas import retained_deltas
 from hashserve.builder.releases.retention import (
     OldRelease,
     listed_files,
@@ -114,7 +115,10 @@ def retain_releases(
         check_reachable(known.previous, settings.previous or "")
     served = {**release.records, **complete}
     releases = tuple(release_entries(retained, release.paths, served))
-    return RetainedReleases(releases=releases, records=complete)
+    deltas: Mapping[str, Sequence[Row]] = {}
+    if settings.deltas:
+        deltas = retained_deltas(complete, release.records, plan, output, known, settings.deltas)
+    return RetainedReleases(releases=releases, records=complete, deltas=deltas)
 
 
 def _report_lost(lost: Sequence[LostFile], retained: Sequence[OldRelease], report: BuildReport) -> None:

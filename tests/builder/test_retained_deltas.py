@@ -1,0 +1,211 @@
+"""The deltas of files of old releases: kept in the output, or copied from the previous release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hashserve import Manifest
+from hashserve.builder import BuildSettings, build, prune
+from hashserve.http.dictionaries import HEADER_BYTES
+from hashserve.manifest.model import DeltaRecord
+from tests.support.building import manifest_of, snapshot, wrong_files
+from tests.support.files import put
+from tests.support.previous_releases import FAULTS, Fault, FaultySite, faulty_site, not_found
+
+WORDS = b"".join(
+    b".rule-%d { margin: %dpx; color: #%06x }\n" % (n, n % 97, n * 7919 % 2**24) for n in range(400)
+)
+
+
+def put_release(source: Path, number: int) -> None:
+    """Write a style sheet that changes a little in each release, and one that stays the same."""
+    put(source, "css/app.css", b"/* release %d */\n" % number + WORDS)
+    put(source, "css/base.css", WORDS[:4000])
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return tmp_path / "source"
+
+
+def build_releases(source: Path, out: Path, numbers: range, **settings: Any) -> Manifest:
+    for number in numbers:
+        put_release(source, number)
+        build(source, out, BuildSettings(**settings))
+    return manifest_of(out)
+
+
+def deltas_of(manifest: Manifest) -> dict[str, set[str]]:
+    """Return by path the dictionaries of its deltas."""
+    return {path: {delta.dictionary for delta in manifest.deltas_of(path)} for path in manifest.deltas or ()}
+
+
+def records_of(manifest: Manifest) -> list[DeltaRecord]:
+    return [delta for path in manifest.deltas or () for delta in manifest.deltas_of(path)]
+
+
+def test_an_old_file_keeps_its_deltas_as_long_as_their_dictionaries_are_retained(
+    source: Path, out: Path
+) -> None:
+    paths = []
+    for number in range(4):
+        manifest = build_releases(source, out, range(number, number + 1), keep=3, keep_days=0)
+        paths.append(manifest.paths["css/app.css"])
+    assert deltas_of(manifest) == {paths[3]: {paths[2], paths[1]}, paths[2]: {paths[1]}}
+    assert not wrong_files(out)
+
+
+def test_a_build_without_changes_writes_no_delta_again(source: Path, out: Path) -> None:
+    build_releases(source, out, range(3))
+    before = snapshot(out)
+    report = build(source, out)
+    assert (report.written, snapshot(out)) == (0, before)
+
+
+@pytest.mark.parametrize("damage", ["removed", "damaged", "other", "long"])
+def test_a_delta_of_an_old_file_that_is_not_right_any_more_is_dropped_quietly(
+    source: Path, out: Path, damage: str
+) -> None:
+    manifest = build_releases(source, out, range(2))
+    [delta] = records_of(manifest)
+    location = out / delta.path
+    content = location.read_bytes()
+    if damage == "removed":
+        location.unlink()
+    else:
+        wrong = {
+            "damaged": content[:-1] + bytes([content[-1] ^ 1]),
+            "other": content[: HEADER_BYTES - 32] + bytes(32) + content[HEADER_BYTES:],
+            "long": content + b"x",
+        }
+        location.write_bytes(wrong[damage])
+    put_release(source, 2)
+    assert build(source, out).warnings == []
+    assert delta not in records_of(manifest_of(out))
+    assert delta.of in manifest_of(out).files
+    assert not wrong_files(out)
+
+
+def test_a_build_without_deltas_lists_none_and_prune_removes_them(source: Path, out: Path) -> None:
+    [delta] = records_of(build_releases(source, out, range(2)))
+    manifest = build_releases(source, out, range(2, 3), deltas=0)
+    assert manifest.deltas is None
+    assert delta.path in prune(out).files
+    assert not (out / delta.path).exists()
+    assert not wrong_files(out)
+
+
+def test_a_smaller_number_of_deltas_holds_for_old_files_too(source: Path, out: Path) -> None:
+    build_releases(source, out, range(3))
+    manifest = build_releases(source, out, range(3, 4), deltas=1)
+    assert {len(rows) for rows in (manifest.deltas or {}).values()} == {1}
+    newest = {path: manifest.deltas_of(path)[0].dictionary for path in manifest.deltas or ()}
+    assert manifest.paths["css/app.css"] in newest
+    assert not wrong_files(out)
+
+
+def assert_same_deltas(first: Path, out: Path) -> None:
+    """Assert that each delta of the first output is in the other, with the same bytes."""
+    expected = records_of(manifest_of(first))
+    assert expected
+    assert {*expected} <= {*records_of(manifest_of(out))}
+    for delta in expected:
+        assert (out / delta.path).read_bytes() == (first / delta.path).read_bytes()
+    assert not wrong_files(out)
+
+
+def test_deltas_of_old_files_are_copied_from_a_folder_to_an_empty_disk(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    build_releases(source, first, range(3))
+    put_release(source, 3)
+    report = build(source, out, BuildSettings(previous=str(first)))
+    assert report.warnings == []
+    assert report.deltas_made == 2  # those of the file that changed
+    assert_same_deltas(first, out)
+
+
+def test_deltas_of_files_that_did_not_change_are_copied_too(source: Path, out: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    build_releases(source, first, range(3))
+    report = build(source, out, BuildSettings(previous=str(first)))
+    assert report.deltas_made == 0
+    assert_same_deltas(first, out)
+
+
+NOWHERE = "robots.txt"
+"""A path at which no fault matters."""
+
+
+def test_deltas_are_copied_from_a_site_that_serves_them(source: Path, out: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    build_releases(source, first, range(3))
+    put_release(source, 3)
+    with faulty_site(first, NOWHERE, not_found) as url:
+        report = build(source, out, BuildSettings(previous=url))
+    assert report.warnings == []
+    assert report.deltas_made == 2
+    assert_same_deltas(first, out)
+
+
+def no_delta(site: FaultySite, path: str) -> None:
+    """Send the delta correctly, and say that it is the file."""
+    site.respond(200, site.coded(path)[1])
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, no_delta], ids=lambda fault: fault.__name__)
+def test_a_delta_that_a_site_does_not_send_as_listed_is_made_anew_or_dropped(
+    source: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    monkeypatch.setattr("hashserve.builder.releases.request_limits.TIMEOUT_SECONDS", 0.3)
+    first = tmp_path / "first"
+    manifest = build_releases(source, first, range(3))
+    current, old = manifest.paths["css/app.css"], manifest.releases[0].changed["css/app.css"]
+    assert old is not None
+    for path in (current, old):
+
+        def only_deltas(site: FaultySite, path: str) -> None:
+            if site.headers["Accept-Encoding"] == "dcz":
+                fault(site, path)
+            else:
+                site.respond_correctly(path)
+
+        with faulty_site(first, path, only_deltas) as url:
+            report = build(source, out / path, BuildSettings(previous=url))
+        assert report.warnings == []
+        assert report.deltas_made == (2 if path == current else 0)
+        assert not wrong_files(out / path)
+        expected = deltas_of(manifest)
+        if path == old:
+            del expected[old]
+        assert deltas_of(manifest_of(out / path)) == expected
+
+
+def test_a_site_that_sends_no_deltas_is_soon_asked_for_no_more(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    first, asked = tmp_path / "first", list[str]()
+
+    def put_all(number: int) -> None:
+        for name in range(20):
+            put(source, f"css/{name}.css", b"/* %d of %d */\n" % (name, number) + WORDS)
+
+    for number in range(2):
+        put_all(number)
+        build(source, first)
+
+    class Site(FaultySite):
+        def delta(self, path: str) -> tuple[str, bytes]:
+            asked.append(path)
+            return "identity", (self.root / path).read_bytes()
+
+    with faulty_site(first, NOWHERE, not_found, Site) as url:
+        report = build(source, out, BuildSettings(previous=url))
+    assert report.warnings == []
+    assert report.deltas_made == 20
+    assert 8 <= len(asked) < 20
+    assert not wrong_files(out)
