@@ -15,6 +15,7 @@ from functools import cached_property
 from hashserve.builder.chunks import read_chunks
 from hashserve.check.contents import FileContent, FileWithVariants, PathContents, read_contents
 from hashserve.check.delta_contents import DeltaContent, read_deltas
+from hashserve.check.dictionary_grades import DictionaryGrade, dictionary_grades
 from hashserve.check.findings import CheckFinding, finding
 from hashserve.check.fingerprint_proofs import is_start_of_digest
 from hashserve.check.manifest_index import ManifestIndex, index_of, token_in
@@ -62,6 +63,12 @@ class CheckedFolder:
     def lists_every_file(self) -> bool:
         """Whether the manifest lists every file, as hashserve's and Django's do; a bundler's does not."""
         return self.manifest.manifest is not None and self.manifest.path == MANIFEST_NAME
+
+    @cached_property
+    def grades(self) -> tuple[DictionaryGrade, ...] | None:
+        """Which files are dictionaries; None if the build makes no deltas."""
+        manifest = self.manifest.manifest
+        return None if manifest is None else dictionary_grades(manifest)
 
     @cached_property
     def reported_paths(self) -> frozenset[str]:

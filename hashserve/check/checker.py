@@ -14,6 +14,7 @@ from hashserve.check.checked_folder import CheckedFolder, read_folder
 from hashserve.check.findings import CheckFinding
 from hashserve.check.report import CheckReport
 from hashserve.check.rules.deltas import delta_findings
+from hashserve.check.rules.dictionaries import dictionary_findings
 from hashserve.check.rules.fingerprints import fingerprint_findings, proven_tokens
 from hashserve.check.rules.listed_files import listed_file_findings
 from hashserve.check.rules.manifest import manifest_findings
@@ -58,6 +59,7 @@ def _findings(folder: CheckedFolder, settings: CheckSettings) -> Iterator[CheckF
     yield from unhashed_file_findings(folder, proven)
     yield from variant_findings(folder)
     yield from delta_findings(folder)
+    yield from dictionary_findings(folder.grades or ())
     yield from fingerprint_findings(folder, proven)
     yield from reference_findings(folder)
     yield from size_findings(folder, settings)
@@ -77,5 +79,6 @@ def _report(root: str, folder: CheckedFolder, acceptance: Acceptance) -> CheckRe
         variants=variants,
         deltas=len(deltas),
         size=sum(file.size for file in (*files, *deltas)),
+        grades=folder.grades,
         acceptance=acceptance,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from hashserve.check.acceptance import Acceptance, AcceptedFinding
 from hashserve.check.baseline import BaselineEntry
+from hashserve.check.dictionary_grades import DictionaryGrade
 from hashserve.check.findings import CheckFinding
 from hashserve.check.rule_table import Level
 
@@ -21,6 +22,7 @@ class CheckReport:
 
     * ``files``, ``variants``, ``deltas``: how many were read; ``size``: their bytes together;
     * ``releases``: how many the manifest has, with the one in force;
+    * ``grades``: which files are dictionaries, None if the build makes no deltas;
     * ``acceptance``: the findings by whether they are accepted.
     """
 
@@ -31,6 +33,7 @@ class CheckReport:
     variants: int
     deltas: int
     size: int
+    grades: tuple[DictionaryGrade, ...] | None = None
     acceptance: Acceptance = field(default_factory=Acceptance)
 
     @property

@@ -168,6 +168,20 @@ RULES: Mapping[str, Rule] = {
             description="A delta is no smaller than the best variant of its file.",
             remedy=_BUILD,
         ),
+        Rule(
+            id="dictionary-name",
+            level=Level.NOTE,
+            description="The name of a file keeps it from being a dictionary: no later release has a delta "
+            "against it.",
+            remedy="rename it in the source, or set the bundler's names to a form like [name]-[hash].js",
+        ),
+        Rule(
+            id="dictionary-shared",
+            level=Level.NOTE,
+            description="The names of some files differ only in the fingerprint: clients keep one of them as "
+            "a dictionary.",
+            remedy="rename them in the source, or let the bundler name its chunks after different modules",
+        ),
         # References
         Rule(
             id="reference-missing",

@@ -53,6 +53,11 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar="FILE",
         help="Write all findings but errors to FILE, for --baseline in later checks.",
     )
+    parser.add_argument(
+        "--dictionaries",
+        action="store_true",
+        help="List the files that are dictionaries for the deltas of later releases, and why others are not.",
+    )
     parser.add_argument("--strict", action="store_true", help="Fail on warnings too.")
     parser.add_argument("--quiet", action="store_true", help="Write nothing but errors.")
     parser.set_defaults(run=_check, names=_NAMES)
@@ -86,11 +91,12 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.sarif is not None:
         _write(arguments.sarif, sarif(report))
     if arguments.json:
-        print(_document(json_report(report)), end="")
+        print(_document(json_report(report, lists_dictionaries=arguments.dictionaries)), end="")
     elif number is not None:
         show([("right", f"{counted(number, 'known finding')} written to {arguments.write_baseline}")])
     elif arguments.sarif != "-":
-        show(text_lines(report, seconds, quiet=arguments.quiet))
+        lists = arguments.dictionaries
+        show(text_lines(report, seconds, quiet=arguments.quiet, lists_dictionaries=lists))
     # What was just written is known now; an error never is.
     is_strict = arguments.strict and number is None
     return _FAILED if report.is_failure(strict=is_strict) else _PASSED

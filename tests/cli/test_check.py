@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hashserve import Manifest
 from hashserve.check import check
 from hashserve.check.reports.json import json_report
 from hashserve.cli.main import main
@@ -51,6 +52,20 @@ def test_warnings_exit_with_0_unless_strict(out: Path) -> None:
     put(out, "notes.html", b"<p>")
     assert run(out) == 0
     assert run(out, "--strict") == 1
+
+
+def test_dictionaries_are_listed_on_demand(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = set(Manifest.load(built / "staticfiles.json").paths.values())
+    assert run(built) == 0
+    text = capsys.readouterr().out
+    assert "fingerprinted files are dictionaries for deltas; " in text
+    assert not [path for path in paths if path in text]
+    assert run(built, "--dictionaries") == 0
+    text = capsys.readouterr().out
+    assert [path for path in paths if path not in text] == []
+    assert run(built, "--dictionaries", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {grade["path"] for grade in report["dictionaries"]["grades"]} == paths
 
 
 def test_quiet_writes_only_errors(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

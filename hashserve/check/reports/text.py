@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from hashserve.check.findings import CheckFinding
 from hashserve.check.report import CheckReport
+from hashserve.check.reports.dictionaries import dictionary_lines
 from hashserve.check.rule_table import RULES, Level
 from hashserve.visible_text import visible
 
@@ -17,11 +18,14 @@ __all__ = ["text_lines"]
 _SHOWN_PER_RULE = 20
 
 
-def text_lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> Iterator[tuple[str, str]]:
+def text_lines(
+    report: CheckReport, seconds: float, *, quiet: bool = False, lists_dictionaries: bool = False
+) -> Iterator[tuple[str, str]]:
     """Yield each line of a report after its style, which is a level, "right" or "".
 
     Findings are grouped by rule, the worst first. The first 20 of each rule are shown. With ``quiet``, the
-    lines are those of errors only, without the last line.
+    lines are those of errors only, without the last line. With ``lists_dictionaries``, each file has a line
+    that says whether it is a dictionary.
     """
     for level in Level:
         if quiet and level is not Level.ERROR:
@@ -38,6 +42,8 @@ def text_lines(report: CheckReport, seconds: float, *, quiet: bool = False) -> I
         yield "note", f"{_counted(number, 'known finding')} not found any more; write the baseline again"
     for pattern in report.acceptance.idle:
         yield "note", f"the pattern {visible(pattern)} accepts nothing; remove it"
+    if report.grades:
+        yield from dictionary_lines(report.grades, lists_them=lists_dictionaries)
     yield _verdict(report, seconds)
 
 
