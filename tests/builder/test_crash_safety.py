@@ -22,7 +22,9 @@ from hashserve.builder import BuildSettings, build
 from hashserve.check import check
 from hashserve.digests import digest_of
 from hashserve.http.codings import CODINGS, IDENTITY
-from tests.support.building import command, contents, manifest_of, snapshot, temporaries, wrong_files
+from hashserve.http.dictionaries import DCZ, decode_delta
+from hashserve.manifest.model import DeltaRecord
+from tests.support.building import RULES, command, contents, manifest_of, snapshot, temporaries, wrong_files
 from tests.support.client import request, wrapped_application
 from tests.support.files import put
 
@@ -46,6 +48,7 @@ def write_source(source: Path, number: int) -> None:
         put(source, f"css/sheet-{sheet}.css", (note + rules * 2).encode())
     put(source, "js/a.js", b"import './b.js';\nexport const number = %d;\n" % number + b"// padding\n" * 50)
     put(source, "js/b.js", b"import './a.js';\n" + b"// more padding\n" * 50)
+    put(source, "css/large.css", b"/* %d */\n" % number + RULES)
     put(source, "robots.txt", b"User-agent: *\n")
     put(source, "noise.bin", random.Random(number).randbytes(3000))
 
@@ -88,6 +91,8 @@ class Reader:
             for coding in (IDENTITY, "br", "gzip"):
                 self.read(server, path, coding, {record.sha256 or ""})
                 self.read(server, logical_path, coding, self.allowed[logical_path])
+            for delta in manifest.deltas_of(path):
+                self.read_delta(server, delta, record.sha256 or "")
             if self._stopped.is_set():
                 return
 
@@ -105,6 +110,24 @@ class Reader:
             or int(reply["Content-Length"]) != len(reply.body)
         ):
             self.broken.append(f"{path} in {coding}: {reply.status} {reply.headers} {content[:80]!r}")
+
+    def read_delta(self, server: HashServe, delta: DeltaRecord, sha256: str) -> None:
+        """Read a file as a client does that has an older version of it."""
+        dictionary = (self.out / delta.dictionary).read_bytes()
+        reply = request(
+            server,
+            f"/static/{delta.of}",
+            accept_encoding="dcz",
+            available_dictionary=f":{delta.dictionary_sha256}:",
+        )
+        sent = dict(reply.headers).get("Content-Encoding", IDENTITY)
+        self.reads[sent] += 1
+        try:
+            content = [*decode_delta([reply.body], dictionary, 10**6)] if sent == DCZ else [reply.body]
+        except ValueError:
+            content = [b"does not decode"]
+        if reply.status != 200 or digest_of(content) != sha256:
+            self.broken.append(f"{delta.path}: {reply.status} {reply.headers} {content[0][:80]!r}")
 
 
 def kill_at(moment: float, source: Path, out: Path) -> int:
@@ -161,7 +184,7 @@ def test_a_build_that_is_killed_at_any_moment_breaks_no_read(tmp_path: Path) -> 
     assert reader.failure is None, reader.failure
     assert not reader.broken, reader.broken[:10]
     assert killed
-    assert min(reader.reads.values()) > 0
+    assert min(reader.reads[coding] for coding in (IDENTITY, "br", "gzip")) > 0
 
 
 def write_steps(monkeypatch: pytest.MonkeyPatch, stop_after: int) -> list[int]:
@@ -197,7 +220,11 @@ def test_after_every_single_change_of_a_name_the_release_in_force_is_whole(
     put(source, "a.css", b"a { background: url(b.svg) }\n" * 20)
     put(source, "b.svg", b"<svg/>" * 50)
     put(source, "c.txt", b"text that can be compressed\n" * 20)
+    put(source, "d.css", b"/* 1 */\n" + RULES)
     build(source, out)
+    put(source, "d.css", b"/* 2 */\n" + RULES)
+    build(source, out)
+    put(source, "d.css", b"/* 3 */\n" + RULES)
     put(source, "b.svg", b"<svg><!-- new --></svg>" * 50)
     put(source, "c.txt", os.urandom(100))
     first, stop_after = manifest_of(out).release, 0
@@ -216,6 +243,7 @@ def test_after_every_single_change_of_a_name_the_release_in_force_is_whole(
             assert {"a.css", "b.svg", "c.txt"} <= contents(out).keys()
         stop_after += 1
     assert manifest_of(out).release != first
+    assert sorted(len(rows) for rows in (manifest_of(out).deltas or {}).values()) == [1, 2]
     before = snapshot(out)
     build(source, out)
     assert snapshot(out) == before

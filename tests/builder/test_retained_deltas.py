@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,18 @@ import pytest
 
 from hashserve import Manifest
 from hashserve.builder import BuildSettings, build, prune
+from hashserve.builder.releases.clear import clear, clearable
 from hashserve.http.dictionaries import HEADER_BYTES
 from hashserve.manifest.model import DeltaRecord
-from tests.support.building import manifest_of, snapshot, wrong_files
+from tests.support.building import RULES, contents, manifest_of, snapshot, wrong_files
 from tests.support.files import put
 from tests.support.previous_releases import FAULTS, Fault, FaultySite, faulty_site, not_found
-
-WORDS = b"".join(
-    b".rule-%d { margin: %dpx; color: #%06x }\n" % (n, n % 97, n * 7919 % 2**24) for n in range(400)
-)
 
 
 def put_release(source: Path, number: int) -> None:
     """Write a style sheet that changes a little in each release, and one that stays the same."""
-    put(source, "css/app.css", b"/* release %d */\n" % number + WORDS)
-    put(source, "css/base.css", WORDS[:4000])
+    put(source, "css/app.css", b"/* release %d */\n" % number + RULES)
+    put(source, "css/base.css", RULES[:4000])
 
 
 @pytest.fixture
@@ -192,7 +190,7 @@ def test_a_site_that_sends_no_deltas_is_soon_asked_for_no_more(
 
     def put_all(number: int) -> None:
         for name in range(20):
-            put(source, f"css/{name}.css", b"/* %d of %d */\n" % (name, number) + WORDS)
+            put(source, f"css/{name}.css", b"/* %d of %d */\n" % (name, number) + RULES)
 
     for number in range(2):
         put_all(number)
@@ -208,4 +206,103 @@ def test_a_site_that_sends_no_deltas_is_soon_asked_for_no_more(
     assert report.warnings == []
     assert report.deltas_made == 20
     assert 8 <= len(asked) < 20
+    assert not wrong_files(out)
+
+
+# Pruning and clearing
+
+
+def test_pruning_removes_deltas_with_their_file_or_their_dictionary_and_says_so_first(
+    source: Path, out: Path
+) -> None:
+    before = records_of(build_releases(source, out, range(3)))
+    told = prune(out, keep=2, dry_run=True)
+    assert all((out / delta.path).exists() for delta in before)
+    assert prune(out, keep=2).files == told.files
+    left = records_of(manifest_of(out))
+    assert [delta.token for delta in left] == [delta.token for delta in before if delta in left]
+    assert len(left) == 1
+    for delta in before:
+        assert (out / delta.path).exists() == (delta in left)
+        assert (delta.path in told.files) == (delta not in left)
+    assert not wrong_files(out)
+
+
+def test_after_pruning_a_build_lists_the_deltas_that_are_left_and_writes_nothing(
+    source: Path, out: Path
+) -> None:
+    build_releases(source, out, range(4), keep=4)
+    prune(out, keep=3)
+    before, manifest = snapshot(out), manifest_of(out)
+    assert build(source, out, BuildSettings(keep=3, keep_days=0)).written == 0
+    assert (snapshot(out), manifest_of(out)) == (before, manifest)
+
+
+def test_pruning_knows_deltas_by_their_names_where_the_state_is_lost(source: Path, out: Path) -> None:
+    before = records_of(build_releases(source, out, range(3)))
+    (out / ".hashserve/state.json").unlink()
+    put(out, "css/app.css.mine.dcz", b"by hand")
+    removed = prune(out, keep=2).files
+    assert sorted(path for path in removed if path.endswith(".dcz")) == sorted(
+        delta.path for delta in before if delta not in records_of(manifest_of(out))
+    )
+    assert (out / "css/app.css.mine.dcz").exists()
+    assert not wrong_files(out)
+
+
+def test_a_delta_that_no_manifest_lists_is_pruned(source: Path, out: Path) -> None:
+    [delta] = records_of(build_releases(source, out, range(2)))
+    document = json.loads((out / "staticfiles.json").read_text("utf-8"))
+    document["hashserve"]["deltas"] = {}
+    put(out, "staticfiles.json", json.dumps(document).encode())
+    assert [*prune(out).files] == [delta.path]
+
+
+def test_clearing_keeps_listed_deltas_and_removes_others(source: Path, out: Path) -> None:
+    deltas = [delta.path for delta in records_of(build_releases(source, out, range(3)))]
+    other = f"{deltas[0]}.0123456789ab.dcz"
+    put(out, other, b"of nothing")
+    candidates = [*contents(out)]
+    assert clearable(str(out), candidates) == [other]
+    assert clear(str(out), candidates) == [other]
+    assert not wrong_files(out)
+
+
+# Names that a delta would take
+
+
+def test_a_source_file_with_the_name_of_a_delta_stays_what_it_is(source: Path, out: Path) -> None:
+    put(source, "css/app.css.x.dcz", b"a file of the source's own\n" * 100)
+    manifest = build_releases(source, out, range(2))
+    [delta] = records_of(manifest)
+    path = manifest.paths["css/app.css.x.dcz"]
+    assert path != "css/app.css.x.dcz"
+    for name in ("css/app.css.x.dcz", path):
+        assert (out / name).read_bytes() == (source / "css/app.css.x.dcz").read_bytes()
+    # A file that has the very name of a listed delta: it has this name, and the delta is not listed.
+    put(source, delta.path, b"another file of the source's own\n" * 100)
+    manifest = build_releases(source, out, range(2, 3))
+    assert delta.path in manifest.paths
+    assert (out / delta.path).read_bytes() == (source / delta.path).read_bytes()
+    assert delta.path not in {delta.path for delta in records_of(manifest)}
+    assert delta.of in manifest.files
+    assert not wrong_files(out)
+    assert build(source, out).written == 0
+
+
+def test_a_folder_with_the_name_of_a_delta_stays_what_it_is(source: Path, out: Path) -> None:
+    [delta] = records_of(build_releases(source, out, range(2)))
+    put(source, f"{delta.path}/file.txt", b"in a folder of the source's own")
+    manifest = build_releases(source, out, range(2, 3))
+    assert (out / delta.path / "file.txt").exists()
+    assert delta.path not in {delta.path for delta in records_of(manifest)}
+    assert not wrong_files(out)
+    assert build(source, out).written == 0
+
+
+def test_a_name_that_is_too_long_for_a_delta_has_none(source: Path, out: Path) -> None:
+    for number in range(2):
+        put(source, f"{'n' * 225}.css", b"/* release %d */\n" % number + RULES)
+        assert build(source, out).warnings == []
+    assert manifest_of(out).deltas == {}
     assert not wrong_files(out)

@@ -11,7 +11,7 @@ import pytest
 from hashserve import BuildError, HashServe, SourceError
 from hashserve.builder import BuildSettings, build
 from hashserve.check import Level, check
-from tests.support.building import contents, manifest_of, snapshot, temporaries, wrong_files
+from tests.support.building import RULES, contents, manifest_of, snapshot, temporaries, wrong_files
 from tests.support.client import request, wrapped_application
 from tests.support.files import put
 
@@ -136,6 +136,33 @@ def kill_after(patched: pytest.MonkeyPatch, steps: int) -> list[int]:
     for name in ("replace", "rename", "unlink"):
         patched.setattr(os, name, counted(getattr(os, name)))
     return done
+
+
+@pytest.mark.parametrize("second", ["", "/file.txt"])
+def test_a_build_that_is_killed_anywhere_leaves_no_manifest_that_lists_a_delta_that_is_not_there(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    """The new release has a file, or a folder, of the very name that a delta has."""
+    for number in range(3):
+        put(tmp_path / "source", "a.css", b"/* %d */\n" % number + RULES)
+        if number < 2:
+            build(tmp_path / "source", out)
+    [delta] = [delta for path in manifest_of(out).deltas or () for delta in manifest_of(out).deltas_of(path)]
+    put(tmp_path / "source", delta.path + second, TEXT)
+    steps = 0
+    while True:
+        with monkeypatch.context() as patched:
+            done = kill_after(patched, steps)
+            with suppress(Killed):
+                build(tmp_path / "source", out)
+        assert not wrong_files(out), steps
+        if done[0] < steps:
+            break
+        steps += 1
+    assert steps > 10
+    assert (out / (delta.path + second)).read_bytes() == TEXT
+    assert manifest_of(out).deltas
+    assert not temporaries(out)
 
 
 def served(out: Path, path: str) -> bytes:

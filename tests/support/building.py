@@ -19,6 +19,7 @@ from tests.support.files import put
 __all__ = [
     "CSS",
     "DOT",
+    "RULES",
     "TEXT",
     "command",
     "contents",
@@ -35,6 +36,9 @@ __all__ = [
 
 CSS = b"/* a comment with url(nothing.png) in it */\nbody { background: url(../img/dot.svg) }\n" * 20
 DOT = b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>"
+RULES = b"".join(b".a%d { margin: %dpx; color: #%06x }\n" % (n, n % 97, n * 7919 % 2**24) for n in range(400))
+"""A style sheet that is large enough to have deltas, and of which a delta saves much."""
+
 TEXT = b"text that can be compressed, and is long enough for it\n" * 20
 
 

@@ -7,9 +7,10 @@ lists a file that is not there.
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import chain
 
 from hashserve.builder.output.folder import OutputFolder
-from hashserve.builder.output.paths import folders_of, is_at_or_below
+from hashserve.builder.output.paths import delta_paths, folders_of, is_at_or_below
 from hashserve.builder.releases.retention import manifest_without
 from hashserve.builder.report import BuildReport
 from hashserve.manifest.model import Manifest
@@ -27,8 +28,8 @@ def stage_type_changes(
     """Stage each path of the new release that was a file and is a folder now, or the reverse.
 
     ``paths`` are the logical paths of the release, and ``kept`` those of them that keep their names. If
-    fingerprinted files of the manifest ``in_force`` must be moved away before the switch, returns that
-    manifest without them.
+    fingerprinted files of the manifest ``in_force``, or deltas, must be moved away before the switch,
+    returns that manifest without them.
     """
     folders = [folder for folder in sorted(folders_of(paths)) if output.files.has_file(folder)]
     changed = [*folders, *(path for path in kept if output.files.has_folder(path))]
@@ -38,5 +39,7 @@ def stage_type_changes(
         report.add("lost", folder, "is dropped, because the new release has a folder of that name")
     if in_force is None:
         return None
-    gone = {file for file in in_force.files if any(is_at_or_below(file, path) for path in changed)}
+    listed = chain(in_force.files, delta_paths(in_force))
+    gone = {file for file in listed if any(is_at_or_below(file, path) for path in changed)}
+    gone |= delta_paths(in_force) & set(paths)
     return manifest_without(in_force, gone.__contains__) if gone else None

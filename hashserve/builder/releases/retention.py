@@ -188,24 +188,35 @@ def release_entries(
         yield Release(id=old.id, created=old.created, changed=entry)
 
 
-def deltas_between(manifest: Manifest, files: Container[str]) -> dict[str, list[Row]] | None:
-    """Return the rows of those deltas of a manifest whose file and whose dictionary are both in ``files``."""
+def deltas_between(
+    manifest: Manifest, files: Container[str], is_gone: Callable[[str], bool] = lambda path: False
+) -> dict[str, list[Row]] | None:
+    """Return the rows of those deltas of a manifest whose file and whose dictionary are both in ``files``.
+
+    Those that are themselves gone are left out.
+    """
     if manifest.deltas is None:
         return None
-    listed = ((path, manifest.deltas_of(path)) for path in manifest.deltas if path in files)
-    left = ((path, [delta.row for delta in deltas if delta.dictionary in files]) for path, deltas in listed)
-    return {path: rows for path, rows in left if rows}
+    rows: dict[str, list[Row]] = {}
+    for path in manifest.deltas:
+        for delta in manifest.deltas_of(path):
+            if path in files and delta.dictionary in files and not is_gone(delta.path):
+                rows.setdefault(path, []).append(delta.row)
+    return rows
 
 
 def manifest_without(manifest: Manifest, is_gone: Callable[[str], bool]) -> Manifest:
-    """Return a manifest without the fingerprinted files that are gone, in every release, and their deltas."""
+    """Return a manifest without the fingerprinted files and the deltas that are gone, in every release.
+
+    A delta goes with its file, and with its dictionary.
+    """
     gone = {path for path in manifest.files if is_gone(path)}
     paths = {logical: path for logical, path in manifest.paths.items() if path not in gone}
     files = {path: row for path, row in manifest.files.items() if path not in gone}
     return manifest._replace(
         paths=paths,
         files=files,
-        deltas=deltas_between(manifest, files),
+        deltas=deltas_between(manifest, files, is_gone),
         unhashed_files=None
         if manifest.unhashed_files is None
         else {path: row for path, row in manifest.unhashed_files.items() if path in paths},
