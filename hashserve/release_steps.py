@@ -10,20 +10,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from hashserve.dictionary_files import WHY_NOT_DICTIONARY, why_not_dictionary
+from hashserve.dictionary_files import (
+    LARGEST_BYTES,
+    SMALLEST_BYTES,
+    WHY_NOT_DICTIONARY,
+    is_offered,
+    why_not_dictionary,
+)
 from hashserve.fingerprint_patterns import without_fingerprint
 from hashserve.manifest.model import AssetRecord, Manifest, Release
 
 __all__ = ["WHY_NO_DELTA", "ChangedFile", "ReleaseStep", "release_steps"]
 
 WHY_NO_DELTA: Mapping[str, str] = {
-    "new": "it is new: the older release has no version of it",
+    "new": "the older release has no version of it",
     "off": "the build makes no deltas",
-    **{reason: f"no dictionary: {text}" for reason, text in WHY_NOT_DICTIONARY.items()},
-    "saves-little": "a delta saves too little, or the build could not make it",
+    "ambiguous": "several files have its name but for the fingerprint",
+    **WHY_NOT_DICTIONARY,
+    "small": f"it or its older version has fewer than {SMALLEST_BYTES:,} bytes",
+    "large": f"it or its older version has more than {LARGEST_BYTES:,} bytes",
+    "same-content": "its older version has the same content under another name",
+    "other-name": "its name differs from that of its older version in more than the fingerprint",
+    "saves-little": "a delta saves too little, or could not be made",
     "too-old": "the build makes deltas against newer versions of it, or this one saves too little",
 }
-"""What each reason for no delta means; those of `why_not_dictionary` are about the older version."""
+"""What each reason for no delta means. Those of `why_not_dictionary` are about it or its older version."""
 
 
 class ChangedFile(NamedTuple):
@@ -100,9 +111,12 @@ class _Step:
         logical_paths = newer.changed.keys() | older.changed.keys()
         self.old = self.paths(logical_paths, older)
         self.new = self.paths(logical_paths, newer)
-        self.versions: dict[str, list[str]] = {}
+        # Chunks of a bundler have no logical path that stays the same.
+        self.new_names = Counter(_base(logical) for logical in self.new if logical not in self.old)
+        self.old_names: dict[str, list[str]] = {}
         for logical, path in self.old.items():
-            self.versions.setdefault(_base(logical), []).append(path)
+            if logical not in self.new:
+                self.old_names.setdefault(_base(logical), []).append(path)
 
     def paths(self, logical_paths: Iterable[str], release: Release) -> dict[str, str]:
         """Return the fingerprinted paths of these logical ones in a release, of those that it has."""
@@ -123,25 +137,44 @@ class _Step:
 
     def file(self, logical: str, record: AssetRecord) -> ChangedFile:
         best = min([record.size or 0, *record.variants.values()])
-        own = self.old.get(logical)
-        versions = [own] if own is not None else self.versions.get(_base(logical), [])
+        versions = self.versions_of(logical)
         deltas = self.manifest.deltas_of(record.path)
         sizes = [delta.size for delta in deltas if delta.dictionary in versions]
         if sizes:
             return ChangedFile(logical, record.path, best, delta_size=min(sizes))
         return ChangedFile(logical, record.path, best, why_no_delta=self.why_no_delta(logical, versions))
 
+    def versions_of(self, logical: str) -> Sequence[str]:
+        own = self.old.get(logical)
+        return [own] if own is not None else self.old_names.get(_base(logical), [])
+
     def why_no_delta(self, logical: str, versions: Sequence[str]) -> str:
         if self.manifest.deltas is None:
             return "off"
         if not versions:
             return "new"
-        old = self.manifest.record(versions[0])
-        reason = why_not_dictionary(versions[0], None if old is None else old.size)
-        if reason is not None:
-            return reason
-        between = self.between.get(logical, set()) - {None, self.new[logical], versions[0]}
+        if logical not in self.old and max(len(versions), self.new_names[_base(logical)]) > 1:
+            return "ambiguous"
+        new, old = self.manifest.record(self.new[logical]), self.manifest.record(versions[0])
+        if new is None or old is None:
+            return "unknown-size"
+        return _why_no_pair(new, old) or self.why_not_kept(logical, old)
+
+    def why_not_kept(self, logical: str, old: AssetRecord) -> str:
+        between = self.between.get(logical, set()) - {None, self.new[logical], old.path}
         return "too-old" if len(between) >= self.most else "saves-little"
+
+
+def _why_no_pair(new: AssetRecord, old: AssetRecord) -> str | None:
+    """Return why no build makes a delta of a file against another, None if it does."""
+    reason = why_not_dictionary(old.path, old.size) or why_not_dictionary(new.path, new.size)
+    if reason is not None:
+        return reason
+    if max(old.size or 0, new.size or 0) > LARGEST_BYTES:
+        return "large"
+    if new.sha256 == old.sha256:
+        return "same-content"
+    return None if is_offered(old.path, new.path) else "other-name"
 
 
 def _base(logical_path: str) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hashserve.dictionary_files import WHY_NOT_DICTIONARY
+from hashserve.dictionary_files import LARGEST_BYTES, WHY_NOT_DICTIONARY
 from hashserve.digests import digest_of
 from hashserve.manifest.model import Manifest, Release
 from hashserve.release_steps import WHY_NO_DELTA, ReleaseStep, release_steps
 
-DIGEST = digest_of([b"any"])
 HASHES = ("0a1b2c3d4e5f", "1a1b2c3d4e5f", "2a1b2c3d4e5f", "3a1b2c3d4e5f")
 NOW, LAST, EARLIER, FIRST = (f"app.{token}.js" for token in HASHES)
 
@@ -22,12 +21,15 @@ def manifest(
     deltas: Mapping[str, Sequence[str]] | None,
     size: int = 9000,
 ) -> Manifest:
-    """Return a manifest in which each file has ``size`` bytes, 3000 in brotli and 3100 in gzip."""
+    """Return a manifest in which each file has ``size`` bytes, 3000 in brotli and 3100 in gzip.
+
+    No two files have the same content.
+    """
     releases = [Release(id=f"r{number}", created=number, changed=paths) for number, paths in enumerate(older)]
     files = {path: None for release in older for path in release.values() if path is not None}
     return Manifest(
         paths=paths,
-        files=dict.fromkeys((*paths.values(), *files), f"{size} {DIGEST} 3000 3100"),
+        files={path: f"{size} {digest_of([path.encode()])} 3000 3100" for path in (*paths.values(), *files)},
         codings=("br", "gzip"),
         release="now",
         releases=releases,
@@ -127,6 +129,47 @@ def test_a_name_that_a_bundler_fingerprinted_is_a_version_of_the_same_name_with_
     step = one_step(older, paths={new: new}, deltas={new: [f"70 DR-PG0Cu {old}"]})
     assert [(file.path, file.delta_size) for file in step.files] == [(new, 70)]
     assert reasons(one_step(older, paths={new: new}, deltas={})) == {new: "saves-little"}
+
+
+def test_two_files_of_one_name_without_the_fingerprint_are_ambiguous() -> None:
+    new, old = ("assets/index-DiwrgTda.js", "assets/index-b7x0qk2m.js"), "assets/index-DR-PG0Cu.js"
+    older = [{new[0]: None, new[1]: None, old: old}]
+    step = one_step(older, paths={path: path for path in new}, deltas={})
+    assert reasons(step) == dict.fromkeys(new, "ambiguous")
+    step = one_step([{**dict.fromkeys([old]), new[0]: new[0], new[1]: new[1]}], paths={old: old}, deltas={})
+    assert reasons(step) == {old: "ambiguous"}
+
+
+def test_a_chunk_that_stays_the_same_is_no_version_of_a_new_one() -> None:
+    same, new, old = "a/index-DiwrgTda.js", "a/index-b7x0qk2m.js", "a/index-DR-PG0Cu.js"
+    step = one_step([{new: None, old: old}], paths={same: same, new: new}, deltas={})
+    assert reasons(step) == {new: "saves-little"}
+
+
+def test_a_large_file_has_no_delta() -> None:
+    step = one_step([{"app.js": LAST}], paths={"app.js": NOW}, deltas={}, size=LARGEST_BYTES + 1)
+    assert reasons(step) == {NOW: "large"}
+    step = one_step([{"app.js": LAST}], paths={"app.js": NOW}, deltas={}, size=LARGEST_BYTES)
+    assert reasons(step) == {NOW: "saves-little"}
+
+
+def test_the_same_content_under_another_fingerprint_has_no_delta() -> None:
+    listed = manifest([{"app.js": LAST}], paths={"app.js": NOW}, deltas={})
+    (step,) = release_steps(listed._replace(files=dict.fromkeys(listed.files, listed.files[NOW])))
+    assert reasons(step) == {NOW: "same-content"}
+
+
+def test_a_version_whose_name_differs_in_more_than_the_fingerprint_is_not_offered() -> None:
+    step = one_step([{"app.js": "app-0a1b2c3d4e5f.js"}], paths={"app.js": NOW}, deltas={})
+    assert reasons(step) == {NOW: "other-name"}
+
+
+def test_files_of_unknown_size_have_no_deltas() -> None:
+    listed = manifest([{"app.js": LAST}], paths={"app.js": NOW}, deltas={})
+    (step,) = release_steps(listed._replace(files=dict.fromkeys(listed.files)))
+    assert reasons(step) == {NOW: "unknown-size"}
+    (step,) = release_steps(listed._replace(files={NOW: listed.files[NOW]}))
+    assert reasons(step) == {NOW: "unknown-size"}
 
 
 def test_every_reason_of_a_file_that_is_no_dictionary_is_a_reason_for_no_delta() -> None:

@@ -14,15 +14,13 @@ from threading import Lock
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.check.published_tree import FileOnDisk
+from hashserve.dictionary_files import LARGEST_BYTES
 from hashserve.digests import digest_of
 from hashserve.http.codings import DecodeError
-from hashserve.http.dictionaries import LARGEST_WINDOW_BYTES, decode_delta
+from hashserve.http.dictionaries import decode_delta
 from hashserve.manifest.model import AssetRecord, DeltaRecord
 
 __all__ = ["DeltaContent", "read_deltas"]
-
-MOST_DICTIONARY_BYTES = LARGEST_WINDOW_BYTES
-"""The largest dictionary that is read: no client has to reach further back (RFC 9842 section 5)."""
 
 _LARGE_BYTES = 8 * 1024 * 1024
 """From this size on, one dictionary at a time is in memory; with its window, it takes three times that."""
@@ -96,8 +94,8 @@ class _DeltaReader:
         file = self._files.get(delta.dictionary)
         if file is None:
             raise _DictionaryError("is not there")
-        if file.size > MOST_DICTIONARY_BYTES:
-            raise _DictionaryError(f"has more than {MOST_DICTIONARY_BYTES:,} bytes")
+        if file.size > LARGEST_BYTES:
+            raise _DictionaryError(f"has more than {LARGEST_BYTES:,} bytes, the most that a build takes")
         try:
             dictionary = b"".join(read_chunks(file.location))
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The command ``hashserve report``: the releases that a built folder serves."""
+"""The command ``hashserve report``: the releases that a built folder serves, and the steps between them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from hashserve.cli.release_steps import step_facts, step_table
 from hashserve.cli.terminal import counted, human_bytes, show
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest
+from hashserve.release_steps import release_steps
 
 __all__ = ["add_report"]
 
@@ -25,7 +27,8 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "report",
         help="list the releases that a built folder serves",
-        description="List the releases that a built folder serves, with their number of files and bytes.",
+        description="List the releases that a built folder serves, with their number of files and bytes, and "
+        "what a returning visitor downloads from release to release, with deltas and without.",
         epilog=EPILOG,
     )
     parser.add_argument("out", metavar="OUT", help="The folder that hashserve build wrote.")
@@ -41,11 +44,12 @@ def _report(arguments: argparse.Namespace) -> int:
         from hashserve.errors import BuildError
 
         raise BuildError(path, f"cannot be read: {error.strerror}", "build the folder first") from error
-    facts = _facts(manifest)
+    facts, steps = _facts(manifest), list(release_steps(manifest))
     if arguments.json:
-        print(json.dumps(facts, indent=2))
+        print(json.dumps({**facts, "steps": list(map(step_facts, steps))}, indent=2))
     else:
         show(("", line) for line in _text_lines(arguments.out, facts))
+        show(step_table(steps))
     return 0
 
 

@@ -142,7 +142,7 @@ def test_a_delta_whose_dictionary_cannot_be_read_is_unproven(
 def test_a_dictionary_that_is_too_large_is_not_read(
     out: Path, delta: DeltaRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delta_contents, "MOST_DICTIONARY_BYTES", 1000)
+    monkeypatch.setattr(delta_contents, "LARGEST_BYTES", 1000)
     (finding,) = check(out).findings
     assert finding.rule == "delta-unproven"
     assert "has more than 1,000 bytes" in finding.message

@@ -1,0 +1,43 @@
+"""The steps between releases as text."""
+
+from __future__ import annotations
+
+from hashserve.cli.release_steps import step_sentence, step_table
+from hashserve.release_steps import ChangedFile, ReleaseStep
+
+
+def step(*files: ChangedFile, older: str = "r0") -> ReleaseStep:
+    return ReleaseStep(older=older, newer="now", created=0, files=files)
+
+
+def changed(number: int, delta: int | None = None, why: str = "") -> ChangedFile:
+    return ChangedFile(f"{number}.js", f"{number}.0a1b2c3d4e5f.js", 30_000, delta, why)
+
+
+def test_a_sentence_has_the_bytes_without_deltas_and_with_them() -> None:
+    assert step_sentence(step(changed(1, 300), changed(2, 300))) == (
+        "2 files, 60.0 kB, or 600 B (1.0%) with 2 deltas"
+    )
+
+
+def test_a_sentence_about_a_step_without_deltas_says_nothing_of_them() -> None:
+    assert step_sentence(step(changed(1, why="new"))) == "1 file, 30.0 kB"
+
+
+def test_a_table_has_aligned_columns_and_a_dash_for_what_is_not_there() -> None:
+    lines = [line for _, line in step_table([step(changed(1, 300)), step(older="")])]
+    assert lines[1:] == [
+        "  from  to   files  deltas  without deltas  with deltas  share",
+        "  r0    now      1       1         30.0 kB        300 B   1.0%",
+        "  -     now      0       0             0 B          0 B      -",
+    ]
+
+
+def test_a_long_list_of_files_without_a_delta_is_cut() -> None:
+    lines = [line for _, line in step_table([step(*(changed(number, why="new") for number in range(13)))])]
+    assert lines[-1] == "    and 3 more; --json lists them all"
+    assert sum(".js" in line for line in lines) == 10
+
+
+def test_no_step_has_no_table() -> None:
+    assert list(step_table([])) == []
