@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hashserve import Manifest
-from hashserve.builder import BuildSettings, build, prune
+from hashserve.builder import BuildReport, BuildSettings, build, prune
+from hashserve.builder.compression.compressors import compress_delta
 from hashserve.builder.releases.clear import clear, clearable
 from hashserve.http.dictionaries import HEADER_BYTES
 from hashserve.manifest.model import DeltaRecord
@@ -206,6 +208,114 @@ def test_a_site_that_sends_no_deltas_is_soon_asked_for_no_more(
     assert report.warnings == []
     assert report.deltas_made == 20
     assert 8 <= len(asked) < 20
+    assert not wrong_files(out)
+
+
+# A previous release that is not trusted
+
+
+def edit_deltas(first: Path, change: Callable[[str, list[str]], list[str]]) -> None:
+    """Change the rows of each file that has deltas in the manifest of an output."""
+    document = json.loads((first / "staticfiles.json").read_text("utf-8"))
+    deltas = document["hashserve"]["deltas"]
+    document["hashserve"]["deltas"] = {path: change(path, rows) for path, rows in deltas.items()}
+    put(first, "staticfiles.json", json.dumps(document).encode())
+
+
+def build_on(first: Path, source: Path, out: Path) -> tuple[Manifest, BuildReport]:
+    put_release(source, 3)
+    report = build(source, out, BuildSettings(previous=str(first)))
+    assert report.warnings == []
+    assert not wrong_files(out)
+    return manifest_of(out), report
+
+
+def test_a_delta_that_is_listed_larger_than_its_file_is_not_requested(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    first, asked = tmp_path / "first", list[str]()
+    build_releases(source, first, range(3))
+    edit_deltas(first, lambda path, rows: [f"{10**17} {row.split(' ', 1)[1]}" for row in rows])
+
+    class Site(FaultySite):
+        def delta(self, path: str) -> tuple[str, bytes]:
+            asked.append(path)
+            return super().delta(path)
+
+    with faulty_site(first, NOWHERE, not_found, Site) as url:
+        report = build(source, out, BuildSettings(previous=url))
+    assert (report.warnings, report.deltas_made, asked) == ([], 2, [])
+    assert not wrong_files(out)
+
+
+def test_the_tokens_of_another_output_are_not_used(source: Path, out: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    build_releases(source, first, range(3))
+
+    def with_other_tokens(path: str, rows: list[str]) -> list[str]:
+        """Rename the deltas too, so that they are where the manifest says."""
+        changed = []
+        for number, row in enumerate(rows):
+            size, token, dictionary = row.split(" ")
+            (first / f"{path}.{token}.dcz").rename(first / f"{path}.{number}-X.dcz")
+            changed.append(f"{size} {number}-X {dictionary}")
+        return changed
+
+    edit_deltas(first, with_other_tokens)
+    manifest, report = build_on(first, source, out)
+    assert report.deltas_made == 2
+    assert len(records_of(manifest)) == 2 + 2 + 1
+    assert all(delta.token in delta.dictionary for delta in records_of(manifest))
+
+
+def test_a_delta_against_a_file_that_was_not_restored_is_left_out(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    manifest = build_releases(source, first, range(3))
+    oldest = manifest.releases[1].changed["css/app.css"]
+    assert oldest is not None
+    (first / oldest).unlink()
+    put_release(source, 3)
+    report = build(source, out, BuildSettings(previous=str(first)))
+    assert [finding.path for finding in report.warnings] == [oldest]
+    assert oldest not in {delta.dictionary for delta in records_of(manifest_of(out))}
+    assert not wrong_files(out)
+
+
+def test_a_delta_that_decodes_to_very_many_bytes_is_left_out(source: Path, out: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    manifest = build_releases(source, first, range(2))
+    [delta] = records_of(manifest)
+    bomb = compress_delta(bytes(200_000_000), (first / delta.dictionary).read_bytes())
+    assert len(bomb) < 9000
+    put(first, delta.path, bomb)
+    edit_deltas(first, lambda path, rows: [f"{len(bomb)} {row.split(' ', 1)[1]}" for row in rows])
+    manifest, _ = build_on(first, source, out)
+    assert delta.of not in (manifest.deltas or {})
+
+
+def test_no_more_deltas_than_the_build_wants_are_taken_of_an_old_file(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    build_releases(source, first, range(8), keep=9, deltas=7)
+    settings = BuildSettings(previous=str(first), keep=9)
+    put_release(source, 8)
+    build(source, out, settings)
+    assert {len(rows) for rows in (manifest_of(out).deltas or {}).values()} == {1, 2}
+    assert not wrong_files(out)
+
+
+def test_a_build_on_the_output_of_an_earlier_version_makes_deltas(source: Path, out: Path) -> None:
+    """It lists none, and the files of none are there."""
+    build_releases(source, out, range(1))
+    document = json.loads((out / "staticfiles.json").read_text("utf-8"))
+    del document["hashserve"]["deltas"]
+    put(out, "staticfiles.json", json.dumps(document).encode())
+    assert manifest_of(out).deltas is None
+    manifest = build_releases(source, out, range(1, 2))
+    assert len(records_of(manifest)) == 1
     assert not wrong_files(out)
 
 
