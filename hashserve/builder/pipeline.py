@@ -50,6 +50,7 @@ from hashserve.errors import BuildError, SettingError, SourceError
 from hashserve.manifest.discovery import MANIFEST_NAME
 from hashserve.manifest.model import Manifest, Row
 from hashserve.manifest.schema import Unhashed
+from hashserve.release_steps import release_steps
 from hashserve.settings.build import BuildSettings
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def _build_release(
         # Last: an import map that is older than the release names files that are retained, but one that is
         # newer names files that no manifest lists.
         os.replace(*import_map)
-    _complete(report, release, retained)
+    _complete(report, release, retained, manifest)
     return manifest
 
 
@@ -315,7 +316,9 @@ def _fail_if_strict(tree: SourceTree, settings: BuildSettings, report: BuildRepo
         )
 
 
-def _complete(report: BuildReport, release: NewRelease, retained: RetainedReleases) -> None:
+def _complete(
+    report: BuildReport, release: NewRelease, retained: RetainedReleases, manifest: Manifest
+) -> None:
     """Add to the report what was published, and sort its findings."""
     report.release = release.id
     report.retained_releases = len(retained.releases)
@@ -324,6 +327,10 @@ def _complete(report: BuildReport, release: NewRelease, retained: RetainedReleas
         for coding, size in record.variants.items():
             report.coded_bytes[coding] += size
             report.coded_source_bytes[coding] += record.size or 0
+    step = next(release_steps(manifest), None)
+    if step is not None:
+        report.changed_files = len(step.files)
+        report.changed_bytes, report.changed_bytes_with_deltas = step.best_bytes, step.delta_bytes
     report.findings.sort(key=lambda finding: (finding.path, finding.line, finding.column))
 
 

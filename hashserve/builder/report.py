@@ -70,7 +70,9 @@ class BuildReport:
     ``release`` is the id of the release in force now. ``files`` and ``source_bytes`` count the
     source tree; ``coded_bytes`` counts the variants of the fingerprinted files, by coding, and
     ``coded_source_bytes`` the files that they are variants of. ``written`` and ``reused`` count files in the
-    output. ``seconds`` is wall-clock time.
+    output; ``compressed`` and ``deltas_made`` count variants and deltas that could not be reused.
+    ``changed_files`` are those that a visitor of the last release downloads: ``changed_bytes`` in their
+    smallest variants, ``changed_bytes_with_deltas`` with deltas. ``seconds`` is wall-clock time.
     """
 
     release: str = ""
@@ -83,6 +85,9 @@ class BuildReport:
     coded_source_bytes: Counter[str] = field(default_factory=Counter)
     compressed: int = 0
     deltas_made: int = 0
+    changed_files: int = 0
+    changed_bytes: int = 0
+    changed_bytes_with_deltas: int = 0
     retained_releases: int = 0
     retained_files: int = 0
     findings: list[BuildFinding] = field(default_factory=list)

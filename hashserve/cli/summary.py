@@ -47,8 +47,19 @@ def summary_lines(
     if report.retained_releases:
         releases = counted(report.retained_releases, "older release")
         yield "", f"  {releases} still served, with {counted(report.retained_files, 'file')} of their own"
+    if report.changed_files:
+        yield "", f"  {_returning_visit(report)}"
     yield "right", f"  release {report.release} is in force"
     yield from _finding_lines(report, listing, lists_all=lists_all)
+
+
+def _returning_visit(report: BuildReport) -> str:
+    """Return what a visitor of the last release downloads."""
+    changed = f"{counted(report.changed_files, 'file')} changed: a visitor of the last release downloads"
+    without, with_deltas = human_bytes(report.changed_bytes), human_bytes(report.changed_bytes_with_deltas)
+    if report.changed_bytes_with_deltas == report.changed_bytes:
+        return f"{changed} {without}"
+    return f"{changed} {with_deltas} with deltas instead of {without}"
 
 
 def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Iterator[tuple[str, str]]:
@@ -65,10 +76,20 @@ def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Ite
     accepted = sum(finding.accepted for finding in report.findings)
     if accepted:
         yield "note", f"{counted(accepted, 'finding')} accepted"
-    quiet = [finding for finding in report.findings if finding.quiet and not finding.accepted]
-    if quiet:
-        maps = "source map that no page loads is" if len(quiet) == 1 else "source maps that no page loads are"
-        rest = ":" if lists_all else f"; {listing} lists them"
-        yield "note", f"{len(quiet):,} {maps} missing{rest}"
+    for kind, (one, more) in _QUIET_KINDS.items():
+        quiet = [item for item in report.findings if item.quiet and not item.accepted and item.kind == kind]
+        if quiet:
+            rest = ":" if lists_all else f"; {listing} lists them"
+            yield "note", f"{len(quiet):,} {one if len(quiet) == 1 else more}{rest}"
         if lists_all:
             yield from (("", f"  {finding}") for finding in quiet)
+
+
+_QUIET_KINDS = {
+    "missing-reference": (
+        "source map that no page loads is missing",
+        "source maps that no page loads are missing",
+    ),
+    "delta": ("delta is not made, because the file is large", "deltas are not made, because files are large"),
+}
+"""By kind, what a summary says about one quiet finding and about more."""

@@ -10,7 +10,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
@@ -39,8 +38,14 @@ from hashserve.manifest.model import AssetRecord, DeltaRecord, Release, Row, for
 
 __all__ = ["DeltaBuild", "Versions", "dictionaries_of"]
 
-LARGEST_AT_ONCE = 4 * 1024 * 1024
-"""The largest file, in bytes, whose deltas are made on every core; larger ones are made one by one."""
+LARGE_BYTES = 1024 * 1024
+"""Above this size of a file or dictionary, in bytes, memory counts.
+
+Measured, with both contents: 50 MB for a pair of 1 MiB, 90 MB for one of 4 MiB, 140 MB for one of 32 MiB.
+"""
+
+LARGE_AT_ONCE = 2
+"""How many deltas of large files are made at the same time, however many cores there are."""
 
 QUEUED_PER_THREAD = 8
 """How many jobs each thread has waiting."""
@@ -162,7 +167,6 @@ class DeltaBuild:
         self._earlier = earlier
         self._threads = threads or usable_cores()
         self._stopped = threading.Event()
-        self._large = threading.Lock()
         self._reporting = threading.Lock()
 
     def make(
@@ -246,10 +250,14 @@ class DeltaBuild:
             return
         outcomes: SimpleQueue[Future[tuple[_Pair, int | None]]] = SimpleQueue()
         left, running = iter(pairs), 0
-        executor = ThreadPoolExecutor(self._threads, "hashserve-deltas")
+        few, many = (
+            ThreadPoolExecutor(min(self._threads, LARGE_AT_ONCE), "hashserve-large-deltas"),
+            ThreadPoolExecutor(self._threads, "hashserve-deltas"),
+        )
         try:
             while True:
                 for pair in islice(left, self._threads * QUEUED_PER_THREAD - running):
+                    executor = few if pair.largest > LARGE_BYTES else many
                     executor.submit(self._make, pair).add_done_callback(outcomes.put)
                     running += 1
                 if not running:
@@ -258,7 +266,8 @@ class DeltaBuild:
                 running -= 1
         finally:
             self._stopped.set()  # without this, an interrupt would wait for minutes of compression
-            executor.shutdown(cancel_futures=True)
+            for executor in (few, many):
+                executor.shutdown(cancel_futures=True)
 
     def _make(self, pair: _Pair) -> tuple[_Pair, int | None]:
         """Write the deltas of a pair, or reuse them; returns their size, None if they are not worth it."""
@@ -274,8 +283,7 @@ class DeltaBuild:
             return pair, size if is_delta_worth_keeping(pair.best, size) else None
         if self._was_rejected(pair):
             return pair, None
-        with self._large if pair.largest > LARGEST_AT_ONCE else nullcontext():
-            content = self._delta(pair)
+        content = self._delta(pair)
         if content is None:
             return pair, None
         for delta in pair.deltas:
