@@ -18,9 +18,9 @@ from django.core.management import CommandError
 from django.test import override_settings
 
 from hashserve.builder.output.folder import open_output
-from hashserve.builder.output.paths import served_paths
+from hashserve.builder.output.paths import delta_paths, served_paths
 from hashserve.django.storage import ManifestStaticFilesStorage
-from tests.support.building import contents, manifest_of, snapshot, wrong_files
+from tests.support.building import RULES, contents, manifest_of, snapshot, wrong_files
 from tests.support.collected_site import SOURCE, STYLES, THEIRS, CollectedSite, paths_of
 from tests.support.deep_trees import deep_folder, shallow_recursion
 from tests.support.files import put
@@ -91,6 +91,28 @@ WITH_AND_WITHOUT_OURS = [
     ["hashserve.django", "django.contrib.staticfiles"],
     ["django.contrib.staticfiles"],
 ]
+
+
+@pytest.mark.parametrize("apps", WITH_AND_WITHOUT_OURS)
+def test_clear_keeps_the_deltas_that_a_release_lists_and_no_others(
+    site: CollectedSite, apps: list[str]
+) -> None:
+    for number in range(3):
+        put(site.source, "css/large.css", b"/* %d */\n" % number + RULES)
+        site.collect()
+    manifest = manifest_of(site.root)
+    listed = delta_paths(manifest)
+    assert len(listed) == 3
+    path = manifest.paths["css/large.css"]
+    put(site.root, f"{path}.0123456789ab.dcz", b"of no release")
+    put(site.root, "css/large.css.mine.dcz", b"of nobody")
+    before = {each: (site.root / each).stat().st_ino for each in listed}
+    with override_settings(INSTALLED_APPS=apps):
+        site.collect(clear=True)
+    assert {each: (site.root / each).stat().st_ino for each in listed} == before
+    assert {each for each in contents(site.root) if each.endswith(".dcz")} == listed
+    assert manifest_of(site.root).deltas == manifest.deltas
+    assert not wrong_files(site.root)
 
 
 @pytest.mark.parametrize("apps", WITH_AND_WITHOUT_OURS)
@@ -252,11 +274,12 @@ site.collect(clear=True)
 def test_djangos_own_command_clears_nothing_of_a_release_that_is_being_built(site: CollectedSite) -> None:
     with override_settings(INSTALLED_APPS=["django.contrib.staticfiles"]):
         storage = site.collect()
-        path = "css/other.0123456789ab.css"
-        put(site.root, path, b"a file of a release that another process builds")
-        storage.delete(path)
-        assert (site.root / path).exists()
-        assert not storage.exists(path)
+        # The second is a delta of a file that a bundler named, against another of its files.
+        for path in ("css/other.0123456789ab.css", "js/index-CqOJx3yz.js.Bx12KoO9.dcz"):
+            put(site.root, path, b"a file of a release that another process builds")
+            storage.delete(path)
+            assert (site.root / path).exists()
+            assert not storage.exists(path)
         put(site.source, "robots.txt", b"new")
         site.collect()  # another process puts a release in force
         new = paths_of(site.root)["robots.txt"]
