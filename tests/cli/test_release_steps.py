@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from hashserve.cli.release_steps import step_sentence, step_table
-from hashserve.release_steps import ChangedFile, ReleaseStep
+from hashserve.dictionary_files import WHY_NOT_DICTIONARY
+from hashserve.release_steps import WHY_NO_DELTA, ChangedFile, ReleaseStep
 
 
 def step(*files: ChangedFile, older: str = "r0") -> ReleaseStep:
@@ -31,6 +35,19 @@ def test_a_table_has_aligned_columns_and_a_dash_for_what_is_not_there() -> None:
         "  r0    now      1       1         30.0 kB        300 B   1.0%",
         "  -     now      0       0             0 B          0 B      -",
     ]
+
+
+def test_the_documentation_has_the_head_of_the_table_and_each_reason() -> None:
+    page = (Path(__file__).parents[2] / "docs/building.md").read_text(encoding="utf-8")
+    section = page[page.index("### What a returning visitor") : page.index("### A file replaces")]
+    (_, (_, head), *_) = step_table([step()])
+    assert f"| {' | '.join(re.split('  +', head.strip()))} |\n" in section
+    rows = re.findall(r"^\| (`.+?) \| (.+) \|$", section, re.MULTILINE)
+    meanings = {name: meaning for names, meaning in rows for name in re.findall("`(.+?)`", names)}
+    del meanings["why_no_delta"]
+    assert meanings.keys() == WHY_NO_DELTA.keys()
+    others = {name: WHY_NO_DELTA[name] for name in meanings if name not in WHY_NOT_DICTIONARY}
+    assert {name: meanings[name] for name in others} == others
 
 
 def test_a_long_list_of_files_without_a_delta_is_cut() -> None:

@@ -37,6 +37,20 @@ def test_an_action_works_on_static_root(
     assert expected in capsys.readouterr().out
 
 
+def test_check_and_report_know_deltas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = b"".join(b"f(%d);\n" % (number * 7919) for number in range(500))
+    for turn in (b"1", b"2"):
+        put(tmp_path / "source", "app.js", content + b"// " + turn)
+        build(tmp_path / "source", tmp_path / "root")
+    with override_settings(STATIC_ROOT=tmp_path / "root"):
+        call_command("hashserve", "check", "--strict", "--dictionaries")
+        call_command("hashserve", "report")
+    text = capsys.readouterr().out
+    assert f"  {manifest_of(tmp_path / 'root').paths['app.js']}: app.*.js" in text
+    assert ", 1 delta, 2 releases checked" in text
+    assert "what a returning visitor downloads" in text
+
+
 def test_options_belong_to_the_action(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with override_settings(STATIC_ROOT=root):
         Command().run_from_argv(["manage.py", "hashserve", "report", "--json"])
