@@ -78,6 +78,15 @@ def _metrics(counts: Counts) -> Iterable[tuple[str, str, _Family, _Rows]]:
         CounterMetricFamily,
         [({"kind": kind}, number) for kind, number in counts["body_bytes"].items()],
     )
+    for name, help_text, number in (
+        ("hashserve_deltas", "Responses with a delta.", counts["deltas"]),
+        (
+            "hashserve_delta_saved_bytes",
+            "Bytes that deltas saved, compared with the variants in their place.",
+            counts["delta_bytes_saved"],
+        ),
+    ):
+        yield name, help_text, CounterMetricFamily, [({}, number)]
     yield (
         "hashserve_passed_requests",
         "Requests under a prefix that were passed to the application, by kind.",

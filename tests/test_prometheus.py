@@ -71,6 +71,8 @@ def expected_of(application: HashServe) -> Samples:
         named("hashserve_response_body_bytes_total", kind="fingerprinted"): 37,
         named("hashserve_response_body_bytes_total", kind="unhashed"): 10,
         named("hashserve_response_body_bytes_total", kind="unknown"): len("404 Not Found\n"),
+        named("hashserve_deltas_total"): 0,
+        named("hashserve_delta_saved_bytes_total"): 0,
         named("hashserve_passed_requests_total", kind="unknown"): 0,
         named("hashserve_passed_requests_total", kind="missing"): 1,
         named("hashserve_manifest_reloads_total"): 0,
@@ -103,6 +105,8 @@ def test_every_metric_has_its_name_and_type_before_the_first_request(built: Buil
     assert {name: family.type for name, family in families.items()} == {
         "hashserve_responses": "counter",
         "hashserve_response_body_bytes": "counter",
+        "hashserve_deltas": "counter",
+        "hashserve_delta_saved_bytes": "counter",
         "hashserve_passed_requests": "counter",
         "hashserve_manifest_reloads": "counter",
         "hashserve_manifest_failures": "counter",

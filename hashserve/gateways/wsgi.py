@@ -194,10 +194,13 @@ class HashServe:
         try:
             entry = memo.hot[path][environ.get("HTTP_ACCEPT_ENCODING")]
         except KeyError:
-            entry = None
+            return self._answer(path, environ, start_response)
+        if entry is None:
+            entry = memo.choose(path, environ)
+            if entry is None:
+                return self._answer(path, environ, start_response)
         if (
-            entry is None
-            or environ["REQUEST_METHOD"] != "GET"
+            environ["REQUEST_METHOD"] != "GET"
             or "HTTP_RANGE" in environ
             or "HTTP_IF_MATCH" in environ
             or "HTTP_IF_MODIFIED_SINCE" in environ
@@ -279,6 +282,9 @@ def request_of(environ: WSGIEnvironment) -> Request:
         origin=get("HTTP_ORIGIN"),
         requested_method=get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
         requested_fields=get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+        available_dictionary=get("HTTP_AVAILABLE_DICTIONARY"),
+        fetch_site=get("HTTP_SEC_FETCH_SITE"),
+        fetch_mode=get("HTTP_SEC_FETCH_MODE"),
     )
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "decode_at_most",
     "decode_zstd_frame",
     "is_acceptable",
+    "is_named",
     "parse_accept_encoding",
 ]
 
@@ -215,6 +216,11 @@ def is_acceptable(coding: str, accept_encoding: str | None) -> bool:
         return True
     qvalues = _ranking(accept_encoding)
     return coding == IDENTITY or qvalues.get(coding, qvalues.get("*", 0)) > 0
+
+
+def is_named(coding: str, accept_encoding: str | None) -> bool:
+    """Whether a client lists ``coding`` itself as acceptable; ``*`` names no coding."""
+    return accept_encoding is not None and _ranking(accept_encoding).get(coding, 0) > 0
 
 
 def _ranking(accept_encoding: str) -> Mapping[str, int]:

@@ -16,6 +16,7 @@ import sys
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import sha256
 
 from hashserve.http.codings import DecodeError, decode_zstd_frame
@@ -29,6 +30,7 @@ __all__ = [
     "largest_window_log",
     "may_use_dictionary",
     "parse_available_dictionary",
+    "remembered_dictionary",
 ]
 
 DCZ = "dcz"
@@ -75,6 +77,10 @@ def parse_available_dictionary(value: str) -> str | None:
     except Base64Error:  # pragma: no cover  # the grammar leaves no other error
         return None
     return b2a_base64(digest, newline=False).decode("ascii")  # without the bits that padding hides
+
+
+remembered_dictionary = lru_cache(maxsize=1024)(parse_available_dictionary)
+"""`parse_available_dictionary`; clients that had one release all send the same few values."""
 
 
 def may_use_dictionary(

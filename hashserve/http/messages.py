@@ -30,7 +30,7 @@ PRECONDITIONS = ("if_match", "if_none_match", "if_modified_since", "if_unmodifie
 """Fields of a `Request`: with one of them, the client's copy may decide the response (RFC 9110, 13)."""
 
 CONDITIONAL_FIELDS = ("range", *PRECONDITIONS)
-"""The fields of a `Request`, apart from Accept-Encoding, that may change the response to GET.
+"""The fields of a `Request`, apart from those of content negotiation, that may change the response to GET.
 
 The memo derives from this list which requests it cannot answer. The WSGI gateway has a copy for speed; a
 test compares the two.
@@ -41,7 +41,8 @@ class Request(NamedTuple):
     """One request: its method, path, query string, and the fields that matter here.
 
     ``path`` is relative to the application's mount point and starts with a slash; ``mount`` is
-    that mount point (SCRIPT_NAME), empty at the root of a host.
+    that mount point (SCRIPT_NAME), empty at the root of a host. ``fetch_site`` and ``fetch_mode`` are
+    Sec-Fetch-Site and Sec-Fetch-Mode.
     """
 
     method: str
@@ -59,6 +60,9 @@ class Request(NamedTuple):
     origin: str | None = None
     requested_method: str | None = None
     requested_fields: str | None = None
+    available_dictionary: str | None = None
+    fetch_site: str | None = None
+    fetch_mode: str | None = None
 
     @property
     def has_preconditions(self) -> bool:
@@ -67,7 +71,7 @@ class Request(NamedTuple):
 
     @property
     def is_plain_get(self) -> bool:
-        """Whether only the path and Accept-Encoding decide the response."""
+        """Whether only the path, Accept-Encoding and the client's dictionary decide the response."""
         return self.method == "GET" and _conditions(self) == _NO_CONDITIONS
 
     def as_get(self) -> Request:
@@ -87,6 +91,7 @@ class StoredFile(NamedTuple):
     ``size`` is in bytes. ``sha256`` is the base64 of the digest of the bytes that ``coding`` decodes
     to. ``file_identity`` (`hashserve.file_identity`) is None for a fingerprinted file, which is not
     looked at before it is requested. A snapshot is the start of that same file, whatever is written to it.
+    A delta is decoded with the file ``dictionary``, to ``content_size`` bytes; other codings state neither.
     """
 
     path: str
@@ -95,6 +100,8 @@ class StoredFile(NamedTuple):
     sha256: str
     file_identity: tuple[int, int, int, int, int] | None = None
     is_snapshot: bool = False
+    dictionary: StoredFile | None = None
+    content_size: int = 0
 
 
 class FileSpan(NamedTuple):

@@ -41,9 +41,10 @@ KINDS: tuple[Kind, ...] = (
 class Answer(NamedTuple):
     """A response with its body: bytes in memory, or spans of the file that is open at ``descriptor``.
 
-    The caller closes the descriptor. ``asset`` is set if only the path and Accept-Encoding of a GET decide
-    the response. Such an answer may be remembered until the site changes, and, if something is
-    ``watched``, as long as that is unchanged.
+    The caller closes the descriptor. ``asset`` is set if only the path of a GET and content negotiation
+    decide the response. Such an answer may be remembered until the site changes, and, if something is
+    ``watched``, as long as that is unchanged. ``saved`` is set if the body is a delta: how many bytes more
+    the best whole representation has.
     """
 
     response: Response
@@ -51,6 +52,7 @@ class Answer(NamedTuple):
     asset: Asset | None = None
     watched: Watched | None = None
     kind: Kind = "missing"
+    saved: int | None = None
 
     def without_body(self) -> Answer:
         """Close the descriptor, and return the answer to HEAD."""

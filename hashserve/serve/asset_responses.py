@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from hashserve.http.codings import choose_coding
 from hashserve.http.entity_tags import EntityTag
 from hashserve.http.messages import Body, FileSpan, Headers, Request, Response
 from hashserve.http.preconditions import NotModified, evaluate, range_applies
 from hashserve.http.ranges import ByteRange, select_ranges
 from hashserve.http.responses import method_not_allowed, options, plain_text
 from hashserve.serve.assets import Asset, Representation
+from hashserve.serve.negotiation import select, whole
 
 __all__ = ["not_modified", "respond", "respond_not_found"]
 
@@ -23,17 +23,20 @@ _CONTENT_FIELDS = frozenset({"content-type", "last-modified"})
 """Fields that a 304 leaves out, because the client has them with its copy (RFC 9110 section 15.4.5)."""
 
 
-def respond(asset: Asset, request: Request, common_fields: Headers) -> Response:
-    """Answer any request but HEAD for ``asset``."""
+def respond(
+    asset: Asset, request: Request, common_fields: Headers, selected: Representation | None = None
+) -> Response:
+    """Answer any request but HEAD for ``asset``; ``selected`` is what `select` returns for both."""
     if request.method != "GET":
         if request.method == "OPTIONS":
             return options(request, common_fields)
         return method_not_allowed(common_fields)
-    selected = asset.representations[choose_coding(request.accept_encoding, asset.sizes)]
+    selected = selected or select(asset, request)
     if request.has_preconditions:
         outcome = evaluate(request, asset.validators(selected, request.accept_encoding))
         if isinstance(outcome, NotModified):
-            return not_modified(asset, outcome.etag and str(outcome.etag))
+            kept = asset.fields_of(selected) if outcome.etag == selected.etag else asset.fields
+            return not_modified(kept, outcome.etag and str(outcome.etag))
         if outcome is not None:
             return plain_text(HTTPStatus.PRECONDITION_FAILED, common_fields)
     if request.range is not None and (
@@ -44,7 +47,7 @@ def respond(asset: Asset, request: Request, common_fields: Headers) -> Response:
 
 
 def _whole(asset: Asset, selected: Representation) -> Response:
-    headers = [*asset.fields, *selected.fields, ("Content-Length", str(selected.size))]
+    headers = [*asset.fields_of(selected), *selected.fields, ("Content-Length", str(selected.size))]
     return Response(HTTPStatus.OK, headers, (FileSpan(selected.content, 0, selected.size),))
 
 
@@ -55,7 +58,7 @@ def respond_not_found(asset: Asset, request: Request) -> Response:
     (RFC 9110 sections 13.2.1 and 14.2). Caches must not store it, because a deploy may bring the file.
     """
     page = asset.with_cache_control("no-store")
-    selected = page.representations[choose_coding(request.accept_encoding, page.sizes)]
+    selected = whole(page, request)
     fields = [field for field in (*page.fields, *selected.fields) if field[0].lower() not in _OF_A_FILE]
     headers = [*fields, ("Content-Length", str(selected.size))]
     return Response(HTTPStatus.NOT_FOUND, headers, (FileSpan(selected.content, 0, selected.size),))
@@ -65,9 +68,9 @@ _OF_A_FILE = frozenset({"accept-ranges", "etag", "expires", "last-modified"})
 """Fields of a file that mean nothing on a 404."""
 
 
-def not_modified(asset: Asset, etag: str | None) -> Response:
-    """Answer 304, with the tag of the copy that the client may keep, if it has one."""
-    kept = [(name, value) for name, value in asset.fields if name.lower() not in _CONTENT_FIELDS]
+def not_modified(fields: Headers, etag: str | None) -> Response:
+    """Answer 304 with the fields of the copy that the client may keep, and its tag, if it has one."""
+    kept = [(name, value) for name, value in fields if name.lower() not in _CONTENT_FIELDS]
     return Response(status=HTTPStatus.NOT_MODIFIED, headers=kept if etag is None else [*kept, ("ETag", etag)])
 
 

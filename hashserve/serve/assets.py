@@ -8,6 +8,7 @@ coding has its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hashserve.http.codings import IDENTITY, is_acceptable
@@ -17,7 +18,22 @@ from hashserve.http.messages import Headers, StoredFile
 from hashserve.http.preconditions import Validators
 from hashserve.serve.files import OpenFile
 
-__all__ = ["Asset", "Representation", "asset_of", "content_tag", "entity_tag", "representation_of"]
+__all__ = [
+    "BY_CODING",
+    "BY_DICTIONARY",
+    "Asset",
+    "Representation",
+    "asset_of",
+    "content_tag",
+    "entity_tag",
+    "representation_of",
+]
+
+BY_CODING = ("Accept-Encoding",)
+"""The request fields that select one of several codings."""
+
+BY_DICTIONARY = (*BY_CODING, "Available-Dictionary")
+"""The request fields that select a delta."""
 
 
 class Representation(NamedTuple):
@@ -34,6 +50,14 @@ class Representation(NamedTuple):
     content: StoredFile
     fields: Headers
 
+    @property
+    def is_delta(self) -> bool:
+        """Whether clients need another file to decode the body."""
+        return self.content.dictionary is not None
+
+
+_NO_DELTAS: Mapping[str, Representation] = MappingProxyType({})
+
 
 class Asset(NamedTuple):
     """One file that can be served, in all its codings; ``sizes`` are those of their bodies, in bytes.
@@ -41,6 +65,8 @@ class Asset(NamedTuple):
     ``fields`` are the header fields of every representation. ``last_modified`` is in seconds since the
     epoch, None where the date means nothing. ``sha256`` is that of the bytes without a coding, empty for a
     large live file. ``opened`` is the file that a snapshot is sent from.
+    ``deltas`` are further representations, by the SHA-256 of the dictionary in base64; a client without that
+    dictionary must not get one. They have ``delta_fields`` in place of ``fields``.
     """
 
     representations: Mapping[str, Representation]
@@ -49,13 +75,19 @@ class Asset(NamedTuple):
     sha256: str
     last_modified: int | None = None
     opened: OpenFile | None = None
+    deltas: Mapping[str, Representation] = _NO_DELTAS
+    delta_fields: Headers = []  # noqa: RUF012  # nothing changes the fields of an asset
+
+    def fields_of(self, selected: Representation) -> Headers:
+        """Return the fields that a representation shares with others."""
+        return self.delta_fields if selected.is_delta else self.fields
 
     def validators(self, selected: Representation, accept_encoding: str | None = None) -> Validators:
         """Return the validators for preconditions on ``selected``.
 
         They include the tags of other codings that the client accepts, because its copy in one of these is
         as good. A coding that the client does not accept is left out: a cache that asks for the client
-        must not send it such a copy.
+        must not send it such a copy. A delta that is not selected is left out for the same reason.
         """
         others = [
             other.etag
@@ -64,10 +96,13 @@ class Asset(NamedTuple):
         ]
         return Validators(etag=selected.etag, others=others, last_modified=self.last_modified)
 
-    def without(self, coding: str) -> Asset:
-        """Return the asset without one of its variants; it still varies by Accept-Encoding."""
-        kept = {name: other for name, other in self.representations.items() if name != coding}
-        sizes = {name: size for name, size in self.sizes.items() if name != coding}
+    def without(self, damaged: Representation) -> Asset:
+        """Return the asset without one of its variants or deltas; it still varies by the same fields."""
+        if damaged.is_delta:
+            others = {digest: other for digest, other in self.deltas.items() if other is not damaged}
+            return self._replace(deltas=others)
+        kept = {name: other for name, other in self.representations.items() if other is not damaged}
+        sizes = {name: self.sizes[name] for name in kept}
         return self._replace(representations=kept, sizes=sizes)
 
     def with_cache_control(self, value: str) -> Asset:
@@ -82,8 +117,11 @@ class Asset(NamedTuple):
 
 
 def content_tag(stored: StoredFile) -> EntityTag:
-    """Derive the entity-tag of a representation from its content."""
-    return entity_tag(stored.sha256, stored.coding, stored.size)
+    """Derive the entity-tag of a representation from its content; a delta's also from its dictionary."""
+    etag = entity_tag(stored.sha256, stored.coding, stored.size)
+    if stored.dictionary is None:
+        return etag
+    return etag._replace(opaque=f"{etag.opaque}-{stored.dictionary.sha256[:11]}")
 
 
 def asset_of(
@@ -91,13 +129,13 @@ def asset_of(
     fields: Headers,
     *,
     last_modified: int | None = None,
-    varies: bool,
+    varies_by: Sequence[str],
     tag_of: Callable[[StoredFile], EntityTag | None] = content_tag,
 ) -> Asset:
     """Make an asset of the files of its representations, the one without a coding first.
 
-    ``varies`` adds ``Vary: Accept-Encoding`` to the Vary of a hook, if there is one. A hook's Last-Modified
-    replaces ``last_modified``.
+    ``varies_by`` are the request fields that decide which one is sent; they are added to the Vary of a hook,
+    if there is one. A hook's Last-Modified replaces ``last_modified``.
     """
     merged, vary = [], []
     for name, value in fields:
@@ -107,8 +145,8 @@ def asset_of(
             last_modified = parse_date(value)
         else:
             merged.append((name, value))
-    if varies:
-        vary = with_vary_member(vary, "Accept-Encoding")
+    for member in varies_by:
+        vary = with_vary_member(vary, member)
     if vary:
         merged.append(("Vary", ", ".join(vary)))
     if last_modified is not None:
@@ -129,7 +167,7 @@ def with_vary_member(vary: list[str], member: str) -> list[str]:
 def representation_of(stored: StoredFile, etag: EntityTag | None) -> Representation:
     """Make the representation whose bytes a file holds."""
     fields = [] if etag is None else [("ETag", str(etag))]
-    fields.append(("Accept-Ranges", "bytes"))
+    fields.append(("Accept-Ranges", "bytes" if stored.dictionary is None else "none"))
     if stored.coding != IDENTITY:
         fields.append(("Content-Encoding", stored.coding))
     return Representation(coding=stored.coding, size=stored.size, etag=etag, content=stored, fields=fields)

@@ -103,9 +103,14 @@ class BodyCache:
         """Return a small file's bytes, from memory or from disk. Raises `OSError`."""
         body = self._bodies.get(file)
         if body is None:
-            body = read_stored(file)
+            body = read_stored(file) if file.dictionary is None else self._read_delta(file)
             self._bodies.put(file, body, len(body) + _ENTRY)
         return body
+
+    def _read_delta(self, file: StoredFile) -> bytes:
+        # Its dictionary may be large: of many requests at once, one reads it.
+        with self._turns[hash(file) % _TURNS].lock:
+            return self._bodies.get(file) or read_stored(file)
 
     def open(self, span: FileSpan) -> tuple[int, FileIdentity]:
         """Open a file that is too large to be kept, to read ``span`` of it.

@@ -28,13 +28,17 @@ class Counts(TypedDict):
 
     ``responses`` are by kind (`hashserve.serve.answers`), then by status and, if there is content, its
     coding: ``{"fingerprinted": {"200 br": 12, "206 identity": 1, "304": 5}}``. ``body_bytes`` are the bytes
-    of bodies, by kind. ``passed`` counts requests under a prefix that were left to the application:
-    ``unknown`` fingerprints, and ``missing`` for all others. ``manifest_failures`` are new manifests that
-    could not be used. The last three are states of this moment, not counts.
+    of bodies, by kind. ``deltas`` are the responses whose body is a delta, which ``responses`` have too, and
+    ``delta_bytes_saved`` how many bytes more the variants in their place would have had. ``passed`` counts
+    requests under a prefix that were left to the application: ``unknown`` fingerprints, and ``missing`` for
+    all others. ``manifest_failures`` are new manifests that could not be used. The last three are states of
+    this moment, not counts.
     """
 
     responses: dict[Kind, dict[str, int]]
     body_bytes: dict[Kind, int]
+    deltas: int
+    delta_bytes_saved: int
     passed: dict[Kind, int]
     manifest_reloads: int
     manifest_failures: int
@@ -85,12 +89,27 @@ class _Tally:
         self.body_bytes = 0
 
 
+class _Saved:
+    """How many deltas were sent, and how many bytes they saved."""
+
+    __slots__ = ("bytes", "responses")
+
+    def __init__(self) -> None:
+        self.responses = 0
+        self.bytes = 0
+
+    def add(self, saved: int) -> None:
+        self.responses += 1
+        self.bytes += saved
+
+
 class Counters:
     """Counts of the answers of one service, or of several."""
 
     def __init__(self) -> None:
         self._guard = ForkSafeLock()
         self._tallies: dict[tuple[Kind, str], _Tally] = {}
+        self._deltas = _Saved()
         self._passed: dict[Kind, int] = {"unknown": 0, "missing": 0}
 
     def count(self, answer: Answer) -> None:
@@ -100,6 +119,8 @@ class Counters:
             tally = self._tally(summary)
             tally.answers += 1
             tally.body_bytes += summary.size
+            if answer.saved is not None:
+                self._deltas.add(answer.saved)
 
     def _tally(self, summary: AnswerSummary) -> _Tally:
         return self._tallies.setdefault(summary[:2], _Tally())
@@ -120,13 +141,25 @@ class Counters:
                 tally.body_bytes += size
             return copy_fields()
 
-        return copy_and_count
+        saved, deltas = answer.saved, self._deltas
+        if saved is None:
+            return copy_and_count
+
+        def copy_and_count_delta() -> Fields:
+            with guard.lock:
+                tally.answers += 1
+                tally.body_bytes += size
+                deltas.add(saved)
+            return copy_fields()
+
+        return copy_and_count_delta
 
     def counts(self, states: Iterable[State]) -> Counts:
         """Return everything that was counted, and the sums of the services' states."""
         with self._guard.lock:
             tallies = {key: (tally.answers, tally.body_bytes) for key, tally in self._tallies.items()}
             passed = dict(self._passed)
+            deltas, saved = self._deltas.responses, self._deltas.bytes
         responses: dict[Kind, dict[str, int]] = {}
         body_bytes: dict[Kind, int] = {}
         # Kinds and names have one order, whatever was counted first.
@@ -140,6 +173,8 @@ class Counters:
         return Counts(
             responses=responses,
             body_bytes=body_bytes,
+            deltas=deltas,
+            delta_bytes_saved=saved,
             passed=passed,
             manifest_reloads=state.manifest_reloads,
             manifest_failures=state.manifest_failures,

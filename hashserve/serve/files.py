@@ -162,7 +162,7 @@ def open_stored(file: StoredFile) -> tuple[int, os.stat_result]:
 def read_stored(file: StoredFile) -> bytes:
     """Read a whole stored file, and prove its length and its digest.
 
-    A variant is decoded for the proof, so that a damaged or foreign one is never returned.
+    A variant or a delta is decoded for the proof, so that a damaged or foreign one is never returned.
     Raises `ChangedFileError` or another `OSError`.
     """
     descriptor, _ = open_stored(file)
@@ -182,10 +182,15 @@ def read_stored(file: StoredFile) -> bytes:
 def prove(file: StoredFile, chunks: Iterable[bytes]) -> None:
     """Prove that the bytes of a stored file decode to the content with its digest.
 
-    Raises `ChangedFileError`.
+    The dictionary of a delta is read and proven first. Raises `ChangedFileError`, or another `OSError` where
+    there is no dictionary.
     """
     identity = iter(chunks)
-    if file.coding != IDENTITY:
+    if file.dictionary is not None:
+        from hashserve.http.dictionaries import decode_delta  # it takes 1 ms, and many sites have no deltas
+
+        identity = decode_delta(identity, read_stored(file.dictionary), file.content_size)
+    elif file.coding != IDENTITY:
         identity = CODINGS[file.coding].decode(identity)
     try:
         holds = digest_of(identity) == file.sha256

@@ -13,7 +13,7 @@ from hashserve.hidden_paths import is_hidden_file
 from hashserve.http.codings import CODINGS, IDENTITY, coding_of_suffix
 from hashserve.http.messages import StoredFile
 from hashserve.manifest.model import AssetRecord, Manifest
-from hashserve.serve.assets import Asset, asset_of
+from hashserve.serve.assets import BY_CODING, Asset, asset_of
 from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.inspection import Root, inspect
 from hashserve.serve.locks import ForkSafeLock
@@ -71,7 +71,8 @@ class FingerprintedFiles:
         if not is_servable(path) or path in self._hidden:
             return False
         coding = coding_of_suffix(path)
-        return coding is None or path[: -len(coding.suffix)] not in self.manifest.files
+        is_variant = coding is not None and path[: -len(coding.suffix)] in self.manifest.files
+        return not is_variant and not self.manifest.lists_delta(path)
 
     def _make(self, record: AssetRecord) -> Asset:
         location, sha256 = self._root.path + record.path, record.sha256 or ""
@@ -81,7 +82,16 @@ class FingerprintedFiles:
         files = [StoredFile(location, record.size or 0, IDENTITY, sha256)]
         for coding, size in record.variants.items():
             files.append(StoredFile(location + CODINGS[coding].suffix, size, coding, sha256))
-        return asset_of(files, fields, varies=len(files) > 1)
+        if self.manifest.deltas is not None and self._policy.serves_deltas:
+            from hashserve.serve.deltas import asset_with_deltas  # it takes 2 ms
+
+            public = self._policy.has_public_deltas
+            asset = asset_with_deltas(
+                record, self.manifest, files, fields, folder=self._root.path, public=public
+            )
+            if asset is not None:
+                return asset
+        return asset_of(files, fields, varies_by=BY_CODING if len(files) > 1 else ())
 
     def record(self, path: str) -> AssetRecord | None:
         """Return the record of a fingerprinted path: from the manifest, or else found on disk once.

@@ -17,7 +17,7 @@ from hashserve.file_identity import SETTLED_AFTER, identify
 from hashserve.hidden_paths import is_hidden_file
 from hashserve.http.codings import CODINGS, IDENTITY, coding_of_suffix
 from hashserve.http.messages import Headers, StoredFile
-from hashserve.serve.assets import Asset, asset_of
+from hashserve.serve.assets import BY_CODING, Asset, asset_of
 from hashserve.serve.body_cache import BodyCache
 from hashserve.serve.bounded_cache import BoundedCache
 from hashserve.serve.files import ChangedWhileReadError, is_machine_error
@@ -197,7 +197,7 @@ class LiveFiles:
             [found.stored],
             self._fields(path, watched.location),
             last_modified=_date_of(found.status),
-            varies=False,
+            varies_by=(),
             tag_of=lambda _: found.etag,
         )
         self._remembered.put(path, _Remembered(watched, asset))
@@ -208,7 +208,7 @@ class LiveFiles:
         asset = asset_of(
             [found.stored],
             self._fields(path, watched.location),
-            varies=any(watched.variants),
+            varies_by=BY_CODING if any(watched.variants) else (),
             tag_of=lambda _: None,
         )
         return asset.as_snapshot(found.opened)
@@ -250,7 +250,8 @@ class LiveFiles:
         files = found.stored_files()
         if found.content is not None:
             self._bodies.keep(files[0], found.content)
-        return asset_of(files, fields, last_modified=_date_of(found.status), varies=bool(found.variants))
+        varies_by = BY_CODING if found.variants else ()
+        return asset_of(files, fields, last_modified=_date_of(found.status), varies_by=varies_by)
 
     def _fields(self, path: str, location: str) -> Headers:
         return self._policy.fields(location, self._prefix + self._url_path(path), immutable=False)

@@ -1,13 +1,13 @@
 """The memo: answers to plain GET and HEAD requests, in the form that a gateway sends.
 
 Invariant: an answer is recalled only where the site would answer the same, and never once the site is due to
-look for a new manifest. To recall an immutable file takes two lookups and no I/O; to recall a live file, the
-file and its variants are looked at.
+look for a new manifest. To recall an immutable file takes two lookups and no I/O, and two more if the client
+has a dictionary; to recall a live file, the file and its variants are looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +15,7 @@ from hashserve.http.messages import CONDITIONAL_FIELDS, Request
 from hashserve.serve.inspection import Watched
 from hashserve.serve.locks import ForkSafeLock
 
-__all__ = ["BYPASSING_FIELDS", "LONGEST_REMEMBERED", "AnswerMemo", "Entry", "Recalled"]
+__all__ = ["BYPASSING_FIELDS", "LONGEST_REMEMBERED", "AnswerMemo", "ByPath", "Choice", "Entry", "Recalled"]
 
 LONGEST_REMEMBERED = 256
 """The longest Accept-Encoding value, in characters, that an answer is remembered for."""
@@ -42,15 +42,24 @@ Recalled = tuple[int, Fields, tuple[bytes, ...]]
 ByPath = dict[str, dict["str | None", V]]
 """Values by path, then by Accept-Encoding value."""
 
+Choice = tuple[dict["str | None", "Entry[Fields] | None"], "str | None"]
+"""The entries of a file that has deltas, by the Available-Dictionary value of each; that of the whole
+representation has the key None. An entry is None until its answer was made. The second part is the file's
+Access-Control-Allow-Origin."""
+
 
 class AnswerMemo(Generic[Fields]):
     """At most ``limit`` answers: ``hot`` has those of files that never change, ``live`` those of other files.
 
+    Where a dictionary of the client may decide the answer, the entry in ``hot`` is None, and ``choices`` has
+    the answers. So another request pays nothing for them: clients that have a dictionary add the codings
+    ``dcb`` and ``dcz`` to Accept-Encoding.
     All are valid until ``due`` on the monotonic clock, live ones only while their files are unchanged.
     """
 
     def __init__(self, limit: int) -> None:
-        self.hot: ByPath[Entry[Fields]] = {}
+        self.hot: ByPath[Entry[Fields] | None] = {}
+        self.choices: ByPath[Choice[Fields]] = {}
         self.live: ByPath[tuple[Watched, Entry[Fields]]] = {}
         self.due = 0.0
         self._limit = limit
@@ -63,11 +72,38 @@ class AnswerMemo(Generic[Fields]):
         ``fields`` are named as in WSGI's environ and Django's META.
         """
         of_path = self.hot.get(path)
-        entry = None if of_path is None else of_path.get(fields.get("HTTP_ACCEPT_ENCODING"))
-        if entry is None:
+        if of_path is None:
             return None
+        accept_encoding = fields.get("HTTP_ACCEPT_ENCODING")
+        entry = of_path.get(accept_encoding)
+        if entry is None:
+            entry = self.choose(path, fields) if accept_encoding in of_path else None
+            if entry is None:
+                return None
         found = self._select(entry, method, fields)
         return None if found is None else (found[0], found[1](), found[2])
+
+    def choose(self, path: str, fields: Mapping[str, Any]) -> Entry[Fields] | None:
+        """Return the entry that the client's dictionary selects, where it decides; None if there is none yet.
+
+        It is the one that `hashserve.serve.negotiation.select` selects.
+        """
+        try:
+            entries, allowed_origin = self.choices[path][fields.get("HTTP_ACCEPT_ENCODING")]
+        except KeyError:  # another thread has cleared the memo
+            return None
+        value = fields.get("HTTP_AVAILABLE_DICTIONARY")
+        if value is None:
+            return entries[None]
+        if value not in entries:
+            value = _canonical(value)
+            if value not in entries:
+                return entries[None]
+        site = fields.get("HTTP_SEC_FETCH_SITE")
+        if site == "same-origin" or site is None:
+            return entries[value]
+        mode, origin = fields.get("HTTP_SEC_FETCH_MODE"), fields.get("HTTP_ORIGIN")
+        return entries[value if _may_use_dictionary(site, mode, origin, allowed_origin) else None]
 
     def recall_live(self, path: str, method: str, fields: Mapping[str, Any]) -> Recalled[Fields] | None:
         """Do what `recall` does, for a live file. This call waits for the disk, to look at the file."""
@@ -107,6 +143,34 @@ class AnswerMemo(Generic[Fields]):
             self._make_room()
         of_path[request.accept_encoding] = value
 
+    def remember_choice(
+        self,
+        hot: ByPath[Entry[Fields] | None],
+        choices: ByPath[Choice[Fields]],
+        request: Request,
+        entry: Entry[Fields],
+        *,
+        digest: str | None,
+        offered: Iterable[str],
+        allowed_origin: str | None,
+    ) -> None:
+        """Remember the entry of a delta against the dictionary ``digest``, or of what others get for None.
+
+        ``offered`` are the digests of all dictionaries that this Accept-Encoding value gets deltas against.
+        The caller reads ``hot`` and ``choices`` first, as for `remember`.
+        """
+        accept_encoding = request.accept_encoding
+        if accept_encoding is None or len(accept_encoding) > LONGEST_REMEMBERED:
+            return
+        entries: dict[str | None, Entry[Fields] | None] = dict.fromkeys([None, *map(_field_value, offered)])
+        of_path = choices.setdefault(request.path, {})
+        entries, _ = of_path.setdefault(accept_encoding, (entries, allowed_origin))
+        key = None if digest is None else _field_value(digest)
+        if entries[key] is None:
+            self._make_room()
+        entries[key] = entry
+        hot.setdefault(request.path, {})[accept_encoding] = None
+
     def _make_room(self) -> None:
         """Count one more answer; if there are too many, forget all others."""
         with self._guard.lock:
@@ -120,8 +184,30 @@ class AnswerMemo(Generic[Fields]):
             self._start_again()
 
     def _start_again(self) -> None:
-        self.hot, self.live, self._remembered = {}, {}, 0
+        self.hot, self.choices, self.live, self._remembered = {}, {}, {}, 0
 
     def __len__(self) -> int:
         # Copied into lists first, because other threads add to the dictionaries.
-        return sum(map(len, [*self.hot.values()])) + sum(map(len, [*self.live.values()]))
+        entries = [entry for of_path in [*self.hot.values()] for entry in [*of_path.values()]]
+        for of_path in [*self.choices.values()]:
+            entries += [entry for chosen, _ in [*of_path.values()] for entry in [*chosen.values()]]
+        return len(entries) - entries.count(None) + sum(map(len, [*self.live.values()]))
+
+
+def _field_value(digest: str) -> str:
+    """Return the Available-Dictionary field for a digest as clients send it (RFC 9842 section 2.2)."""
+    return f":{digest}:"
+
+
+def _canonical(value: str) -> str | None:
+    """Return an Available-Dictionary field as clients send it, None if it is malformed."""
+    from hashserve.http.dictionaries import remembered_dictionary  # servers without deltas start sooner
+
+    digest = remembered_dictionary(value)
+    return None if digest is None else _field_value(digest)
+
+
+def _may_use_dictionary(site: str, mode: str | None, origin: str | None, allowed: str | None) -> bool:
+    from hashserve.http.dictionaries import may_use_dictionary  # servers without deltas start sooner
+
+    return may_use_dictionary(site, mode, origin, allowed)

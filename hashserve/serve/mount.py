@@ -157,6 +157,8 @@ class Mount:
         if path == PUBLISHED_MANIFEST and self._settings.publish_manifest:
             return self._find_manifest()
         if self.table is not None:
+            if self.table.manifest.lists_delta(path):
+                return None
             asset = self.table.asset(path)
             if asset is not None:
                 return FingerprintedMatch(path, asset)

@@ -39,6 +39,7 @@ class Policy(NamedTuple):
 
     ``revalidates`` is for development: clients must revalidate every file at each use.
     ``expires`` adds an Expires field to each lifetime (`with_expires`, when the response is sent).
+    ``serves_deltas`` and ``has_public_deltas`` are for fingerprinted files (`hashserve.serve.deltas`).
     """
 
     max_age: int | None = 60
@@ -49,6 +50,8 @@ class Policy(NamedTuple):
     media_types: MediaTypes = MediaTypes()
     add_headers: HeaderHook | None = None
     is_immutable: ImmutableTest | None = None
+    serves_deltas: bool = True
+    has_public_deltas: bool = False
 
     def common_fields(self) -> Headers:
         """Return the fields of every response of ours, errors included."""
@@ -113,6 +116,8 @@ def policy_of(settings: ServeSettings, *, revalidates: bool = False) -> Policy:
         media_types=MediaTypes(settings.mimetypes, charset=settings.charset),
         add_headers=_header_hook(settings.add_headers_function),
         is_immutable=immutable_test(settings.immutable_file_test),
+        serves_deltas=settings.serve_deltas,
+        has_public_deltas=settings.public_deltas,
     )
 
 

@@ -16,7 +16,8 @@ from hashserve.http.messages import Headers, Request
 from hashserve.serve.answers import Answer
 from hashserve.serve.asset_responses import not_modified
 from hashserve.serve.assets import Asset
-from hashserve.serve.memo import AnswerMemo, Entry
+from hashserve.serve.memo import AnswerMemo, ByPath, Choice, Entry
+from hashserve.serve.negotiation import allowed_origin, dictionary_of, offered_deltas
 from hashserve.serve.policy import Policy, with_expires
 from hashserve.serve.site import Site
 from hashserve.settings.serve import ServeSettings
@@ -60,7 +61,7 @@ class Service(Generic[Fields]):
     def answer(self, request: Request) -> Answer | None:
         """Answer any request, and remember the answer if it may be; None if the application must answer."""
         # Both are read before the answer is made: see `AnswerMemo.remember`.
-        hot, live = self.memo.hot, self.memo.live
+        hot, choices, live = self.memo.hot, self.memo.choices, self.memo.live
         asked = request.as_get() if request.method == "HEAD" else request
         answer = self.site.answer(asked)
         self.memo.due = self.site.check_due
@@ -71,7 +72,7 @@ class Service(Generic[Fields]):
         # Without an interval nothing is ever recalled.
         if answer.asset is not None and asked.is_plain_get and self.site.settings.check_interval > 0:
             if answer.watched is None:
-                self.memo.remember(hot, asked, self._entry(answer, answer.asset))
+                self._remember_hot(hot, choices, asked, answer, answer.asset)
             elif self.remembers_live:
                 self.memo.remember(live, asked, (answer.watched, self._entry(answer, answer.asset)))
         return self._finish(answer, request)
@@ -92,17 +93,40 @@ class Service(Generic[Fields]):
             self._counters.count(answer)
         return answer
 
+    def _remember_hot(
+        self,
+        hot: ByPath[Entry[Fields] | None],
+        choices: ByPath[Choice[Fields]],
+        request: Request,
+        answer: Answer,
+        asset: Asset,
+    ) -> None:
+        entry, offered = self._entry(answer, asset), offered_deltas(asset, request.accept_encoding)
+        if not offered:
+            self.memo.remember(hot, request, entry)
+            return
+        self.memo.remember_choice(
+            hot,
+            choices,
+            request,
+            entry,
+            digest=None if answer.saved is None else dictionary_of(request),
+            offered=offered,
+            allowed_origin=allowed_origin(asset.fields),
+        )
+
     def _entry(self, answer: Answer, asset: Asset) -> Entry[Fields]:
         headers = answer.response.headers
         etag = dict(headers)["ETag"]
         (body,) = answer.response.body  # one part, in memory: only such answers are remembered
         assert isinstance(body, bytes)
-        unchanged = Answer(not_modified(asset, etag), kind=answer.kind)
+        fields = asset.fields if answer.saved is None else asset.delta_fields
+        unchanged = Answer(not_modified(fields, etag), kind=answer.kind)
         copy, copy_unchanged = self._copies(headers), self._copies(unchanged.response.headers)
         if self._counters is None:
             return copy, body, etag, copy_unchanged, copy
         counted = self._counters.counted
-        without_body = answer._replace(response=answer.response._replace(body=()))
+        without_body = answer._replace(response=answer.response._replace(body=()), saved=None)
         return (
             counted(copy, answer),
             body,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from hashserve.http.codings import IDENTITY, choose_coding
+from hashserve.http.codings import IDENTITY
 from hashserve.http.messages import Request
 from hashserve.http.responses import method_not_allowed, not_found, options, redirect, unavailable
 from hashserve.serve.answers import Answer
@@ -25,6 +25,7 @@ from hashserve.serve.inspection import Root
 from hashserve.serve.live_files import Locate
 from hashserve.serve.locks import ForkSafeLock
 from hashserve.serve.mount import FingerprintedMatch, LiveMatch, Mount, RedirectMatch
+from hashserve.serve.negotiation import saved_bytes, select
 from hashserve.serve.policy import Policy, policy_of
 from hashserve.settings.serve import ServeSettings
 from hashserve.url_paths import decode_path, mount_point_of, query_suffix, url_of
@@ -173,21 +174,28 @@ class Site:
         """Answer with the best representation that is undamaged; a damaged one is logged and left out."""
         asset = found.asset
         while True:
-            response = respond(asset, request, self._common_fields)
+            selected = select(asset, request)
+            response = respond(asset, request, self._common_fields, selected)
             try:
                 response, descriptor = self.bodies.load(response, keep=mount.may_remember)
             except OSError as error:
-                coding = choose_coding(request.accept_encoding, asset.sizes)
+                coding = selected.coding
                 if self._may_recover(mount, found, coding, error):
                     raise
                 self.failure_log.log_once(f"{url_of(mount.prefix + found.path)} as {coding}: {error}")
                 if coding == IDENTITY:
                     return Answer(not_found(self._common_fields), kind="failed")
-                asset = asset.without(coding)
+                asset = asset.without(selected)
             else:
                 # The manifest may have been deleted in between.
                 is_lasting = mount.may_remember and descriptor is None and asset is found.asset
-                return Answer(response, descriptor, asset if is_lasting else None, kind="fingerprinted")
+                return Answer(
+                    response,
+                    descriptor,
+                    asset if is_lasting else None,
+                    kind="fingerprinted",
+                    saved=saved_bytes(asset, request, selected) if response.status == 200 else None,
+                )
 
     @staticmethod
     def _may_recover(mount: Mount, found: FingerprintedMatch, coding: str, error: OSError) -> bool:

@@ -126,6 +126,16 @@ class ServeSettings(Settings, keys=True):
         check=flag,
         help="Serve the manifest at `.well-known/hashserve.json`, for the next build's `previous`.",
     )
+    serve_deltas: bool = setting(
+        default=True,
+        check=flag,
+        help="Send deltas (RFC 9842) to clients that have an earlier release of a file.",
+    )
+    public_deltas: bool = setting(
+        default=False,
+        check=flag,
+        help="Let shared caches keep deltas; only for caches that store responses by all of Vary.",
+    )
     nosniff: bool = setting(
         default=True,
         check=flag,
@@ -227,6 +237,8 @@ if TYPE_CHECKING:
         clean_urls: bool
         follow_symlinks: bool
         publish_manifest: bool
+        serve_deltas: bool
+        public_deltas: bool
         nosniff: bool
         url_base: str
         expires: bool

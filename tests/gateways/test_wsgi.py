@@ -615,9 +615,10 @@ def test_bodies_in_memory_are_bounded_together_with_what_refers_to_them(tmp_path
         for path in tree.names.values():
             assert request(application, f"/static/{path}").status == 200
         referred = {
-            id(body): len(body)
+            id(entry[1]): len(entry[1])
             for memo in application._service.memo.hot.values()
-            for _, body, *_ in memo.values()
+            for entry in memo.values()
+            if entry is not None
         }
         assert sum(referred.values()) <= budget
 

@@ -7,7 +7,7 @@ import pytest
 from hashserve.http.messages import FileSpan, Headers, Request, Response, StoredFile
 from hashserve.http.responses import ANY_ORIGIN, METHODS
 from hashserve.serve.asset_responses import not_modified, respond
-from hashserve.serve.assets import Asset, asset_of
+from hashserve.serve.assets import BY_CODING, Asset, asset_of
 
 COMMON = [ANY_ORIGIN]
 SHA256 = "ab/cd+efghijklmnopqrstuvwxyz0123456789ABCDEF="
@@ -21,7 +21,7 @@ FIELDS = [("content-type", "text/plain"), ("Cache-Control", "no-cache"), *COMMON
 
 def asset(*, varies: bool = True) -> Asset:
     files = [FILE, BROTLI] if varies else [FILE]
-    return asset_of(files, FIELDS, last_modified=1_000_000_000, varies=varies)
+    return asset_of(files, FIELDS, last_modified=1_000_000_000, varies_by=BY_CODING if varies else ())
 
 
 def get(**fields: str) -> Response:
@@ -56,7 +56,7 @@ def test_a_variant_is_sent_with_its_own_tag_and_length() -> None:
 def test_a_304_leaves_out_what_the_client_has_with_its_copy() -> None:
     expected = Response(304, [*FIELDS[1:], ("Vary", "Accept-Encoding"), ("ETag", ETAG)])
     assert get(if_none_match=ETAG) == expected
-    assert not_modified(asset(), ETAG) == expected
+    assert not_modified(asset().fields, ETAG) == expected
 
 
 def test_a_304_names_the_copy_that_the_client_has() -> None:
@@ -142,7 +142,7 @@ def test_several_ranges_are_parts_that_each_state_their_type_and_range() -> None
 
 
 def test_the_type_of_a_part_is_sent_as_the_bytes_that_a_hook_wrote() -> None:
-    named = asset_of([FILE], [("Content-Type", 'text/plain; name="\xe9"')], varies=False)
+    named = asset_of([FILE], [("Content-Type", 'text/plain; name="\xe9"')], varies_by=())
     response = respond(named, Request(method="GET", path="/a.txt", range="bytes=0-1,5-7"), COMMON)
     (first, *_) = response.body
     assert isinstance(first, bytes)

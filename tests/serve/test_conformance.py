@@ -19,6 +19,7 @@ from webtest import TestApp  # type: ignore[import-untyped]
 
 from hashserve import HashServe, Manifest, Release
 from tests.support.client import APPLICATION_BODY, Reply, request, wrapped_application
+from tests.support.deltas import BROWSER, TreeWithDeltas, available_dictionary, decoded, three_releases
 from tests.support.django_client import django_application
 from tests.support.files import put
 from tests.support.trees import POEM, STYLES, TEN, BuiltTree, ServedTree, copy_tree, make_tree
@@ -59,17 +60,19 @@ class Serve(Protocol):
     """Serves the root of a tree, with the settings of `HashServe`."""
 
     def __call__(
-        self, tree: ServedTree | BuiltTree, prefix: str = "/static/", **settings: Any
+        self, tree: ServedTree | BuiltTree | TreeWithDeltas, prefix: str = "/static/", **settings: Any
     ) -> Application:
         """Start a server; its settings are read now."""
 
 
-def serve_by_wrapper(tree: ServedTree | BuiltTree, prefix: str = "/static/", **settings: Any) -> HashServe:
+def serve_by_wrapper(
+    tree: ServedTree | BuiltTree | TreeWithDeltas, prefix: str = "/static/", **settings: Any
+) -> HashServe:
     return HashServe(wrapped_application, tree.root, prefix, **settings)
 
 
 def serve_by_django(
-    gateway: str, tree: ServedTree | BuiltTree, prefix: str = "/static/", **settings: Any
+    gateway: str, tree: ServedTree | BuiltTree | TreeWithDeltas, prefix: str = "/static/", **settings: Any
 ) -> Application:
     keys = {name.upper(): value for name, value in settings.items()}
     return django_application(gateway, STATIC_ROOT=tree.root, HASHSERVE={"PREFIX": prefix, **keys})
@@ -794,3 +797,235 @@ def test_non_ascii_names_are_served(serve: Serve, tree: ServedTree) -> None:
 def test_a_manifest_of_ours_is_read_by_django_as_it_is(built: BuiltTree) -> None:
     loaded = Manifest.load(os.path.join(built.root, "staticfiles.json"))
     assert loaded.paths == built.names
+
+
+# Deltas (RFC 9842)
+
+
+@pytest.fixture(scope="module")
+def with_deltas(tmp_path_factory: pytest.TempPathFactory) -> TreeWithDeltas:
+    return three_releases(tmp_path_factory.mktemp("deltas"))
+
+
+APP = "css/app.css"
+PRIVATE = "private, max-age=31536000, immutable"
+
+
+def ask(application: Application, tree: TreeWithDeltas, had: int | None = 0, /, **fields: Any) -> Reply:
+    """Ask for the newest style sheet, as a browser that has the one of release ``had``."""
+    asked: dict[str, Any] = {"accept_encoding": BROWSER, **fields}
+    if had is not None and "available_dictionary" not in fields:
+        asked["available_dictionary"] = tree.dictionary(APP, had)
+    return request(application, tree.url(APP), **asked)
+
+
+@pytest.mark.parametrize("had", [0, 1])
+def test_a_client_that_has_an_earlier_release_gets_a_delta_that_is_its_own(
+    serve: Serve, with_deltas: TreeWithDeltas, had: int
+) -> None:
+    application = serve(with_deltas)
+    whole = ask(application, with_deltas, None)
+    for _ in range(2):  # the second one from the memo
+        reply = ask(application, with_deltas, had)
+        assert decoded(reply, with_deltas.content(APP, had)) == with_deltas.content(APP)
+        assert (reply.status, reply["Content-Length"]) == (200, str(len(reply.body)))
+        assert len(reply.body) < len(whole.body)
+        assert (whole["Cache-Control"], reply["Cache-Control"]) == (IMMUTABLE, PRIVATE)
+        assert (whole["Accept-Ranges"], reply["Accept-Ranges"]) == ("bytes", "none")
+        assert STRONG_TAG.fullmatch(reply["ETag"])
+        for field in ("Vary", "Use-As-Dictionary", "Content-Type", "Access-Control-Allow-Origin"):
+            assert reply[field] == whole[field]
+    assert len({whole["ETag"], *(ask(application, with_deltas, each)["ETag"] for each in (0, 1))}) == 3
+
+
+def test_every_release_of_a_dictionary_says_so_and_varies_by_it(
+    serve: Serve, with_deltas: TreeWithDeltas
+) -> None:
+    application = serve(with_deltas)
+    for release in range(3):
+        for coding in ("identity", "br", BROWSER):
+            for method, fields, status in (
+                ("GET", {}, 200),
+                ("HEAD", {}, 200),
+                ("GET", {"if_none_match": "*"}, 304),
+                ("GET", {"range": "bytes=0-1"}, 206),
+                ("GET", {"range": "bytes=99999-"}, 416),
+            ):
+                url = with_deltas.url(APP, release)
+                reply = request(application, url, method=method, accept_encoding=coding, **fields)
+                assert (reply.status, reply["Vary"]) == (status, "Accept-Encoding, Available-Dictionary")
+                assert reply.all("Use-As-Dictionary") == (
+                    [] if status == 416 else ['match="../css/app.*.css"']
+                )
+    other = request(application, with_deltas.url("ten.txt"), accept_encoding=BROWSER)
+    assert (other["Vary"], other.all("Use-As-Dictionary")) == ("Accept-Encoding", [])
+
+
+WITHOUT_DELTA: dict[str, dict[str, str]] = {
+    "no coding named": {"accept_encoding": "gzip, br"},
+    "any coding": {"accept_encoding": "br, *"},
+    "dcz refused": {"accept_encoding": "br, dcz;q=0"},
+    "br preferred": {"accept_encoding": "br, dcz;q=0.9"},
+    "an unknown dictionary": {"available_dictionary": available_dictionary(b"unknown")},
+    "two dictionaries": {"available_dictionary": ":{0}:, :{1}:"},
+    "no dictionary": {"available_dictionary": "?1"},
+    "100 kB": {"available_dictionary": ":{0}:" + " " * 100_000 + ";a"},
+    "another site": {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"},
+    "the same site, not the origin": {"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors"},
+    "a range": {"range": "bytes=0-"},
+    "a range of no known unit": {"range": "lines=0-"},
+}
+
+
+@pytest.mark.parametrize("case", WITHOUT_DELTA)
+def test_any_other_client_gets_the_same_as_without_a_dictionary(
+    serve: Serve, with_deltas: TreeWithDeltas, case: str
+) -> None:
+    application = serve(with_deltas)
+    digests = [with_deltas.dictionary(APP, had).strip(":") for had in (0, 1)]
+    fields = dict(WITHOUT_DELTA[case])
+    if "available_dictionary" in fields:
+        fields["available_dictionary"] = fields["available_dictionary"].format(*digests)
+    alike = {name: value for name, value in fields.items() if name in ("accept_encoding", "range")}
+    for _ in range(2):
+        reply = ask(application, with_deltas, **fields)
+        assert reply == ask(application, with_deltas, None, **alike)
+        assert reply.all("Content-Encoding") != ["dcz"]
+        assert ask(application, with_deltas)["Content-Encoding"] == "dcz"
+
+
+WITH_DELTA: dict[str, dict[str, str]] = {
+    "dcz alone": {"accept_encoding": "dcz"},
+    "a qvalue": {"accept_encoding": "br;q=0.5, DCZ;q=0.9"},
+    "a parameter": {"available_dictionary": ":{0}:;a=1"},
+    "without padding": {"available_dictionary": ":{short}:"},
+    "the same origin": {"sec_fetch_site": "same-origin", "sec_fetch_mode": "no-cors"},
+    "cors": {"sec_fetch_site": "cross-site", "sec_fetch_mode": "cors", "origin": "https://example.org"},
+    "a navigation": {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"},
+}
+
+
+@pytest.mark.parametrize("case", WITH_DELTA)
+def test_a_client_that_may_use_its_dictionary_gets_the_delta(
+    serve: Serve, with_deltas: TreeWithDeltas, case: str
+) -> None:
+    application, expected = serve(with_deltas), ask(serve(with_deltas), with_deltas)
+    digest = with_deltas.dictionary(APP, 0).strip(":")
+    fields = {
+        name: value.format(digest, short=digest.rstrip("=")) for name, value in WITH_DELTA[case].items()
+    }
+    for _ in range(2):
+        assert ask(application, with_deltas, **fields) == expected
+
+
+def test_head_has_the_fields_of_a_delta_and_ignores_a_range(
+    serve: Serve, with_deltas: TreeWithDeltas
+) -> None:
+    application = serve(with_deltas)
+    for _ in range(2):
+        for fields in ({}, {"range": "bytes=0-1"}):
+            head = ask(application, with_deltas, method="HEAD", **fields)
+            got = ask(application, with_deltas)
+            assert (head.status, sorted(head.headers), head.body) == (200, sorted(got.headers), b"")
+
+
+def test_a_304_names_the_copy_that_the_client_has_and_how_long_to_keep_it(
+    serve: Serve, with_deltas: TreeWithDeltas
+) -> None:
+    application = serve(with_deltas)
+    delta = ask(application, with_deltas)
+    whole, other = ask(application, with_deltas, None), ask(application, with_deltas, 1)
+    for _ in range(2):
+        for method in ("GET", "HEAD"):
+            for tag, copy in ((delta["ETag"], delta), (whole["ETag"], whole), ("*", delta)):
+                reply = ask(application, with_deltas, method=method, if_none_match=tag)
+                assert (reply.status, reply["ETag"]) == (304, copy["ETag"])
+                assert reply["Cache-Control"] == copy["Cache-Control"]
+            # A cache that asks for such a client must not send it the delta.
+            for tag, had in ((delta["ETag"], None), (delta["ETag"], 1), (other["ETag"], 0)):
+                reply = ask(application, with_deltas, had, method=method, if_none_match=tag)
+                assert (reply.status, reply["ETag"]) == (200, ask(application, with_deltas, had)["ETag"])
+
+
+def test_if_match_holds_for_the_representation_that_is_selected(
+    serve: Serve, with_deltas: TreeWithDeltas
+) -> None:
+    application = serve(with_deltas)
+    delta, whole = ask(application, with_deltas), ask(application, with_deltas, None)
+    for tag, had, status in (
+        (delta["ETag"], 0, 200),
+        ("*", 0, 200),
+        (delta["ETag"], None, 412),
+        (delta["ETag"], 1, 412),
+        (whole["ETag"], 0, 412),
+        (whole["ETag"], None, 200),
+    ):
+        assert ask(application, with_deltas, had, if_match=tag).status == status
+
+
+def test_a_range_of_a_delta_is_answered_with_the_whole_file(
+    serve: Serve, with_deltas: TreeWithDeltas
+) -> None:
+    application = serve(with_deltas)
+    whole, delta = ask(application, with_deltas, None), ask(application, with_deltas)
+    assert ask(application, with_deltas, range="bytes=9-", if_range=delta["ETag"]) == whole
+    assert ask(application, with_deltas, range="bytes=9-", if_range=whole["ETag"]).body == whole.body[9:]
+
+
+def test_a_file_with_a_delta_is_no_url_of_its_own(serve: Serve, with_deltas: TreeWithDeltas) -> None:
+    application = serve(with_deltas, on_missing="404")
+    for name, rows in (with_deltas.manifest().deltas or {}).items():
+        assert len(rows) in (1, 2)
+        for delta in with_deltas.manifest().deltas_of(name):
+            reply = request(application, f"/static/{delta.path}", accept_encoding=BROWSER)
+            assert (reply.status, reply["Cache-Control"]) == (404, "no-store")
+
+
+@pytest.mark.parametrize("setting", ["serve_deltas", "public_deltas"])
+def test_settings_switch_deltas_off_and_make_them_public(
+    serve: Serve, with_deltas: TreeWithDeltas, setting: str
+) -> None:
+    settings: dict[str, Any] = {setting: setting == "public_deltas"}
+    reply = ask(serve(with_deltas, **settings), with_deltas)
+    is_delta = setting == "public_deltas"
+    assert (reply["Content-Encoding"], reply["Cache-Control"]) == ("dcz" if is_delta else "br", IMMUTABLE)
+    assert ("Use-As-Dictionary" in reply, "Dictionary" in reply["Vary"]) == (is_delta, is_delta)
+
+
+def test_a_manifest_without_deltas_changes_nothing(serve: Serve, tmp_path: Any) -> None:
+    tree = three_releases(tmp_path)
+    tree.replace(deltas=None)
+    reply = ask(serve(tree), tree)
+    assert (reply["Content-Encoding"], reply["Vary"]) == ("br", "Accept-Encoding")
+    assert "Use-As-Dictionary" not in reply
+    # The first release has no deltas yet, but later ones need its files.
+    tree.replace(deltas={})
+    reply = ask(serve(tree), tree)
+    assert (reply["Content-Encoding"], reply["Use-As-Dictionary"]) == ("br", 'match="../css/app.*.css"')
+
+
+@pytest.mark.parametrize("damage", ["delta", "delta gone", "dictionary", "dictionary gone"])
+def test_a_damaged_delta_is_logged_once_and_the_variant_is_sent(
+    serve: Serve, tmp_path: Any, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree = three_releases(tmp_path)
+    (delta,) = (
+        each
+        for each in tree.manifest().deltas_of(tree.releases[2][APP])
+        if each.dictionary == tree.releases[0][APP]
+    )
+    path = tmp_path / (delta.path if damage.startswith("delta") else delta.dictionary)
+    content = path.read_bytes()
+    known = tree.dictionary(APP, 0)
+    path.unlink()
+    if not damage.endswith("gone"):
+        path.write_bytes(content[:-1] + b"?")
+    application = serve(tree)
+    whole = ask(application, tree, None)
+    for _ in range(2):
+        assert ask(application, tree, available_dictionary=known) == whole
+    assert [record for record in caplog.records if "as dcz" in record.message]
+    assert len([record for record in caplog.records if record.name == "hashserve"]) == 1
+    assert decoded(ask(application, tree, 1), tree.content(APP, 1)) == tree.content(APP)
+    path.write_bytes(content)
+    assert ask(application, tree)["Content-Encoding"] == "dcz"

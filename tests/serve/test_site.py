@@ -373,7 +373,7 @@ def test_a_published_manifest_shows_what_its_page_says(tmp_path: Path) -> None:
     assert shown.keys() == {"paths", "version", "hash", "hashserve"}
     assert shown["hashserve"].keys() <= {
         *("format", "created", "columns", "files", "media_types", "releases", "prefix", "queries"),
-        *("unhashed", "unhashed_files", "skipped", "modules", "leave_references"),
+        *("unhashed", "unhashed_files", "skipped", "modules", "leave_references", "deltas"),
     }
     assert not [private for private in (str(tmp_path), "secret-source", "comment") if private in text]
 

@@ -178,6 +178,8 @@ SERVE: Mapping[str, Cases] = {
     "clean_urls": flag(),
     "follow_symlinks": flag(),
     "publish_manifest": flag(),
+    "serve_deltas": flag(),
+    "public_deltas": flag(),
     "nosniff": flag(),
     "url_base": Cases(
         [Right("https://cdn.example/", "https://cdn.example"), Right("", "")],
