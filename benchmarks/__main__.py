@@ -15,13 +15,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import browser, build, comparison, django_request, publication, request_cost, servers, start
+from benchmarks import (
+    browser,
+    build,
+    comparison,
+    deltas,
+    django_request,
+    publication,
+    request_cost,
+    servers,
+    start,
+)
 from benchmarks.analysis import analysed
 from benchmarks.options import Options, options_of, parser, run_all
 from benchmarks.report import Report
 from benchmarks.results import Result, ResultError
 
-ALL = (request_cost.run, django_request.run, servers.run, start.run, build.run, browser.run)
+ALL = (request_cost.run, django_request.run, servers.run, start.run, build.run, deltas.run, browser.run)
 
 
 def build_once(options: Options) -> Report:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from benchmarks import browser, build, django_request, request_cost, servers, start
+from benchmarks import browser, build, deltas, django_request, request_cost, servers, start
 from benchmarks.report import Report
 from benchmarks.results import Result, ResultError
 
@@ -20,6 +20,7 @@ ANALYSES: Mapping[str, Callable[[Report], None]] = {
     "servers": servers.analyse,
     "start": start.analyse,
     "build": build.analyse,
+    "deltas": deltas.analyse,
     "browser": browser.analyse,
 }
 

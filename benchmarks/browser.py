@@ -1,10 +1,13 @@
-"""What a browser loads: requests, bytes and revalidations of headless Chromium, over two releases.
+"""What a browser loads: requests, bytes and revalidations of headless Chromium, over several releases.
 
 The browser visits a page (`benchmarks.page_application`) with the assets of the demo site and of Django's
 admin twice. Then a release changes a stylesheet and a script module, and the browser visits the page twice
 more. hashserve serves the output of ``hashserve build``; WhiteNoise serves the output of ``collectstatic``
 with its compressed manifest storage. Both have the same sources and the same server (gunicorn). Each release
 restarts the server, as a deploy does.
+
+The same browser visits an application that Vite bundles (`benchmarks.bundled_app`): at first, after a patch
+release, and after a release that bumps a dependency. hashserve sends deltas (RFC 9842) then.
 
 For both, the lifetime of unhashed files is 5 seconds instead of a minute. That is less than the time between
 two visits, so the browser requests such files again. Requests and statuses come from the server's log, bytes
@@ -18,13 +21,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import bundled_app
 from benchmarks.django_project import WHITENOISE_SETUP, collect_command, make_project
 from benchmarks.harness import PROJECT, Sample, Series
 from benchmarks.options import Options, options_of, parser, run_and_report
@@ -32,10 +36,11 @@ from benchmarks.page_application import LIFETIME
 from benchmarks.processes import free_port, running_server
 from benchmarks.report import Report, Target, markdown_table
 from benchmarks.subjects import HASHSERVE, WHITENOISE
+from tests.support.npm_trees import TreeUnavailableError
 from tests.support.system_parts import find_executable
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, CDPSession
+    from playwright.sync_api import Browser, BrowserContext, CDPSession
 
 __all__ = ["VISITS", "change", "make_sources", "missing", "run"]
 
@@ -47,6 +52,9 @@ VISITS = (
     "release 2, second visit",
 )
 METRICS = ("requests", "revalidations", "bytes")
+
+MOST_AFTER_RELEASE = {bundled_app.PATCH: 0.10, bundled_app.BUMP: 0.25}
+"""The targets for the bytes of the first visit after a release, relative to WhiteNoise's."""
 
 PAUSE = LIFETIME + 1.0
 """Seconds between two visits: longer than the lifetime of unhashed files."""
@@ -104,6 +112,7 @@ class Site:
     subject: str
     sources: Path
     folder: Path
+    is_bundled: bool = False
     port: int = field(default_factory=free_port)
 
     @property
@@ -135,6 +144,9 @@ class Site:
             "BENCHMARK_ROOT": str(self.out),
             "BENCHMARK_LOG": str(self.log),
         }
+        if self.is_bundled:
+            bundle = bundled_app.bundle_of(self.sources)
+            environment["BENCHMARK_BUNDLE"] = f"{bundle.script} {bundle.style}"
         with running_server(_server, environment, port=self.port):
             yield
 
@@ -169,14 +181,14 @@ class WireBytes:
         self.total += event["encodedDataLength"]
 
 
-def visit(context: BrowserContext, site: Site) -> dict[str, float]:
-    """Open the page in a new tab, wait until it has loaded, and return the values by metric."""
+def visit(context: BrowserContext, site: Site, mark: str = "functionfunction") -> dict[str, float]:
+    """Open the page in a new tab, wait until its script wrote ``mark``, and return the values by metric."""
     site.log.write_text("", encoding="utf-8")
     wire_bytes, page = WireBytes(), context.new_page()
     try:
         wire_bytes.listen(context.new_cdp_session(page))
         page.goto(f"http://127.0.0.1:{site.port}/", wait_until="networkidle")
-        page.wait_for_function("document.documentElement.dataset.visited === 'functionfunction'")
+        page.wait_for_function(f"document.documentElement.dataset.visited === {mark!r}")
     finally:
         page.close()
     lines = site.log.read_text(encoding="utf-8").splitlines()
@@ -189,35 +201,66 @@ def visit(context: BrowserContext, site: Site) -> dict[str, float]:
     }
 
 
-def visits(report: Report, folder: Path, pause: float) -> None:
+def visits(report: Report, browser: Browser, folder: Path, pause: float) -> None:
     """Visit each subject's site twice, make the second release, and visit each twice again."""
-    from playwright.sync_api import sync_playwright
-
     tree = folder / "sources"
     make_sources(tree)
-    sites = [Site(subject=subject, sources=tree, folder=folder / subject) for subject in SUBJECTS]
-    arguments = ["--no-sandbox", "--disable-gpu"]
-    with ExitStack() as stack:
-        playwright = stack.enter_context(sync_playwright())
-        browser = stack.enter_context(
-            playwright.chromium.launch(executable_path=find_executable("chromium"), args=arguments)
-        )
-        contexts = {site.subject: stack.enter_context(browser.new_context()) for site in sites}
+    with _contexts(browser, tree, folder) as contexts:
         for release in (VISITS[:2], VISITS[2:]):
             if release != VISITS[:2]:
                 change(tree)
-            for site in sites:
-                site.folder.mkdir(exist_ok=True)
-                site.build()
-            with ExitStack() as running:
-                for site in sites:
-                    running.enter_context(site.serving())
+            with _next_release(contexts):
                 for name in release:
                     time.sleep(pause if name != VISITS[0] else 0)
-                    for site in sites:
-                        values = visit(contexts[site.subject], site)
-                        report.series.extend(_samples(name, site.subject, values))
-                        report.facts.setdefault(name, {})[site.subject] = site.log.read_text(encoding="utf-8")
+                    for site, context in contexts:
+                        _record(report, name, site, visit(context, site))
+
+
+def visits_of_bundle(report: Report, browser: Browser, folder: Path, make: MakeRelease, pause: float) -> None:
+    """Make each release of the bundled application, and visit it once with each subject."""
+    tree = folder / "bundled"
+    with _contexts(browser, tree, folder / "bundles", is_bundled=True) as contexts:
+        for release in bundled_app.RELEASES:
+            make(tree, release)
+            with _next_release(contexts):
+                time.sleep(pause if release != bundled_app.FIRST else 0)
+                for site, context in contexts:
+                    mark = f"function {bundled_app.title_of(release)}"
+                    _record(report, release, site, visit(context, site, mark))
+
+
+MakeRelease = Callable[[Path, str], None]
+
+
+@contextmanager
+def _contexts(
+    browser: Browser, tree: Path, folder: Path, *, is_bundled: bool = False
+) -> Iterator[list[tuple[Site, BrowserContext]]]:
+    """Yield the site of each subject, and a browser's profile of its own."""
+    with ExitStack() as stack:
+        found = []
+        for subject in SUBJECTS:
+            site = Site(subject=subject, sources=tree, folder=folder / subject, is_bundled=is_bundled)
+            site.folder.mkdir(parents=True)
+            found.append((site, stack.enter_context(browser.new_context())))
+        yield found
+
+
+@contextmanager
+def _next_release(contexts: Iterable[tuple[Site, BrowserContext]]) -> Iterator[None]:
+    """Build the current sources with each subject, and serve all of them."""
+    sites = [site for site, _ in contexts]
+    for site in sites:
+        site.build()
+    with ExitStack() as running:
+        for site in sites:
+            running.enter_context(site.serving())
+        yield
+
+
+def _record(report: Report, case: str, site: Site, values: dict[str, float]) -> None:
+    report.series.extend(_samples(case, site.subject, values))
+    report.facts.setdefault(case, {})[site.subject] = site.log.read_text(encoding="utf-8")
 
 
 def _samples(case: str, subject: str, values: dict[str, float]) -> Iterator[Sample]:
@@ -235,36 +278,80 @@ def run(options: Options) -> Report:
     if reason := missing():
         report.notes.append(f"Not measured: {reason}.")
         return report
-    with tempfile.TemporaryDirectory() as folder:
-        visits(report, Path(folder), pause)
+    make = bundled_app.make_stand_in if options.quick else bundled_app.make_release
+    with tempfile.TemporaryDirectory() as folder, _chromium() as browser:
+        visits(report, browser, Path(folder), pause)
+        try:
+            visits_of_bundle(report, browser, Path(folder), make, pause)
+        except TreeUnavailableError as error:
+            report.notes.append(f"The bundled application was not measured: {error}.")
     analyse(report)
     return report
+
+
+@contextmanager
+def _chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu"]
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=find_executable("chromium"), args=arguments) as browser,
+    ):
+        yield browser
 
 
 def analyse(report: Report) -> None:
     """Make the table, the targets and the note, if there are samples."""
     if not report.series.samples:
         return
-    report.tables = [("A page, visited twice in each of two releases", visit_table(report.series))]
-    report.targets = targets(report.series)
+    series = report.series
+    report.tables = [("A page, visited twice in each of two releases", visit_table(series, VISITS))]
+    report.targets = targets(series)
+    if series.has(bundled_app.FIRST, HASHSERVE, "bytes"):
+        title = "An application that Vite bundles, visited once after each release"
+        report.tables.append((title, visit_table(series, bundled_app.RELEASES)))
+        report.targets += release_targets(series)
+    kept = [note for note in report.notes if note.startswith("The bundled application was not")]
     report.notes = [
         (
             "Each response of hashserve has X-Content-Type-Options: nosniff, 33 bytes that WhiteNoise does "
             "not send. With hashserve, a module that imports a changed module gets a new name too, so it is "
             "sent again. With WhiteNoise, imported modules keep their unhashed names, and the browser "
             "revalidates them when a minute is over."
-        )
+        ),
+        *kept,
     ]
 
 
-def visit_table(series: Series) -> str:
+def visit_table(series: Series, cases: Iterable[str]) -> str:
     """Return the requests and bytes of each visit."""
     rows = []
-    for case in series.cases():
+    for case in cases:
         for subject in SUBJECTS:
             requests, revalidations, size = (series.summary(case, subject, of).median for of in METRICS)
-            rows.append((case, subject, f"{requests:.0f}", f"{revalidations:.0f}", f"{size:,.0f}"))
-    return markdown_table(("visit", "", "requests", "304 responses", "bytes on the wire"), rows)
+            share = size / series.summary(case, WHITENOISE, "bytes").median
+            rows.append(
+                (case, subject, f"{requests:.0f}", f"{revalidations:.0f}", f"{size:,.0f}", f"{share:.1%}")
+            )
+    head = ("visit", "", "requests", "304 responses", "bytes on the wire", "of WhiteNoise's")
+    return markdown_table(head, rows)
+
+
+def release_targets(series: Series) -> list[Target]:
+    """Return the targets of the bundled application: what a release costs a returning visitor."""
+    found = []
+    for case, limit in MOST_AFTER_RELEASE.items():
+        ours, theirs = (series.summary(case, subject, "bytes").median for subject in SUBJECTS)
+        found.append(
+            Target(
+                name=f"{case}: bytes over WhiteNoise's",
+                limit=f"at most {limit:g}x",
+                found=f"{ours / theirs:.3f}x",
+                is_met=ours <= limit * theirs,
+            )
+        )
+    return found
 
 
 def targets(series: Series) -> list[Target]:

@@ -215,6 +215,9 @@ CHARTS: dict[str, tuple[BarChart | LineChart, ...]] = {
             title="Building small files, gzip alone", metric="wall_seconds", unit="s", is_of_subjects=True
         ),
     ),
+    "deltas": (
+        BarChart(title="A file of the next release, as sent", metric="bytes", unit="kB", per_unit=1000),
+    ),
     "browser": (
         BarChart(title="On the wire", metric="bytes", unit="kB", per_unit=1000, is_logarithmic=False),
         BarChart(

@@ -23,6 +23,7 @@ TITLES = {
     "servers": "What one request costs under real servers",
     "start": "What a start costs",
     "build": "What a build costs",
+    "deltas": "What a release costs a returning visitor",
     "browser": "What a browser loads",
 }
 

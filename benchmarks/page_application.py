@@ -5,6 +5,8 @@
     BENCHMARK_SUBJECT=hashserve BENCHMARK_ROOT=out BENCHMARK_LOG=log \
         gunicorn benchmarks.page_application:application
 
+With the paths of a script and a style sheet in BENCHMARK_BUNDLE, the page is that of a bundled application.
+
 Invariant: the page is the same for every subject, except for the names from the root's manifest. The log has
 one line, status and path, for each request that reaches the server.
 """
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 Fields = list[tuple[str, str]]
 
-__all__ = ["FONTS", "LIFETIME", "SCRIPTS", "STYLES", "page_for", "with_log"]
+__all__ = ["FONTS", "LIFETIME", "SCRIPTS", "STYLES", "bundled_page", "page_for", "with_log"]
 
 FONTS = ("unfold/fonts/inter/Inter-Regular.woff2", "unfold/fonts/inter/Inter-SemiBold.woff2")
 STYLES = (
@@ -77,6 +79,25 @@ def page_for(root: Path) -> bytes:
     return _PAGE.format(head="\n".join(head), pictures="\n".join(pictures)).encode()
 
 
+_BUNDLED_PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>An application</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{style}">
+<script type="module" src="{script}"></script>
+</html>
+"""
+
+
+def bundled_page(root: Path, script: str, style: str) -> bytes:
+    """Return the page of a bundled application; the paths are those that the bundler wrote."""
+    paths = json.loads((root / MANIFEST_NAME).read_text(encoding="utf-8"))["paths"]
+    script, style = (f"/static/{paths.get(path, path)}" for path in (script, style))
+    return _BUNDLED_PAGE.format(script=script, style=style).encode()
+
+
 def page_only(content: bytes) -> WSGIApplication:
     """Return an application that answers ``/`` with the page, which is never cached."""
     fields = [
@@ -119,8 +140,9 @@ def _with_short_lifetime(value: str) -> str:
 
 
 def _from_environment() -> WSGIApplication:
-    root = os.environ["BENCHMARK_ROOT"]
-    subject = maker(os.environ["BENCHMARK_SUBJECT"])(page_only(page_for(Path(root))), root)
+    root, bundle = os.environ["BENCHMARK_ROOT"], os.environ.get("BENCHMARK_BUNDLE", "").split()
+    page = bundled_page(Path(root), *bundle) if bundle else page_for(Path(root))
+    subject = maker(os.environ["BENCHMARK_SUBJECT"])(page_only(page), root)
     return with_log(subject, Path(os.environ["BENCHMARK_LOG"]))
 
 

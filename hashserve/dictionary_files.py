@@ -48,6 +48,21 @@ Source maps are not among them, because only developer tools load them.
 _MEANINGFUL = re.compile(r"[\\*+?:{}()\[\]]+")
 
 
+# The name is in a manifest, so that it has a fingerprint: this one may be a word ("chunk-BYPASSED.js").
+_EIGHT_CHARACTERS = re.compile(r"[^/]-([A-Za-z0-9_-]{8})\.[^./]+\Z")
+
+
+def _fingerprint_in(path: str) -> str | None:
+    """Return the fingerprint in the name of a fingerprinted file, None if nothing looks like one.
+
+    A fourth of the names of esbuild and a fiftieth of those of Vite do not look fingerprinted by themselves.
+    """
+    found = fingerprint_of(path)
+    if found is None and (match := _EIGHT_CHARACTERS.search(path)) is not None:
+        return match[1]
+    return found
+
+
 def dictionary_match(path: str) -> str | None:
     """Return the URL pattern of the next versions of the file at ``path``, or None if none is right.
 
@@ -56,7 +71,7 @@ def dictionary_match(path: str) -> str | None:
     one name in two folders would replace each other. ``css/app.55e7cbb9ba48.css`` has ``../css/app.*.css``.
     """
     folder, _, name = path.rpartition("/")
-    fingerprint = fingerprint_of(path)
+    fingerprint = _fingerprint_in(path)
     if fingerprint is None or _MEANINGFUL.search(name):
         return None
     before, _, after = name.rpartition(fingerprint)
@@ -74,7 +89,7 @@ def is_offered(dictionary: str, path: str) -> bool:
     (folder, _, name), (of, _, older) = path.rpartition("/"), dictionary.rpartition("/")
     if folder != of or dictionary_match(dictionary) is None:
         return False
-    before, _, after = older.rpartition(fingerprint_of(dictionary) or "")
+    before, _, after = older.rpartition(_fingerprint_in(dictionary) or "")
     return len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
 
 
@@ -83,7 +98,7 @@ def delta_token(dictionary: str, sha256: str) -> str:
 
     ``sha256`` is the base64 of the digest.
     """
-    return fingerprint_of(dictionary) or a2b_base64(sha256).hex()[:_TOKEN_LENGTH]
+    return _fingerprint_in(dictionary) or a2b_base64(sha256).hex()[:_TOKEN_LENGTH]
 
 
 _TOKEN_LENGTH = 12

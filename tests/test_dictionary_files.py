@@ -7,7 +7,9 @@ import pytest
 from hashserve.dictionary_files import (
     SMALLEST_BYTES,
     WHY_NOT_DICTIONARY,
+    delta_token,
     dictionary_match,
+    is_offered,
     use_as_dictionary,
     why_not_dictionary,
 )
@@ -30,6 +32,15 @@ PATTERNS = {
 @pytest.mark.parametrize("path", PATTERNS)
 def test_the_pattern_of_a_file_goes_up_to_the_root_and_leaves_the_fingerprint_out(path: str) -> None:
     assert dictionary_match(path) == PATTERNS[path]
+
+
+@pytest.mark.parametrize("token", ["DU464-4K", "BYPASSED", "ABCDEFGH", "________", "abcdefgh"])
+def test_the_fingerprint_of_a_bundler_may_look_like_a_word(token: str) -> None:
+    path = f"assets/main-{token}.css"
+    assert dictionary_match(path) == "../assets/main-*.css"
+    assert is_offered(path, "assets/main-BDJQqO9B.css")
+    assert delta_token(path, "") == token
+    assert dictionary_match(f"assets/-{token}.css") == dictionary_match(f"assets/{token}.css") is None
 
 
 def test_files_of_one_name_in_two_folders_have_two_patterns() -> None:
