@@ -183,9 +183,8 @@ class DeltaBuild:
         wanted = self._wanted(versions, plan, dictionaries_of(versions, most))
         pairs = self._pairs_of(wanted, versions.records)
         sizes: dict[str, int] = {}
-        for done, (pair, size) in enumerate(self._outcomes(pairs), 1):
-            if size is not None:
-                sizes.update((delta.path, size) for delta in pair.deltas)
+        for done, found in enumerate(self._outcomes(pairs), 1):
+            sizes.update(found)
             on_progress("deltas", done, len(pairs))
         rows: dict[str, list[Row]] = {}
         for delta in wanted:
@@ -244,11 +243,11 @@ class DeltaBuild:
         problem = f"has no delta against {delta.dictionary}: one of them has more than {mebibytes} MiB"
         self._report.findings.append(BuildFinding(kind="delta", path=delta.of, message=problem, quiet=True))
 
-    def _outcomes(self, pairs: Sequence[_Pair]) -> Iterator[tuple[_Pair, int | None]]:
-        """Make the deltas of all pairs, on every core; yields each pair with the size of its deltas."""
+    def _outcomes(self, pairs: Sequence[_Pair]) -> Iterator[Mapping[str, int]]:
+        """Make the deltas of all pairs, on every core; yields their sizes by path, as they are done."""
         if not pairs:
             return
-        outcomes: SimpleQueue[Future[tuple[_Pair, int | None]]] = SimpleQueue()
+        outcomes: SimpleQueue[Future[Mapping[str, int]]] = SimpleQueue()
         left, running = iter(pairs), 0
         few, many = (
             ThreadPoolExecutor(min(self._threads, LARGE_AT_ONCE), "hashserve-large-deltas"),
@@ -269,26 +268,32 @@ class DeltaBuild:
             for executor in (few, many):
                 executor.shutdown(cancel_futures=True)
 
-    def _make(self, pair: _Pair) -> tuple[_Pair, int | None]:
-        """Write the deltas of a pair, or reuse them; returns their size, None if they are not worth it."""
+    def _make(self, pair: _Pair) -> Mapping[str, int]:
+        """Write the deltas of a pair, or reuse them; return the sizes of those that are worth it, by path."""
+        sizes: dict[str, int] = {}
         lacking = []
-        size = None
         for delta in pair.deltas:
-            found = self._output.reuse_delta(delta, pair.sha256, pair.size)
-            if found is None:
+            size = self._output.reuse_delta(delta, pair.sha256, pair.size)
+            if size is None:
                 lacking.append(delta)
             else:
-                size = found
-        if size is not None and not lacking:
-            return pair, size if is_delta_worth_keeping(pair.best, size) else None
-        if self._was_rejected(pair):
-            return pair, None
-        content = self._delta(pair)
-        if content is None:
-            return pair, None
-        for delta in pair.deltas:
-            self._output.replace_delta(delta, content, pair.sha256)
-        return pair, len(content)
+                sizes[delta.path] = size
+        if lacking:
+            content = self._copy(next(iter(sizes), None)) or self._delta(pair)
+            if content is not None:
+                for delta in lacking:
+                    self._output.replace_delta(delta, content, pair.sha256)
+                    sizes[delta.path] = len(content)
+        return {path: size for path, size in sizes.items() if is_delta_worth_keeping(pair.best, size)}
+
+    def _copy(self, path: str | None) -> bytes | None:
+        """Return the delta of another file with the same contents, which was just verified."""
+        if path is None:
+            return None
+        try:
+            return self._read(path)
+        except OSError:
+            return None
 
     def _was_rejected(self, pair: _Pair) -> bool:
         size = self._output.state.size_of_rejected_delta(*pair.key)
@@ -298,6 +303,8 @@ class DeltaBuild:
 
     def _delta(self, pair: _Pair) -> bytes | None:
         """Return the delta of a pair; None if it saves too little, or cannot be made."""
+        if self._was_rejected(pair):
+            return None
         delta = pair.deltas[0]
         try:
             dictionary = self._dictionary(pair)
