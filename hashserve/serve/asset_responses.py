@@ -100,7 +100,7 @@ def _unsatisfiable(asset: Asset, selected: Representation, common_fields: Header
 
 def _one_range(asset: Asset, selected: Representation, part: ByteRange) -> Response:
     headers = [
-        *asset.fields,
+        *_fields_of_a_part(asset),
         *selected.fields,
         ("Content-Range", part.content_range(selected.size)),
         ("Content-Length", str(part.length)),
@@ -120,13 +120,21 @@ def _several_ranges(
         opening = f"\r\n--{boundary}\r\n{fields}\r\n"
         body.extend([opening.encode("latin-1"), *_span(selected, part)])
     body.append(f"\r\n--{boundary}--\r\n".encode("latin-1"))
-    headers: Headers = [(name, value) for name, value in asset.fields if not _is_type(name)]
+    headers: Headers = [field for field in _fields_of_a_part(asset) if not _is_type(field[0])]
     headers += [
         ("Content-Type", f"multipart/byteranges; boundary={boundary}"),
         *selected.fields,
         ("Content-Length", str(sum(map(_length, body)))),
     ]
     return Response(status=HTTPStatus.PARTIAL_CONTENT, headers=headers, body=body)
+
+
+def _fields_of_a_part(asset: Asset) -> Headers:
+    """Return the fields of an asset without that of a dictionary: a part of a file is none.
+
+    Chromium takes the part for one, in the place of the whole file, and then gets no delta.
+    """
+    return [field for field in asset.fields if field[0].lower() != "use-as-dictionary"]
 
 
 _BOUNDARY_CHARACTERS = str.maketrans("/+", "_.")

@@ -141,6 +141,18 @@ def test_several_ranges_are_parts_that_each_state_their_type_and_range() -> None
     ]
 
 
+@pytest.mark.parametrize("ranges", ["bytes=2-4", "bytes=0-1,5-7"])
+def test_a_part_of_a_file_is_no_dictionary(ranges: str) -> None:
+    dictionary = asset_of([FILE], [*FIELDS, ("Use-As-Dictionary", 'match="a.*.txt"')], varies_by=())
+    whole, part = (
+        respond(dictionary, Request(method="GET", path="/a.txt", range=each), COMMON)
+        for each in (None, ranges)
+    )
+    assert (whole.status, part.status) == (200, 206)
+    assert "Use-As-Dictionary" in dict(whole.headers)
+    assert "Use-As-Dictionary" not in dict(part.headers)
+
+
 def test_the_type_of_a_part_is_sent_as_the_bytes_that_a_hook_wrote() -> None:
     named = asset_of([FILE], [("Content-Type", 'text/plain; name="\xe9"')], varies_by=())
     response = respond(named, Request(method="GET", path="/a.txt", range="bytes=0-1,5-7"), COMMON)
