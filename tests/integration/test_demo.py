@@ -23,6 +23,10 @@ from urllib.parse import urlsplit
 import brotli
 import pytest
 
+from hashserve import Manifest
+from tests.support.browser import ARGUMENTS
+from tests.support.parts import require_tool
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -446,8 +450,117 @@ def test_any_asset_can_be_looked_up(demo: Demo, context: BrowserContext) -> None
 
 @pytest.mark.parametrize("width", [360, 820, 1280, 1600])
 def test_the_page_needs_no_horizontal_scrolling(demo: Demo, context: BrowserContext, width: int) -> None:
-    page = visit(context, demo.url, viewport={"width": width, "height": 800}).page
+    visited = visit(context, demo.url, viewport={"width": width, "height": 800})
+    press(visited)
+    page = visited.page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+# Releases in a browser
+
+
+def press(visited: Visit) -> list[dict[str, str]]:
+    """Press the button, and return what the page then says of each new file."""
+    page = visited.page
+    before = page.get_attribute("html", "data-release")
+    page.click("#release")
+    page.wait_for_selector(f'html[data-release]:not([data-release="{before}"])', timeout=PATIENCE * 1000)
+    rows: list[dict[str, str]] = page.evaluate(
+        "[...document.querySelectorAll('#release-rows tr')].map(row => ({...row.dataset}))"
+    )
+    return [row for row in rows if row["release"] == rows[0]["release"]]
+
+
+def in_force(visited: Visit) -> tuple[str, str]:
+    """Return the number that the script shows, and the hue that the style sheet has."""
+    hue = "getComputedStyle(document.documentElement).getPropertyValue('--hue')"
+    return visited.page.inner_text("#release-number"), visited.page.evaluate(hue)
+
+
+def sizes_of_deltas(folder: Path, path: str) -> set[int]:
+    manifest = Manifest.load(folder / "static/staticfiles.json")
+    return {delta.size for delta in manifest.deltas_of(manifest.paths[path])}
+
+
+def test_each_of_three_releases_costs_a_browser_only_deltas(
+    demo: Demo, folder: Path, context: BrowserContext
+) -> None:
+    visited = visit(context, demo.url)
+    for _ in range(3):
+        before = in_force(visited)
+        rows = press(visited)
+        assert [row["path"] for row in rows] == CHANGED
+        for row in rows:
+            assert row["coding"] == "dcz"
+            assert int(row["wire"]) in sizes_of_deltas(folder, row["path"])
+            assert int(row["wire"]) < int(row["br"]) / 5
+        after = in_force(visited)
+        assert after[0] == f"Release {rows[0]['release']}"
+        assert set(before).isdisjoint(after)
+    assert visited.page.locator("#support").is_hidden()
+    assert "less than br" in visited.page.inner_text("#outcome")
+    assert visited.page.locator("head [data-path]:not([integrity])").count() == 0
+    assert visited.problems == []
+
+
+def test_two_tabs_that_make_releases_at_once_both_get_deltas(demo: Demo, context: BrowserContext) -> None:
+    tabs = [visit(context, demo.url) for _ in range(2)]
+    for tab in tabs:
+        tab.page.click("#release")
+    for tab in tabs:
+        tab.page.wait_for_selector("html[data-release]", timeout=PATIENCE * 1000)
+    numbers = [int(str(tab.page.get_attribute("html", "data-release"))) for tab in tabs]
+    assert abs(numbers[0] - numbers[1]) == 1
+    assert [tab.problems for tab in tabs] == [[], []]
+
+
+OLD = (
+    *ARGUMENTS,
+    "--disable-features=CompressionDictionaryTransport,CompressionDictionaryTransportBackend",
+    "--host-resolver-rules=MAP demo.test 127.0.0.1",
+)
+
+
+@pytest.fixture(scope="module")
+def old_browser(browser: Browser) -> Iterator[Browser]:
+    """Run Chromium without dictionaries; for it, ``demo.test`` is this machine, but no secure context."""
+    made = browser.browser_type.launch(executable_path=require_tool("chromium"), args=OLD)
+    with made:
+        yield made
+
+
+def test_a_browser_without_dictionaries_is_sent_brotli_and_the_page_says_why(
+    demo: Demo, old_browser: Browser
+) -> None:
+    with old_browser.new_context() as context:
+        visited = visit(context, demo.url)
+        rows = press(visited)
+        assert [(row["coding"], row["wire"]) for row in rows] == [("br", row["br"]) for row in rows]
+        assert "Chrome and Edge have them" in visited.page.inner_text("#support")
+        assert visited.problems == []
+
+
+def test_a_page_without_a_secure_context_says_that_there_are_no_deltas(
+    demo: Demo, old_browser: Browser
+) -> None:
+    with old_browser.new_context() as context:
+        visited = visit(context, demo.url.replace("127.0.0.1", "demo.test"))
+        assert "on https:// and on localhost only" in visited.page.inner_text("#support")
+        assert "dcz" not in {row["coding"] for row in press(visited)}
+
+
+def test_the_page_shows_why_a_release_cannot_be_built(
+    demo: Demo, folder: Path, context: BrowserContext
+) -> None:
+    visited = visit(context, demo.url)
+    before = in_force(visited)
+    with unbuildable(folder):
+        visited.page.click("#release")
+        visited.page.wait_for_selector('#release-state[data-state="failed"]', timeout=PATIENCE * 1000)
+    assert TOO_LONG in visited.page.inner_text("#release-state")
+    assert in_force(visited) == before
+    press(visited)
+    assert in_force(visited)[0] != before[0]
 
 
 # Starting and stopping

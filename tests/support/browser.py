@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from playwright.sync_api import Browser, Page, Response
 
-__all__ = ["PATIENCE", "PREFIX", "Site", "Visit", "launch", "serve"]
+__all__ = ["ARGUMENTS", "PATIENCE", "PREFIX", "Site", "Visit", "launch", "serve"]
 
 PREFIX = "/static/"
 

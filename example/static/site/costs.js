@@ -44,7 +44,7 @@ async function cost(entry) {
   return {
     url: entry.name,
     cached,
-    coding: fields.get("Content-Encoding") ?? "",
+    coding: entry.contentEncoding ?? fields.get("Content-Encoding") ?? "",
     coded: entry.encodedBodySize,
     wire: cached ? 0 : entry.encodedBodySize,
     decoded: entry.decodedBodySize,

@@ -29,7 +29,7 @@ function fileRow(release, { path, fingerprinted, coding, wire, decoded, variants
 }
 
 function saying(wire, br) {
-  return wire < br ? `${saved(wire, br)} less` : "the same";
+  return wire < br ? `${saved(wire, br)} less` : wire === br ? "the same" : "more";
 }
 
 function showOutcome(files) {
@@ -37,14 +37,14 @@ function showOutcome(files) {
     files.reduce((total, file) => total + (file[kind] ?? file.variants[kind]), 0));
   document.getElementById("outcome").replaceChildren(
     element("strong", {}, wire < br ? `${saved(wire, br)} less than br` : bytes(wire)),
-    element("span", {}, wire < br ? `${bytes(wire)} instead of ${bytes(br)}` : "in br: there was no delta"));
+    element("span", {}, wire < br ? `${bytes(wire)} instead of ${bytes(br)}` : "whole files: there was no delta"));
 }
 
 function showSupport(releases) {
   const note = document.getElementById("support");
   const isDelta = releases.some(({ files }) => files.some(({ coding }) => coding === "dcz"));
   note.textContent = window.isSecureContext
-    ? "This browser was sent br. Either it has no compression dictionaries (Chrome and Edge have them, from version 130 on), or its cache was empty or is off."
-    : "Browsers use dictionaries on https:// and on localhost only, so this page gets br here. Open it at http://127.0.0.1 on the machine that serves it.";
+    ? "This browser was sent br, because it offered no dictionary. Chrome and Edge have them from version 130 on, except where an administrator switched them off."
+    : "Browsers use dictionaries on https:// and on localhost only, so this page gets whole files here. Open it at http://127.0.0.1 on the machine that serves it.";
   note.hidden = window.isSecureContext && (isDelta || releases.length === 0);
 }

@@ -53,7 +53,7 @@ async function load({ release, seconds, files }, prefix) {
 
 // Put a file in the place of its last version, which leaves only when the new one is there.
 async function replace(path, url, integrity) {
-  const old = document.querySelector(`[data-path="${path}"]`);
+  const old = document.head.querySelector(`[data-path="${path}"]`);
   const made = old.localName === "link"
     ? element("link", { rel: "stylesheet", integrity, href: url })
     : element("script", { type: "module", integrity, src: url });
@@ -70,6 +70,6 @@ async function replace(path, url, integrity) {
 
 // The newest script draws, so what it shows proves that the browser decoded it.
 async function draw() {
-  const script = await import(document.querySelector('[data-path="site/release.js"]').src);
+  const script = await import(document.head.querySelector('[data-path="site/release.js"]').src);
   script.draw(releases);
 }
