@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hashserve.http.responses import unavailable
 from hashserve.serve.policy import Policy
 from tests.proofs import PROJECT, names_of_tests
 from tests.support.client import Reply, request, wrapped_application
+from tests.support.deltas import BROWSER, three_releases
 from tests.support.files import put
 from tests.support.trees import BuiltTree
 
@@ -136,8 +138,14 @@ def listed(start: str) -> set[str]:
     return {re.sub(r"\(.*\)", "", name).strip().lower() for name in paragraph.split(",")}
 
 
-def test_the_page_has_every_field_that_is_sent(built: BuiltTree) -> None:
-    sent = {name.lower() for reply in answers(built, expires=True) for name, _ in reply.headers}
+def test_the_page_has_every_field_that_is_sent(built: BuiltTree, tmp_path: Path) -> None:
+    tree = three_releases(tmp_path / "deltas")
+    application = HashServe(wrapped_application, tree.root)
+    path, offered = tree.url("css/app.css"), tree.dictionary("css/app.css", 0)
+    delta = request(application, path, accept_encoding=BROWSER, available_dictionary=offered)
+    assert delta["Content-Encoding"] == "dcz"
+    given = [*answers(built, expires=True), delta]
+    sent = {name.lower() for reply in given for name, _ in reply.headers}
     assert sent == listed("It sends these fields, and no others:")
 
 
