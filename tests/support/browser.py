@@ -10,7 +10,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,10 @@ from hashserve import HashServe
 from tests.support.parts import missing, require_tool
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-    from playwright.sync_api import Browser, Page, Response
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from playwright.sync_api import Browser, BrowserContext, Page, Response
 
-__all__ = ["ARGUMENTS", "PATIENCE", "PREFIX", "Site", "Visit", "launch", "serve"]
+__all__ = ["ARGUMENTS", "PATIENCE", "PREFIX", "Site", "Visit", "launch", "serve", "serve_application"]
 
 PREFIX = "/static/"
 
@@ -95,16 +95,22 @@ class Visit:
 
         If HASHSERVE_PICTURES names a folder, a picture of the page is saved there at the end.
         """
-        with browser.new_context() as context:
-            page = context.new_page()
-            page.set_default_timeout(PATIENCE)
-            visit = cls(page=page)
-            visit.listen()
-            page.goto(url, wait_until="load")
+        with browser.new_context() as context, cls.within(context, url) as visit:
             yield visit
-            if "HASHSERVE_PICTURES" in os.environ:
-                test = re.sub(r"\W+", "-", os.environ["PYTEST_CURRENT_TEST"].split("::")[-1])
-                page.screenshot(path=os.path.join(os.environ["HASHSERVE_PICTURES"], f"{test}.png"))
+
+    @classmethod
+    @contextmanager
+    def within(cls, context: BrowserContext, url: str) -> Iterator[Visit]:
+        """Open a page with the cache of a context, as `to` does."""
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        visit = cls(page=page)
+        visit.listen()
+        page.goto(url, wait_until="load")
+        yield visit
+        if "HASHSERVE_PICTURES" in os.environ:
+            test = re.sub(r"\W+", "-", os.environ["PYTEST_CURRENT_TEST"].split("::")[-1])
+            page.screenshot(path=os.path.join(os.environ["HASHSERVE_PICTURES"], f"{test}.png"))
 
     def listen(self) -> None:
         context, note = self.page.context, self.problems.append
@@ -145,14 +151,19 @@ class Site:
         return [body]
 
 
-@contextmanager
-def serve(site: Site) -> Iterator[str]:
+def serve(site: Site) -> AbstractContextManager[str]:
     """Serve a site with waitress on a free port, and yield its URL without the last slash."""
+    return serve_application(site.static)
+
+
+@contextmanager
+def serve_application(application: WSGIApplication) -> Iterator[str]:
+    """Serve an application with waitress on a free port, and yield its URL without the last slash."""
     from waitress import wasyncore
     from waitress.server import create_server
 
     channels: dict[int, Any] = {}
-    server: Any = create_server(site.static, map=channels, host="127.0.0.1", port=0, threads=8)
+    server: Any = create_server(application, map=channels, host="127.0.0.1", port=0, threads=8)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

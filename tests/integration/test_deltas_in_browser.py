@@ -1,0 +1,452 @@
+"""Deltas in a real browser: visitors come back after each release, and load only what changed, as deltas.
+
+Invariant: a page shows the release of each file that it executed or drew, so that wrong bytes are noticed.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from hashserve import HashServe, Manifest
+from hashserve.builder import BuildSettings, build
+from tests.support.browser import ARGUMENTS, PATIENCE, Visit, serve_application
+from tests.support.building import manifest_of
+from tests.support.changing_files import drawing, module_of_wasm, script, style_sheet, words
+from tests.support.files import put
+from tests.support.parts import require_tool
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+READY = "ready"
+"""In the place of a fingerprint, it asks for the dictionary that the client offers."""
+
+
+# The site
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """A request for a fingerprinted file: the dictionary that it offers, and the answer."""
+
+    path: str
+    dictionary: str | None
+    status: int
+    coding: str
+    length: int
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """A site whose releases are built in place while it is served; it logs the requests for its files.
+
+    ``mount`` is the path that it is mounted at, ``origin`` the URL of another host that serves the files.
+    """
+
+    folder: Path
+    prefix: str = "/static/"
+    mount: str = ""
+    origin: str = ""
+    pages: dict[str, str] = field(default_factory=dict)
+    releases: list[Manifest] = field(default_factory=list)
+    log: list[Exchange] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / "out").mkdir(parents=True, exist_ok=True)
+        self.static = HashServe(
+            self.page, self.folder / "out", self.prefix, autorefresh=True, url_base=self.origin
+        )
+
+    def release(self, files: Mapping[str, bytes], page: Callable[[Shop], str]) -> None:
+        """Build the next release, and publish its page under its number, beginning with 1."""
+        for path, content in files.items():
+            put(self.folder / "source", path, content)
+        build(self.folder / "source", self.folder / "out", BuildSettings(prefix=self.prefix))
+        self.releases.append(manifest_of(self.folder / "out"))
+        self.pages[f"/{len(self.releases)}"] = page(self)
+
+    def url(self, path: str) -> str:
+        return self.static.url(path, {"SCRIPT_NAME": self.mount})
+
+    def tag(self, element: str, path: str) -> str:
+        """Return an element with the URL of a file for ``URL``, and its digest for ``SRI``."""
+        url = html.escape(self.url(path))
+        return element.replace("URL", f'"{url}"').replace("SRI", f'integrity="{self.static.integrity(path)}"')
+
+    def renamed(self, since: int) -> dict[str, str]:
+        """Return the new paths of the files that changed since a release, with the paths that they had."""
+        old, new = self.releases[since - 1].paths, self.releases[-1].paths
+        return {new[path]: old[path] for path in new if old[path] != new[path]}
+
+    def page(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = self.pages.get(environ["PATH_INFO"], "").encode()
+        fields = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
+        start_response("200 OK" if body else "404 Not Found", fields)
+        return [body]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Mount the application, and log what it answers below its prefix."""
+        assert environ["PATH_INFO"].startswith(self.mount)
+        environ["SCRIPT_NAME"] = self.mount
+        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(self.mount)
+        path = environ["PATH_INFO"].encode("latin-1").decode()
+        dictionary = environ.get("HTTP_AVAILABLE_DICTIONARY")
+        if not path.startswith(self.prefix) or path in self.pages:
+            return self.static(environ, start_response)
+        if f".{READY}." in path:
+            fields = [("Cache-Control", "no-store"), ("Access-Control-Allow-Origin", "*")]
+            start_response("200 OK", [("Content-Type", "text/plain"), *fields])
+            return [(dictionary or "").encode()]
+
+        def logging(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], object]:
+            fields = {name.lower(): value for name, value in headers}
+            coding = fields.get("content-encoding", "identity")
+            self.log.append(
+                Exchange(
+                    path=path.removeprefix(self.prefix),
+                    dictionary=dictionary,
+                    status=int(status[:3]),
+                    coding=coding,
+                    length=int(fields.get("content-length", 0)),
+                )
+            )
+            return start_response(status, headers, *rest)
+
+        return self.static(environ, logging)
+
+
+# Visits
+
+
+@contextmanager
+def visitor(browser: Browser) -> Iterator[Visit]:
+    """Open an empty page with a cache of its own."""
+    with Visit.to(browser, "about:blank") as visit:
+        yield visit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a page loaded: the requests that reached the server, and the page's own timing of each file."""
+
+    requests: list[Exchange]
+    timing: dict[str, tuple[str, int, int]]
+
+    def codings(self) -> dict[str, str]:
+        """Return the coding of each file that was requested."""
+        assert len({each.path for each in self.requests}) == len(self.requests), "a file was requested twice"
+        return {each.path: each.coding for each in self.requests}
+
+    def bytes(self) -> int:
+        return sum(each.length for each in self.requests)
+
+
+TIMING = """performance.getEntriesByType("resource").map(entry =>
+  [entry.name, entry.contentEncoding, entry.encodedBodySize, entry.decodedBodySize])"""
+
+
+def load(visit: Visit, shop: Shop, url: str, shown: Mapping[str, int]) -> Loaded:
+    """Open a page, and wait until it shows these releases."""
+    shop.log.clear()
+    visit.page.goto(url, wait_until="load")
+    visit.wait(f"Object.keys(shown()).length >= {len(shown)}")
+    assert visit.page.evaluate("shown()") == shown
+    assert visit.problems == []
+    timing = {
+        unquote(urlsplit(name).path).removeprefix(shop.mount + shop.prefix): (coding, coded, decoded)
+        for name, coding, coded, decoded in visit.page.evaluate(TIMING)
+    }
+    return Loaded(requests=[*shop.log], timing=timing)
+
+
+def is_offered(visit: Visit, url: str, dictionary: str) -> bool:
+    return bool(visit.page.evaluate("url => fetch(url).then(it => it.text())", url) == dictionary)
+
+
+def wait_for_dictionaries(visit: Visit, shop: Shop, names: Collection[str]) -> None:
+    """Wait until the browser has stored the files of the newest release as dictionaries."""
+    manifest = shop.releases[-1]
+    for name in set(names) - {WORKER}:
+        path = manifest.paths[name]
+        record = manifest.record(path)
+        assert record is not None
+        url = shop.url(name).replace(path.rpartition("/")[2].split(".")[-2], READY)
+        wait_until(partial(is_offered, visit, url, f":{record.sha256}:"))
+
+
+def figures(loaded: Loaded, shop: Shop) -> str:
+    """Return what a visit cost, beside what the same files are with brotli."""
+    records = [shop.releases[-1].record(each.path) for each in loaded.requests]
+    whole = sum(record.variants["br"] for record in records if record)
+    return f"{len(records)} files, {loaded.bytes():,} bytes as deltas, {whole:,} bytes with brotli"
+
+
+def assert_whole(loaded: Loaded, shop: Shop) -> None:
+    """Assert that every file came with brotli, to a browser that offered no dictionary."""
+    assert loaded.codings() == dict.fromkeys(shop.releases[-1].paths.values(), "br")
+    assert {(each.status, each.dictionary) for each in loaded.requests} == {(200, None)}
+
+
+def assert_deltas(loaded: Loaded, shop: Shop, since: int) -> None:
+    """Assert that a visitor with the files of a release loaded a delta of each that changed, no more."""
+    renamed, manifest = shop.renamed(since), shop.releases[-1]
+    worker = manifest.paths.get(WORKER)
+    assert loaded.codings() == {path: "br" if path == worker else "dcz" for path in renamed}
+    for each in loaded.requests:
+        if each.path == worker:
+            continue
+        record = manifest.record(each.path)
+        (delta,) = (
+            delta for delta in manifest.deltas_of(each.path) if delta.dictionary == renamed[each.path]
+        )
+        assert record is not None
+        assert each.dictionary == f":{delta.dictionary_sha256}:"
+        assert (each.status, each.length) == (200, delta.size)
+        assert loaded.timing[each.path] == ("dcz", delta.size, record.size)
+
+
+# Every kind of loading
+
+WORKER = "worker.js"
+"""Chromium 156 never keeps the script of a worker as a dictionary."""
+
+
+def show(kind: str, release: int) -> str:
+    return f'show("{kind}", {release});'
+
+
+MAIN = """
+show("part", part);
+import("./lazy.js").then(({lazy}) => show("lazy", lazy));
+const worker = new Worker(new URL("./worker.js", import.meta.url));
+worker.onmessage = ({data}) => show("worker", data);
+"""
+
+FILES: Mapping[str, Callable[[int], bytes]] = {
+    "classic.js": lambda n: script("classic", show("classic", n)),
+    "preloaded.js": lambda n: script("preloaded", show("preloaded", n)),
+    "main.js": lambda n: script("main", show("main", n) + MAIN, imports='import {part} from "./part.js";'),
+    "part.js": lambda n: script("part", f"export const part = {n};"),
+    "lazy.js": lambda n: script("lazy", f"export const lazy = {n};"),
+    WORKER: lambda n: script("worker", f"postMessage({n});"),
+    "app.css": lambda n: style_sheet("app", n, imports='@import "base.css";'),
+    "base.css": lambda n: style_sheet("base", n),
+    "words.json": lambda n: words("words", n),
+    "preloaded.json": lambda n: words("preloaded", n),
+    "drawing.svg": lambda n: drawing("drawing", n),
+    "code.wasm": lambda n: module_of_wasm("code", n),
+}
+
+PAGE = """<!doctype html><html lang=en><meta charset=utf-8><title>Release</title><link rel=icon href="data:,">
+<style>table { font: 14px sans-serif } td { padding: 0 1em }</style>
+<script>
+const releases = {};
+function show(kind, release) { releases[kind] = release; }
+function showCode(wasm) { show("code", wasm.instance.exports.release()); }
+function showPreloaded(json) { show("preloaded-json", json.release); }
+function shown() {
+  const style = getComputedStyle(document.documentElement), image = document.querySelector("#drawing");
+  for (const name of ["app", "base"])
+    if (style.getPropertyValue(`--${name}`)) show(name, Number(style.getPropertyValue(`--${name}`)));
+  if (image?.naturalWidth) show("drawing", image.naturalWidth - 100);
+  document.querySelector("table").innerHTML = Object.keys(releases).sort()
+    .map(kind => `<tr><td>${kind}<td>${releases[kind]}`).join("");
+  return releases;
+}
+</script>
+"""
+
+ELEMENTS = (
+    ("preloaded.js", "<link rel=preload as=script href=URL SRI>"),
+    ("preloaded.json", "<link rel=preload as=fetch crossorigin href=URL>"),
+    ("part.js", "<link rel=modulepreload href=URL SRI>"),
+    ("app.css", "<link rel=preload as=style href=URL SRI>"),
+    ("app.css", "<link rel=stylesheet href=URL SRI>"),
+    ("classic.js", "<script src=URL SRI></script>"),
+    ("preloaded.js", "<script defer src=URL SRI></script>"),
+    ("main.js", "<script type=module src=URL SRI></script>"),
+    ("drawing.svg", "<body><table></table><img id=drawing alt='' src=URL SRI>"),
+    ("words.json", "<script>fetch(URL).then(r => r.json()).then(it => show('words', it.release))</script>"),
+    (
+        "preloaded.json",
+        "<script>onload = () => fetch(URL).then(r => r.json()).then(showPreloaded)</script>",
+    ),
+    (
+        "code.wasm",
+        "<script>WebAssembly.instantiateStreaming(fetch(URL)).then(showCode)</script>",
+    ),
+)
+
+
+def page_of_every_kind(shop: Shop) -> str:
+    """Write a page that loads files in every way, its modules with SRI too."""
+    modules = {shop.url(path): shop.static.integrity(path) for path in ("main.js", "part.js", "lazy.js")}
+    import_map = f"<script type=importmap>{json.dumps({'integrity': modules})}</script>"
+    return PAGE + import_map + "\n".join(shop.tag(element, path) for path, element in ELEMENTS)
+
+
+def kind_of(path: str) -> str:
+    return "preloaded-json" if path == "preloaded.json" else path.partition(".")[0]
+
+
+CHANGES: Sequence[Collection[str]] = (
+    [*FILES],
+    [*FILES],
+    ("classic.js", "lazy.js", "app.css", "words.json"),
+    [*FILES],
+)
+"""The files that change in each release. main.js names lazy.js, so that its content changes with it."""
+
+
+def test_a_visitor_loads_only_deltas_of_what_changed_in_each_of_four_releases(
+    browser: Browser, tmp_path: Path
+) -> None:
+    shop = Shop(folder=tmp_path)
+    shown: dict[str, int] = {}
+    with serve_application(shop) as url, visitor(browser) as regular, visitor(browser) as rare:
+        for number, names in enumerate(CHANGES, 1):
+            shop.release({name: FILES[name](number) for name in names}, page_of_every_kind)
+            shown |= {kind_of(name): number for name in names}
+            loaded = load(regular, shop, f"{url}/{number}", shown)
+            if number == 1:
+                assert_whole(loaded, shop)
+                assert_whole(load(rare, shop, f"{url}/1", shown), shop)
+                wait_for_dictionaries(rare, shop, FILES)
+            else:
+                assert_deltas(loaded, shop, number - 1)
+                print(f"deltas in Chromium: release {number}: {figures(loaded, shop)}")
+            assert load(regular, shop, f"{url}/{number}", shown).requests == []
+            wait_for_dictionaries(regular, shop, FILES)
+            if number == 3:
+                loaded = load(rare, shop, f"{url}/3", shown)
+                assert_deltas(loaded, shop, 1)
+                print(f"deltas in Chromium: release 3 after 1: {figures(loaded, shop)}")
+        assert load(regular, shop, f"{url}/1", dict.fromkeys(shown, 1)).requests == []
+
+
+# Names, prefixes, mount points
+
+NAMES = {
+    "a b.js": True,
+    "café.js": True,
+    "folder é/ñ.js": True,
+    "other (1)/ñ.js": True,
+    "a&b='c.js": True,
+    "a;b,c!d$.js": True,
+    "100%.js": True,
+    "what#.js": True,
+    "~t@v.js": True,
+    "a.min.js": True,
+    "p+q.js": False,
+    "x(1).js": False,
+    "{y}[z].js": False,
+}
+"""Names of scripts, and whether a URL pattern can be made of them."""
+
+
+def page_of_names(shop: Shop) -> str:
+    scripts = (shop.tag("<script src=URL SRI></script>", name) for name in NAMES)
+    return PAGE + "<body><table></table>" + "".join(scripts)
+
+
+@pytest.mark.parametrize(("prefix", "mount"), [("/assets/v1/", ""), ("/static/", "/shop/main"), ("/", "/m")])
+def test_awkward_names_below_any_prefix_and_mount_point_are_right(
+    browser: Browser, tmp_path: Path, prefix: str, mount: str
+) -> None:
+    shop = Shop(folder=tmp_path, prefix=prefix, mount=mount)
+    with serve_application(shop) as url, visitor(browser) as visit:
+        for number in (1, 2, 3):
+            files = {name: script(name, show(f"s{index}", number)) for index, name in enumerate(NAMES)}
+            shop.release(files, page_of_names)
+            loaded = load(
+                visit, shop, f"{url}{mount}/{number}", {f"s{index}": number for index in range(len(NAMES))}
+            )
+            names = {path: name for name, path in shop.releases[-1].paths.items()}
+            assert loaded.codings() == {
+                path: "dcz" if NAMES[names[path]] and number > 1 else "br" for path in names
+            }
+            wait_for_dictionaries(visit, shop, [name for name in NAMES if NAMES[name]])
+
+
+# Another origin
+
+
+CROSS = (
+    ("base.css", "<link rel=stylesheet crossorigin href=URL SRI>"),
+    ("classic.js", "<script crossorigin src=URL SRI></script>"),
+    ("part.js", '<script type=module>import {part} from URL; show("part", part)</script>'),
+    ("words.json", "<script>fetch(URL).then(r => r.json()).then(it => show('words', it.release))</script>"),
+    ("preloaded.js", "<script src=URL></script>"),
+)
+"""The last one is not read by CORS, so that the browser never uses a dictionary for it."""
+
+
+def page_of_another_origin(shop: Shop) -> str:
+    return PAGE + "<body><table></table>" + "".join(shop.tag(element, path) for path, element in CROSS)
+
+
+def test_files_of_another_origin_come_as_deltas_where_cors_lets_the_page_read_them(
+    browser: Browser, tmp_path: Path
+) -> None:
+    cdn = Shop(folder=tmp_path)
+    with serve_application(cdn) as origin:
+        shop = Shop(folder=tmp_path, origin=origin)
+        with serve_application(shop) as url, visitor(browser) as visit:
+            for number in (1, 2, 3):
+                files = {name: FILES[name](number) for name in (name for name, _ in CROSS)}
+                shop.release(files, page_of_another_origin)
+                cdn.releases = shop.releases
+                kinds = {kind_of(name): number for name in files}
+                shop.log.clear()
+                loaded = load(visit, cdn, f"{url}/{number}", kinds)
+                assert shop.log == []
+                names = {path: name for name, path in shop.releases[-1].paths.items()}
+                assert loaded.codings() == {
+                    path: "br" if number == 1 or names[path] == "preloaded.js" else "dcz" for path in names
+                }
+                wait_for_dictionaries(visit, shop, set(files) - {"preloaded.js"})
+
+
+# A profile on disk
+
+
+def test_a_browser_that_starts_again_still_has_its_dictionaries(browser: Browser, tmp_path: Path) -> None:
+    shop = Shop(folder=tmp_path)
+    shown = {kind_of(name): 0 for name in FILES}
+    with serve_application(shop) as url:
+        for number in (1, 2, 3):
+            shop.release({name: FILES[name](number) for name in FILES}, page_of_every_kind)
+            shown = dict.fromkeys(shown, number)
+            with profile(browser, tmp_path / "profile") as visit:
+                loaded = load(visit, shop, f"{url}/{number}", shown)
+                if number == 1:
+                    assert_whole(loaded, shop)
+                else:
+                    assert_deltas(loaded, shop, number - 1)
+                wait_for_dictionaries(visit, shop, FILES)
+
+
+@contextmanager
+def profile(browser: Browser, folder: Path) -> Iterator[Visit]:
+    """Run another Chromium, with a profile in a folder."""
+    with (
+        browser.browser_type.launch_persistent_context(
+            folder, executable_path=require_tool("chromium"), args=list(ARGUMENTS), timeout=PATIENCE
+        ) as context,
+        Visit.within(context, "about:blank") as visit,
+    ):
+        yield visit
