@@ -112,6 +112,29 @@ def test_a_disk_that_fills_at_any_step_changes_no_name_of_the_release_in_force(
     assert not temporaries(out)
 
 
+def test_a_disk_that_fills_while_a_delta_is_written_leaves_the_release_in_force(
+    source: Path, small_disk: Path
+) -> None:
+    out = small_disk / "out"
+    same = os.urandom(14_000).hex().encode()
+    for _ in range(2):
+        put(source, "large.js", same + os.urandom(8_000).hex().encode())
+        build(source, out)
+    assert manifest_of(out).deltas
+    before = published(out)
+    put(source, "large.js", same + os.urandom(8_000).hex().encode())
+    free = os.statvfs(small_disk)
+    # Room for the file, its variants and half of a delta; files under their own names come after that.
+    put(small_disk, "filler", bytes(free.f_bavail * free.f_bsize - 110_000))
+    with pytest.raises(BuildError, match=r"\.dcz: cannot be written: No space left on device"):
+        build(source, out)
+    assert_untouched(out, before)
+    (small_disk / "filler").unlink()
+    build(source, out)
+    assert len(manifest_of(out).deltas or {}) == 2
+    assert not wrong_files(out)
+
+
 def test_a_full_disk_under_a_large_variant_is_a_clear_error_too(
     source: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

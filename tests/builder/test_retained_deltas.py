@@ -17,7 +17,7 @@ from hashserve.http.dictionaries import HEADER_BYTES
 from hashserve.manifest.model import DeltaRecord
 from tests.support.building import RULES, contents, manifest_of, snapshot, wrong_files
 from tests.support.files import put
-from tests.support.previous_releases import FAULTS, Fault, FaultySite, faulty_site, not_found
+from tests.support.previous_releases import FAULTS, Fault, FaultySite, faulty_site, not_found, running_site
 
 
 def put_release(source: Path, number: int) -> None:
@@ -149,6 +149,18 @@ def test_deltas_are_copied_from_a_site_that_serves_them(source: Path, out: Path,
         report = build(source, out, BuildSettings(previous=url))
     assert report.warnings == []
     assert report.deltas_made == 2
+    assert_same_deltas(first, out)
+
+
+def test_a_server_of_ours_gives_its_deltas_to_a_build(source: Path, out: Path, tmp_path: Path) -> None:
+    """Those of files that did not change as well: nothing is made but what is new."""
+    first = tmp_path / "first"
+    build_releases(source, first, range(3))
+    put(source, "css/other.css", b"/* new */\n" + RULES)
+    with running_site(first) as url:
+        report = build(source, out, BuildSettings(previous=url))
+    assert report.warnings == []
+    assert report.deltas_made == 0
     assert_same_deltas(first, out)
 
 
