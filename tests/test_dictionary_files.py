@@ -80,3 +80,22 @@ def test_each_reason_has_a_meaning() -> None:
 
 def test_the_field_of_a_dictionary_names_its_pattern() -> None:
     assert use_as_dictionary("css/app.55e7cbb9ba48.CSS", SMALLEST_BYTES) == 'match="../css/app.*.CSS"'
+
+
+@pytest.mark.parametrize(
+    ("dictionary", "path", "expected"),
+    [
+        ("css/app.55e7cbb9ba48.css", "css/app.0a1b2c3d4e5f.css", True),
+        ("css/app.55e7cbb9ba48.css", "css/app.0a1b2c3d4e5f6a7b.css", True),
+        ("css/app.55e7cbb9ba48.css", "css/app..css", False),
+        ("css/app.55e7cbb9ba48.css", "css/app.0a1b2c3d4e5f.js", False),
+        ("css/app.55e7cbb9ba48.css", "css/new.0a1b2c3d4e5f.css", False),
+        ("css/app.55e7cbb9ba48.css", "app.0a1b2c3d4e5f.css", False),
+        ("d/index-DiwrgTda.js", "d/index-C_rL51Fj.js", True),
+        ("app.css", "app.css", False),
+    ],
+)
+def test_a_dictionary_is_offered_for_what_its_pattern_matches(
+    dictionary: str, path: str, expected: bool
+) -> None:
+    assert is_offered(dictionary, path) is expected

@@ -35,6 +35,24 @@ def test_a_variant_that_saved_too_little_is_remembered_in_its_coding(cache: Vari
     assert [cache.was_not_worth_it(SHA256, coding) for coding in ("br", "gzip")] == [True, False]
 
 
+def test_a_delta_is_found_by_its_content_and_its_dictionary(cache: VariantCache) -> None:
+    other = digest_of([b"other"])
+    cache.keep_delta(SHA256, other, b"delta")
+    assert Path(cache.delta(SHA256, other)).read_bytes() == b"delta"
+    assert not Path(cache.delta(other, SHA256)).exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged", b"9" * 5000])
+def test_the_size_of_a_delta_that_saved_too_little_is_remembered(cache: VariantCache, damage: bytes) -> None:
+    other = digest_of([b"other"])
+    cache.keep_size_of_rejected_delta(SHA256, other, 300)
+    assert cache.size_of_rejected_delta(SHA256, other) == 300
+    assert cache.size_of_rejected_delta(other, SHA256) is None
+    Path(cache.delta(SHA256, other) + ".none").write_bytes(damage)
+    size = cache.size_of_rejected_delta(SHA256, other)
+    assert size is None or size < 10**20
+
+
 @pytest.mark.parametrize("content", [b"", b"damaged", brotli.compress(b"other content")])
 def test_a_damaged_entry_counts_as_absent(cache: VariantCache, content: bytes) -> None:
     cache.keep(SHA256, "br", [content])

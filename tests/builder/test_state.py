@@ -67,6 +67,29 @@ def test_thousands_of_stamps_are_all_written_and_read(location: Path) -> None:
     assert (len(document["built"]), len(document["verified"])) == (2500, 2500), "each path is written once"
 
 
+def test_a_rejected_delta_is_known_for_its_contents_as_long_as_builds_ask_for_it(location: Path) -> None:
+    state = BuildState(str(location))
+    state.add_rejected_delta("new", "old", 300)
+    save(state, location)
+    state = BuildState(str(location))
+    assert state.size_of_rejected_delta("new", "old") == 300
+    assert state.size_of_rejected_delta("old", "new") is None
+    save(state, location)
+    state = BuildState(str(location))
+    save(state, location)
+    assert BuildState(str(location)).size_of_rejected_delta("new", "old") is None
+
+
+def test_a_rejected_delta_that_nobody_asked_for_can_be_kept(location: Path) -> None:
+    state = BuildState(str(location))
+    state.add_rejected_delta("new", "old", 300)
+    save(state, location)
+    state = BuildState(str(location))
+    state.keep_loaded()
+    save(state, location)
+    assert BuildState(str(location)).size_of_rejected_delta("new", "old") == 300
+
+
 def test_a_forgotten_file_is_gone(location: Path) -> None:
     state = BuildState(str(location))
     for path in ("a", "b"):
@@ -128,6 +151,8 @@ def test_a_state_without_a_change_is_not_written_again(location: Path) -> None:
         '{"built": [1, "a"], "verified": {}}',
         '{"built": [], "verified": 1}',
         '{"built": [], "verified": {"a": ["digest", "identity", 1, 2, 3, 4]}}',
+        '{"built": [], "verified": {}, "rejected": [1]}',
+        '{"built": [], "verified": {}, "rejected": {"a": "1"}}',
         "\udcff",
     ],
 )

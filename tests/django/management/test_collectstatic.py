@@ -322,6 +322,21 @@ def test_the_command_ends_with_a_summary_unless_verbosity_is_0(
     assert not capsys.readouterr().out
 
 
+def test_the_second_release_has_deltas_and_the_summary_says_what_they_save(
+    site: CollectedSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(2):
+        put(site.source, "css/large.css", b"/* %d */\n" % number + RULES)
+        site.collect(verbosity=1)
+    manifest = manifest_of(site.root)
+    [delta] = manifest.deltas_of(manifest.paths["css/large.css"])
+    assert f"a visitor of the last release downloads {delta.size} B with deltas" in capsys.readouterr().out
+    assert not wrong_files(site.root)
+    with override_settings(HASHSERVE={"DELTAS": 0}):
+        site.collect()
+    assert manifest_of(site.root).deltas is None
+
+
 def test_the_summary_counts_warnings(site: CollectedSite, capsys: pytest.CaptureFixture[str]) -> None:
     put(site.source, "css/lost.css", b"a { background: url(gone.png) }")
     site.collect(verbosity=1)
