@@ -27,10 +27,11 @@ __all__ = [
     "LARGEST_WINDOW_BYTES",
     "decode_delta",
     "delta_header",
-    "largest_window_log",
+    "largest_window",
     "may_use_dictionary",
     "parse_available_dictionary",
     "remembered_dictionary",
+    "window_log",
 ]
 
 DCZ = "dcz"
@@ -46,6 +47,12 @@ LARGEST_WINDOW_BYTES = 128 * 1024 * 1024
 """The largest window that a client must accept, if the dictionary is as large (section 5)."""
 
 _LEAST_WINDOW_BYTES = 8 * 1024 * 1024
+
+_LONGEST_FRAME_HEADER = 18
+"""Bytes: magic number, descriptor, window, dictionary id and content size (RFC 8878 section 3.1.1)."""
+
+SHORTEST_DICTIONARY_BYTES = 8
+"""The shortest dictionary that the library takes."""
 
 LONGEST_FIELD = 256
 """How many characters of Available-Dictionary are read. Real values have 46."""
@@ -99,10 +106,20 @@ def may_use_dictionary(
     return mode == "cors" and origin is not None and allowed_origin in (origin, "*")
 
 
-def largest_window_log(dictionary_size: int) -> int:
-    """Return the binary logarithm of the largest window with a dictionary of this many bytes (section 5)."""
-    window = max(_LEAST_WINDOW_BYTES, dictionary_size * 5 // 4)
-    return min(window, LARGEST_WINDOW_BYTES).bit_length() - 1
+def largest_window(dictionary_size: int) -> int:
+    """Return the bytes of the largest window with a dictionary of this many bytes (section 5)."""
+    return min(max(_LEAST_WINDOW_BYTES, dictionary_size * 5 // 4), LARGEST_WINDOW_BYTES)
+
+
+def window_log(size: int, dictionary_size: int) -> int:
+    """Return the binary logarithm of the window for a content and a dictionary of these sizes in bytes.
+
+    A content that the largest window holds is one segment, whose window is as large as the content (RFC 8878
+    section 3.1.1.1.2): this is then the next power of two. Chromium 156 decodes it; in a smaller window, the
+    end of the content would have no dictionary.
+    """
+    window = largest_window(dictionary_size)
+    return (size - 1).bit_length() if _LEAST_WINDOW_BYTES < size <= window else window.bit_length() - 1
 
 
 def delta_header(dictionary: bytes) -> bytes:
@@ -120,11 +137,14 @@ def decode_delta(chunks: Iterable[bytes], dictionary: bytes, size: int) -> Itera
     else:  # pragma: no cover
         from backports import zstd
 
+    if len(dictionary) < SHORTEST_DICTIONARY_BYTES:
+        raise DecodeError(f"its dictionary has fewer than {SHORTEST_DICTIONARY_BYTES} bytes")
+    largest = largest_window(len(dictionary))
     decompressor = zstd.ZstdDecompressor(
         zstd_dict=zstd.ZstdDict(dictionary, is_raw=True).as_prefix,
-        options={zstd.DecompressionParameter.window_log_max: largest_window_log(len(dictionary))},
+        options={zstd.DecompressionParameter.window_log_max: (largest - 1).bit_length()},
     )
-    frame = _without_header(chunks, delta_header(dictionary))
+    frame = _with_window(_without_header(chunks, delta_header(dictionary)), largest)
     for content in decode_zstd_frame(frame, decompressor, zstd.ZstdError):
         size -= len(content)
         if size < 0:
@@ -141,3 +161,30 @@ def _without_header(chunks: Iterable[bytes], expected: bytes) -> Iterator[bytes]
             raise DecodeError("it is not a delta against this dictionary")
         if len(chunk) > missing:
             yield chunk[missing:]
+
+
+def _with_window(chunks: Iterable[bytes], largest: int) -> Iterator[bytes]:
+    """Pass a frame on, unless its window has over ``largest`` bytes: the decoder knows a power of two."""
+    header = b""
+    rest = iter(chunks)
+    for chunk in rest:
+        header += chunk
+        if len(header) >= _LONGEST_FRAME_HEADER:
+            break
+    if _window(header) > largest:
+        raise DecodeError("its window needs too much memory")
+    yield header
+    yield from rest
+
+
+def _window(header: bytes) -> int:
+    """Return the bytes of the window of a frame with this header, 0 if it is cut short (RFC 8878 3.1.1.1)."""
+    if len(header) < 6:
+        return 0
+    descriptor = header[4]
+    if not descriptor & 0x20:
+        base = 1 << (10 + (header[5] >> 3))
+        return base + base // 8 * (header[5] & 7)
+    size_bytes, start = 1 << (descriptor >> 6), 5 + (0, 1, 2, 4)[descriptor & 3]
+    size = int.from_bytes(header[start : start + size_bytes], "little")
+    return size + 256 if size_bytes == 2 else size

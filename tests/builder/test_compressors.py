@@ -12,8 +12,15 @@ import brotli
 import pytest
 
 from hashserve import SettingError
-from hashserve.builder.compression.compressors import compress, is_compressible, is_worth_keeping
+from hashserve.builder.compression.compressors import (
+    compress,
+    compress_delta,
+    is_compressible,
+    is_delta_worth_keeping,
+    is_worth_keeping,
+)
 from hashserve.http.codings import CODINGS
+from hashserve.http.dictionaries import decode_delta
 
 TEXT = b"a text that is long enough to be worth compressing\n" * 20
 
@@ -74,3 +81,38 @@ def test_compression_ends_at_the_next_chunk_once_it_is_stopped(coding: str) -> N
     with pytest.raises(CancelledError):
         compress(chunks(), 100 * len(TEXT), coding, io.BytesIO(), stopped)
     assert read == [0, 1, 2]
+
+
+@pytest.mark.parametrize("old", [b"12345678", TEXT, TEXT * 20_000], ids=len)
+@pytest.mark.parametrize("new", [b"", b"y", TEXT + b"changed", TEXT * 20_000 + b"changed"], ids=len)
+def test_a_delta_decodes_to_its_content_and_is_the_same_each_time(old: bytes, new: bytes) -> None:
+    delta = compress_delta(new, old)
+    assert delta == compress_delta(new, old)
+    assert b"".join(decode_delta([delta], old, len(new))) == new
+
+
+def test_a_large_content_is_found_in_all_of_its_dictionary() -> None:
+    old = os.urandom(12 * 1024 * 1024)
+    new = old[:5000] + b"changed" + old[5000:-7]
+    assert len(compress_delta(new, old)) < 4000
+
+
+def test_a_delta_stops_at_the_next_piece_of_its_content() -> None:
+    stopped = Event()
+    stopped.set()
+    with pytest.raises(CancelledError):
+        compress_delta(TEXT, TEXT, stopped)
+
+
+@pytest.mark.parametrize(
+    ("best", "delta", "worth"),
+    [
+        (10_000, 7999, True),
+        (10_000, 8000, False),
+        (500, 244, True),
+        (500, 245, False),
+        (100, 40, False),
+    ],
+)
+def test_a_delta_has_to_save_256_bytes_and_over_a_fifth(best: int, delta: int, worth: bool) -> None:
+    assert is_delta_worth_keeping(best, delta) is worth

@@ -14,9 +14,10 @@ from hashserve.http.dictionaries import (
     LONGEST_FIELD,
     decode_delta,
     delta_header,
-    largest_window_log,
+    largest_window,
     may_use_dictionary,
     parse_available_dictionary,
+    window_log,
 )
 
 if sys.version_info >= (3, 14):
@@ -220,16 +221,55 @@ def test_anything_else_is_an_error_before_more_bytes_than_the_file_has(delta: by
 
 
 @pytest.mark.parametrize(
-    ("size", "window_log"),
+    ("dictionary", "window"),
     [
-        (0, 23),
-        (1, 23),
-        (8 << 20, 23),  # 10 MiB are no power of two
-        (13 << 20, 24),  # 16.25 MiB
-        (103 << 20, 27),
-        (10**12, 27),
+        (0, 8 << 20),
+        (6 << 20, 8 << 20),
+        (8 << 20, 10 << 20),
+        (13 << 20, 65 << 18),
+        (103 << 20, LARGEST_WINDOW_BYTES),
+        (10**12, LARGEST_WINDOW_BYTES),
     ],
 )
-def test_the_window_is_the_largest_that_every_client_accepts(size: int, window_log: int) -> None:
-    assert largest_window_log(size) == window_log
-    assert 1 << window_log <= LARGEST_WINDOW_BYTES
+def test_the_window_is_the_largest_that_every_client_accepts(dictionary: int, window: int) -> None:
+    assert largest_window(dictionary) == window
+
+
+@pytest.mark.parametrize(
+    ("size", "dictionary", "log"),
+    [
+        (0, 8, 23),
+        (8 << 20, 8, 23),
+        (9 << 20, 8, 23),
+        (10 << 20, 8 << 20, 24),  # one segment, of 10 MiB
+        (11 << 20, 8 << 20, 23),
+        (16 << 20, 13 << 20, 24),
+        (17 << 20, 13 << 20, 24),
+    ],
+)
+def test_a_content_that_fits_the_window_has_all_of_it(size: int, dictionary: int, log: int) -> None:
+    assert window_log(size, dictionary) == log
+
+
+@pytest.mark.parametrize(("size", "is_accepted"), [(10 << 20, True), ((10 << 20) + 1, False)])
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_the_window_of_one_segment_is_known_to_the_byte(size: int, step: int, is_accepted: bool) -> None:
+    dictionary, content = bytes(8 << 20), bytes(size)
+    compressor = zstd.ZstdCompressor(
+        options={zstd.CompressionParameter.window_log: 24},
+        zstd_dict=zstd.ZstdDict(dictionary, is_raw=True).as_prefix,
+    )
+    compressor.set_pledged_input_size(size)
+    delta = delta_header(dictionary) + compressor.compress(content) + compressor.flush()
+    chunks = [delta[start : start + step] for start in range(0, len(delta), step)]
+    if is_accepted:
+        assert sum(map(len, decode_delta(chunks, dictionary, size))) == size
+    else:
+        with pytest.raises(DecodeError, match="too much memory"):
+            list(decode_delta(chunks, dictionary, size))
+
+
+@pytest.mark.parametrize("dictionary", [b"", b"1234567"])
+def test_a_dictionary_that_is_too_short_decodes_nothing(dictionary: bytes) -> None:
+    with pytest.raises(DecodeError, match="fewer than 8 bytes"):
+        list(decode_delta([delta_header(dictionary)], dictionary, 100))
