@@ -1,6 +1,7 @@
 """The steps from a release to a newer one: what a returning visitor downloads, with deltas and without.
 
 Invariant: only the manifest is looked at, and each changed file has a delta or a reason why it has none.
+Source maps are left out, because no page loads them.
 """
 
 from __future__ import annotations
@@ -130,7 +131,11 @@ class _Step:
     def step(self) -> ReleaseStep:
         older, newer = self.older, self.newer
         known = set(self.old.values())
-        changed = {path: logical for logical, path in self.new.items() if path not in known}
+        changed = {
+            path: logical
+            for logical, path in self.new.items()
+            if path not in known and not path.lower().endswith(".map")
+        }
         records = {path: self.manifest.record(path) for path in changed}
         files = [self.file(changed[path], record) for path, record in records.items() if record is not None]
         return ReleaseStep(older=older.id, newer=newer.id, created=older.created, files=files)

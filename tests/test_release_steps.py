@@ -86,6 +86,12 @@ def test_an_unhashed_file_is_no_part_of_a_step() -> None:
     assert step.files == []
 
 
+def test_a_source_map_is_no_part_of_a_step() -> None:
+    names = ("app.js.0a1b2c3d4e5f.map", "app.0a1b2c3d4e5f.js.MAP")
+    step = one_step([dict.fromkeys(names)], paths={name: name for name in names}, deltas={})
+    assert step.files == []
+
+
 def test_a_build_without_deltas_is_the_reason_of_every_file() -> None:
     step = one_step([{"app.js": LAST}], paths={"app.js": NOW}, deltas=None)
     assert step.without_delta == {"off": 1}

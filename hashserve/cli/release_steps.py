@@ -8,7 +8,7 @@ from typing import Any
 from hashserve.cli.terminal import counted, human_bytes
 from hashserve.release_steps import WHY_NO_DELTA, ReleaseStep
 
-__all__ = ["step_facts", "step_sentence", "step_table"]
+__all__ = ["step_facts", "step_table"]
 
 _SHOWN = 10
 """How many files without a delta the text has for each reason."""
@@ -37,15 +37,6 @@ def step_facts(step: ReleaseStep) -> Mapping[str, Any]:
             for file in step.files
         ],
     }
-
-
-def step_sentence(step: ReleaseStep) -> str:
-    """Return what a visitor of the older release downloads, in a few words: ``3 files, 60.0 kB``."""
-    text = f"{counted(len(step.files), 'file')}, {human_bytes(step.best_bytes)}"
-    if step.deltas:
-        with_deltas = f"{human_bytes(step.delta_bytes)} ({_share(step)})"
-        text += f", or {with_deltas} with {counted(step.deltas, 'delta')}"
-    return text
 
 
 def step_table(steps: Sequence[ReleaseStep]) -> Iterator[tuple[str, str]]:

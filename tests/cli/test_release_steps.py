@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hashserve.cli.release_steps import step_sentence, step_table
+from hashserve.cli.release_steps import step_table
 from hashserve.dictionary_files import WHY_NOT_DICTIONARY
 from hashserve.release_steps import WHY_NO_DELTA, ChangedFile, ReleaseStep
 
@@ -16,16 +16,6 @@ def step(*files: ChangedFile, older: str = "r0") -> ReleaseStep:
 
 def changed(number: int, delta: int | None = None, why: str = "") -> ChangedFile:
     return ChangedFile(f"{number}.js", f"{number}.0a1b2c3d4e5f.js", 30_000, delta, why)
-
-
-def test_a_sentence_has_the_bytes_without_deltas_and_with_them() -> None:
-    assert step_sentence(step(changed(1, 300), changed(2, 300))) == (
-        "2 files, 60.0 kB, or 600 B (1.0%) with 2 deltas"
-    )
-
-
-def test_a_sentence_about_a_step_without_deltas_says_nothing_of_them() -> None:
-    assert step_sentence(step(changed(1, why="new"))) == "1 file, 30.0 kB"
 
 
 def test_a_table_has_aligned_columns_and_a_dash_for_what_is_not_there() -> None:
