@@ -19,6 +19,7 @@ from hashserve.errors import SettingError
 from hashserve.gateways.wsgi_bodies import STATUS_LINES, send
 from hashserve.http.messages import Headers, Request
 from hashserve.serve.asset_urls import AssetUrls
+from hashserve.serve.memo import chosen
 from hashserve.serve.policy import immutable_test
 from hashserve.serve.service import Service
 from hashserve.settings import SignatureWithSettings, help_lines
@@ -44,6 +45,9 @@ __all__ = ["HashServe"]
 
 _ABOVE_ALL_PATHS = "\U0010ffff"
 """Greater than every path, because a path has only the code points 0 to 255."""
+
+_OF_OWN_PAGES = frozenset({None, "same-origin"})
+"""Values of Sec-Fetch-Site with which any response may be a delta (RFC 9842 section 9.3)."""
 
 _mount_point = lru_cache(maxsize=64)(mount_point_of)
 """Remembers mount points: `HashServe.url` is called many times for a page."""
@@ -193,14 +197,23 @@ class HashServe:
         memo = self._memo
         try:
             entry = memo.hot[path][environ.get("HTTP_ACCEPT_ENCODING")]
+            if entry is None:  # the client's dictionary decides, as in `chosen`
+                choice = memo.choices[path][environ["HTTP_ACCEPT_ENCODING"]]
+                entry = choice[0].get(environ.get("HTTP_AVAILABLE_DICTIONARY"))
+                if entry is None or (
+                    environ.get("HTTP_SEC_FETCH_SITE") not in _OF_OWN_PAGES
+                    and (
+                        choice[1] != "*"
+                        or environ.get("HTTP_SEC_FETCH_MODE") != "cors"
+                        or "HTTP_ORIGIN" not in environ
+                    )
+                ):
+                    entry = chosen(choice, environ)
         except KeyError:
-            return self._answer(path, environ, start_response)
-        if entry is None:
-            entry = memo.choose(path, environ)
-            if entry is None:
-                return self._answer(path, environ, start_response)
+            entry = None
         if (
-            environ["REQUEST_METHOD"] != "GET"
+            entry is None
+            or environ["REQUEST_METHOD"] != "GET"
             or "HTTP_RANGE" in environ
             or "HTTP_IF_MATCH" in environ
             or "HTTP_IF_MODIFIED_SINCE" in environ

@@ -41,7 +41,7 @@ class Representation(NamedTuple):
 
     ``fields`` are the header fields in which the representations of an asset differ, without the length.
     ``coding`` is ``identity`` for none; ``size`` is the body's, in bytes. A snapshot of a file that changes
-    has no entity-tag.
+    has no entity-tag. Clients need another file to decode a delta.
     """
 
     coding: str
@@ -49,11 +49,7 @@ class Representation(NamedTuple):
     etag: EntityTag | None
     content: StoredFile
     fields: Headers
-
-    @property
-    def is_delta(self) -> bool:
-        """Whether clients need another file to decode the body."""
-        return self.content.dictionary is not None
+    is_delta: bool = False
 
 
 _NO_DELTAS: Mapping[str, Representation] = MappingProxyType({})
@@ -170,7 +166,14 @@ def representation_of(stored: StoredFile, etag: EntityTag | None) -> Representat
     fields.append(("Accept-Ranges", "bytes" if stored.dictionary is None else "none"))
     if stored.coding != IDENTITY:
         fields.append(("Content-Encoding", stored.coding))
-    return Representation(coding=stored.coding, size=stored.size, etag=etag, content=stored, fields=fields)
+    return Representation(
+        coding=stored.coding,
+        size=stored.size,
+        etag=etag,
+        content=stored,
+        fields=fields,
+        is_delta=stored.dictionary is not None,
+    )
 
 
 def entity_tag(sha256: str, coding: str, size: int) -> EntityTag:

@@ -55,6 +55,9 @@ class BodyCache:
         self._bodies: BoundedCache[StoredFile, bytes] = BoundedCache(budget, on_drop)
         self._proven: BoundedCache[StoredFile, FileIdentity] = BoundedCache(MOST_PROVEN)
         self._disproven: BoundedCache[StoredFile, tuple[FileIdentity, str]] = BoundedCache(MOST_PROVEN)
+        self._damaged_deltas: BoundedCache[StoredFile, tuple[list[FileIdentity], str, str]] = BoundedCache(
+            MOST_PROVEN
+        )
         self._changing: BoundedCache[str, float] = BoundedCache(MOST_PROVEN)
         self._turns = [ForkSafeLock() for _ in range(_TURNS)]
 
@@ -103,14 +106,29 @@ class BodyCache:
         """Return a small file's bytes, from memory or from disk. Raises `OSError`."""
         body = self._bodies.get(file)
         if body is None:
-            body = read_stored(file) if file.dictionary is None else self._read_delta(file)
+            dictionary = file.dictionary
+            body = read_stored(file) if dictionary is None else self._read_delta(file, dictionary)
             self._bodies.put(file, body, len(body) + _ENTRY)
         return body
 
-    def _read_delta(self, file: StoredFile) -> bytes:
-        # Its dictionary may be large: of many requests at once, one reads it.
+    def _read_delta(self, file: StoredFile, dictionary: StoredFile) -> bytes:
+        # The dictionary may be large: of many requests at once, one reads it. While both files stay as they
+        # are, a damaged one is read once.
         with self._turns[hash(file) % _TURNS].lock:
-            return self._bodies.get(file) or read_stored(file)
+            body = self._bodies.get(file)
+            if body is not None:
+                return body
+            found = _identities(file, dictionary)
+            known = self._damaged_deltas.get(file)
+            if known is not None and known[0] == found:
+                raise ChangedFileError(*known[1:])
+            now = time.time_ns()
+            try:
+                return read_stored(file)
+            except ChangedFileError as error:
+                if all(now - identity[4] > SETTLED_AFTER for identity in found):
+                    self._damaged_deltas.put(file, (found, error.path, error.problem))
+                raise
 
     def open(self, span: FileSpan) -> tuple[int, FileIdentity]:
         """Open a file that is too large to be kept, to read ``span`` of it.
@@ -166,6 +184,11 @@ class BodyCache:
     def clear(self) -> None:
         """Drop every body."""
         self._bodies.clear()
+
+
+def _identities(*files: StoredFile) -> list[FileIdentity]:
+    """Return the identities of files. Raises `OSError`."""
+    return [identify(os.stat(file.path)) for file in files]
 
 
 def _with_file_identity(response: Response, found: FileIdentity) -> Response:

@@ -15,6 +15,7 @@ from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
 from hashserve.file_identity import identify
 from hashserve.http.codings import CODINGS, IDENTITY, DecodeError
+from hashserve.http.dictionaries import decode_delta
 from hashserve.http.messages import FileSpan, StoredFile
 
 __all__ = [
@@ -187,8 +188,6 @@ def prove(file: StoredFile, chunks: Iterable[bytes]) -> None:
     """
     identity = iter(chunks)
     if file.dictionary is not None:
-        from hashserve.http.dictionaries import decode_delta  # it takes 1 ms, and many sites have no deltas
-
         identity = decode_delta(identity, read_stored(file.dictionary), file.content_size)
     elif file.coding != IDENTITY:
         identity = CODINGS[file.coding].decode(identity)

@@ -1,7 +1,7 @@
 """The memo: answers to plain GET and HEAD requests, in the form that a gateway sends.
 
 Invariant: an answer is recalled only where the site would answer the same, and never once the site is due to
-look for a new manifest. To recall an immutable file takes two lookups and no I/O, and two more if the client
+look for a new manifest. To recall an immutable file takes two lookups and no I/O, and one more if the client
 has a dictionary; to recall a live file, the file and its variants are looked at.
 """
 
@@ -11,11 +11,21 @@ from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
+from hashserve.http.dictionaries import LONGEST_FIELD, canonical_field, field_value, may_use_dictionary
 from hashserve.http.messages import CONDITIONAL_FIELDS, Request
 from hashserve.serve.inspection import Watched
 from hashserve.serve.locks import ForkSafeLock
 
-__all__ = ["BYPASSING_FIELDS", "LONGEST_REMEMBERED", "AnswerMemo", "ByPath", "Choice", "Entry", "Recalled"]
+__all__ = [
+    "BYPASSING_FIELDS",
+    "LONGEST_REMEMBERED",
+    "AnswerMemo",
+    "ByPath",
+    "Choice",
+    "Entry",
+    "Recalled",
+    "chosen",
+]
 
 LONGEST_REMEMBERED = 256
 """The longest Accept-Encoding value, in characters, that an answer is remembered for."""
@@ -42,19 +52,25 @@ Recalled = tuple[int, Fields, tuple[bytes, ...]]
 ByPath = dict[str, dict["str | None", V]]
 """Values by path, then by Accept-Encoding value."""
 
+
 Choice = tuple[dict["str | None", "Entry[Fields] | None"], "str | None"]
-"""The entries of a file that has deltas, by the Available-Dictionary value of each; that of the whole
-representation has the key None. An entry is None until its answer was made. The second part is the file's
-Access-Control-Allow-Origin."""
+"""The answers for a file that has deltas, and its Access-Control-Allow-Origin.
+
+The answers are by Available-Dictionary as browsers send it; that to clients without a known dictionary has
+the key None. An entry is None until its answer was made.
+"""
+
+MOST_VALUES = 16
+"""How many values of Available-Dictionary a choice has: those with a delta, and the first ones without."""
 
 
 class AnswerMemo(Generic[Fields]):
     """At most ``limit`` answers: ``hot`` has those of files that never change, ``live`` those of other files.
 
-    Where a dictionary of the client may decide the answer, the entry in ``hot`` is None, and ``choices`` has
-    the answers. So another request pays nothing for them: clients that have a dictionary add the codings
-    ``dcb`` and ``dcz`` to Accept-Encoding.
-    All are valid until ``due`` on the monotonic clock, live ones only while their files are unchanged.
+    Where a dictionary of the client may decide, the entry in ``hot`` is None, and ``choices`` has the
+    answers. A request without a dictionary pays nothing for that: clients that have one add the codings
+    ``dcb`` and ``dcz`` to Accept-Encoding. All answers are valid until ``due`` on the monotonic clock, live
+    ones only while their files are unchanged.
     """
 
     def __init__(self, limit: int) -> None:
@@ -77,33 +93,12 @@ class AnswerMemo(Generic[Fields]):
         accept_encoding = fields.get("HTTP_ACCEPT_ENCODING")
         entry = of_path.get(accept_encoding)
         if entry is None:
-            entry = self.choose(path, fields) if accept_encoding in of_path else None
+            choice = self.choices.get(path, {}).get(accept_encoding)
+            entry = None if choice is None else chosen(choice, fields)
             if entry is None:
                 return None
         found = self._select(entry, method, fields)
         return None if found is None else (found[0], found[1](), found[2])
-
-    def choose(self, path: str, fields: Mapping[str, Any]) -> Entry[Fields] | None:
-        """Return the entry that the client's dictionary selects, where it decides; None if there is none yet.
-
-        It is the one that `hashserve.serve.negotiation.select` selects.
-        """
-        try:
-            entries, allowed_origin = self.choices[path][fields.get("HTTP_ACCEPT_ENCODING")]
-        except KeyError:  # another thread has cleared the memo
-            return None
-        value = fields.get("HTTP_AVAILABLE_DICTIONARY")
-        if value is None:
-            return entries[None]
-        if value not in entries:
-            value = _canonical(value)
-            if value not in entries:
-                return entries[None]
-        site = fields.get("HTTP_SEC_FETCH_SITE")
-        if site == "same-origin" or site is None:
-            return entries[value]
-        mode, origin = fields.get("HTTP_SEC_FETCH_MODE"), fields.get("HTTP_ORIGIN")
-        return entries[value if _may_use_dictionary(site, mode, origin, allowed_origin) else None]
 
     def recall_live(self, path: str, method: str, fields: Mapping[str, Any]) -> Recalled[Fields] | None:
         """Do what `recall` does, for a live file. This call waits for the disk, to look at the file."""
@@ -162,10 +157,9 @@ class AnswerMemo(Generic[Fields]):
         accept_encoding = request.accept_encoding
         if accept_encoding is None or len(accept_encoding) > LONGEST_REMEMBERED:
             return
-        entries: dict[str | None, Entry[Fields] | None] = dict.fromkeys([None, *map(_field_value, offered)])
-        of_path = choices.setdefault(request.path, {})
-        entries, _ = of_path.setdefault(accept_encoding, (entries, allowed_origin))
-        key = None if digest is None else _field_value(digest)
+        new: Choice[Fields] = dict.fromkeys([None, *map(field_value, offered)]), allowed_origin
+        entries, _ = choices.setdefault(request.path, {}).setdefault(accept_encoding, new)
+        key = None if digest is None else field_value(digest)
         if entries[key] is None:
             self._make_room()
         entries[key] = entry
@@ -189,25 +183,33 @@ class AnswerMemo(Generic[Fields]):
     def __len__(self) -> int:
         # Copied into lists first, because other threads add to the dictionaries.
         entries = [entry for of_path in [*self.hot.values()] for entry in [*of_path.values()]]
-        for of_path in [*self.choices.values()]:
-            entries += [entry for chosen, _ in [*of_path.values()] for entry in [*chosen.values()]]
+        choices = [choice for of_path in [*self.choices.values()] for choice in [*of_path.values()]]
+        for of_choice, _ in choices:
+            entries += {id(entry): entry for entry in [*of_choice.values()]}.values()
         return len(entries) - entries.count(None) + sum(map(len, [*self.live.values()]))
 
 
-def _field_value(digest: str) -> str:
-    """Return the Available-Dictionary field for a digest as clients send it (RFC 9842 section 2.2)."""
-    return f":{digest}:"
+def chosen(choice: Choice[Fields], fields: Mapping[str, Any]) -> Entry[Fields] | None:
+    """Return the entry for the client's dictionary: what `hashserve.serve.negotiation.select` selects.
+
+    It is None if its answer was not made yet.
+    """
+    entries, allowed_origin = choice
+    value = fields.get("HTTP_AVAILABLE_DICTIONARY")
+    if value is not None and value not in entries:
+        value = _known(value, entries)
+    site, mode = fields.get("HTTP_SEC_FETCH_SITE"), fields.get("HTTP_SEC_FETCH_MODE")
+    may_use = may_use_dictionary(site, mode, fields.get("HTTP_ORIGIN"), allowed_origin)
+    return entries[value if may_use else None]
 
 
-def _canonical(value: str) -> str | None:
-    """Return an Available-Dictionary field as clients send it, None if it is malformed."""
-    from hashserve.http.dictionaries import remembered_dictionary  # servers without deltas start sooner
-
-    digest = remembered_dictionary(value)
-    return None if digest is None else _field_value(digest)
-
-
-def _may_use_dictionary(site: str, mode: str | None, origin: str | None, allowed: str | None) -> bool:
-    from hashserve.http.dictionaries import may_use_dictionary  # servers without deltas start sooner
-
-    return may_use_dictionary(site, mode, origin, allowed)
+def _known(value: str, entries: dict[str | None, Entry[Fields] | None]) -> str | None:
+    """Return the key for another value, which may name a dictionary in another form, or an unknown one."""
+    known = canonical_field(value) if len(value) <= LONGEST_FIELD else None
+    if known in entries:
+        return known
+    # Clients that have a release without a delta send the same few values.
+    entry = entries[None]
+    if known is not None and entry is not None and len(entries) < MOST_VALUES:
+        entries[known] = entry
+    return None

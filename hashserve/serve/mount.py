@@ -157,11 +157,11 @@ class Mount:
         if path == PUBLISHED_MANIFEST and self._settings.publish_manifest:
             return self._find_manifest()
         if self.table is not None:
-            if self.table.manifest.lists_delta(path):
-                return None
             asset = self.table.asset(path)
             if asset is not None:
                 return FingerprintedMatch(path, asset)
+            if self.table.manifest.lists_delta(path):
+                return None
         if self._has_clean_urls:
             return self._find_with_clean_urls(path, query)
         return self._find_with_index(path, query)

@@ -7,6 +7,7 @@ other case the choice is one of the whole representations (RFC 9110 section 12.5
 from __future__ import annotations
 
 from hashserve.http.codings import choose_coding, is_named
+from hashserve.http.dictionaries import may_use_dictionary, parse_available_dictionary
 from hashserve.http.messages import Headers, Request
 from hashserve.serve.assets import Asset, Representation
 
@@ -15,7 +16,11 @@ __all__ = ["allowed_origin", "dictionary_of", "offered_deltas", "saved_bytes", "
 
 def select(asset: Asset, request: Request) -> Representation:
     """Select the representation of ``asset`` that answers a GET."""
-    return _delta(asset, request) or whole(asset, request)
+    if request.available_dictionary is not None and asset.deltas:
+        delta = _delta(asset, request)
+        if delta is not None:
+            return delta
+    return whole(asset, request)
 
 
 def whole(asset: Asset, request: Request) -> Representation:
@@ -25,10 +30,8 @@ def whole(asset: Asset, request: Request) -> Representation:
 
 def _delta(asset: Asset, request: Request) -> Representation | None:
     # A part of a delta helps no client, and a client that continues a download has a whole representation.
-    if not asset.deltas or request.available_dictionary is None or request.range is not None:
+    if request.range is not None:
         return None
-    from hashserve.http.dictionaries import may_use_dictionary  # servers without deltas start sooner
-
     digest = dictionary_of(request)
     delta = None if digest is None else asset.deltas.get(digest)
     if delta is None or not _is_best(delta, asset, request.accept_encoding):
@@ -40,10 +43,8 @@ def _delta(asset: Asset, request: Request) -> Representation | None:
 
 def dictionary_of(request: Request) -> str | None:
     """Return the digest of the dictionary that a client has; None if it names none."""
-    from hashserve.http.dictionaries import remembered_dictionary  # servers without deltas start sooner
-
     value = request.available_dictionary
-    return None if value is None else remembered_dictionary(value)
+    return None if value is None else parse_available_dictionary(value)
 
 
 def _is_best(delta: Representation, asset: Asset, accept_encoding: str | None) -> bool:
@@ -54,9 +55,9 @@ def _is_best(delta: Representation, asset: Asset, accept_encoding: str | None) -
     return choose_coding(accept_encoding, {**asset.sizes, coding: delta.size}) == coding
 
 
-def saved_bytes(asset: Asset, request: Request, selected: Representation) -> int | None:
-    """Return how many bytes fewer a delta has than what is sent without it; None for no delta."""
-    return whole(asset, request).size - selected.size if selected.is_delta else None
+def saved_bytes(asset: Asset, request: Request, delta: Representation) -> int:
+    """Return how many bytes fewer a delta has than what is sent without it."""
+    return whole(asset, request).size - delta.size
 
 
 def offered_deltas(asset: Asset, accept_encoding: str | None) -> list[str]:

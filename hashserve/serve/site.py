@@ -10,6 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import TypeVar
 
 from hashserve.http.codings import IDENTITY
@@ -189,13 +190,10 @@ class Site:
             else:
                 # The manifest may have been deleted in between.
                 is_lasting = mount.may_remember and descriptor is None and asset is found.asset
-                return Answer(
-                    response,
-                    descriptor,
-                    asset if is_lasting else None,
-                    kind="fingerprinted",
-                    saved=saved_bytes(asset, request, selected) if response.status == 200 else None,
-                )
+                answer = Answer(response, descriptor, asset if is_lasting else None, kind="fingerprinted")
+                if selected.is_delta and response.status == HTTPStatus.OK:
+                    return answer._replace(saved=saved_bytes(asset, request, selected))
+                return answer
 
     @staticmethod
     def _may_recover(mount: Mount, found: FingerprintedMatch, coding: str, error: OSError) -> bool:

@@ -872,6 +872,12 @@ WITHOUT_DELTA: dict[str, dict[str, str]] = {
     "100 kB": {"available_dictionary": ":{0}:" + " " * 100_000 + ";a"},
     "another site": {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"},
     "the same site, not the origin": {"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors"},
+    "cors without an origin": {"sec_fetch_site": "cross-site", "sec_fetch_mode": "cors"},
+    "a mode that nobody knows": {
+        "sec_fetch_site": "cross-site",
+        "sec_fetch_mode": "websocket",
+        "origin": "https://a.example",
+    },
     "a range": {"range": "bytes=0-"},
     "a range of no known unit": {"range": "lines=0-"},
 }
