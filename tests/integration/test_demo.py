@@ -24,6 +24,7 @@ import brotli
 import pytest
 
 from hashserve import Manifest
+from tests.docs.test_readme import blocks
 from tests.support.browser import ARGUMENTS
 from tests.support.parts import require_tool
 
@@ -465,7 +466,12 @@ def press(visited: Visit) -> list[dict[str, str]]:
     before = page.get_attribute("html", "data-release")
     page.click("#release")
     page.wait_for_selector(f'html[data-release]:not([data-release="{before}"])', timeout=PATIENCE * 1000)
-    rows: list[dict[str, str]] = page.evaluate(
+    return newest(visited)
+
+
+def newest(visited: Visit) -> list[dict[str, str]]:
+    """Return what the page says of each file of the last release that it has loaded."""
+    rows: list[dict[str, str]] = visited.page.evaluate(
         "[...document.querySelectorAll('#release-rows tr')].map(row => ({...row.dataset}))"
     )
     return [row for row in rows if row["release"] == rows[0]["release"]]
@@ -503,14 +509,25 @@ def test_each_of_three_releases_costs_a_browser_only_deltas(
     assert visited.problems == []
 
 
+def test_what_the_page_about_deltas_tells_a_script_measures_one(demo: Demo, context: BrowserContext) -> None:
+    (script,) = blocks("docs/deltas.md", "js")
+    visited, lines = visit(context, demo.url), list[str]()
+    visited.page.on("console", lambda message: lines.append(message.text))
+    row = press(visited)[0]
+    url = visited.page.evaluate("document.head.querySelector('script[data-path]').src")
+    visited.page.evaluate(f"url => {{ {script} }}", url)
+    assert lines == [f"dcz {row['wire']} of {len(demo.get(urlsplit(url).path).body)}"]
+
+
 def test_two_tabs_that_make_releases_at_once_both_get_deltas(demo: Demo, context: BrowserContext) -> None:
     tabs = [visit(context, demo.url) for _ in range(2)]
     for tab in tabs:
         tab.page.click("#release")
     for tab in tabs:
         tab.page.wait_for_selector("html[data-release]", timeout=PATIENCE * 1000)
-    numbers = [int(str(tab.page.get_attribute("html", "data-release"))) for tab in tabs]
-    assert abs(numbers[0] - numbers[1]) == 1
+    rows = [newest(tab) for tab in tabs]
+    assert abs(int(rows[0][0]["release"]) - int(rows[1][0]["release"])) == 1
+    assert [row["coding"] for row in (*rows[0], *rows[1])] == ["dcz"] * 4
     assert [tab.problems for tab in tabs] == [[], []]
 
 
