@@ -6,9 +6,9 @@ file. A pair of contents is compressed once. One that saved too little is not co
 
 from __future__ import annotations
 
+import os
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -32,9 +32,9 @@ from hashserve.dictionary_files import (
 )
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
-from hashserve.http.codings import CODINGS, DecodeError
+from hashserve.http.codings import DecodeError
 from hashserve.http.dictionaries import decode_delta
-from hashserve.manifest.model import AssetRecord, DeltaRecord, Release, Row, format_delta_row
+from hashserve.manifest.model import DELTA_SUFFIX, AssetRecord, DeltaRecord, Release, Row, format_delta_row
 
 __all__ = ["DeltaBuild", "Versions", "dictionaries_of"]
 
@@ -68,45 +68,50 @@ def dictionaries_of(versions: Versions, most: int) -> dict[str, list[str]]:
 
     There are ``most`` of them at most for each file.
     """
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    found: dict[str, list[str]] = {}
+    refused: set[tuple[str, str]] = set()
     for release in versions.older:
-        for path, dictionary in _pairs(versions, release):
-            dictionaries = found[path]
-            if len(dictionaries) < most and dictionary not in dictionaries:
-                dictionaries.append(dictionary)
-    return dict(found)
+        for pair in _pairs(versions.paths, release):
+            path, dictionary = pair
+            dictionaries = found.get(path, ())
+            if len(dictionaries) == most or dictionary in dictionaries or pair in refused:
+                continue  # a version that did not change for many releases comes with each of them
+            if _may_have_delta(path, dictionary, versions.records):
+                found.setdefault(path, []).append(dictionary)
+            else:
+                refused.add(pair)
+    return found
 
 
-def _pairs(versions: Versions, release: Release) -> Iterator[tuple[str, str]]:
-    """Yield each file that has another version in an older release, with that version."""
+def _pairs(paths: Mapping[str, str], release: Release) -> Iterator[tuple[str, str]]:
+    """Yield each file of the new release that has another version in an older one, with that version."""
     paired: set[str] = set()
-    removed: dict[str, list[str]] = {}
+    added, removed = [], []
     for logical, old in release.changed.items():
-        if old is None:
-            continue
-        path = versions.paths.get(logical)
-        if path is None:
-            removed.setdefault(_match(old), []).append(old)
-        elif _may_have_delta(path, old, versions.records):
+        path = paths.get(logical)
+        if path is not None and old is not None:
             paired.update((path, old))
             yield path, old
+        elif path is not None:
+            added.append(path)
+        elif old is not None:
+            removed.append(old)
     # Chunks of a bundler have no name that stays the same, but the name without its fingerprint does.
-    added: dict[str, list[str]] = {}
-    for logical, old in release.changed.items():
-        if old is None and logical in versions.paths:
-            path = versions.paths[logical]
-            added.setdefault(_match(path), []).append(path)
-    for match, paths in added.items():
-        left, old_paths = {*paths} - paired, {*removed.get(match, ())} - paired
-        if match and len(left) == len(old_paths) == 1:
-            path, old = left.pop(), old_paths.pop()
-            if _may_have_delta(path, old, versions.records):
-                yield path, old
+    if added and removed:
+        new, older = _by_pattern(added, paired), _by_pattern(removed, paired)
+        for pattern in new.keys() & older.keys():
+            if len(new[pattern]) == len(older[pattern]) == 1:
+                yield new[pattern].pop(), older[pattern].pop()
 
 
-def _match(path: str) -> str:
-    match = dictionary_match(path)
-    return "" if match is None else f"{path.rpartition('/')[0]}/{match}"
+def _by_pattern(paths: Iterable[str], paired: Container[str]) -> dict[str, set[str]]:
+    """Group the paths that are not paired by the URL pattern of their next versions."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        match = None if path in paired else dictionary_match(path)
+        if match is not None:
+            found.setdefault(match, set()).add(path)
+    return found
 
 
 def _may_have_delta(path: str, dictionary: str, records: Mapping[str, AssetRecord]) -> bool:
@@ -172,7 +177,7 @@ class DeltaBuild:
     def make(
         self,
         versions: Versions,
-        plan: Iterable[str],
+        plan: Collection[str],
         most: int,
         on_progress: Progress = lambda step, done, total: None,
     ) -> dict[str, list[Row]]:
@@ -194,23 +199,19 @@ class DeltaBuild:
         return rows
 
     def _wanted(
-        self, versions: Versions, plan: Iterable[str], dictionaries: Mapping[str, Sequence[str]]
+        self, versions: Versions, plan: Collection[str], dictionaries: Mapping[str, Sequence[str]]
     ) -> list[DeltaRecord]:
         """Return the deltas, without their sizes, whose names are free."""
-        if not dictionaries:
-            return []
-        taken = {*plan, *versions.records}
-        suffixes = [coding.suffix for coding in CODINGS.values()]
-        taken.update(path + suffix for path in versions.records for suffix in suffixes)
-        taken |= folders_of(taken)
+        inner = (path for path in (*plan, *versions.records) if f"{DELTA_SUFFIX}/" in path)
+        taken = folders_of(inner) if dictionaries else set()
         longest_name = self._output.files.longest_name
         wanted = []
         for path, olds in sorted(dictionaries.items()):
             for old in olds:
                 sha256 = versions.records[old].sha256 or ""
                 delta = DeltaRecord(path, delta_token(old, sha256), old, sha256, 0)
-                name = delta.path.rpartition("/")[2]
-                if delta.path not in taken and len(name.encode()) <= longest_name:
+                is_free = not any(delta.path in other for other in (taken, plan, versions.records))
+                if is_free and len(os.path.basename(delta.path).encode()) <= longest_name:
                     taken.add(delta.path)
                     wanted.append(delta)
         return wanted
