@@ -48,8 +48,9 @@ Source maps are not among them, because only developer tools load them.
 _MEANINGFUL = re.compile(r"[\\*+?:{}()\[\]]+")
 
 
-# The name is in a manifest, so that it has a fingerprint: this one may be a word ("chunk-BYPASSED.js").
-_EIGHT_CHARACTERS = re.compile(r"[^/]-([A-Za-z0-9_-]{8})\.[^./]+\Z")
+# The name is in a manifest, so that it has a fingerprint: this one may be a word ("chunk-BYPASSED.js"), and
+# Astro's and SvelteKit's come after a dot ("start.DiwrgTda.js").
+_EIGHT_CHARACTERS = re.compile(r"[^/][.-]([A-Za-z0-9_-]{8})\.[^./]+\Z")
 
 
 def _fingerprint_in(path: str) -> str | None:

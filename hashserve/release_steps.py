@@ -15,10 +15,10 @@ from hashserve.dictionary_files import (
     LARGEST_BYTES,
     SMALLEST_BYTES,
     WHY_NOT_DICTIONARY,
+    dictionary_match,
     is_offered,
     why_not_dictionary,
 )
-from hashserve.fingerprint_patterns import without_fingerprint
 from hashserve.manifest.model import AssetRecord, Manifest, Release
 
 __all__ = ["WHY_NO_DELTA", "ChangedFile", "ReleaseStep", "release_steps"]
@@ -89,35 +89,43 @@ def release_steps(manifest: Manifest) -> Iterator[ReleaseStep]:
     The newest comes first, in each of the two. The first step is that of a visitor who saw the last release.
     """
     in_force = Release(id=manifest.release, created=manifest.created, changed={})
-    versions: dict[str, set[str | None]] = {}
+    most = max([1, *map(len, (manifest.deltas or {}).values())])
+    between: dict[str, set[str]] = {}
     for older in manifest.releases:
-        yield _Step(manifest, in_force, older, versions).step()
-        for logical, path in older.changed.items():
-            versions.setdefault(logical, set()).add(path)
+        yield _Step(manifest, in_force, older, most, between).step()
+        for path in older.changed.values():
+            if path is not None:
+                between.setdefault(_key(path), set()).add(path)
     for newer, older in pairwise(manifest.releases):
-        yield _Step(manifest, newer, older, {}).step()
+        yield _Step(manifest, newer, older, most, {}).step()
 
 
 class _Step:
     """One step. It looks only at what changed, because a release may have 100,000 files.
 
-    ``between`` maps a logical path to its fingerprinted paths in the releases between the two.
+    ``most`` is the largest number of deltas of one file. ``between`` has the versions of each file in the
+    releases between the two.
     """
 
     def __init__(
-        self, manifest: Manifest, newer: Release, older: Release, between: Mapping[str, set[str | None]]
+        self,
+        manifest: Manifest,
+        newer: Release,
+        older: Release,
+        most: int,
+        between: Mapping[str, set[str]],
     ) -> None:
-        self.manifest, self.newer, self.older, self.between = manifest, newer, older, between
-        self.most = max([1, *map(len, (manifest.deltas or {}).values())])
+        self.manifest, self.newer, self.older = manifest, newer, older
+        self.most, self.between = most, between
         logical_paths = newer.changed.keys() | older.changed.keys()
         self.old = self.paths(logical_paths, older)
         self.new = self.paths(logical_paths, newer)
         # Chunks of a bundler have no logical path that stays the same.
-        self.new_names = Counter(_base(logical) for logical in self.new if logical not in self.old)
+        self.new_names = Counter(_key(path) for logical, path in self.new.items() if logical not in self.old)
         self.old_names: dict[str, list[str]] = {}
         for logical, path in self.old.items():
             if logical not in self.new:
-                self.old_names.setdefault(_base(logical), []).append(path)
+                self.old_names.setdefault(_key(path), []).append(path)
 
     def paths(self, logical_paths: Iterable[str], release: Release) -> dict[str, str]:
         """Return the fingerprinted paths of these logical ones in a release, of those that it has."""
@@ -147,26 +155,30 @@ class _Step:
         sizes = [delta.size for delta in deltas if delta.dictionary in versions]
         if sizes:
             return ChangedFile(logical, record.path, best, delta_size=min(sizes))
-        return ChangedFile(logical, record.path, best, why_no_delta=self.why_no_delta(logical, versions))
+        return ChangedFile(
+            logical, record.path, best, why_no_delta=self.why_no_delta(logical, record, versions)
+        )
 
     def versions_of(self, logical: str) -> Sequence[str]:
         own = self.old.get(logical)
-        return [own] if own is not None else self.old_names.get(_base(logical), [])
+        return [own] if own is not None else self.old_names.get(_key(self.new[logical]), [])
 
-    def why_no_delta(self, logical: str, versions: Sequence[str]) -> str:
+    def why_no_delta(self, logical: str, new: AssetRecord, versions: Sequence[str]) -> str:
         if self.manifest.deltas is None:
             return "off"
         if not versions:
-            return "new"
-        if logical not in self.old and max(len(versions), self.new_names[_base(logical)]) > 1:
+            # Its older version may be there, but nothing tells which file that is.
+            is_nameless = why_not_dictionary(new.path, new.size) == "no-fingerprint"
+            return "no-fingerprint" if is_nameless else "new"
+        if logical not in self.old and max(len(versions), self.new_names[_key(new.path)]) > 1:
             return "ambiguous"
-        new, old = self.manifest.record(self.new[logical]), self.manifest.record(versions[0])
-        if new is None or old is None:
+        old = self.manifest.record(versions[0])
+        if old is None:
             return "unknown-size"
-        return _why_no_pair(new, old) or self.why_not_kept(logical, old)
+        return _why_no_pair(new, old) or self.why_not_kept(new, old)
 
-    def why_not_kept(self, logical: str, old: AssetRecord) -> str:
-        between = self.between.get(logical, set()) - {None, self.new[logical], old.path}
+    def why_not_kept(self, new: AssetRecord, old: AssetRecord) -> str:
+        between = self.between.get(_key(new.path), set()) - {new.path, old.path}
         return "too-old" if len(between) >= self.most else "saves-little"
 
 
@@ -182,6 +194,6 @@ def _why_no_pair(new: AssetRecord, old: AssetRecord) -> str | None:
     return None if is_offered(old.path, new.path) else "other-name"
 
 
-def _base(logical_path: str) -> str:
-    """Return a logical path without the fingerprint that another tool put into it."""
-    return without_fingerprint(logical_path) or logical_path
+def _key(path: str) -> str:
+    """Return what the versions of a file have in common: the folder, and the name but for the fingerprint."""
+    return f"{path.rpartition('/')[0]}/{dictionary_match(path) or path}"

@@ -19,6 +19,9 @@ PATTERNS = {
     "app.55e7cbb9ba48.css": "app.*.css",
     "css/app.55e7cbb9ba48.css": "../css/app.*.css",
     "x/b/index-DiwrgTda.js": "../../x/b/index-*.js",
+    "chunk-BYPASSED.js": "chunk-*.js",
+    "_app/immutable/entry/start.C_rL51Fj.js": "../../../_app/immutable/entry/start.*.js",
+    "_astro/about.DiwrgTda.css": "../_astro/about.*.css",
     "min/app.min.55e7cbb9ba48.js": "../min/app.min.*.js",
     "sp ace/é.55e7cbb9ba48.js": "../sp%20ace/%C3%A9.*.js",
     "100%/a.55e7cbb9ba48.js": "../100%25/a.*.js",
@@ -59,6 +62,7 @@ def test_files_of_one_name_in_two_folders_have_two_patterns() -> None:
         ("[slug].55e7cbb9ba48.js", 9000, "pattern-characters"),
         ("runtime.js", 9000, "no-fingerprint"),
         ("d/55e7cbb9ba4855e7cbb9.js", 9000, "no-fingerprint"),
+        ("chunks/C_rL51Fj.js", 9000, "no-fingerprint"),
     ],
 )
 def test_a_file_that_is_no_dictionary_has_a_reason_and_no_field(

@@ -124,6 +124,13 @@ def test_a_version_behind_as_many_others_as_a_file_has_deltas_is_too_old() -> No
     assert [reasons(step).get(NOW) for step in steps] == [None, None, "saves-little", "too-old"]
 
 
+def test_versions_of_a_bundlers_name_may_be_too_old_too() -> None:
+    names = ("a/i-DiwrgTda.js", "a/i-b7x0qk2m.js", "a/i-DR-PG0Cu.js", "a/i-C_rL51Fj.js")
+    older = [{names[0]: None, name: name} for name in names[1:]]
+    steps = list(release_steps(manifest(older, paths={names[0]: names[0]}, deltas={})))[:3]
+    assert [reasons(step)[names[0]] for step in steps] == ["saves-little", "too-old", "too-old"]
+
+
 def test_a_release_that_went_back_has_a_step_to_the_release_between() -> None:
     step = one_step([{"app.js": LAST}], paths={"app.js": NOW}, deltas={LAST: [f"70 0a1b2c3d4e5f {NOW}"]})
     assert reasons(step) == {NOW: "saves-little"}
@@ -144,6 +151,13 @@ def test_two_files_of_one_name_without_the_fingerprint_are_ambiguous() -> None:
     assert reasons(step) == dict.fromkeys(new, "ambiguous")
     step = one_step([{**dict.fromkeys([old]), new[0]: new[0], new[1]: new[1]}], paths={old: old}, deltas={})
     assert reasons(step) == {old: "ambiguous"}
+
+
+def test_a_new_name_without_a_fingerprint_to_leave_out_may_be_a_version_of_any_other() -> None:
+    new, old = "chunks/DiwrgTda.js", "chunks/C_rL51Fj.js"
+    assert reasons(one_step([{new: None, old: old}], paths={new: new}, deltas={})) == {new: "no-fingerprint"}
+    paths = {"[slug].js": "[slug].0a1b2c3d4e5f.js"}
+    assert reasons(one_step([dict.fromkeys(paths)], paths=paths, deltas={})) == {paths["[slug].js"]: "new"}
 
 
 def test_a_chunk_that_stays_the_same_is_no_version_of_a_new_one() -> None:
