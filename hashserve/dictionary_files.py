@@ -116,6 +116,8 @@ def why_not_dictionary(path: str, size: int | None) -> str | None:
         return "unknown-size"
     if size < SMALLEST_BYTES:
         return "small"
+    if size > LARGEST_BYTES:
+        return "large"
     if _MEANINGFUL.search(path.rpartition("/")[2]):
         return "pattern-characters"
     if dictionary_match(path) is None:
@@ -127,6 +129,7 @@ WHY_NOT_DICTIONARY: Mapping[str, str] = {
     "kind": "a delta saves nothing for files of its kind",
     "unknown-size": "the manifest does not state its size",
     "small": f"it has fewer than {SMALLEST_BYTES:,} bytes",
+    "large": f"it has more than {LARGEST_BYTES:,} bytes",
     "pattern-characters": r"its name has one of \ * + ? : { } ( ) [ ], which have a meaning in URL patterns",
     "no-fingerprint": "its name shows no fingerprint that a URL pattern could leave out",
 }

@@ -187,8 +187,6 @@ def _why_no_pair(new: AssetRecord, old: AssetRecord) -> str | None:
     reason = why_not_dictionary(old.path, old.size) or why_not_dictionary(new.path, new.size)
     if reason is not None:
         return reason
-    if max(old.size or 0, new.size or 0) > LARGEST_BYTES:
-        return "large"
     if new.sha256 == old.sha256:
         return "same-content"
     return None if is_offered(old.path, new.path) else "other-name"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hashserve.dictionary_files import (
+    LARGEST_BYTES,
     SMALLEST_BYTES,
     WHY_NOT_DICTIONARY,
     delta_token,
@@ -59,6 +60,7 @@ def test_files_of_one_name_in_two_folders_have_two_patterns() -> None:
         ("LICENSE.55e7cbb9ba48", 9000, "kind"),
         ("a.55e7cbb9ba48.js", None, "unknown-size"),
         ("a.55e7cbb9ba48.js", SMALLEST_BYTES - 1, "small"),
+        ("a.55e7cbb9ba48.js", LARGEST_BYTES + 1, "large"),
         ("[slug].55e7cbb9ba48.js", 9000, "pattern-characters"),
         ("runtime.js", 9000, "no-fingerprint"),
         ("d/55e7cbb9ba4855e7cbb9.js", 9000, "no-fingerprint"),
@@ -77,6 +79,7 @@ def test_each_reason_has_a_meaning() -> None:
         "kind",
         "unknown-size",
         "small",
+        "large",
         "pattern-characters",
         "no-fingerprint",
     }

@@ -115,14 +115,17 @@ def _by_pattern(paths: Iterable[str], paired: Container[str]) -> dict[str, set[s
 
 
 def _may_have_delta(path: str, dictionary: str, records: Mapping[str, AssetRecord]) -> bool:
-    """Whether a file may have a delta against another: both are dictionaries, and clients offer the other."""
+    """Whether a file may have a delta against another: both are dictionaries, and clients offer the other.
+
+    Large files are no dictionaries, but must be reported.
+    """
     new, old = records.get(path), records.get(dictionary)
     return (
         new is not None
         and old is not None
         and new.sha256 != old.sha256
-        and why_not_dictionary(path, new.size) is None
-        and why_not_dictionary(dictionary, old.size) is None
+        and why_not_dictionary(path, new.size) in (None, "large")
+        and why_not_dictionary(dictionary, old.size) in (None, "large")
         and is_offered(dictionary, path)
     )
 

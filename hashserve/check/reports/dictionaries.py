@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from hashserve.check.dictionary_grades import DictionaryGrade, reason_counts
-from hashserve.dictionary_files import SMALLEST_BYTES, WHY_NOT_DICTIONARY
+from hashserve.dictionary_files import LARGEST_BYTES, SMALLEST_BYTES, WHY_NOT_DICTIONARY
 from hashserve.visible_text import visible
 
 __all__ = ["dictionary_lines"]
@@ -14,6 +14,7 @@ _NOT: Mapping[str, str] = {
     "kind": "of kinds that gain nothing",
     "unknown-size": "of unknown size",
     "small": f"under {SMALLEST_BYTES:,} bytes",
+    "large": f"over {LARGEST_BYTES:,} bytes",
     "pattern-characters": "with a character of URL patterns in the name",
     "no-fingerprint": "without a fingerprint to leave out of the name",
 }
