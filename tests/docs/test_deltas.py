@@ -20,6 +20,7 @@ import pytest
 
 from hashserve import HashServe, Manifest
 from hashserve.builder import build
+from hashserve.builder.compression.compressors import is_delta_worth_keeping
 from hashserve.dictionary_files import LARGEST_BYTES, SMALLEST_BYTES
 from hashserve.http.dictionaries import LONGEST_FIELD
 from hashserve.settings.build import BuildSettings
@@ -174,3 +175,9 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     assert f"of {SMALLEST_BYTES:,} bytes or more" in TEXT
     assert f"over {LARGEST_BYTES // 1024**2} MiB has no deltas" in TEXT
     assert f"of over {LONGEST_FIELD} characters is not read" in TEXT
+
+
+def test_a_delta_is_worth_keeping_from_the_sizes_of_the_page_on() -> None:
+    assert "less than 80 % of the bytes of the smallest variant, and saves at least 256" in TEXT
+    assert [is_delta_worth_keeping(10_000, size) for size in (7_999, 8_000)] == [True, False]
+    assert [is_delta_worth_keeping(1_000, size) for size in (744, 745)] == [True, False]
