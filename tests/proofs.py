@@ -213,6 +213,19 @@ def _of(found: Mapping[str, int], start: str) -> str:
     return counted(sum(count for what, count in found.items() if what.startswith(start)))
 
 
+DELTAS = re.compile(
+    r"deltas behind (.+): (\d+) answers, (\d+) deltas; (\d+) from the cache, (\d+) of them deltas; "
+    r"(\d+) wrong"
+)
+
+
+def deltas(log: str) -> str | None:
+    """Return the responses of each cache to clients with dictionaries, over four releases."""
+    rows = [[name, *(counted(int(number)) for number in numbers)] for name, *numbers in DELTAS.findall(log)]
+    head = ["cache", "responses", "deltas", "from the cache", "deltas from the cache", "wrong bytes"]
+    return table(head, *rows) if rows else None
+
+
 DEPLOY = re.compile(r"deploys: (.+), (\w+): (\{.*?\}); pages (\{.*?\})")
 
 
@@ -284,7 +297,7 @@ def names_of_tests() -> frozenset[str]:
 
 def tables_of(log: str) -> dict[str, str]:
     """Return the tables for which the log has figures, by name, and always the table of servers."""
-    makers = (oracle, judges, peers, hostile, caches, deploys, kills, clears, fuzz)
+    makers = (oracle, judges, peers, hostile, caches, deltas, deploys, kills, clears, fuzz)
     made = {make.__name__: make(log) for make in makers}
     return {"servers": by_row_group(), **{name: text for name, text in made.items() if text is not None}}
 

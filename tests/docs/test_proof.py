@@ -25,6 +25,7 @@ peer suite: WhiteNoise 6.12.0: 99 passed; {{'test_get_file': 2}}
 in process: {{200: 7, 404: 5000}}, 62.9 MB after a tenth, 49.2 MB at the end
 over a socket: {{404: 8, 'closed': 1}}, 25.8 MB after a fifth, 26.2 MB at the end
 .caches: Varnish, defaults: 1234 answers, 567 hits; {{200: 1234}}; {{}}; {{"a 'b'": 2, 'wrong bytes': 1}}
+.deltas behind Varnish, public deltas: 1234 answers, 56 deltas; 789 from the cache, 12 of them deltas; 0 wrong
 .deploys: two folders, retries, nginx: {{'page 200': 1000, 'file 200': 2, 'file 404': 3}}; pages {{'a': 9}}
 5 of 25 builds killed, 12345 reads, 0 broken
 clear: 3 times killed, {{'unhashed 200': 4500, 'fingerprinted 404': 1}}, 1 wrong
@@ -53,6 +54,7 @@ def test_each_table_has_a_row_for_whatever_is_run() -> None:
     assert [row[0] for row in rows_of(TEXT, "caches")] == [*CACHES]
     assert [row[0].strip("`") for row in rows_of(TEXT, "fuzz")] == [*HARNESSES]
     assert len(rows_of(TEXT, "hostile")) == 3
+    assert [row[0] for row in rows_of(TEXT, "deltas")][: len(CACHES)] == [*CACHES]
     assert len(rows_of(TEXT, "deploys")) == 6
     assert len(rows_of(TEXT, "clears")) == 3
 
@@ -70,6 +72,7 @@ def test_what_a_long_run_prints_becomes_the_tables() -> None:
     assert rows_of(page, "peers")[-1][:2] == ["WhiteNoise", "get file (2)"]
     assert rows_of(page, "hostile")[0] == ["in process", "5,007", "200: 7, 404: 5,000", "62.9 MB", "49.2 MB"]
     assert rows_of(page, "caches")[0][:5] == ["Varnish, defaults", "1,234", "567", "200: 1,234", "1"]
+    assert rows_of(page, "deltas") == [["Varnish, public deltas", "1,234", "56", "789", "12", "0"]]
     assert rows_of(page, "deploys") == [["two folders, retries", "nginx", "1,000", "2", "3"]]
     assert "5 of 25 builds were killed. Meanwhile 12,345 responses were read; 0 were broken." in page
     assert rows_of(page, "clears") == [["3 times killed", "4,501", "1"]]

@@ -7,6 +7,7 @@ delta that it cannot decode.
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -60,7 +61,8 @@ FORMS = (WHOLE, HEAD, RANGE, TAG)
 
 
 WRONG = "wrong bytes"
-SAMPLE = 100
+SOAK = os.environ.get("HASHSERVE_SOAK") == "1"
+SAMPLE = 10_000 if SOAK else 100
 """How many of the possible requests are sent after each release; each of them twice."""
 
 WITHOUT_DELTAS = {"Varnish with its defaults"}
@@ -252,10 +254,11 @@ class Clients:
             yield WRONG
 
     def summary(self) -> str:
-        """Count the responses, in all and from the cache, by coding."""
-        total, hits = self.answers.total(), self.hits.total()
-        counts = f"{dict(self.answers)}; from the cache: {dict(+self.hits)}"
-        return f"{total} answers, {len(self.wrong)} wrong, {hits} from the cache: {counts}"
+        """Count the responses, for `tests.proofs`."""
+        answers, hits = self.answers, self.hits
+        given = f"{answers.total()} answers, {answers['dcz']} deltas"
+        stored = f"{hits.total()} from the cache, {hits['dcz']} of them deltas"
+        return f"{given}; {stored}; {len(self.wrong)} wrong"
 
 
 def coding_of(answer: RawResponse) -> str:
@@ -284,17 +287,17 @@ def ask_over_releases(
 @pytest.mark.parametrize("name", CACHES)
 def test_every_client_can_decode_what_a_cache_answers_over_four_releases(name: str, tmp_path: Path) -> None:
     clients = ask_over_releases(tmp_path, *CACHES[name])
-    print(f"deltas in caches: {name}: {clients.summary()}")
+    print(f"deltas behind {name}: {clients.summary()}")
     assert clients.wrong == []
     assert clients.hits["dcz"] == 0
-    assert clients.hits.total() > SAMPLE
+    assert clients.hits.total() > clients.answers.total() // 4
     assert (clients.answers["dcz"] > 0) == (name not in WITHOUT_DELTAS)
 
 
-@pytest.mark.parametrize("name", sorted(CACHES.keys() - WITHOUT_DELTAS))
+@pytest.mark.parametrize("name", [name for name in CACHES if name not in WITHOUT_DELTAS])
 def test_public_deltas_are_right_behind_caches_that_obey_vary(name: str, tmp_path: Path) -> None:
     clients = ask_over_releases(tmp_path, *CACHES[name], is_public=True)
-    print(f"public deltas in caches: {name}: {clients.summary()}")
+    print(f"deltas behind {name}, public deltas: {clients.summary()}")
     assert clients.wrong == []
     assert clients.answers["dcz"] > 0
 
@@ -313,7 +316,7 @@ class WithoutVary(NginxCache):
 
 def test_by_default_a_cache_that_ignores_vary_gives_no_client_a_delta_of_another(tmp_path: Path) -> None:
     clients = ask_over_releases(tmp_path, WithoutVary)
-    print(f"deltas in caches: without Vary: {clients.summary()}")
+    print(f"deltas behind nginx without Vary: {clients.summary()}")
     assert clients.wrong == []
     assert clients.hits["dcz"] == 0
     assert clients.answers["dcz"] > 0
@@ -321,5 +324,5 @@ def test_by_default_a_cache_that_ignores_vary_gives_no_client_a_delta_of_another
 
 def test_public_deltas_are_wrong_behind_a_cache_that_ignores_vary(tmp_path: Path) -> None:
     clients = ask_over_releases(tmp_path, WithoutVary, is_public=True)
-    print(f"public deltas in caches: without Vary: {clients.summary()}")
+    print(f"deltas behind nginx without Vary, public deltas: {clients.summary()}")
     assert {fault.partition(":")[0] for fault in clients.wrong} == {WRONG}

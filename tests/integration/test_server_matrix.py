@@ -13,8 +13,10 @@ import pytest
 
 from benchmarks.wsgi_servers import WSGIServer
 from hashserve import HashServe
+from hashserve.http.dictionaries import decode_delta
 from tests.support.client import Reply
-from tests.support.exchanges import EXCHANGES, Exchange, Oracle, difference
+from tests.support.deltas import BROWSER, available_dictionary
+from tests.support.exchanges import APP, EXCHANGES, OLD_APP, Exchange, Oracle, difference
 from tests.support.files import put
 from tests.support.interferences import (
     CLOSES,
@@ -102,6 +104,15 @@ def test_the_response_equals_that_of_the_application(running: RunningServer, exc
             connection.sock.settimeout(PATIENCE)
         found = outcome_of(connection, running.oracle.request(exchange), exchange, expected)
     assert found == wanted
+
+
+def test_a_client_with_a_dictionary_gets_a_delta(server: Server) -> None:
+    answer = server.ask(
+        server.url("css/app.css"), Accept_Encoding=BROWSER, Available_Dictionary=available_dictionary(OLD_APP)
+    )
+    assert (answer.status, answer.fields["content-encoding"]) == (200, "dcz")
+    assert b"".join(decode_delta([answer.body], OLD_APP, len(APP))) == APP
+    assert len(answer.body) == int(answer.fields["content-length"]) < 100
 
 
 def test_the_names_of_rows_are_unique_and_each_interference_names_one() -> None:

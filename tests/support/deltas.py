@@ -25,6 +25,7 @@ __all__ = [
     "available_dictionary",
     "built_with_deltas",
     "decoded",
+    "publish_with_delta",
     "three_releases",
 ]
 
@@ -83,6 +84,15 @@ def built_with_deltas(
     manifest = tree.manifest()._replace(releases=older[::-1], deltas=deltas)
     manifest.write(os.path.join(tree.root, "staticfiles.json"))
     return TreeWithDeltas(tree.root, found)
+
+
+def publish_with_delta(tree: BuiltTree, logical_path: str, old: bytes, new: bytes) -> None:
+    """Publish a tree with one more file, which has a delta against its version in a retained release."""
+    older, path = (tree.add(logical_path, content, variants=True) for content in (old, new))
+    release = Release(id="old", created=1_600_000_000, changed={logical_path: older})
+    deltas = {path: [_put_delta(tree.root, path, new, older)]}
+    manifest = tree.manifest()._replace(releases=[release], deltas=deltas)
+    manifest.write(os.path.join(tree.root, "staticfiles.json"))
 
 
 def _put_delta(root: str, path: str, content: bytes, old: str) -> str:

@@ -13,10 +13,15 @@ from urllib.parse import unquote_to_bytes
 
 from hashserve import HashServe
 from tests.support.client import Reply, request
+from tests.support.deltas import BROWSER, available_dictionary
 from tests.support.trees import STYLES, TEN, BuiltTree
 from tests.support.wire import Answer, written
 
-__all__ = ["EXCHANGES", "SERVERS_OWN", "Exchange", "Oracle", "difference"]
+__all__ = ["APP", "EXCHANGES", "OLD_APP", "SERVERS_OWN", "Exchange", "Oracle", "difference"]
+
+OLD_APP = "".join(f".c{number} {{ margin: {number * 7919 % 9973}px }}\n" for number in range(300)).encode()
+APP = OLD_APP + b".new { margin: 0 }\n"
+"""A style sheet that is a dictionary, and its next version, which has a delta."""
 
 SERVERS_OWN = frozenset({"date", "server", "connection", "keep-alive"})
 """Fields that the server sends (RFC 9110, sections 6.6.1, 10.2.4 and 7.6.1)."""
@@ -26,9 +31,10 @@ SERVERS_OWN = frozenset({"date", "server", "connection", "keep-alive"})
 class Exchange:
     """A request and the status of its response.
 
-    In the target and in field values, ``{ten}``, ``{styles}`` and ``{large}`` stand for URL paths of
-    fingerprinted files, ``{etag}`` and ``{gzip}`` for entity-tags of the target's identity and gzip
-    representations, and ``{date}`` for its Last-Modified.
+    In the target and in field values, ``{ten}``, ``{styles}``, ``{app}`` and ``{large}`` stand for URL paths
+    of fingerprinted files, ``{etag}`` and ``{gzip}`` for entity-tags of the target's identity and gzip
+    representations, ``{date}`` for its Last-Modified, and ``{dictionary}`` for the dictionary of a client
+    that has the last version of ``{app}``.
     """
 
     group: str
@@ -52,7 +58,7 @@ LIVE, UNKNOWN = "/static/ten.txt", "/static/css/styles.0123456789ab.css"
 LONG_AGO, FUTURE = "Mon, 01 Jan 2001 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT"
 PREFLIGHT = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
 
-KINDS, METHODS, CODINGS = "kinds of path", "methods", "content negotiation"
+KINDS, METHODS, CODINGS, DELTAS = "kinds of path", "methods", "content negotiation", "deltas"
 CONDITIONS, RANGES, PATHS, MESSAGES = "preconditions", "ranges", "odd paths", "messages"
 
 _KINDS = [
@@ -111,6 +117,29 @@ ACCEPTED = (
 _CODINGS = [
     *_rows(CODINGS, "{styles}", {repr(value): (200, {"Accept-Encoding": value}) for value in ACCEPTED}),
     *_rows(CODINGS, "/static/css/styles.css", {"br of an unhashed name": (200, {"Accept-Encoding": "br"})}),
+]
+
+DICTIONARY = {"Accept-Encoding": BROWSER, "Available-Dictionary": "{dictionary}"}
+NO_CORS = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+_DELTAS = [
+    *_rows(
+        DELTAS,
+        "{app}",
+        {
+            "a delta": (200, DICTIONARY),
+            "a delta, not modified": (304, {**DICTIONARY, "If-None-Match": "{etag}"}),
+            "a range for a client with a dictionary": (206, {**DICTIONARY, "Range": "bytes=1-4"}),
+            "no delta for another site": (200, {**DICTIONARY, **NO_CORS}),
+            "an unknown dictionary": (
+                200,
+                {**DICTIONARY, "Available-Dictionary": available_dictionary(b"unknown")},
+            ),
+            "a dictionary of 8 kB": (200, {**DICTIONARY, "Available-Dictionary": ":" + "A" * 8000 + ":"}),
+        },
+    ),
+    Exchange(
+        group=DELTAS, name="HEAD of a delta", method="HEAD", target="{app}", status=200, fields=DICTIONARY
+    ),
 ]
 
 _CONDITIONS = [
@@ -289,7 +318,7 @@ _MESSAGES = [
     ),
 ]
 
-EXCHANGES = (*_KINDS, *_METHODS, *_CODINGS, *_CONDITIONS, *_RANGES, *_PATHS, *_MESSAGES)
+EXCHANGES = (*_KINDS, *_METHODS, *_CODINGS, *_DELTAS, *_CONDITIONS, *_RANGES, *_PATHS, *_MESSAGES)
 
 
 class Oracle:
@@ -301,6 +330,7 @@ class Oracle:
             "ten": f"/static/{tree.names['ten.txt']}",
             "styles": f"/static/{tree.names['css/styles.css']}",
             "large": f"/static/{tree.names['large.bin']}",
+            "app": f"/static/{tree.names['css/app.css']}",
         }
 
     def target(self, exchange: Exchange) -> str:
@@ -317,6 +347,7 @@ class Oracle:
             "etag": plain["ETag"],
             "gzip": self._ask(path, accept_encoding="gzip")["ETag"],
             "date": (plain.all("Last-Modified") or [""])[0],
+            "dictionary": available_dictionary(OLD_APP),
         }
         return {name: value.format(**known) for name, value in exchange.fields.items()}
 

@@ -29,6 +29,8 @@ import hashserve
 from benchmarks.processes import running_server
 from benchmarks.wsgi_servers import WSGI_SERVERS, WSGIREF, WSGIServer
 from hashserve.file_identity import SETTLED_AFTER
+from tests.support.deltas import publish_with_delta
+from tests.support.exchanges import APP, OLD_APP
 from tests.support.files import put
 from tests.support.interferences import PAGE
 from tests.support.parts import missing, parts_of_server
@@ -39,7 +41,15 @@ from tests.support.wire import Server
 
 __all__ = ["LARGE", "MATRIX", "Apache", "inner", "is_settled", "make_site", "serving"]
 
+if sys.version_info >= (3, 14):
+    ZSTD: tuple[Path, ...] = ()
+else:
+    from backports import zstd
+
+    ZSTD = (Path(zstd.__file__).parents[1],)
+
 NEEDED = (
+    *ZSTD,
     *(Path(next(iter(package.__path__))) for package in (hashserve, whitenoise)),
     *(Path(module.__file__ or "") for module in (brotli, _brotli)),
 )
@@ -183,7 +193,7 @@ def make_site() -> Iterator[tuple[Path, BuiltTree]]:
         tree.add("css/styles.css", STYLES, variants=True)
         tree.add("large.bin", LARGE)
         tree.add("é.txt", b"accented")
-        tree.publish()
+        publish_with_delta(tree, "css/app.css", OLD_APP, APP)
         put(tree.root, "a b.txt", b"a space")
         put(name, "secret.txt", b"secret")
         (folder / "served.py").write_text(
