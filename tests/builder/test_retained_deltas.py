@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hashserve.builder.compression.compressors import compress_delta
 from hashserve.builder.releases.clear import clear, clearable
 from hashserve.http.dictionaries import HEADER_BYTES
 from hashserve.manifest.model import DeltaRecord
-from tests.support.building import RULES, contents, manifest_of, snapshot, wrong_files
+from tests.support.building import RULES, command, contents, manifest_of, snapshot, wrong_files
 from tests.support.files import put
 from tests.support.previous_releases import FAULTS, Fault, FaultySite, faulty_site, not_found, running_site
 
@@ -223,6 +224,25 @@ def test_a_site_that_sends_no_deltas_is_soon_asked_for_no_more(
     assert not wrong_files(out)
 
 
+def test_of_builds_at_once_the_last_one_lists_deltas_against_the_others(tmp_path: Path, out: Path) -> None:
+    """They share a cache, and prune runs between them."""
+    put_release(tmp_path / "0", 0)
+    build(tmp_path / "0", out)
+    commands = [command("prune", out)]
+    for number in range(1, 5):
+        put_release(tmp_path / str(number), number)
+        settings = ("--wait", "60", "--cache", tmp_path / "cache", "--quiet")
+        commands.append(command("build", tmp_path / str(number), "--out", out, *settings))
+    running = [subprocess.Popen(each, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for each in commands]
+    ended = [(process.communicate(timeout=100), process.returncode) for process in running]
+    assert [status for _, status in ended[1:]] == [0] * 4, ended
+    manifest = manifest_of(out)
+    assert len(manifest.releases) == 4
+    assert len(manifest.deltas_of(manifest.paths["css/app.css"])) == 2
+    assert sorted(len(rows) for rows in (manifest.deltas or {}).values()) == [1, 2, 2, 2]
+    assert not wrong_files(out)
+
+
 # A previous release that is not trusted
 
 
@@ -278,6 +298,27 @@ def test_the_tokens_of_another_output_are_not_used(source: Path, out: Path, tmp_
     assert report.deltas_made == 2
     assert len(records_of(manifest)) == 2 + 2 + 1
     assert all(delta.token in delta.dictionary for delta in records_of(manifest))
+
+
+def test_two_dictionaries_with_one_fingerprint_in_their_names_give_one_delta(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    """Otherwise the deltas would have one name, and no manifest can list that."""
+    first = tmp_path / "first"
+    before = build_releases(source, first, range(2))
+    [delta] = records_of(before)
+    twin = f"twin/{delta.dictionary.rpartition('/')[2]}"
+    document = json.loads((first / "staticfiles.json").read_text("utf-8"))
+    files, releases = document["hashserve"]["files"], document["hashserve"]["releases"]
+    files[twin] = files[delta.dictionary]
+    releases[0]["paths"]["twin/app.css"] = twin
+    put(first, "staticfiles.json", json.dumps(document).encode())
+    put(first, twin, (first / delta.dictionary).read_bytes())
+    edit_deltas(first, lambda path, rows: [*rows, f"{delta.size} other {twin}"])
+    manifest, _ = build_on(first, source, out)
+    assert twin in manifest.files
+    assert len(manifest.deltas_of(delta.of)) == 1
+    assert build(source, out).warnings == []  # its manifest can be read
 
 
 def test_a_delta_against_a_file_that_was_not_restored_is_left_out(

@@ -59,8 +59,12 @@ def retained_deltas(
 def _listed(
     path: str, files: Mapping[str, AssetRecord], known: KnownReleases, is_free: Callable[[str], bool]
 ) -> list[DeltaRecord]:
-    """Return the deltas of a file that are listed in known manifests, against dictionaries in ``files``."""
+    """Return the deltas of a file that are listed in known manifests, against dictionaries in ``files``.
+
+    No two of them have one dictionary, or one name.
+    """
     found: dict[str, DeltaRecord] = {}
+    names: set[str] = set()
     for manifest in known.manifests:
         if path not in manifest.files:
             continue
@@ -71,8 +75,9 @@ def _listed(
             if manifest is known.foreign:  # the names of files in this output are ours to choose
                 token = delta_token(delta.dictionary, delta.dictionary_sha256)
                 delta = delta._replace(token=token)
-            if is_free(delta.path):
-                found.setdefault(delta.dictionary, delta)
+            if delta.dictionary not in found and delta.path not in names and is_free(delta.path):
+                found[delta.dictionary] = delta
+                names.add(delta.path)
     return [*found.values()]
 
 
