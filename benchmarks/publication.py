@@ -1,7 +1,7 @@
-"""The published result, and its figures in ``README.md`` and ``docs/benchmarks.md``.
+"""The published result, and its figures in ``README.md``, ``docs/benchmarks.md`` and ``docs/deltas.md``.
 
 Invariant: nobody types a figure. ``published.json`` has the tables, and the samples of the README's figures;
-a test compares both texts with it.
+a test compares the texts with it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "PUBLISHED",
     "TEXTS",
     "PublicationError",
+    "deltas_text",
     "page_text",
     "publish",
     "published_result",
@@ -199,7 +200,20 @@ def page_text(result: Result) -> str:
     return "\n\n".join([result.heading(), *sections, missed(result.reports)])
 
 
-TEXTS = {PROJECT / "README.md": readme_text, PROJECT / "docs" / "benchmarks.md": page_text}
+def deltas_text(result: Result) -> str:
+    """Return the sizes of deltas for ``docs/deltas.md``."""
+    found = [table for report in result.reports if report.name == "deltas" for table in report.tables[:1]]
+    if not found:
+        return "No figures of deltas are published yet."
+    ((title, table),) = found
+    return f"{title}:\n\n{table}"
+
+
+TEXTS = {
+    PROJECT / "README.md": readme_text,
+    PROJECT / "docs" / "benchmarks.md": page_text,
+    PROJECT / "docs" / "deltas.md": deltas_text,
+}
 """The function that returns the figures of each text."""
 
 _MARKED = re.compile(r"(<!-- benchmarks: begin -->\n).*?(<!-- benchmarks: end -->)", re.DOTALL)

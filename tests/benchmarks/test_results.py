@@ -293,6 +293,14 @@ def test_a_peer_that_was_not_measured_has_a_dash() -> None:
     assert re.search(r"10,000,000 µs +\| – +\|", publication.readme_text(a_result(STEADY)))
 
 
+def test_the_page_about_deltas_has_the_table_of_sizes() -> None:
+    tables = [("Bytes", "| a |\n| --- |\n| 1 |"), ("Time", "| b |")]
+    measured = Report(name="deltas", settings={}, tables=tables)
+
+    assert publication.deltas_text(Result(reports=[measured])) == "Bytes:\n\n| a |\n| --- |\n| 1 |"
+    assert publication.deltas_text(Result(reports=[])) == "No figures of deltas are published yet."
+
+
 def test_the_published_result_has_the_samples_of_the_readme_and_no_folders() -> None:
     result = a_result({**STEADY, "Django": [1.0]})
     result.reports += a_result(STEADY, case="HEAD").reports
