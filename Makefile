@@ -51,7 +51,7 @@ KILLS ?= 400
 SECONDS ?= 60
 LONG = $(addprefix tests/integration/test_,$(addsuffix .py,\
 	oracle field_judges peer_suites hostile resource_faults server_matrix redbot caches deltas_in_caches rolling_deploys clear)) \
-	tests/serve/test_concurrency.py tests/builder/test_crash_safety.py
+	tests/serve/test_concurrency.py tests/serve/test_delta_decisions.py tests/builder/test_crash_safety.py
 soak: .venv/ready-for-test .venv/ready-for-fuzz
 	@$(PARTS)
 	@$(COMPILE_SERVERS)

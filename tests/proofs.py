@@ -226,6 +226,18 @@ def deltas(log: str) -> str | None:
     return table(head, *rows) if rows else None
 
 
+DECISIONS = re.compile(r"decisions: (.+): (\d+) requests, (\{.*?\}), (\d+) wrong")
+
+
+def decisions(log: str) -> str | None:
+    """Return the responses to random requests with dictionaries, by gateway."""
+    rows = [
+        [gateway, counted(int(requests)), _statuses(literal_eval(counts)), wrong]
+        for gateway, requests, counts, wrong in DECISIONS.findall(log)
+    ]
+    return table(["gateway", "requests", "responses", "wrong"], *rows) if rows else None
+
+
 DEPLOY = re.compile(r"deploys: (.+), (\w+): (\{.*?\}); pages (\{.*?\})")
 
 
@@ -297,7 +309,7 @@ def names_of_tests() -> frozenset[str]:
 
 def tables_of(log: str) -> dict[str, str]:
     """Return the tables for which the log has figures, by name, and always the table of servers."""
-    makers = (oracle, judges, peers, hostile, caches, deltas, deploys, kills, clears, fuzz)
+    makers = (oracle, judges, peers, hostile, caches, deltas, deploys, kills, clears, decisions, fuzz)
     made = {make.__name__: make(log) for make in makers}
     return {"servers": by_row_group(), **{name: text for name, text in made.items() if text is not None}}
 

@@ -13,6 +13,7 @@ from tests.integration.test_caches import CACHES
 from tests.integration.test_oracle import EXPLAINED
 from tests.integration.test_peer_suites import EXPECTED_FAILURES
 from tests.proofs import PAGE, PROJECT, by_row_group, names_of_tests, rows_of, tables_of, with_tables
+from tests.serve.test_delta_decisions import GATEWAYS
 from tests.support.field_judges import CODING_DIFFERENCES, RANGE_DIFFERENCES
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -28,6 +29,7 @@ over a socket: {{404: 8, 'closed': 1}}, 25.8 MB after a fifth, 26.2 MB at the en
 .deltas behind Varnish, public deltas: 1234 answers, 56 deltas; 789 from the cache, 12 of them deltas; 0 wrong
 .deploys: two folders, retries, nginx: {{'page 200': 1000, 'file 200': 2, 'file 404': 3}}; pages {{'a': 9}}
 5 of 25 builds killed, 12345 reads, 0 broken
+.decisions: django, wsgi: 1500 requests, {{'dcz 200': 900, 'br 206': 600}}, 0 wrong
 clear: 3 times killed, {{'unhashed 200': 4500, 'fingerprinted 404': 1}}, 1 wrong
 {"".join(f"{name}: 1000 executions, coverage 26, 38 seeds kept" + chr(10) for name in HARNESSES)}
 wsgi: 2000 executions, coverage 26, 38 seeds kept; BROKE, see .cache
@@ -57,6 +59,7 @@ def test_each_table_has_a_row_for_whatever_is_run() -> None:
     assert [row[0] for row in rows_of(TEXT, "deltas")][: len(CACHES)] == [*CACHES]
     assert len(rows_of(TEXT, "deploys")) == 6
     assert len(rows_of(TEXT, "clears")) == 3
+    assert [row[0] for row in rows_of(TEXT, "decisions")] == [*GATEWAYS]
 
 
 def test_what_a_long_run_prints_becomes_the_tables() -> None:
@@ -75,6 +78,7 @@ def test_what_a_long_run_prints_becomes_the_tables() -> None:
     assert rows_of(page, "deltas") == [["Varnish, public deltas", "1,234", "56", "789", "12", "0"]]
     assert rows_of(page, "deploys") == [["two folders, retries", "nginx", "1,000", "2", "3"]]
     assert "5 of 25 builds were killed. Meanwhile 12,345 responses were read; 0 were broken." in page
+    assert rows_of(page, "decisions") == [["django, wsgi", "1,500", "br 206: 600, dcz 200: 900", "0"]]
     assert rows_of(page, "clears") == [["3 times killed", "4,501", "1"]]
     assert {row[0]: row[2:] for row in rows_of(page, "fuzz")}["`wsgi`"] == ["2,000", "yes"]
     assert rows_of(page, "fuzz")[0][2:] == ["1,000", "no"]

@@ -12,11 +12,10 @@ import os
 import posixpath
 import shutil
 import tempfile
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from hashserve import Manifest
 from hashserve.errors import ManifestError
@@ -31,7 +30,6 @@ from hashserve.http.codings import (
 )
 from hashserve.http.dates import format_date, parse_date
 from hashserve.http.dictionaries import (
-    LONGEST_FIELD,
     decode_delta,
     delta_header,
     parse_available_dictionary,
@@ -42,6 +40,7 @@ from hashserve.http.preconditions import NotModified, PreconditionFailed, Valida
 from hashserve.http.ranges import MOST_RANGES, select_ranges
 from hashserve.manifest.importers import load_manifest
 from hashserve.url_paths import decode_path, is_servable, mount_point_of, native_string, query_suffix, url_of
+from tests.fuzz.delta_site import DeltaSite, digest_in, questions_of
 from tests.fuzz.secret_site import Exchange, Site, SiteWithSecrets, ask, environ_of
 
 __all__ = ["HARNESSES", "Harness"]
@@ -122,20 +121,6 @@ def dictionaries(data: bytes) -> None:
         assert digest_in(data.partition(b";")[0]) == found
         # A parameter may hold a display string that is no UTF-8.
         assert digest_in(data) == found or b'%"' in data
-
-
-def digest_in(field: bytes) -> str | None:
-    """Return the SHA-256 in an Available-Dictionary field as http-sf reads it (RFC 9651), or None."""
-    import http_sf
-
-    if len(field) > LONGEST_FIELD:
-        return None
-    try:
-        value, _ = cast("tuple[object, object]", http_sf.parse(field, tltype="item"))
-    except http_sf.StructuredFieldError:
-        return None
-    is_digest = isinstance(value, bytes) and len(value) == 32
-    return b64encode(cast("bytes", value)).decode() if is_digest else None
 
 
 DICTIONARY = b"".join(b".rule-%d { color: #%06x }\n" % (number, number * 40503) for number in range(60))
@@ -295,6 +280,31 @@ def secret_site() -> SiteWithSecrets:
 
 
 @cache
+def delta_sites() -> tuple[DeltaSite, ...]:
+    """Return three releases, served with different settings."""
+    kinds: tuple[dict[str, Any], ...] = (
+        {},
+        {"public_deltas": True},
+        {"body_budget": 0},
+        {"allow_all_origins": False, "counters": True},
+        {"memo_size": 2},
+    )
+    return tuple(
+        DeltaSite(os.path.join(folder(), f"deltas-{number}"), settings=settings)
+        for number, settings in enumerate(kinds)
+    )
+
+
+def decisions(data: bytes) -> None:
+    """Requests with dictionaries: a client that has what it names can decode what it gets (RFC 9842)."""
+    sites = delta_sites()
+    site = sites[(data[0] if data else 0) % len(sites)]
+    site.forget_answers()
+    for question in questions_of(data[1:]):
+        site.check(question)
+
+
+@cache
 def django_sites() -> tuple[Site, ...]:
     """Return the same root, served by Django's middleware."""
     from tests.support.django_client import django_application
@@ -345,6 +355,7 @@ HARNESSES: Mapping[str, Harness] = {
         query,
         manifest,
         importers,
+        decisions,
         wsgi,
         django,
     )

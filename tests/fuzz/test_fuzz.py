@@ -10,8 +10,8 @@ import pytest
 from tests.fuzz.corpus import near, read_seeds
 from tests.fuzz.harnesses import HARNESSES
 
-INPUTS = dict.fromkeys(HARNESSES, 3000) | {"importers": 500, "django": 400}
-"""The number of inputs. Files and Django take a millisecond for each."""
+INPUTS = dict.fromkeys(HARNESSES, 3000) | {"importers": 500, "decisions": 400, "django": 400}
+"""The number of inputs. Files, whole exchanges and Django take milliseconds for each."""
 
 
 @pytest.mark.parametrize("name", HARNESSES)

@@ -25,6 +25,7 @@ __all__ = [
     "available_dictionary",
     "built_with_deltas",
     "decoded",
+    "malformed_fields",
     "publish_with_delta",
     "three_releases",
 ]
@@ -130,3 +131,70 @@ def decoded(reply: Reply, dictionary: bytes) -> bytes:
     """Return the content of a response with a delta, decoded as a client does."""
     assert reply["Content-Encoding"] == "dcz"
     return b"".join(decode_delta([reply.body], dictionary, 10_000_000))
+
+
+def malformed_fields(digest: str) -> list[str]:
+    """Return Available-Dictionary fields that name no dictionary, near one that would name ``digest``."""
+    return [
+        "",
+        " ",
+        ":",
+        "::",
+        digest,
+        f":{digest}",
+        f"{digest}:",
+        f'"{digest}"',
+        f"'{digest}'",
+        f"sha-256=:{digest}:",  # the form of Repr-Digest
+        f":{digest}:, :{digest}:",
+        f":{digest}:,",
+        f",:{digest}:",
+        f":{digest}: :{digest}:",
+        f"(:{digest}:)",
+        f"(:{digest}: :{digest}:)",
+        f":{digest}:;",
+        f":{digest}: ;a",
+        f":{digest}:;A=1",
+        f":{digest}:;1=1",
+        f":{digest}:;a=",
+        f":{digest}:;a=1.",
+        f":{digest}:;a=1.2345",
+        f":{digest}:;a={'9' * 16}",
+        f":{digest}:;a=?2",
+        f":{digest}:;a=@1.5",
+        f":{digest}:;a=(1)",
+        f":{digest}:;a=:A:",
+        f":{digest}:;a=:A=A:",
+        f':{digest}:;a="\\n"',
+        f":{digest}:\t",
+        f"\t:{digest}:",
+        f":{digest}:\n",
+        f":{digest}:\r\nX: y",
+        f": {digest}:",
+        f":{digest} :",
+        f":{digest[:20]} {digest[20:]}:",
+        f":{digest}=:",
+        f":{digest[:-2]}:",
+        f":{digest[:-4]}:",
+        f":{digest[:-1]}A:",  # 33 bytes
+        f":AAAA{digest}:",
+        f":{digest.replace('+', '-').replace('/', '_')}:",  # base64url
+        f":{sha256(b'x').hexdigest()}:",
+        ":AAAA:",
+        "?1",
+        "1",
+        "-1.5",
+        "@1700000000",
+        "token",
+        "*",
+        '%"%c3%a9"',
+        f":{digest[:-3]}é=:",
+        f":{digest}:é",
+        f":{digest}:\0",
+        "\ud800",
+        ":" * 100_000,
+        f":{'A' * 100_000}:",
+        f":{digest}:" + ";a=1" * 25_000,
+        f":{digest}:" + " " * 100_000,
+        f":{digest}:".ljust(257),
+    ]
