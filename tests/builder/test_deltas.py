@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import pytest
@@ -20,6 +22,9 @@ else:
 from hashserve.builder import BuildReport, BuildSettings, build
 from hashserve.builder.compression.deltas import DeltaBuild, Versions, dictionaries_of
 from hashserve.builder.output.folder import OutputFolder, open_output
+from hashserve.builder.releases.earlier_deltas import EarlierDeltas
+from hashserve.builder.releases.known_releases import KnownReleases
+from hashserve.builder.releases.previous import PreviousFolder
 from hashserve.cli.summary import summary
 from hashserve.dictionary_files import LARGEST_BYTES
 from hashserve.digests import digest_of
@@ -378,6 +383,45 @@ def test_an_interrupt_stops_the_deltas_that_have_not_begun(output: OutputFolder)
     with pytest.raises(KeyboardInterrupt):
         DeltaBuild(output, report, threads=1).make(found, (), 2, interrupt)
     assert report.deltas_made < 20
+
+
+def test_an_interrupt_stops_the_previous_release_before_the_threads_are_waited_for(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    build(source, tmp_path / "first")
+    stopped: list[int] = []
+
+    class Previous(PreviousFolder):
+        def stop(self) -> None:
+            stopped.append(sum(thread.name.startswith("hashserve-deltas") for thread in enumerate_threads()))
+
+    def interrupt(step: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    previous = Previous(str(tmp_path / "first"))
+    manifest = previous.manifest()
+    earlier = EarlierDeltas(KnownReleases(in_force=None, manifests=[manifest], previous=previous))
+    with open_output(str(out), BuildReport()) as output:
+        found = put_versions(output, (f"one.{A}.js", f"one.{B}.js"))
+        deltas = DeltaBuild(output, BuildReport(), None, earlier, threads=1)
+        with pytest.raises(KeyboardInterrupt):
+            deltas.make(found, (), 2, interrupt)
+    assert stopped == [1]
+
+
+def test_a_name_and_a_path_that_the_disk_cannot_have_are_left_out(output: OutputFolder) -> None:
+    longest = os.pathconf(output.root, "PC_PATH_MAX") - 1
+    left = longest - len(f"{output.root}/f.{A}.js") - len(".dcz")
+    folders = ("d" * 99 + "/") * 40
+    for name in ("n" * 235 + ".{}.js", f"{folders[-left:].lstrip('/')}f.{{}}.js"):
+        found = put_versions(output, (name.format(A), name.format(B)))
+        assert DeltaBuild(output, BuildReport()).make(found, (), 2) == {}
+
+
+def test_a_folder_that_is_in_the_way_of_a_delta_stays(output: OutputFolder) -> None:
+    found = put_versions(output, (f"one.{A}.js", f"one.{B}.js"))
+    put(Path(output.root), f"one.{A}.js.{B}.dcz/mine.txt", b"of somebody else")
+    assert DeltaBuild(output, BuildReport()).make(found, (), 2) == {}
 
 
 def test_a_delta_whose_name_is_taken_is_left_out(output: OutputFolder) -> None:

@@ -6,10 +6,10 @@ file. A pair of contents is compressed once. One that saved too little is not co
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
@@ -22,6 +22,7 @@ from hashserve.builder.compression.variants import usable_cores
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.paths import folders_of
 from hashserve.builder.releases.earlier_deltas import EarlierDeltas
+from hashserve.builder.releases.previous import stopped_on_error
 from hashserve.builder.report import BuildFinding, BuildReport, Progress
 from hashserve.dictionary_files import (
     LARGEST_BYTES,
@@ -191,9 +192,10 @@ class DeltaBuild:
         wanted = self._wanted(versions, plan, dictionaries_of(versions, most))
         pairs = self._pairs_of(wanted, versions.records)
         sizes: dict[str, int] = {}
-        for done, found in enumerate(self._outcomes(pairs), 1):
-            sizes.update(found)
-            on_progress("deltas", done, len(pairs))
+        with closing(self._outcomes(pairs)) as outcomes:
+            for done, found in enumerate(outcomes, 1):
+                sizes.update(found)
+                on_progress("deltas", done, len(pairs))
         rows: dict[str, list[Row]] = {}
         for delta in wanted:
             if delta.path in sizes:
@@ -207,14 +209,13 @@ class DeltaBuild:
         """Return the deltas, without their sizes, whose names are free."""
         inner = (path for path in (*plan, *versions.records) if f"{DELTA_SUFFIX}/" in path)
         taken = folders_of(inner) if dictionaries else set()
-        longest_name = self._output.files.longest_name
         wanted = []
         for path, olds in sorted(dictionaries.items()):
             for old in olds:
                 sha256 = versions.records[old].sha256 or ""
                 delta = DeltaRecord(path, delta_token(old, sha256), old, sha256, 0)
                 is_free = not any(delta.path in other for other in (taken, plan, versions.records))
-                if is_free and len(os.path.basename(delta.path).encode()) <= longest_name:
+                if is_free and self._output.files.can_have(delta.path):
                     taken.add(delta.path)
                     wanted.append(delta)
         return wanted
@@ -247,7 +248,7 @@ class DeltaBuild:
         problem = f"has no delta against {delta.dictionary}: one of them has more than {mebibytes} MiB"
         self._report.findings.append(BuildFinding(kind="delta", path=delta.of, message=problem, quiet=True))
 
-    def _outcomes(self, pairs: Sequence[_Pair]) -> Iterator[Mapping[str, int]]:
+    def _outcomes(self, pairs: Sequence[_Pair]) -> Generator[Mapping[str, int], None, None]:
         """Make the deltas of all pairs, on every core; yields their sizes by path, as they are done."""
         if not pairs:
             return
@@ -257,16 +258,19 @@ class DeltaBuild:
             ThreadPoolExecutor(min(self._threads, LARGE_AT_ONCE), "hashserve-large-deltas"),
             ThreadPoolExecutor(self._threads, "hashserve-deltas"),
         )
+        previous = None if self._earlier is None else self._earlier.previous
         try:
-            while True:
-                for pair in islice(left, self._threads * QUEUED_PER_THREAD - running):
-                    executor = few if pair.largest > LARGE_BYTES else many
-                    executor.submit(self._make, pair).add_done_callback(outcomes.put)
-                    running += 1
-                if not running:
-                    return
-                yield outcomes.get().result()
-                running -= 1
+            # Stopped first, because this waits for the threads.
+            with stopped_on_error(previous):
+                while True:
+                    for pair in islice(left, self._threads * QUEUED_PER_THREAD - running):
+                        executor = few if pair.largest > LARGE_BYTES else many
+                        executor.submit(self._make, pair).add_done_callback(outcomes.put)
+                        running += 1
+                    if not running:
+                        return
+                    yield outcomes.get().result()
+                    running -= 1
         finally:
             self._stopped.set()  # without this, an interrupt would wait for minutes of compression
             for executor in (few, many):
@@ -283,21 +287,12 @@ class DeltaBuild:
             else:
                 sizes[delta.path] = size
         if lacking:
-            content = self._copy(next(iter(sizes), None)) or self._delta(pair)
+            content = self._delta(pair, next(iter(sizes), None))
             if content is not None:
                 for delta in lacking:
                     self._output.replace_delta(delta, content, pair.sha256)
                     sizes[delta.path] = len(content)
         return {path: size for path, size in sizes.items() if is_delta_worth_keeping(pair.best, size)}
-
-    def _copy(self, path: str | None) -> bytes | None:
-        """Return the delta of another file with the same contents, which was just verified."""
-        if path is None:
-            return None
-        try:
-            return self._read(path)
-        except OSError:
-            return None
 
     def _was_rejected(self, pair: _Pair) -> bool:
         size = self._output.state.size_of_rejected_delta(*pair.key)
@@ -305,12 +300,17 @@ class DeltaBuild:
             size = self._cache.size_of_rejected_delta(*pair.key)
         return size is not None and not is_delta_worth_keeping(pair.best, size)
 
-    def _delta(self, pair: _Pair) -> bytes | None:
-        """Return the delta of a pair; None if it saves too little, or cannot be made."""
-        if self._was_rejected(pair):
+    def _delta(self, pair: _Pair, twin: str | None) -> bytes | None:
+        """Return the delta of a pair; None if it saves too little, or cannot be made.
+
+        ``twin`` is the path of one that was just verified in the output.
+        """
+        if twin is None and self._was_rejected(pair):
             return None
         delta = pair.deltas[0]
         try:
+            if twin is not None:
+                return self._read(twin)
             dictionary = self._dictionary(pair)
             return (
                 self._cached(pair, dictionary)
@@ -320,7 +320,7 @@ class DeltaBuild:
         except OSError as error:
             problem = f"{error.filename}: {error.strerror or error}"
         except _NoDeltaError as error:
-            problem = f"{delta.dictionary} {error}"
+            problem = f"{error}; build again, and let nothing else write to the output"
         with self._reporting:
             self._report.add("delta", delta.of, f"has no delta against {delta.dictionary}: {problem}")
         return None
@@ -328,7 +328,7 @@ class DeltaBuild:
     def _dictionary(self, pair: _Pair) -> bytes:
         dictionary = self._read(pair.deltas[0].dictionary)
         if digest_of([dictionary]) != pair.dictionary_sha256:
-            raise _NoDeltaError("has other content than its manifest lists")
+            raise _NoDeltaError("that file has other content than before")
         return dictionary
 
     def _compressed(self, pair: _Pair, dictionary: bytes) -> bytes | None:
@@ -336,7 +336,7 @@ class DeltaBuild:
             self._report.deltas_made += 1
         content = compress_delta(self._read(pair.deltas[0].of), dictionary, self._stopped)
         if not _decodes(content, dictionary, pair):
-            raise _NoDeltaError("does not decode it to what the build wrote")
+            raise _NoDeltaError("one of the two files has other content than before")
         key, is_worth_it = pair.key, is_delta_worth_keeping(pair.best, len(content))
         if not is_worth_it:
             self._output.state.add_rejected_delta(*key, len(content))

@@ -154,6 +154,22 @@ class OutputFiles:
             return 255
 
     @property
+    def _longest_location(self) -> int:
+        try:
+            return os.pathconf(self._root, "PC_PATH_MAX") - 1  # it counts a NUL
+        except (OSError, AttributeError, ValueError):
+            return 4095
+
+    def can_have(self, path: str) -> bool:
+        """Whether a file can be at a path: neither it nor its name is too long, and no folder is there."""
+        location = os.fsencode(self.location(path))
+        return (
+            len(os.path.basename(location)) <= self.longest_name
+            and len(location) <= self._longest_location
+            and not os.path.isdir(location)
+        )
+
+    @property
     def folds_case(self) -> bool:
         """Whether two names that differ only in case are one name on this file system."""
         return os.path.exists(os.path.join(self._root, PRIVATE_FOLDER.upper()))

@@ -10,6 +10,7 @@ from functools import partial
 
 from hashserve.builder.releases.errors import MismatchError, UnreachableError
 from hashserve.builder.releases.known_releases import KnownReleases
+from hashserve.builder.releases.previous import PreviousRelease
 from hashserve.builder.releases.verification import verified_chunks
 from hashserve.http.dictionaries import DCZ, decode_delta
 from hashserve.manifest.model import DeltaRecord
@@ -23,6 +24,11 @@ class EarlierDeltas:
     def __init__(self, known: KnownReleases) -> None:
         self._manifest = known.foreign
         self._previous = known.previous
+
+    @property
+    def previous(self) -> PreviousRelease | None:
+        """Return where copies come from, which must be stopped on an error."""
+        return self._previous
 
     def has(self, delta: DeltaRecord) -> bool:
         """Whether the previous release lists this delta."""
