@@ -9,11 +9,16 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hashserve.gateways.asgi_bodies import MOST_READERS
+from hashserve.http.codings import CODINGS
+from hashserve.http.dictionaries import decode_delta
+from tests.support.changing_files import script
+from tests.support.deltas import BROWSER, available_dictionary
 from tests.support.files import put
 from tests.support.trees import STYLES, TEN, BuiltTree
 from tests.support.waiting import wait_until
@@ -26,6 +31,7 @@ LARGE = random.Random(1).randbytes(20 * 1024 * 1024)
 SETTINGS = """
 import os, sys, threading
 from django.http import HttpResponse
+from django.templatetags.static import static
 from django.urls import path
 
 ALLOWED_HOSTS = ["*"]
@@ -41,6 +47,7 @@ SECRET_KEY = "not secret"
 STATIC_ROOT = {root!r}
 STATIC_URL = "static/"
 STATICFILES_DIRS = {folders!r}
+STORAGES = {{"staticfiles": {{"BACKEND": "hashserve.django.storage.ManifestStaticFilesStorage"}}}}
 USE_TZ = True
 
 def process(request):
@@ -49,7 +56,10 @@ def process(request):
 def threads(request):
     return HttpResponse("\\n".join(thread.name for thread in threading.enumerate()))
 
-urlpatterns = [path("", process), path("process", process), path("threads", threads)]
+def name(request):
+    return HttpResponse(static("js/app.js"))
+
+urlpatterns = [path("", process), path("name", name), path("process", process), path("threads", threads)]
 """
 
 ENTRY = """
@@ -226,6 +236,49 @@ def test_head_304_and_405_leave_the_connection_usable(server: Server) -> None:
                     connection.sock.close()
                     connection = server.connect()
     connection.sock.close()
+
+
+# Releases of a running site
+
+
+def collect(folder: Path, sources: str, number: int) -> bytes:
+    """Change a script, run ``collectstatic``, and return the script's content."""
+    content = script("app", f"release = {number}")
+    put(sources, "js/app.js", content)
+    variables = {**os.environ, "PYTHONPATH": str(folder), "DJANGO_SETTINGS_MODULE": "settings"}
+    command = [sys.executable, "-m", "django", "collectstatic", "--noinput", "--verbosity=0"]
+    subprocess.run(command, cwd=folder, env=variables, check=True)
+    return content
+
+
+def has_another_body(server: Server, path: str, body: bytes) -> bool:
+    return server.ask(path).body != body
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_running_site_sends_deltas_after_each_collectstatic(name: str, tmp_path: Path) -> None:
+    sources, root = str(tmp_path / "sources"), str(tmp_path / "root")
+    write_project(tmp_path, root=root, folders=[sources], debug=False)
+    known = [collect(tmp_path, sources, 1)]
+    with running(name, COMMANDS[name], tmp_path, BuiltTree(root)) as server:
+        for number in (2, 3):
+            old = server.ask("/name").body
+            content = collect(tmp_path, sources, number)
+            wait_until(partial(has_another_body, server, "/name", old))
+            url = server.ask("/name").body.decode()
+            whole = server.ask(url, Accept_Encoding=BROWSER)
+            assert b"".join(CODINGS["br"].decode([whole.body])) == content
+            for dictionary in known:
+                offer = {
+                    "Accept_Encoding": BROWSER,
+                    "Available_Dictionary": available_dictionary(dictionary),
+                }
+                answer = server.ask(url, **offer)
+                assert (answer.status, answer.fields["content-encoding"]) == (200, "dcz")
+                assert b"".join(decode_delta([answer.body], dictionary, len(content))) == content
+                assert len(answer.body) < len(whole.body) / 10
+                assert server.ask(url, **offer, If_None_Match=answer.fields["etag"]).status == 304
+            known.append(content)
 
 
 # Django's own server
