@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from hashserve.builder import build
+from hashserve.builder.output.folder import OutputFolder
 from hashserve.digests import digest_of
-from tests.support.building import contents, manifest_of, temporaries, wrong_files
+from tests.support.building import RULES, contents, manifest_of, temporaries, wrong_files
 from tests.support.files import put
 from tests.support.hostile_sites import Exchange, hostile_site
 from tests.support.previous_releases import TEXT, change, lost, put_source
@@ -95,6 +96,40 @@ def test_paths_that_must_not_be_published_are_reported_and_left_out(
     assert not wrong_files(out)
     assert not temporaries(out)
     assert build(source, out).warnings == []
+
+
+def test_a_file_in_the_place_of_one_that_the_release_in_force_lists_changes_nothing_before_the_switch(
+    source: Path, first: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its place is that of a file which the new release does not retain, of its variant, or of its delta."""
+    rules = [b"/* %d */\n" % number + RULES for number in range(3)]
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1500000000")  # older than the first
+    for content in rules[:2]:
+        put(source, "large.css", content)
+        build(source, out, keep=2, keep_days=0)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    in_force = manifest_of(out)
+    large = in_force.paths["large.css"]
+    [delta] = in_force.deltas_of(large)
+    places = [large, f"{large}.br", delta.path, delta.dictionary, f"{large}.0a1b2c3d4e5f.dcz"]
+    edit(first, lambda document: list_files(document, dict.fromkeys(places, ROW)))
+    for path in places:
+        put(first, path, EVIL)
+    put(source, "large.css", rules[2])
+    with monkeypatch.context() as patched:
+        patched.setattr(OutputFolder, "publish", lambda *arguments, **options: stop())
+        with pytest.raises(KeyboardInterrupt):
+            build(source, out, keep=2, keep_days=0, previous=str(first))
+    assert not wrong_files(out)
+    assert manifest_of(out) == in_force
+    report = build(source, out, keep=2, keep_days=0, previous=str(first))
+    assert [release.id for release in manifest_of(out).releases] == [manifest_of(first).release]
+    assert set(lost(report)) == set(places)
+    assert not any(content == EVIL for content in contents(out).values())
+
+
+def stop() -> None:
+    raise KeyboardInterrupt
 
 
 def is_evil(path: str) -> bool:

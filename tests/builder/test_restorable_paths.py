@@ -111,6 +111,8 @@ def test_a_pattern_of_the_user_says_what_is_fingerprinted_but_not_what_is_served
         ("CSS/NEW.0123456789AB.css", "css/new.0123456789ab.css"),
         (NFD, NFC),
         ("css/new.0123456789ab.css.br", "css/new.0123456789ab.css"),
+        ("css/new.0123456789ab.css.0a1b2c3d4e5f.dcz", "css/new.0123456789ab.css"),
+        ("css/new.css.0a1b2c3d4e5f.dcz", None),
         ("big.0123456789ab.js", "big.0123456789ab.js.gz"),
         ("css", "css"),
         ("css/new.0123456789ab.css/a.0123456789ab.css", "css/new.0123456789ab.css"),

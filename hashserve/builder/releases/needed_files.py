@@ -15,7 +15,7 @@ from hashserve.builder.releases.errors import shortened
 from hashserve.builder.releases.restorable_paths import PathsOfOneOutput, why_not_restorable
 from hashserve.builder.releases.restore import LostFile
 from hashserve.builder.releases.retention import OldRelease, listed_files
-from hashserve.manifest.model import AssetRecord
+from hashserve.manifest.model import AssetRecord, Manifest
 
 __all__ = ["needed_files"]
 
@@ -29,11 +29,13 @@ def needed_files(
     plan: Mapping[str, str],
     reported: Container[str],
     fingerprinted: Sequence[str],
+    in_force: Manifest | None = None,
 ) -> tuple[dict[str, AssetRecord], list[LostFile]]:
     """Return the records, by path, of the files of ``retained`` releases that stay; and the lost files.
 
     ``new`` are the fingerprinted paths of the new release, ``plan`` has all its paths. Files that are
-    ``reported`` as lost are left out. ``fingerprinted`` are patterns of the user.
+    ``reported`` as lost are left out. ``fingerprinted`` are patterns of the user. The manifest ``in_force``
+    may list files of releases that are not retained: they stay as they are until the switch.
     """
     needed: dict[str, AssetRecord] = {}
     lost: dict[str, str] = {}
@@ -50,14 +52,15 @@ def needed_files(
             needed[path] = _record(old, path)
     if foreign:
         left = [path for path in foreign if path not in needed and path not in lost]
-        paths = PathsOfOneOutput(chain(plan, needed))
+        paths = PathsOfOneOutput(chain(plan, needed, () if in_force is None else in_force.files))
         for path in islice(left, MOST_FOREIGN_FILES):
             old = foreign[path]
             problem = why_not_restorable(path, fingerprinted) or _conflict(old, path, plan, folders)
             if problem is None and _record(old, path).sha256 is None:
                 problem = "it has no digest to verify a copy by"
-            if problem is None and (other := paths.add(path)) is not None:
-                problem = f"its path conflicts with {shortened(other)!r}"
+            if problem is None and not _is_in_force(in_force, _record(old, path)):
+                other = paths.add(path)
+                problem = None if other is None else f"its path conflicts with {shortened(other)!r}"
             if problem is None:
                 needed[path] = _record(old, path)
             else:
@@ -71,6 +74,12 @@ def _record(old: OldRelease, path: str) -> AssetRecord:
     record = old.manifest.record(path)
     assert record is not None  # `listed_files` yields paths with a row
     return record
+
+
+def _is_in_force(in_force: Manifest | None, record: AssetRecord) -> bool:
+    """Whether the manifest in force lists the same file."""
+    found = None if in_force is None else in_force.record(record.path)
+    return found is not None and found.sha256 in (None, record.sha256)
 
 
 def _conflict(old: OldRelease, path: str, plan: Mapping[str, str], folders: Container[str]) -> str | None:

@@ -108,7 +108,9 @@ def retain_releases(
         )
         report.add("lost", f"release {shortened(dropped[0].id)}", problem)
     already_lost = {finding.path for finding in report.findings if finding.kind == "lost"}
-    needed, lost = needed_files(retained, release.records, plan, already_lost, settings.already_hashed)
+    needed, lost = needed_files(
+        retained, release.records, plan, already_lost, settings.already_hashed, known.in_force
+    )
     complete, not_restored = restore(list(needed.values()), output, known.previous, on_progress)
     _report_lost([*lost, *not_restored], retained, report)
     if not_restored and settings.require_previous:

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from hashserve.fingerprint_patterns import looks_fingerprinted
 from hashserve.hidden_paths import hidden_paths
 from hashserve.http.codings import CODINGS
+from hashserve.manifest.model import file_of_delta
 from hashserve.url_paths import is_servable
 
 __all__ = ["PathsOfOneOutput", "why_not_restorable"]
@@ -87,7 +88,8 @@ def _bytes(text: str) -> int:
 class PathsOfOneOutput:
     """Paths that can be files of one output together, on a file system that folds case and Unicode forms too.
 
-    A path cannot be added that is another one there, the variant of another one, or a folder of one.
+    A path cannot be added that is another one there, the variant or the delta of another one, or a folder of
+    one.
     """
 
     def __init__(self, paths: Iterable[str] = ()) -> None:
@@ -105,7 +107,7 @@ class PathsOfOneOutput:
         return conflict
 
     def _conflict(self, folded: str) -> str | None:
-        for name in (folded, *_without_suffix(folded), *(folded + suffix for suffix in _SUFFIXES)):
+        for name in (folded, *_coded_from(folded), *(folded + suffix for suffix in _SUFFIXES)):
             if name in self._files:
                 return self._files[name]
             if name in self._folders:
@@ -133,5 +135,10 @@ def _folded(path: str) -> str:
     return path if path.isascii() and path.islower() else unicodedata.normalize("NFC", path).casefold()
 
 
-def _without_suffix(path: str) -> list[str]:
-    return [path[: -len(suffix)] for suffix in _SUFFIXES if path.endswith(suffix)]
+def _coded_from(path: str) -> list[str]:
+    """Return the paths of the files that a path may be a variant or a delta of, by its name."""
+    file = file_of_delta(path)
+    return [
+        *(path[: -len(suffix)] for suffix in _SUFFIXES if path.endswith(suffix)),
+        *(() if file is None else (file,)),
+    ]
