@@ -12,7 +12,7 @@ from benchmarks import browser, build, deltas, django_request, request_cost, ser
 from benchmarks.report import Report
 from benchmarks.results import Result, ResultError
 
-__all__ = ["analysed"]
+__all__ = ["ANALYSES", "analysed"]
 
 ANALYSES: Mapping[str, Callable[[Report], None]] = {
     "request_cost": request_cost.analyse,
@@ -23,6 +23,7 @@ ANALYSES: Mapping[str, Callable[[Report], None]] = {
     "deltas": deltas.analyse,
     "browser": browser.analyse,
 }
+"""The function that analyses the report of each benchmark, in the order of the page."""
 
 
 def analysed(result: Result) -> Result:

@@ -42,7 +42,7 @@ from tests.support.system_parts import find_executable
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, CDPSession
 
-__all__ = ["VISITS", "change", "make_sources", "missing", "run"]
+__all__ = ["BUNDLED_TITLE", "VISITS", "change", "make_sources", "missing", "run"]
 
 SUBJECTS = (HASHSERVE, WHITENOISE)
 VISITS = (
@@ -51,6 +51,7 @@ VISITS = (
     "release 2, first visit",
     "release 2, second visit",
 )
+BUNDLED_TITLE = "An application that Vite bundles, visited once after each release"
 METRICS = ("requests", "revalidations", "bytes")
 
 MOST_AFTER_RELEASE = {bundled_app.PATCH: 0.10, bundled_app.BUMP: 0.25}
@@ -309,8 +310,7 @@ def analyse(report: Report) -> None:
     report.tables = [("A page, visited twice in each of two releases", visit_table(series, VISITS))]
     report.targets = targets(series)
     if series.has(bundled_app.FIRST, HASHSERVE, "bytes"):
-        title = "An application that Vite bundles, visited once after each release"
-        report.tables.append((title, visit_table(series, bundled_app.RELEASES)))
+        report.tables.append((BUNDLED_TITLE, visit_table(series, bundled_app.RELEASES)))
         report.targets += release_targets(series)
     kept = [note for note in report.notes if note.startswith("The bundled application was not")]
     report.notes = [

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import browser
+from benchmarks.analysis import ANALYSES
 from benchmarks.docs_tables import missed, section
 from benchmarks.harness import PROJECT, Series
 from benchmarks.report import Report, markdown_table
@@ -23,6 +25,7 @@ __all__ = [
     "TEXTS",
     "PublicationError",
     "deltas_text",
+    "merged",
     "page_text",
     "publish",
     "published_result",
@@ -205,8 +208,10 @@ def deltas_text(result: Result) -> str:
     found = [table for report in result.reports if report.name == "deltas" for table in report.tables[:1]]
     if not found:
         return "No figures of deltas are published yet."
-    ((title, table),) = found
-    return f"{title}:\n\n{table}"
+    visits = [
+        table for report in result.reports for table in report.tables if table[0] == browser.BUNDLED_TITLE
+    ]
+    return "\n\n".join(f"{title}:\n\n{table}" for title, table in [*found, *visits])
 
 
 TEXTS = {
@@ -228,11 +233,27 @@ def updated(text: str, figures: str, name: str) -> str:
     return _MARKED.sub(lambda match: f"{match[1]}{figures}\n{match[2]}", text)
 
 
+def merged(result: Result, published: Result) -> Result:
+    """Return the published result with the reports of another run, each with a note that says so."""
+    machine, commit = result.about["machine"]["description"], (result.about["commit"] or "unknown")[:12]
+    where = "" if machine == published.about["machine"]["description"] else f", on {machine}"
+    note = f"Measured apart from the others, {result.created}, commit {commit}{where}."
+    reports = {report.name: report for report in published.reports}
+    reports |= {report.name: replace(report, notes=[*report.notes, note]) for report in result.reports}
+    order = [*ANALYSES]
+    return replace(published, reports=sorted(reports.values(), key=lambda report: order.index(report.name)))
+
+
 def publish(result: Result, texts: Sequence[Path] = tuple(TEXTS)) -> Iterator[Path]:
-    """Write the published result and the texts, and yield each written file. Raises `PublicationError`."""
+    """Write the published result and the texts, and yield each written file. Raises `PublicationError`.
+
+    The reports of a run that left out some benchmarks replace those of the published result.
+    """
     if result.is_quick:
         raise PublicationError("the figures of a smoke test mean nothing: measure without --quick")
     kept = published_result(result)
+    if {report.name for report in kept.reports} < ANALYSES.keys():
+        kept = merged(kept, Result.load(PUBLISHED))
     kept.write(PUBLISHED)
     yield PUBLISHED
     for path in texts:

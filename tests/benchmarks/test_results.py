@@ -281,6 +281,23 @@ def test_a_text_has_the_figures_of_the_published_result(path: Path) -> None:
     assert publication.updated(text, figures, path.name) == text
 
 
+def test_a_run_of_one_benchmark_replaces_its_own_report_alone() -> None:
+    published, result = a_result(STEADY), a_result({**STEADY, "Django": [3.0]})
+    published.reports += a_result(STEADY, name="browser").reports
+    result.about = {**result.about, "commit": "0123456789abcdef"}
+
+    found = publication.merged(result, published)
+
+    assert [report.name for report in found.reports] == ["request_cost", "browser"]
+    assert found.reports[0].series is result.reports[0].series
+    assert found.reports[0].notes == [
+        "A <b>note</b>.",
+        f"Measured apart from the others, {result.created}, commit 0123456789ab.",
+    ]
+    assert found.reports[1] is published.reports[1]
+    assert found.about is published.about
+
+
 def test_a_cell_is_the_median_of_the_samples() -> None:
     text = publication.readme_text(a_result({**STEADY, "driver": [0.0] * 3, "ServeStatic": [3e-6] * 3}))
 
@@ -298,6 +315,11 @@ def test_the_page_about_deltas_has_the_table_of_sizes() -> None:
     measured = Report(name="deltas", settings={}, tables=tables)
 
     assert publication.deltas_text(Result(reports=[measured])) == "Bytes:\n\n| a |\n| --- |\n| 1 |"
+    visited = Report(
+        name="browser", settings={}, tables=[("A page", "| c |"), (browser.BUNDLED_TITLE, "| d |")]
+    )
+    text = publication.deltas_text(Result(reports=[measured, visited]))
+    assert text.endswith(f"| 1 |\n\n{browser.BUNDLED_TITLE}:\n\n| d |")
     assert publication.deltas_text(Result(reports=[])) == "No figures of deltas are published yet."
 
 

@@ -21,9 +21,10 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
+import brotli
 import pytest
 
-from hashserve import HashServe
+from hashserve import HashServe, Manifest
 from hashserve.digests import digest_of
 from hashserve.errors import TruncatedFileError, UnknownAssetError
 from hashserve.file_identity import SETTLED_AFTER
@@ -31,6 +32,7 @@ from hashserve.serve import live_files as live_module
 from hashserve.serve.files import ChangedFileError
 from hashserve.serve.inspection import inspect
 from tests.support.client import request, wrapped_application
+from tests.support.deltas import BROWSER, available_dictionary, decoded, three_releases
 from tests.support.files import put
 from tests.support.history import (
     BROKEN_OFF,
@@ -403,6 +405,78 @@ def test_a_fingerprinted_file_that_is_disturbed_is_what_its_name_says_or_a_clean
     print_counts(outcomes)
     reply = request(application, f"/static/{path}")
     assert (reply.status, reply.body) == (200, version(3))
+
+
+@pytest.mark.parametrize(
+    ("check_interval", "body_budget"), [(0.0, 0), (0.02, 1 << 20)], ids=["from the file", "in memory"]
+)
+def test_no_client_gets_a_delta_that_it_cannot_decode_while_files_and_manifests_change(
+    tmp_path: Any, check_interval: float, body_budget: int
+) -> None:
+    tree = three_releases(tmp_path)
+    contents = [tree.content("css/app.css", release) for release in range(3)]
+    known = [available_dictionary(content) for content in contents[:2]]
+    manifest, url = tree.manifest(), tree.url("css/app.css")
+    deltas = manifest.deltas_of(tree.releases[2]["css/app.css"])
+    files = [tmp_path / delta.path for delta in deltas] + [tmp_path / delta.dictionary for delta in deltas]
+    right = [path.read_bytes() for path in files]
+    application = HashServe(
+        wrapped_application, tree.root, "/static/", check_interval=check_interval, body_budget=body_budget
+    )
+    answers: Counter[str] = Counter()
+
+    def ask() -> None:
+        had = random.choice((0, 0, 1, 1, None))
+        fields = {} if had is None else {"available_dictionary": known[had]}
+        try:
+            reply = request(application, url, accept_encoding=random.choice((BROWSER, "gzip, dcz")), **fields)
+        except (TruncatedFileError, ChangedFileError):  # the connection ends before the delta does
+            answers["broken off"] += 1
+            return
+        answers[f"{reply.status} {reply['Content-Encoding']}"] += 1
+        assert reply.status == 200
+        if reply["Content-Encoding"] != "dcz":
+            decode = {"br": brotli.decompress, "gzip": gzip.decompress}[reply["Content-Encoding"]]
+            assert decode(reply.body) == contents[2]
+        else:
+            assert had is not None
+            assert decoded(reply, contents[had]) == contents[2]
+
+    def change(number: int) -> None:
+        which = random.randrange(len(files))
+        disturb = random.choice((over_itself, cut_first, by_rename, by_deletion))
+        disturb(str(files[which]), right[which][:-1] + b"?")
+        tree.replace(deltas=random.choice((None, {}, manifest.deltas, swapped(manifest))))
+        wait_until(lambda: sum(answers.values()) > 5 * number)
+        by_rename(str(files[which]), right[which])
+        tree.replace(deltas=manifest.deltas)
+        wait_until(lambda: sum(answers.values()) > 10 * number)
+
+    run_during_changes([ask] * THREADS, change)
+    print_counts(answers)
+    for content, field in zip(contents[:2], known, strict=True):
+        wait_until(
+            lambda field=field: (
+                request(  # type: ignore[misc]
+                    application, url, accept_encoding=BROWSER, available_dictionary=field
+                )["Content-Encoding"]
+                == "dcz"
+            )
+        )
+        reply = request(application, url, accept_encoding=BROWSER, available_dictionary=field)
+        assert decoded(reply, content) == contents[2]
+
+
+def swapped(manifest: Manifest) -> dict[str, list[str]]:
+    """Return the rows of deltas, each with the dictionary of another one of its file."""
+    rows = {path: [row.split(" ") for row in rows] for path, rows in (manifest.deltas or {}).items()}
+    return {
+        path: [
+            f"{size} {token} {dictionary}"
+            for (size, token, _), (_, _, dictionary) in zip(of_path, reversed(of_path), strict=True)
+        ]
+        for path, of_path in rows.items()
+    }
 
 
 def test_a_folder_that_comes_and_goes_is_whole_or_a_clean_404(tmp_path: Any) -> None:
