@@ -99,7 +99,8 @@ class Shop:
 
     def page(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = self.pages.get(environ["PATH_INFO"], "").encode()
-        fields = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
+        kind = "text/javascript" if environ["PATH_INFO"].endswith(".js") else "text/html"
+        fields = [("Content-Type", f"{kind}; charset=utf-8"), ("Content-Length", str(len(body)))]
         start_response("200 OK" if body else "404 Not Found", fields)
         return [body]
 
@@ -212,22 +213,25 @@ def assert_deltas(loaded: Loaded, shop: Shop, since: int) -> None:
     worker = manifest.paths.get(WORKER)
     assert loaded.codings() == {path: "br" if path == worker else "dcz" for path in renamed}
     for each in loaded.requests:
-        if each.path == worker:
-            continue
-        record = manifest.record(each.path)
-        (delta,) = (
-            delta for delta in manifest.deltas_of(each.path) if delta.dictionary == renamed[each.path]
-        )
+        if each.path != worker:
+            deltas = {delta.dictionary: delta for delta in manifest.deltas_of(each.path)}
+            delta = deltas[renamed[each.path]]
+            assert each.dictionary == f":{delta.dictionary_sha256}:"
+            assert (each.status, each.length) == (200, delta.size)
+
+
+def assert_the_page_sees_them(loaded: Loaded, shop: Shop) -> None:
+    """Assert that the page's own timing says how many bytes each delta had, and its file."""
+    for each in loaded.requests:
+        record = shop.releases[-1].record(each.path)
         assert record is not None
-        assert each.dictionary == f":{delta.dictionary_sha256}:"
-        assert (each.status, each.length) == (200, delta.size)
-        assert loaded.timing[each.path] == ("dcz", delta.size, record.size)
+        assert loaded.timing[each.path] == (each.coding, each.length, record.size)
 
 
 # Every kind of loading
 
 WORKER = "worker.js"
-"""Chromium 156 never keeps the script of a worker as a dictionary."""
+"""Chromium 156 never keeps the script of a worker as a dictionary, but what it imports."""
 
 
 def show(kind: str, release: int) -> str:
@@ -237,9 +241,11 @@ def show(kind: str, release: int) -> str:
 MAIN = """
 show("part", part);
 import("./lazy.js").then(({lazy}) => show("lazy", lazy));
-const worker = new Worker(new URL("./worker.js", import.meta.url));
-worker.onmessage = ({data}) => show("worker", data);
+const worker = new Worker(new URL("./worker.js", import.meta.url), {type: "module"});
+worker.onmessage = ({data}) => { show("worker", data.worker); show("helper", data.helper); };
 """
+
+HELPER = 'import {helper} from "./helper.js";'
 
 FILES: Mapping[str, Callable[[int], bytes]] = {
     "classic.js": lambda n: script("classic", show("classic", n)),
@@ -247,7 +253,8 @@ FILES: Mapping[str, Callable[[int], bytes]] = {
     "main.js": lambda n: script("main", show("main", n) + MAIN, imports='import {part} from "./part.js";'),
     "part.js": lambda n: script("part", f"export const part = {n};"),
     "lazy.js": lambda n: script("lazy", f"export const lazy = {n};"),
-    WORKER: lambda n: script("worker", f"postMessage({n});"),
+    WORKER: lambda n: script("worker", f"postMessage({{worker: {n}, helper}});", imports=HELPER),
+    "helper.js": lambda n: script("helper", f"export const helper = {n};"),
     "app.css": lambda n: style_sheet("app", n, imports='@import "base.css";'),
     "base.css": lambda n: style_sheet("base", n),
     "words.json": lambda n: words("words", n),
@@ -333,6 +340,7 @@ def test_a_visitor_loads_only_deltas_of_what_changed_in_each_of_four_releases(
                 wait_for_dictionaries(rare, shop, FILES)
             else:
                 assert_deltas(loaded, shop, number - 1)
+                assert_the_page_sees_them(loaded, shop)
                 print(f"deltas in Chromium: release {number}: {figures(loaded, shop)}")
             assert load(regular, shop, f"{url}/{number}", shown).requests == []
             wait_for_dictionaries(regular, shop, FILES)
@@ -424,6 +432,44 @@ def test_files_of_another_origin_come_as_deltas_where_cors_lets_the_page_read_th
                     path: "br" if number == 1 or names[path] == "preloaded.js" else "dcz" for path in names
                 }
                 wait_for_dictionaries(visit, shop, set(files) - {"preloaded.js"})
+
+
+# A service worker
+
+SERVICE_WORKER = """
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", event => event.waitUntil(clients.claim()));
+addEventListener("fetch", event => {
+  if (event.request.url.includes("/static/") && !event.request.url.includes(".ready."))
+    event.respondWith(fromCache(event.request));
+});
+async function fromCache(request) {
+  const cache = await caches.open("files"), known = await cache.match(request);
+  if (known) return known;
+  const response = await fetch(request);
+  await cache.put(request, response.clone());
+  return response;
+}
+"""
+
+
+def page_with_service_worker(shop: Shop) -> str:
+    return page_of_every_kind(shop) + "<script>navigator.serviceWorker.register('/worker.js')</script>"
+
+
+def test_a_service_worker_loads_deltas_and_keeps_what_they_decode_to(
+    browser: Browser, tmp_path: Path
+) -> None:
+    shop = Shop(folder=tmp_path, pages={"/worker.js": SERVICE_WORKER})
+    with serve_application(shop) as url, visitor(browser) as visit:
+        for number in (1, 2):
+            shop.release({name: FILES[name](number) for name in FILES}, page_with_service_worker)
+            shown = {kind_of(name): number for name in FILES}
+            loaded = load(visit, shop, f"{url}/{number}", shown)
+            visit.wait("navigator.serviceWorker.controller !== null")
+            wait_for_dictionaries(visit, shop, FILES)
+        assert_deltas(loaded, shop, 1)
+        assert load(visit, shop, f"{url}/2", shown).requests == []
 
 
 # Real packages
