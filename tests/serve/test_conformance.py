@@ -1015,11 +1015,7 @@ def test_a_damaged_delta_is_logged_once_and_the_variant_is_sent(
     serve: Serve, tmp_path: Any, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     tree = three_releases(tmp_path)
-    (delta,) = (
-        each
-        for each in tree.manifest().deltas_of(tree.releases[2][APP])
-        if each.dictionary == tree.releases[0][APP]
-    )
+    delta = tree.delta(APP, 0)
     path = tmp_path / (delta.path if damage.startswith("delta") else delta.dictionary)
     content = path.read_bytes()
     known = tree.dictionary(APP, 0)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hashserve import HashServe
-from hashserve.file_identity import identify
 from hashserve.http.messages import CONDITIONAL_FIELDS, Request
-from hashserve.serve.inspection import Watched
-from hashserve.serve.memo import BYPASSING_FIELDS, AnswerMemo, Entry, chosen
+from hashserve.serve.memo import (
+    BYPASSING_FIELDS,
+    AnswerMemo,
+    Entry,
+    chosen,
+)
 from tests.support.client import request, wrapped_application
-from tests.support.files import put
+from tests.support.deltas import BROWSER, available_dictionary
 from tests.support.trees import TEN, BuiltTree
 
 ENTRY: Entry[list[str]] = (
@@ -100,55 +102,36 @@ def test_another_accept_encoding_is_another_answer() -> None:
     assert len(memo) == 2
 
 
-def test_hot_and_live_answers_count_together() -> None:
-    memo = memo_of("/a", "/b")
-    memo.remember(memo.live, Request("GET", "/c"), (Watched("/c", (0, 0, 0, 0, 0), ()), ENTRY))
-    assert len(memo) == 3
+OLD, OTHER = (available_dictionary(content) for content in (b"old", b"other"))
+DELTA: Entry[list[str]] = (lambda: ["delta"], b"delta", '"d"', lambda: ["304"], lambda: ["HEAD"])
 
 
-def test_one_answer_too_many_starts_the_memo_again() -> None:
-    assert len(memo_of("/a", "/b", limit=2)) == 2
-    memo = memo_of("/a", "/b", "/c", limit=2)
-    # The third value was for dictionaries that were in use before they were replaced.
-    assert (len(memo), memo._remembered) == (0, 1)
-    memo.remember(memo.hot, Request("GET", "/d"), ENTRY)
-    assert len(memo) == 1
+def remember_choice(
+    memo: AnswerMemo[list[str]],
+    entry: Entry[list[str]],
+    digest: str | None,
+    accept_encoding: str | None = BROWSER,
+) -> None:
+    memo.remember_choice(
+        memo.hot,
+        memo.choices,
+        Request("GET", "/a", accept_encoding=accept_encoding),
+        entry,
+        digest=digest,
+        offered=[OLD.strip(":")],
+        allowed_origin="*",
+    )
 
 
-def test_an_answer_that_is_replaced_takes_no_more_room() -> None:
-    assert len(memo_of("/a", "/a", "/b", limit=2)) == 2
+def recalled_body(memo: AnswerMemo[list[str]], value: str | None = None, **fields: str) -> bytes | None:
+    """Return what is recalled for a client with a dictionary."""
+    known = {} if value is None else {"HTTP_AVAILABLE_DICTIONARY": value}
+    recalled = memo.recall("/a", "GET", {"HTTP_ACCEPT_ENCODING": BROWSER, **known, **fields})
+    return None if recalled is None else recalled[2][0]
 
 
-def test_a_cleared_memo_has_all_its_room() -> None:
-    memo = memo_of("/a", "/b", limit=2)
-    memo.clear()
-    assert (len(memo), memo._remembered) == (0, 0)
-
-
-def test_an_answer_that_was_begun_before_the_memo_was_cleared_is_not_recalled() -> None:
+def test_the_dictionary_of_a_client_chooses_the_answer() -> None:
     memo = memo_of()
-    hot = memo.hot
-    memo.clear()
-    memo.remember(hot, Request("GET", "/a"), ENTRY)
-    assert memo.recall("/a", "GET", {}) is None
-
-
-def test_an_answer_is_recalled_until_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    memo = memo_of("/a")
-    memo.due = 5.0
-    for now, is_recalled in ((4.9, True), (5.0, False)):
-        monkeypatch.setattr("hashserve.serve.memo.monotonic", lambda now=now: now)
-        assert (memo.recall("/a", "GET", {}) is not None) == is_recalled
-
-
-@pytest.mark.parametrize("path", ["a.txt", "gone.txt"])
-def test_a_live_answer_is_recalled_while_its_file_is_unchanged(tmp_path: Path, path: str) -> None:
-    location = put(tmp_path, "a.txt", b"")
-    watched = Watched(str(tmp_path / path), identify(location.stat()), (None, None, None))
-    memo = memo_of()
-    memo.remember(memo.live, Request("GET", "/a"), (watched, ENTRY))
-    expected = (200, ["200"], (b"body",)) if path == "a.txt" else None
-    assert memo.recall_live("/a", "GET", {}) == expected
-    assert memo.recall_live("/a", "POST", {}) is None
-    assert memo.recall_live("/b", "GET", {}) is None
-    assert memo.recall("/a", "GET", {}) is None
+    assert recalled_body(memo, OLD) is None
+    remember_choice(memo, DELTA, OLD.strip(":"))
+    assert [recalled_body(memo, value) for value in (OLD, None, OTHER)] == [b"delta", None, None]

@@ -14,7 +14,7 @@ from hashserve import Manifest, Release
 from hashserve.builder.compression.compressors import compress_delta
 from hashserve.fingerprint_patterns import fingerprint_of
 from hashserve.http.dictionaries import decode_delta
-from hashserve.manifest.model import format_delta_row
+from hashserve.manifest.model import DeltaRecord, format_delta_row
 from tests.support.client import Reply
 from tests.support.files import put
 from tests.support.trees import BuiltTree
@@ -40,6 +40,16 @@ class TreeWithDeltas(NamedTuple):
     root: str
     releases: list[dict[str, str]]
 
+    def path(self, logical_path: str, release: int = -1) -> str:
+        """Return the fingerprinted path of a file in a release."""
+        return self.releases[release][logical_path]
+
+    def delta(self, logical_path: str, release: int) -> DeltaRecord:
+        """Return the delta of the newest release of a file against an earlier one."""
+        records = self.manifest().deltas_of(self.path(logical_path))
+        (found,) = (record for record in records if record.dictionary == self.path(logical_path, release))
+        return found
+
     def url(self, logical_path: str, release: int = -1) -> str:
         """Return the URL path of a file in a release."""
         return f"/static/{self.releases[release][logical_path]}"
@@ -55,6 +65,10 @@ class TreeWithDeltas(NamedTuple):
     def manifest(self) -> Manifest:
         """Return the manifest on disk."""
         return Manifest.load(os.path.join(self.root, "staticfiles.json"))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the path and the row of each file in the manifest."""
+        return [(path, row) for path, row in self.manifest().files.items() if row is not None]
 
     def replace(self, **parts: Any) -> None:
         """Write the manifest with other parts."""
