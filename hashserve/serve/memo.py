@@ -160,9 +160,9 @@ class AnswerMemo(Generic[Fields]):
         new: Choice[Fields] = dict.fromkeys([None, *map(field_value, offered)]), allowed_origin
         entries, _ = choices.setdefault(request.path, {}).setdefault(accept_encoding, new)
         key = None if digest is None else field_value(digest)
-        if entries[key] is None:
+        if entries[key] is None:  # else the same answer was made again, to look for a new manifest
             self._make_room()
-        entries[key] = entry
+            entries[key] = entry
         hot.setdefault(request.path, {})[accept_encoding] = None
 
     def _make_room(self) -> None:

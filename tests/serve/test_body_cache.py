@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from hashserve.digests import digest_of
 from hashserve.file_identity import identify
 from hashserve.http.messages import FileSpan, Response, StoredFile
+from hashserve.serve import body_cache
 from hashserve.serve.body_cache import BodyCache
-from hashserve.serve.files import ChangedFileError
+from hashserve.serve.files import ChangedFileError, read_stored
+from tests.support.deltas import three_releases
 from tests.support.files import put
 
 
@@ -220,3 +225,76 @@ def test_a_large_file_whose_part_cannot_be_read_is_closed(tmp_path: Any) -> None
     after = os.dup(0)
     os.close(after)
     assert after == free
+
+
+# Deltas
+
+
+@pytest.fixture
+def delta(tmp_path: Path) -> StoredFile:
+    """Return a delta that has been on disk for some time, as has its dictionary."""
+    tree = three_releases(tmp_path)
+    record, old = tree.delta("js/app.js", 0), tree.content("js/app.js", 0)
+    content = tree.content("js/app.js")
+    dictionary = StoredFile(str(tmp_path / record.dictionary), len(old), "identity", digest_of([old]))
+    location = str(tmp_path / record.path)
+    return StoredFile(
+        location,
+        record.size,
+        "dcz",
+        digest_of([content]),
+        dictionary=dictionary,
+        content_size=len(content),
+    )
+
+
+def damage(path: str) -> bytes:
+    """Change the last byte of a file, and return what it was before."""
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    return content
+
+
+@pytest.mark.parametrize("part", ["delta", "dictionary"])
+def test_a_damaged_delta_is_read_once_until_it_or_its_dictionary_changes(
+    delta: StoredFile, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert delta.dictionary is not None
+    path = (delta if part == "delta" else delta.dictionary).path
+    content, cache = damage(path), BodyCache(1 << 20, largest=1 << 18)
+    reads = Mock(wraps=read_stored)
+    monkeypatch.setattr(body_cache, "read_stored", reads)
+    problems = []
+    for settled_after, count in ((3600 * 10**9, 1), (3600 * 10**9, 2), (-1, 3), (-1, 3), (-1, 3)):
+        monkeypatch.setattr(body_cache, "SETTLED_AFTER", settled_after)
+        with pytest.raises(ChangedFileError) as failure:
+            cache.read(delta)
+        assert reads.call_count == count
+        problems.append(str(failure.value))
+    assert len({*problems}) == 1
+    assert path in problems[0]
+    Path(path).write_bytes(content)
+    assert cache.read(delta) == Path(delta.path).read_bytes()
+    assert cache.read(delta) == Path(delta.path).read_bytes()
+    assert reads.call_count == 4
+
+
+def test_of_many_requests_for_a_delta_one_reads_it(
+    delta: StoredFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = BodyCache(1 << 20, largest=1 << 18)
+    reads = Mock(wraps=read_stored)
+    monkeypatch.setattr(body_cache, "read_stored", reads)
+    with ThreadPoolExecutor(8) as pool:
+        bodies = {*pool.map(cache.read, [delta] * 32)}
+    assert (len(bodies), reads.call_count) == (1, 1)
+
+
+@pytest.mark.parametrize("part", ["delta", "dictionary"])
+def test_a_delta_without_one_of_its_files_is_an_error_each_time(delta: StoredFile, part: str) -> None:
+    assert delta.dictionary is not None
+    os.unlink((delta if part == "delta" else delta.dictionary).path)
+    cache = BodyCache(1 << 20, largest=1 << 18)
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            cache.read(delta)

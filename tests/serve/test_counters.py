@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import brotli
@@ -20,6 +21,7 @@ from hashserve.serve.answers import Answer
 from hashserve.serve.counters import Counters, Counts, State
 from hashserve.serve.memo import LONGEST_REMEMBERED
 from tests.support.client import Reply, request, wrapped_application
+from tests.support.deltas import BROWSER, three_releases
 from tests.support.django_client import django_application
 from tests.support.files import put
 from tests.support.trees import STYLES, TEN, BuiltTree
@@ -395,6 +397,28 @@ def test_what_several_services_tell_of_themselves_is_added_up() -> None:
     assert counts["responses"] == {"unhashed": {"200 identity": 1}}
     assert [*counts.values()][-5:] == [11, 22, 33, 44, 55]
     assert [*counters.counts([]).values()][-5:] == [0] * 5
+
+
+def test_deltas_are_counted_with_the_bytes_that_they_save(tmp_path: Path) -> None:
+    tree = three_releases(tmp_path)
+    application = HashServe(wrapped_application, tree.root, counters=True, check_interval=NEVER)
+    asked = {"accept_encoding": BROWSER, "available_dictionary": tree.dictionary("css/app.css", 0)}
+    url = tree.url("css/app.css")
+    whole = request(application, url, accept_encoding="br")
+    for _ in range(3):  # the second and third from the memo
+        delta = request(application, url, **asked)
+        request(application, url, method="HEAD", **asked)
+        request(application, url, if_none_match="*", **asked)
+        request(application, url, if_none_match=delta["ETag"], **asked)
+    without_codings = request(application, url, **{**asked, "accept_encoding": "dcz"})
+    assert without_codings.body == delta.body
+    counts = application.counters()
+    assert counts["responses"] == {"fingerprinted": {"200 br": 1, "200 dcz": 7, "304": 6}}
+    assert counts["deltas"] == 4
+    content = tree.content("css/app.css")
+    saved = 3 * (len(whole.body) - len(delta.body)) + len(content) - len(delta.body)
+    assert counts["delta_bytes_saved"] == saved
+    assert counts["body_bytes"] == {"fingerprinted": len(whole.body) + 4 * len(delta.body)}
 
 
 # Django
