@@ -21,6 +21,7 @@ __all__ = [
     "dictionary_match",
     "is_offered",
     "use_as_dictionary",
+    "version_name",
     "why_not_dictionary",
 ]
 
@@ -71,13 +72,10 @@ def dictionary_match(path: str) -> str | None:
     goes up to the root first: Chromium keeps one dictionary for each pattern as it is written, and files of
     one name in two folders would replace each other. ``css/app.55e7cbb9ba48.css`` has ``../css/app.*.css``.
     """
-    folder, _, name = path.rpartition("/")
-    fingerprint = _fingerprint_in(path)
-    if fingerprint is None or _MEANINGFUL.search(name):
+    parts = _parts(path)
+    if parts is None:
         return None
-    before, _, after = name.rpartition(fingerprint)
-    if not before:
-        return None  # the pattern would match every other file
+    folder, before, after = parts
     pattern = f"{url_of(before)}*{url_of(after)}"
     if not folder:
         return pattern
@@ -85,13 +83,33 @@ def dictionary_match(path: str) -> str | None:
     return f"{up}{'*'.join(map(url_of, _MEANINGFUL.split(folder)))}/{pattern}"
 
 
+def version_name(path: str) -> str | None:
+    """Return what `dictionary_match` would match, as a path with a wildcard; None if that is None."""
+    parts = _parts(path)
+    return None if parts is None else f"{parts[0]}/{parts[1]}*{parts[2]}"
+
+
 def is_offered(dictionary: str, path: str) -> bool:
     """Whether a client that has the file ``dictionary`` offers it when it requests the file at ``path``."""
-    (folder, _, name), (of, _, older) = path.rpartition("/"), dictionary.rpartition("/")
-    if folder != of or dictionary_match(dictionary) is None:
+    folder, _, name = path.rpartition("/")
+    parts = _parts(dictionary)
+    if parts is None or parts[0] != folder:
         return False
-    before, _, after = older.rpartition(_fingerprint_in(dictionary) or "")
+    _, before, after = parts
     return len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
+
+
+def _parts(path: str) -> tuple[str, str, str] | None:
+    """Return the folder of a fingerprinted file, and its name before and after the fingerprint.
+
+    It is None if no URL pattern matches the names of the next versions, and no other ones.
+    """
+    folder, _, name = path.rpartition("/")
+    fingerprint = _fingerprint_in(path)
+    if fingerprint is None or _MEANINGFUL.search(name):
+        return None
+    before, _, after = name.rpartition(fingerprint)
+    return (folder, before, after) if before else None  # else the pattern would match every other file
 
 
 def delta_token(dictionary: str, sha256: str) -> str:
@@ -120,7 +138,7 @@ def why_not_dictionary(path: str, size: int | None) -> str | None:
         return "large"
     if _MEANINGFUL.search(path.rpartition("/")[2]):
         return "pattern-characters"
-    if dictionary_match(path) is None:
+    if _parts(path) is None:
         return "no-fingerprint"
     return None
 

@@ -15,8 +15,8 @@ from hashserve.dictionary_files import (
     LARGEST_BYTES,
     SMALLEST_BYTES,
     WHY_NOT_DICTIONARY,
-    dictionary_match,
     is_offered,
+    version_name,
     why_not_dictionary,
 )
 from hashserve.manifest.model import AssetRecord, Manifest, Release
@@ -95,7 +95,7 @@ def release_steps(manifest: Manifest) -> Iterator[ReleaseStep]:
         yield _Step(manifest, in_force, older, most, between).step()
         for path in older.changed.values():
             if path is not None:
-                between.setdefault(_key(path), set()).add(path)
+                between.setdefault(_name(path), set()).add(path)
     for newer, older in pairwise(manifest.releases):
         yield _Step(manifest, newer, older, most, {}).step()
 
@@ -121,11 +121,11 @@ class _Step:
         self.old = self.paths(logical_paths, older)
         self.new = self.paths(logical_paths, newer)
         # Chunks of a bundler have no logical path that stays the same.
-        self.new_names = Counter(_key(path) for logical, path in self.new.items() if logical not in self.old)
+        self.new_names = Counter(_name(path) for logical, path in self.new.items() if logical not in self.old)
         self.old_names: dict[str, list[str]] = {}
         for logical, path in self.old.items():
             if logical not in self.new:
-                self.old_names.setdefault(_key(path), []).append(path)
+                self.old_names.setdefault(_name(path), []).append(path)
 
     def paths(self, logical_paths: Iterable[str], release: Release) -> dict[str, str]:
         """Return the fingerprinted paths of these logical ones in a release, of those that it has."""
@@ -161,7 +161,7 @@ class _Step:
 
     def versions_of(self, logical: str) -> Sequence[str]:
         own = self.old.get(logical)
-        return [own] if own is not None else self.old_names.get(_key(self.new[logical]), [])
+        return [own] if own is not None else self.old_names.get(_name(self.new[logical]), [])
 
     def why_no_delta(self, logical: str, new: AssetRecord, versions: Sequence[str]) -> str:
         if self.manifest.deltas is None:
@@ -170,7 +170,7 @@ class _Step:
             # Its older version may be there, but nothing tells which file that is.
             is_nameless = why_not_dictionary(new.path, new.size) == "no-fingerprint"
             return "no-fingerprint" if is_nameless else "new"
-        if logical not in self.old and max(len(versions), self.new_names[_key(new.path)]) > 1:
+        if logical not in self.old and max(len(versions), self.new_names[_name(new.path)]) > 1:
             return "ambiguous"
         old = self.manifest.record(versions[0])
         if old is None:
@@ -178,7 +178,7 @@ class _Step:
         return _why_no_pair(new, old) or self.why_not_kept(new, old)
 
     def why_not_kept(self, new: AssetRecord, old: AssetRecord) -> str:
-        between = self.between.get(_key(new.path), set()) - {new.path, old.path}
+        between = self.between.get(_name(new.path), set()) - {new.path, old.path}
         return "too-old" if len(between) >= self.most else "saves-little"
 
 
@@ -192,6 +192,6 @@ def _why_no_pair(new: AssetRecord, old: AssetRecord) -> str | None:
     return None if is_offered(old.path, new.path) else "other-name"
 
 
-def _key(path: str) -> str:
-    """Return what the versions of a file have in common: the folder, and the name but for the fingerprint."""
-    return f"{path.rpartition('/')[0]}/{dictionary_match(path) or path}"
+def _name(path: str) -> str:
+    """Return what the names of the versions of one file have in common."""
+    return version_name(path) or path
