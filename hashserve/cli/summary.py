@@ -55,11 +55,11 @@ def summary_lines(
 
 def _returning_visit(report: BuildReport) -> str:
     """Return what a visitor of the last release downloads."""
-    changed = f"{counted(report.changed_files, 'file')} changed: a visitor of the last release downloads"
+    files = counted(report.changed_files, "new or changed file")
     without, with_deltas = human_bytes(report.changed_bytes), human_bytes(report.changed_bytes_with_deltas)
     if report.changed_bytes_with_deltas == report.changed_bytes:
-        return f"{changed} {without}"
-    return f"{changed} {with_deltas} with deltas instead of {without}"
+        return f"{files}: a visitor of the last release downloads {without}"
+    return f"{files}: a visitor of the last release downloads {with_deltas} with deltas, {without} without"
 
 
 def _finding_lines(report: BuildReport, listing: str, *, lists_all: bool) -> Iterator[tuple[str, str]]:

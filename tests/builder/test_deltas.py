@@ -470,10 +470,10 @@ def test_a_report_says_what_a_visitor_of_the_last_release_downloads(source: Path
     assert (report.changed_bytes, report.changed_bytes_with_deltas) == (record.variants["br"], delta.size)
     assert report.as_json()["changed_bytes_with_deltas"] == delta.size
     lines = summary(report, "out").splitlines()
-    assert f"a visitor of the last release downloads {delta.size} B with deltas instead of" in lines[-2]
+    assert f"a visitor of the last release downloads {delta.size} B with deltas, " in lines[-2]
     put(source, "js/app.js", b"no delta")
     lines = summary(build(source, out), "out").splitlines()
-    assert lines[-2] == "  1 file changed: a visitor of the last release downloads 8 B"
+    assert lines[-2] == "  1 new or changed file: a visitor of the last release downloads 8 B"
 
 
 def test_the_rows_of_a_manifest_are_lists_as_in_one_that_is_loaded(source: Path, out: Path) -> None:

@@ -18,10 +18,14 @@ def test_a_summary_has_a_line_for_each_kind_of_fact() -> None:
         coded_source_bytes=Counter(br=1000),
         retained_releases=2,
         retained_files=5,
+        changed_files=9,
+        changed_bytes=600,
+        changed_bytes_with_deltas=20,
         seconds=1.25,
         findings=[
             BuildFinding(kind="missing-reference", path="a.css", message="is wrong", line=3, column=4),
             BuildFinding(kind="missing-reference", path="a.js", message="is of no consequence", quiet=True),
+            BuildFinding(kind="delta", path="a.bin", message="has no delta", quiet=True),
         ],
     )
     assert summary(report, "out").splitlines() == [
@@ -29,10 +33,12 @@ def test_a_summary_has_a_line_for_each_kind_of_fact() -> None:
         "  3 written, 4 unchanged, 1 reference rewritten",
         "  br    250 B instead of 1.0 kB, 75% saved",
         "  2 older releases still served, with 5 files of their own",
+        "  9 new or changed files: a visitor of the last release downloads 20 B with deltas, 600 B without",
         "  release 0123456789ab is in force",
         "1 warning:",
         "  a.css:3:4: is wrong",
         "1 source map that no page loads is missing; --json lists them",
+        "1 delta is not made, because the file is large; --json lists them",
     ]
 
 
