@@ -71,7 +71,7 @@ def keep(name: str, corpus: Path, merged: Path) -> int:
     known = read_seeds(name) if (SEEDS / f"{name}.txt").exists() else []
     for path in merged.iterdir():
         path.unlink()
-    atheris(name, "-merge=1", merged, corpus)
+    atheris(name, "-merge=1", f"-artifact_prefix={merged.parent}/", merged, corpus)
     found = sorted((path.read_bytes() for path in merged.iterdir()), key=len)
     new = [seed for seed in found if seed not in known]
     return write_seeds(name, [*known, *new[: max(0, MOST_SEEDS - len(known))]])
