@@ -160,7 +160,9 @@ class AnswerMemo(Generic[Fields]):
         new: Choice[Fields] = dict.fromkeys([None, *map(field_value, offered)]), allowed_origin
         entries, _ = choices.setdefault(request.path, {}).setdefault(accept_encoding, new)
         key = None if digest is None else field_value(digest)
-        if entries[key] is None:  # else the same answer was made again, to look for a new manifest
+        # It is there if the same answer was made again, to look for a new manifest. If that brought this
+        # delta, the choice is outdated, and lacks its key.
+        if entries.get(key, entry) is None:
             self._make_room()
             entries[key] = entry
         hot.setdefault(request.path, {})[accept_encoding] = None

@@ -168,6 +168,24 @@ def test_a_file_of_a_later_release_is_a_dictionary_without_a_restart(tmp_path: P
     assert request(application, tree.url("a.js"), **asked)["Content-Encoding"] == "dcz"
 
 
+def test_a_file_gets_a_further_delta_while_another_one_is_remembered(tmp_path: Path) -> None:
+    tree = three_releases(tmp_path)
+    path, rows = tree.path(APP), tree.manifest().deltas or {}
+    tree.replace(deltas={**rows, path: rows[path][:1]})
+    application = HashServe(
+        wrapped_application, tree.root, check_interval=1e-9
+    )  # remembers, and always looks
+
+    def coding(release: int) -> str:
+        known = tree.dictionary(APP, release)
+        reply = request(application, tree.url(APP), accept_encoding=BROWSER, available_dictionary=known)
+        return reply["Content-Encoding"]
+
+    assert coding(1) == "dcz"
+    tree.replace(deltas=rows)
+    assert [coding(release) for release in (0, 0, 1, 2)] == ["dcz", "dcz", "dcz", "br"]
+
+
 @pytest.mark.parametrize("largest", [0, 1 << 20])
 def test_a_delta_that_is_sent_from_its_file_is_proven_too(tmp_path: Path, largest: int) -> None:
     tree = three_releases(tmp_path)
