@@ -30,6 +30,8 @@ from tests.support.real_trees import VARIANTS, real_tree
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from wsgiref.headers import Headers as HeaderFields
+
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from playwright.sync_api import Browser
 
@@ -142,7 +144,21 @@ class Shop:
 def visitor(browser: Browser) -> Iterator[Visit]:
     """Open an empty page with a cache of its own."""
     with Visit.to(browser, "about:blank") as visit:
+        note_issues(visit)
         yield visit
+
+
+def note_issues(visit: Visit) -> None:
+    """Keep the issues of dictionaries that Chromium's developer tools list, such as a refused pattern."""
+    tools = visit.page.context.new_cdp_session(visit.page)
+    tools.on("Audits.issueAdded", lambda event: visit.problems.extend(issues_in(event["issue"]["details"])))
+    tools.send("Audits.enable")
+
+
+def issues_in(details: Mapping[str, Any]) -> Iterator[str]:
+    issue = details.get("sharedDictionaryIssueDetails")
+    if issue and f".{READY}." not in issue["request"]["url"]:
+        yield f"{issue['sharedDictionaryError']}: {issue['request']['url']}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,13 +181,17 @@ TIMING = """performance.getEntriesByType("resource").map(entry =>
   [entry.name, entry.contentEncoding, entry.encodedBodySize, entry.decodedBodySize])"""
 
 
+NO_CORS = "NoCorsRequest"
+"""A part of the issue that a response of another origin cannot be a dictionary without CORS."""
+
+
 def load(visit: Visit, shop: Shop, url: str, shown: Mapping[str, int]) -> Loaded:
     """Open a page, and wait until it shows these releases."""
     shop.log.clear()
     visit.page.goto(url, wait_until="load")
     visit.wait(f"Object.keys(shown()).length >= {len(shown)}")
     assert visit.page.evaluate("shown()") == shown
-    assert visit.problems == []
+    assert [each for each in visit.problems if NO_CORS not in each] == []
     timing = {
         unquote(urlsplit(name).path).removeprefix(shop.mount + shop.prefix): (coding, coded, decoded)
         for name, coding, coded, decoded in visit.page.evaluate(TIMING)
@@ -395,6 +415,20 @@ def test_awkward_names_below_any_prefix_and_mount_point_are_right(
             wait_for_dictionaries(visit, shop, [name for name in NAMES if NAMES[name]])
 
 
+def test_what_chromium_refuses_as_a_dictionary_is_noticed(browser: Browser, tmp_path: Path) -> None:
+    shop = Shop(folder=tmp_path)
+    shop.release({"a.js": script("a", "")}, lambda shop: shop.tag("<script src=URL></script>", "a.js"))
+    shop.static = HashServe(shop.page, tmp_path / "out", add_headers_function=refer_to_groups)
+    with serve_application(shop) as url, visitor(browser) as visit:
+        visit.page.goto(f"{url}/1", wait_until="load")
+        wait_until(lambda: visit.page.evaluate("1") and visit.problems)
+        assert visit.problems[0].startswith("WriteErrorInvalidMatchField: ")
+
+
+def refer_to_groups(fields: HeaderFields, path: str, url: str) -> None:
+    fields["Use-As-Dictionary"] = r'match="/static/(\\d+).js"'
+
+
 # Another origin
 
 
@@ -432,6 +466,8 @@ def test_files_of_another_origin_come_as_deltas_where_cors_lets_the_page_read_th
                     path: "br" if number == 1 or names[path] == "preloaded.js" else "dcz" for path in names
                 }
                 wait_for_dictionaries(visit, shop, set(files) - {"preloaded.js"})
+            wait_until(lambda: visit.page.evaluate("1") and len(visit.problems) == 3)
+            assert all(NO_CORS in problem for problem in visit.problems)
 
 
 # A service worker
