@@ -109,6 +109,19 @@ def test_a_dictionary_without_a_delta_saves_little() -> None:
     assert reasons(one_step([{"app.js": LAST}], paths={"app.js": NOW}, deltas={})) == {NOW: "saves-little"}
 
 
+def test_a_version_of_two_releases_is_one_version() -> None:
+    older: list[dict[str, str | None]] = [{"app.js": LAST}, {"app.js": LAST, "x.js": None}]
+    *steps, between = release_steps(manifest(older, paths={"app.js": NOW}, deltas={}))
+    assert [reasons(step)[NOW] for step in steps] == ["saves-little", "saves-little"]
+    assert between.files == []
+
+
+def test_a_file_that_has_its_own_next_version_is_no_version_of_another() -> None:
+    new = "app.DiwrgTda.js"
+    step = one_step([{"app.js": LAST, new: None}], paths={"app.js": NOW, new: new}, deltas={})
+    assert reasons(step) == {NOW: "saves-little", new: "new"}
+
+
 def test_a_version_behind_as_many_others_as_a_file_has_deltas_is_too_old() -> None:
     older: list[dict[str, str | None]] = [
         {"app.js": LAST},

@@ -93,7 +93,7 @@ class _DeltaReader:
     def _dictionary(self, delta: DeltaRecord) -> bytes:
         file = self._files.get(delta.dictionary)
         if file is None:
-            raise _DictionaryError("is not there")
+            raise _DictionaryError("is not there, or cannot be read")
         if file.size > LARGEST_BYTES:
             raise _DictionaryError(f"has more than {LARGEST_BYTES:,} bytes, the most that a build takes")
         try:

@@ -41,7 +41,8 @@ def _list(grades: Sequence[DictionaryGrade]) -> Iterator[tuple[str, str]]:
     yield "title", "dictionaries, with their URL patterns:"
     for grade in grades:
         if grade.match is not None:
-            yield "", f"  {visible(grade.path)}: {grade.match}"
+            shared = f", shared by {grade.shared_by:,} files" if grade.shared_by > 1 else ""
+            yield "", f"  {visible(grade.path)}: {grade.match}{shared}"
     for reason in reason_counts(grades):
         yield "title", f"no dictionaries: {WHY_NOT_DICTIONARY[reason]}:"
         yield from (("", f"  {visible(grade.path)}") for grade in grades if grade.why_not == reason)

@@ -83,6 +83,11 @@ def test_a_delta_that_does_not_decode_is_broken_and_its_dictionary_is_named(
     assert delta.dictionary in finding.message
 
 
+def test_a_delta_that_nobody_may_read_is_reported_once(out: Path, delta: DeltaRecord) -> None:
+    (out / delta.path).chmod(0)
+    assert checked(out) == [("file-unreadable", delta.path)]
+
+
 def test_a_delta_that_cannot_be_read_is_broken(
     out: Path, delta: DeltaRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +207,14 @@ def test_a_delta_that_is_not_listed_is_a_leftover(out: Path, delta: DeltaRecord)
 def test_a_delta_whose_file_is_a_leftover_is_one_too(out: Path) -> None:
     put(out, "css/app.0123456789ab.css.ba9876543210.dcz", b"of a release that was dropped")
     assert checked(out) == [("leftover", "css/app.0123456789ab.css.ba9876543210.dcz")]
+
+
+def test_an_unlisted_delta_of_a_bundlers_file_is_a_leftover(tmp_path: Path) -> None:
+    path = "assets/index-DiwrgTda.js"
+    put(tmp_path / "source", path, RULES)
+    build(tmp_path / "source", tmp_path / "out", BuildSettings(already_hashed=(path,)))
+    put(tmp_path / "out", f"{path}.0123456789ab.dcz", b"of a release that was dropped")
+    assert checked(tmp_path / "out") == [("leftover", f"{path}.0123456789ab.dcz")]
 
 
 def test_a_source_file_with_the_suffix_of_deltas_is_a_file_of_its_own(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def test_a_list_has_each_file_under_its_grade(out: Path) -> None:
     paths = Manifest.load(out / "staticfiles.json").paths
     text = text_of(check(out), lists_dictionaries=True)
     assert f"  {paths['css/app.css']}: ../css/app.*.css" in text
+    assert f"  {CHUNKS[0]}: ../assets/index-*.js, shared by 2 files" in text
     start = text.index("no dictionaries: it has fewer than 2,048 bytes:")
     assert text[start + 1] == f"  {paths['css/small.css']}"
     assert {path for path in paths.values() if any(path in line for line in text)} == set(paths.values())
