@@ -12,7 +12,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import md5
@@ -22,9 +22,18 @@ from pathlib import Path
 
 import brotli
 
+from hashserve.builder.compression.compressors import compress_delta
 from hashserve.digests import digest_of
+from hashserve.http.dictionaries import field_value
 from hashserve.manifest.discovery import MANIFEST_NAME
-from hashserve.manifest.model import AssetRecord, Manifest, format_row, release_id
+from hashserve.manifest.model import (
+    AssetRecord,
+    DeltaRecord,
+    Manifest,
+    format_delta_row,
+    format_row,
+    release_id,
+)
 
 __all__ = [
     "FILM_SIZE",
@@ -77,13 +86,17 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A tree to serve: paths below the root, and sizes in bytes of ``hashed`` by coding."""
+    """A tree to serve: paths below the root, and sizes in bytes of ``hashed`` by coding.
+
+    ``dictionary`` is the field of a client that has the ``hashed`` file of the release before.
+    """
 
     root: str
     hashed: str
     unhashed: str
     film: str
     sizes: dict[str, int]
+    dictionary: str = ""
 
 
 @cache
@@ -132,16 +145,31 @@ def build_site(root: Path) -> Site:
     for logical, content in contents.items():
         put(root, logical, content)
         put(root, names[logical], content)
-    write_manifest(root, names, [content.record(names[logical]) for logical, content in contents.items()])
+    records = [content.record(names[logical]) for logical, content in contents.items()]
+    delta, before = put_delta(root, names["js/bundle.js"], main)
+    write_manifest(root, names, [*records, before], [delta])
     time.sleep(SETTLING)
     sizes = {"identity": len(main.identity), **{name: len(body) for name, body in main.variants.items()}}
+    sizes["dcz"] = delta.size
     return Site(
         root=str(root),
         hashed=names["js/bundle.js"],
         unhashed="js/bundle.js",
         film=names["media/film.mp4"],
         sizes=sizes,
+        dictionary=field_value(delta.dictionary_sha256),
     )
+
+
+def put_delta(root: Path, path: str, content: Content) -> tuple[DeltaRecord, AssetRecord]:
+    """Write the bundle of the release before, and the delta of the new one against it."""
+    old = Content(identity=content.identity + b"// the release before\n", variants={})
+    before = old.record(fingerprinted("js/bundle.js", old))
+    put(root, before.path, old)
+    body = compress_delta(content.identity, old.identity)
+    delta = DeltaRecord(path, old.token, before.path, before.sha256 or "", len(body))
+    (root / delta.path).write_bytes(body)
+    return delta, before
 
 
 def build_many(root: Path, number: int) -> str:
@@ -199,7 +227,9 @@ def put(root: Path, path: str, content: Content) -> None:
         Path(f"{location}{_SUFFIXES[coding]}").write_bytes(body)
 
 
-def write_manifest(root: Path, names: dict[str, str], records: list[AssetRecord]) -> None:
+def write_manifest(
+    root: Path, names: dict[str, str], records: list[AssetRecord], deltas: Sequence[DeltaRecord] = ()
+) -> None:
     """Write the manifest in the format of ``hashserve build``."""
     manifest = Manifest(
         paths=names,
@@ -208,6 +238,7 @@ def write_manifest(root: Path, names: dict[str, str], records: list[AssetRecord]
         release=release_id(names),
         created=1_700_000_000,
         prefix="/static/",
+        deltas={each.of: [format_delta_row(each.size, each.token, each.dictionary)] for each in deltas},
     )
     manifest.write(root / MANIFEST_NAME)
 

@@ -67,7 +67,8 @@ class Case:
 
     A request that ``revalidates`` sends the validator of an earlier response; ``reads`` is the part of the
     body that is consumed. Django takes part in cases that are ``for_django``, hashserve with counters in
-    those that are ``for_counters``.
+    those that are ``for_counters``, the peers in those that are ``for_peers``. A client that
+    ``has_dictionary`` has the file of the release before.
     """
 
     name: str
@@ -79,6 +80,8 @@ class Case:
     status: str = "200"
     for_django: bool = False
     for_counters: bool = False
+    for_peers: bool = True
+    has_dictionary: bool = False
 
 
 IDENTITY_ONLY = {"HTTP_ACCEPT_ENCODING": "identity"}
@@ -96,6 +99,13 @@ CASES = (
         for_counters=True,
     ),
     Case(name="range, 100 bytes", fields={**IDENTITY_ONLY, "HTTP_RANGE": "bytes=0-99"}, status="206"),
+    Case(
+        name="hit, dcz",
+        fields={"HTTP_ACCEPT_ENCODING": f"{ACCEPTED}, dcb, dcz"},
+        has_dictionary=True,
+        for_counters=True,
+        for_peers=False,
+    ),
     Case(name="unhashed file, br", path="unhashed"),
     Case(name="unhashed file, identity", path="unhashed", fields=IDENTITY_ONLY, for_django=True),
     Case(name="5 MB, first block", path="film", reads="first", for_django=True),
@@ -148,6 +158,7 @@ def environ_of(case: Case, site: Site) -> WSGIEnvironment:
         "PATH_INFO": path,
         "SCRIPT_NAME": "",
         **case.fields,
+        **({"HTTP_AVAILABLE_DICTIONARY": site.dictionary} if case.has_dictionary else {}),
     }
 
 
@@ -250,7 +261,8 @@ def subjects_of(case: Case, site: Site) -> dict[str, tuple[WSGIApplication, WSGI
     """Return each subject with its environ in this case."""
     environ = environ_of(case, site)
     with_counters = (WITH_COUNTERS,) if case.for_counters else ()
-    names = (HASHSERVE, *with_counters, *(PEERS if case.for_django else PEERS[:-1]))
+    peers = PEERS if case.for_django else PEERS[:-1] if case.for_peers else ()
+    names = (HASHSERVE, *with_counters, *peers)
     applications = {name: _made(name, site.root) for name in names}
     subjects = {
         name: (application, _with_validator(case, application, environ))
@@ -400,7 +412,7 @@ def cost_table(report: Report) -> str:
     """Return each subject's cost in each case, or a dash if the subject does not take part."""
     subjects = (CONSTANT, HASHSERVE, *PEERS)
     rows = []
-    for case in CASES:
+    for case in measured_cases(report.series):
         costs = [
             quantity(report.series.summary(case.name, name, METRIC, minus=DRIVER), " us", per_unit=1e-6)
             if report.series.has(case.name, name, METRIC)
@@ -412,17 +424,24 @@ def cost_table(report: Report) -> str:
     return markdown_table(("case", *subjects, "driver's loop"), rows)
 
 
+def measured_cases(series: Series) -> list[Case]:
+    """Return the cases of a result, which may be older than the last one."""
+    return [case for case in CASES if series.has(case.name, HASHSERVE, METRIC)]
+
+
 def ratio_table(series: Series) -> str:
     """Return the ratios in each case."""
     pairs = ((WHITENOISE, HASHSERVE), (SERVESTATIC, HASHSERVE), (HASHSERVE, CONSTANT))
     rows = []
-    for case in CASES:
+    for case in measured_cases(series):
         ratios = [
-            series.ratio(case.name, over, under, METRIC, minus=minus)
+            quantity(series.ratio(case.name, over, under, METRIC, minus=minus), "x")
+            if series.has(case.name, over, METRIC)
+            else "–"
             for over, under in pairs
             for minus in (DRIVER, None)
         ]
-        rows.append((case.name, *(quantity(ratio, "x") for ratio in ratios)))
+        rows.append((case.name, *ratios))
     head = [f"{over} / {under}, {how}" for over, under in pairs for how in ("without", "with")]
     return markdown_table(("case", *head), rows)
 
@@ -460,7 +479,7 @@ def counter_notes(series: Series) -> list[str]:
             quantity(series.summary(case.name, WITH_COUNTERS, METRIC, minus=HASHSERVE), " ns", per_unit=1e-9),
             case.name,
         )
-        for case in CASES
+        for case in measured_cases(series)
         if case.for_counters
     ]
 
