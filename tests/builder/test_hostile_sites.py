@@ -17,8 +17,9 @@ from hashserve.builder.releases import request_limits
 from hashserve.builder.releases.errors import UnreachableError
 from hashserve.builder.releases.previous_site import PreviousSite
 from hashserve.errors import ManifestError
-from tests.support.building import command, contents, manifest_of, run, temporaries, wrong_files
-from tests.support.hostile_sites import ATTACKS, Attack, Exchange, HostileSite, hostile_site, silence
+from tests.support.building import RULES, command, contents, manifest_of, run, temporaries, wrong_files
+from tests.support.files import put
+from tests.support.hostile_sites import ATTACKS, DELTA, Attack, Exchange, HostileSite, hostile_site, silence
 from tests.support.previous_releases import change, put_source
 from tests.support.waiting import wait_until
 
@@ -82,6 +83,40 @@ def test_a_build_ends_whatever_a_site_does(
             if path != "staticfiles.json"
         }.items()
     )
+    assert not wrong_files(out)
+    assert not temporaries(out)
+
+
+def is_delta(path: str) -> bool:
+    return path.endswith(DELTA)
+
+
+def is_delta_of_unchanged(path: str) -> bool:
+    return is_delta(path) and path.startswith("/static/unchanged.")
+
+
+def put_with_deltas(source: Path, first: Path, name: str, number: int) -> None:
+    """Build two releases of a style sheet, of which the second has a delta."""
+    for content in range(number, number + 2):
+        put(source, name, b"/* %d */\n" % content + RULES)
+        build(source, first)
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("attack", ATTACKS[::3])
+def test_a_build_ends_whatever_a_site_does_when_it_is_asked_for_a_delta(
+    source: Path, first: Path, out: Path, attack: Attack
+) -> None:
+    """Of a file that is retained, and of one that did not change."""
+    put_with_deltas(source, first, "old.css", 0)
+    put_with_deltas(source, first, "unchanged.css", 0)
+    put(source, "old.css", b"/* 2 */\n" + RULES)
+    with hostile_site(first, attack, is_delta) as site:
+        report = build(source, out, previous=url_of(site, attack))
+    if "tls" not in attack.__name__:
+        assert site.attacks > 0
+        assert report.findings == []
+        assert report.deltas_made >= 2
     assert not wrong_files(out)
     assert not temporaries(out)
 
@@ -173,7 +208,7 @@ def test_no_thread_of_an_interrupted_build_writes_to_the_output_afterwards(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("target", [is_manifest, is_text])
+@pytest.mark.parametrize("target", [is_manifest, is_text, is_delta, is_delta_of_unchanged])
 def test_a_signal_ends_a_build_that_waits_for_a_site(
     source: Path, out: Path, first: Path, number: int, target: Callable[[str], bool]
 ) -> None:
@@ -182,8 +217,10 @@ def test_a_signal_ends_a_build_that_waits_for_a_site(
     # The site has a release that the output does not know.
     (first / "staticfiles.json").unlink()
     change(source)
-    build(source, first)
+    put_with_deltas(source, first, "old.css", 0)
+    put_with_deltas(source, first, "unchanged.css", 0)
     site_texts = manifest_of(first)
+    put(source, "old.css", b"/* 2 */\n" + RULES)
     change(source)
     (source / "a.txt").write_bytes(b"a third text, long enough to be worth compressing\n" * 20)
     with hostile_site(first, silence, target) as site:

@@ -15,9 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
-__all__ = ["ATTACKS", "Attack", "Exchange", "HostileSite", "hostile_site"]
+__all__ = ["ATTACKS", "DELTA", "Attack", "Exchange", "HostileSite", "hostile_site"]
 
 PAUSE_SECONDS = 0.05
+
+DELTA = "#dcz"
+"""The end of the path of a request for a delta, as a target sees it: no request has a fragment."""
 
 
 class HostileSite:
@@ -73,6 +76,7 @@ class HostileSite:
                 request += received
             is_tls = request.startswith(b"\x16")
             path = "" if is_tls else unquote(request.split(b" ", 2)[1].decode())
+            path += DELTA if b"Accept-Encoding: dcz\r\n" in request else ""
             self.requests.append(path)
             if is_tls or self.target(path):
                 self.attacks += 1
@@ -81,7 +85,11 @@ class HostileSite:
                 self.respond_correctly(connection, path, request)
 
     def respond_correctly(self, connection: socket.socket, path: str, request: bytes = b"") -> None:
-        name = path.removeprefix("/static/").replace(".well-known/hashserve.json", "staticfiles.json")
+        name = (
+            path.removesuffix(DELTA)
+            .removeprefix("/static/")
+            .replace(".well-known/hashserve.json", "staticfiles.json")
+        )
         fields = b""
         for coding, suffix in (("br", ".br"), ("gzip", ".gz")):
             if (

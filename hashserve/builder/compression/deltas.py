@@ -24,6 +24,7 @@ from hashserve.builder.output.paths import folders_of
 from hashserve.builder.releases.earlier_deltas import EarlierDeltas
 from hashserve.builder.releases.previous import stopped_on_error
 from hashserve.builder.report import BuildFinding, BuildReport, Progress
+from hashserve.builder.waiting import next_of
 from hashserve.dictionary_files import (
     LARGEST_BYTES,
     delta_token,
@@ -269,7 +270,7 @@ class DeltaBuild:
                         running += 1
                     if not running:
                         return
-                    yield outcomes.get().result()
+                    yield next_of(outcomes).result()
                     running -= 1
         finally:
             self._stopped.set()  # without this, an interrupt would wait for minutes of compression

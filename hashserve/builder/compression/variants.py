@@ -29,6 +29,7 @@ from hashserve.builder.compression.earlier_variants import EarlierVariants
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.plan import PublishedFile
 from hashserve.builder.report import BuildReport, Progress
+from hashserve.builder.waiting import next_of
 from hashserve.errors import HashserveError
 from hashserve.http.codings import CODINGS
 
@@ -208,7 +209,7 @@ class Variants:
                 running += 1
             if not running:
                 return
-            yield outcomes.get().result()
+            yield next_of(outcomes).result()
             running -= 1
 
     def _make(self, variant: _MissingVariant) -> tuple[_MissingVariant, int]:

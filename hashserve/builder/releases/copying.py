@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from hashserve.builder.releases.errors import MismatchError
 from hashserve.builder.releases.previous import PreviousRelease, stopped_on_error
+from hashserve.builder.waiting import result_of
 from hashserve.errors import BuildError, HashserveError
 
 __all__ = ["Room", "each_in_threads"]
@@ -45,9 +46,9 @@ def each_in_threads(
         for item in items:
             waiting.append(executor.submit(function, item))
             if len(waiting) >= THREADS * QUEUED_PER_THREAD:
-                yield waiting.popleft().result()
+                yield result_of(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield result_of(waiting.popleft())
 
 
 @contextmanager
