@@ -24,6 +24,7 @@ from hashserve.manifest.model import (
     DeltaRecord,
     Manifest,
     Release,
+    file_of_delta,
     format_delta_row,
     format_row,
     release_id,
@@ -180,6 +181,33 @@ def test_the_bytes_of_a_dumped_manifest_are_compact_sorted_and_utf_8() -> None:
 def test_a_record_states_what_its_row_states(path: str, expected: AssetRecord | None) -> None:
     assert FULL.record(path) == expected
     assert Manifest.loads(TEXT).record(path) == expected
+
+
+def test_earlier_versions_find_all_that_they_know_in_a_manifest_with_deltas() -> None:
+    """They leave unknown keys of ``hashserve`` alone, and refuse another format."""
+    with_deltas, without = (json.loads(each.dumps()) for each in (FULL, FULL._replace(deltas=None)))
+    assert with_deltas["hashserve"].pop("deltas")
+    assert with_deltas == without
+    assert without["hashserve"]["format"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("css/app.55e7cbb9ba48.css.0a1b2c3d4e5f.dcz", "css/app.55e7cbb9ba48.css"),
+        ("assets/index-CqOJx3yz.js.Bx1-_oO9.dcz", "assets/index-CqOJx3yz.js"),
+        ("css/app.css.dcz", "css/app"),
+        ("app.dcz", None),
+        ("css/app.css.a b.dcz", None),
+        ("css/app.css.x/y.dcz", None),
+        ("css/app.css.x.dcz.br", None),
+    ],
+)
+def test_the_file_of_a_delta_is_in_its_name(path: str, expected: str | None) -> None:
+    assert file_of_delta(path) == expected
+    if expected is not None:
+        token = path.removeprefix(f"{expected}.").removesuffix(".dcz")
+        assert DeltaRecord(expected, token, "old.css", DIGEST, 1).path == path
 
 
 def test_a_record_of_a_delta_states_its_dictionary_and_the_digest_of_that() -> None:
