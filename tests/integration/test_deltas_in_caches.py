@@ -167,7 +167,8 @@ class Clients:
 
     history: History
     cache: Cache
-    is_public: bool = False
+    public_deltas: bool = False
+    serve_deltas: bool = True
     choice: random.Random = field(default_factory=partial(random.Random, 13))
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
@@ -231,10 +232,10 @@ class Clients:
         content, coding = self.history.contents[request.path], coding_of(answer)
         if coding != "identity" and coding not in ACCEPTED[request.accepted].split():
             yield "a coding that is not accepted"
-        is_private = coding == "dcz" and not self.is_public
+        is_private = coding == "dcz" and not self.public_deltas
         if answer.fields["cache-control"] != (PRIVATE if is_private else IMMUTABLE):
             yield "another Cache-Control"
-        is_dictionary = len(content) >= SMALLEST_BYTES
+        is_dictionary = len(content) >= SMALLEST_BYTES and self.serve_deltas
         if ("available-dictionary" in answer.fields.get("vary", "").lower()) != is_dictionary:
             yield "another Vary"
         if answer.fields.get("vary", "").lower().count("dictionary") > 1:
@@ -266,17 +267,23 @@ def coding_of(answer: RawResponse) -> str:
 
 
 def ask_over_releases(
-    folder: Path, make: type[Cache], options: tuple[str, ...] = (), *, is_public: bool = False
+    folder: Path,
+    make: type[Cache],
+    options: tuple[str, ...] = (),
+    *,
+    public_deltas: bool = False,
+    serve_deltas: bool = True,
 ) -> Clients:
     """Run a cache in front of the site, and its clients after each release."""
     folder.chmod(0o755)
     history = History(folder=folder)
     history.release(1)
-    origin = ServedRoot(
-        folder / "origin", str(history.root), {"public_deltas": is_public, "autorefresh": True}
-    )
+    settings = {"public_deltas": public_deltas, "serve_deltas": serve_deltas, "autorefresh": True}
+    origin = ServedRoot(folder / "origin", str(history.root), settings)
     with running(origin), running(make(folder / "cache", origin.address, options)) as cache:
-        clients = Clients(history=history, cache=cache, is_public=is_public)
+        clients = Clients(
+            history=history, cache=cache, public_deltas=public_deltas, serve_deltas=serve_deltas
+        )
         clients.ask()
         for number in range(2, RELEASES + 1):
             history.release(number)
@@ -296,7 +303,7 @@ def test_every_client_can_decode_what_a_cache_answers_over_four_releases(name: s
 
 @pytest.mark.parametrize("name", [name for name in CACHES if name not in WITHOUT_DELTAS])
 def test_public_deltas_are_right_behind_caches_that_obey_vary(name: str, tmp_path: Path) -> None:
-    clients = ask_over_releases(tmp_path, *CACHES[name], is_public=True)
+    clients = ask_over_releases(tmp_path, *CACHES[name], public_deltas=True)
     print(f"deltas behind {name}, public deltas: {clients.summary()}")
     assert clients.wrong == []
     assert clients.answers["dcz"] > 0
@@ -305,12 +312,15 @@ def test_public_deltas_are_right_behind_caches_that_obey_vary(name: str, tmp_pat
 class WithoutVary(NginxCache):
     """nginx that ignores Vary; only Accept-Encoding is in its key, as in many networks of caches (CDNs)."""
 
+    ignored = "Vary"
+
     def sites(self) -> str:
         """Return the cache and its server."""
         before = "proxy_cache static;"
         sites = str(super().sites())
         assert before in sites
-        more = 'proxy_ignore_headers Vary; proxy_cache_key "$uri $http_accept_encoding";'
+        key = 'proxy_cache_key "$uri $http_accept_encoding";'
+        more = f"proxy_ignore_headers {self.ignored}; {key}"
         return sites.replace(before, f"{before} {more}")
 
 
@@ -323,6 +333,28 @@ def test_by_default_a_cache_that_ignores_vary_gives_no_client_a_delta_of_another
 
 
 def test_public_deltas_are_wrong_behind_a_cache_that_ignores_vary(tmp_path: Path) -> None:
-    clients = ask_over_releases(tmp_path, WithoutVary, is_public=True)
+    clients = ask_over_releases(tmp_path, WithoutVary, public_deltas=True)
     print(f"deltas behind nginx without Vary, public deltas: {clients.summary()}")
     assert {fault.partition(":")[0] for fault in clients.wrong} == {WRONG}
+
+
+class WithoutRules(WithoutVary):
+    """nginx that stores every file for an hour, whatever its fields say."""
+
+    ignored = "Vary Cache-Control; proxy_cache_valid 200 1h"
+
+
+def test_only_without_deltas_a_cache_that_ignores_vary_and_cache_control_is_right(tmp_path: Path) -> None:
+    clients = ask_over_releases(make(tmp_path, "with"), WithoutRules)
+    print(f"deltas behind nginx without Vary and Cache-Control: {clients.summary()}")
+    assert {fault.partition(":")[0] for fault in clients.wrong} == {WRONG}
+    clients = ask_over_releases(make(tmp_path, "without"), WithoutRules, serve_deltas=False)
+    print(f"deltas behind nginx without Vary and Cache-Control, serve_deltas=False: {clients.summary()}")
+    assert clients.wrong == []
+
+
+def make(folder: Path, name: str) -> Path:
+    """Make a folder that everybody can read."""
+    folder.chmod(0o755)
+    (folder / name).mkdir(mode=0o755)
+    return folder / name
