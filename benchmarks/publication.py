@@ -237,9 +237,12 @@ def merged(result: Result, published: Result) -> Result:
     """Return the published result with the reports of another run, each with a note that says so."""
     machine, commit = result.about["machine"]["description"], (result.about["commit"] or "unknown")[:12]
     where = "" if machine == published.about["machine"]["description"] else f", on {machine}"
-    note = f"Measured apart from the others, {result.created}, commit {commit}{where}."
+    load = result.about["machine"].get("load")
+    busy = f"; load before: {load[0]:.1f}" if load else ""
+    note = f"Measured apart from the others, {result.created}, commit {commit}{where}{busy}."
     reports = {report.name: report for report in published.reports}
-    reports |= {report.name: replace(report, notes=[*report.notes, note]) for report in result.reports}
+    for report in published_result(result).reports:
+        reports[report.name] = replace(report, notes=[*report.notes, note])
     order = [*ANALYSES]
     return replace(published, reports=sorted(reports.values(), key=lambda report: order.index(report.name)))
 
@@ -251,9 +254,8 @@ def publish(result: Result, texts: Sequence[Path] = tuple(TEXTS)) -> Iterator[Pa
     """
     if result.is_quick:
         raise PublicationError("the figures of a smoke test mean nothing: measure without --quick")
-    kept = published_result(result)
-    if {report.name for report in kept.reports} < ANALYSES.keys():
-        kept = merged(kept, Result.load(PUBLISHED))
+    is_whole = {report.name for report in result.reports} == ANALYSES.keys()
+    kept = published_result(result) if is_whole else merged(result, Result.load(PUBLISHED))
     kept.write(PUBLISHED)
     yield PUBLISHED
     for path in texts:

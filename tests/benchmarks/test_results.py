@@ -284,15 +284,16 @@ def test_a_text_has_the_figures_of_the_published_result(path: Path) -> None:
 def test_a_run_of_one_benchmark_replaces_its_own_report_alone() -> None:
     published, result = a_result(STEADY), a_result({**STEADY, "Django": [3.0]})
     published.reports += a_result(STEADY, name="browser").reports
-    result.about = {**result.about, "commit": "0123456789abcdef"}
+    machine = {**published.about["machine"], "load": [1.25, 0.5, 0.5]}
+    result.about = {**result.about, "commit": "0123456789abcdef", "machine": machine}
 
     found = publication.merged(result, published)
 
     assert [report.name for report in found.reports] == ["request_cost", "browser"]
-    assert found.reports[0].series is result.reports[0].series
+    assert len(found.reports[0].series.samples) == 6  # those of the README's figures
     assert found.reports[0].notes == [
         "A <b>note</b>.",
-        f"Measured apart from the others, {result.created}, commit 0123456789ab.",
+        f"Measured apart from the others, {result.created}, commit 0123456789ab; load before: 1.2.",
     ]
     assert found.reports[1] is published.reports[1]
     assert found.about is published.about
