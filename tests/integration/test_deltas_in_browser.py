@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import html
 import json
+import shutil
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -21,6 +24,7 @@ from benchmarks.deltas import PACKAGES, Package
 from hashserve import HashServe, Manifest
 from hashserve.builder import BuildSettings, build
 from hashserve.digests import digest_of
+from hashserve.fingerprint_patterns import fingerprint_of
 from tests.support.browser import ARGUMENTS, PATIENCE, Visit, serve_application
 from tests.support.building import manifest_of
 from tests.support.changing_files import drawing, module_of_wasm, script, style_sheet, words
@@ -97,7 +101,7 @@ class Shop:
     def renamed(self, since: int) -> dict[str, str]:
         """Return the new paths of the files that changed since a release, with the paths that they had."""
         old, new = self.releases[since - 1].paths, self.releases[-1].paths
-        return {new[path]: old[path] for path in new if old[path] != new[path]}
+        return {new[path]: old[path] for path in new if old.get(path, new[path]) != new[path]}
 
     def page(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = self.pages.get(environ["PATH_INFO"], "").encode()
@@ -115,7 +119,7 @@ class Shop:
         dictionary = environ.get("HTTP_AVAILABLE_DICTIONARY")
         if not path.startswith(self.prefix) or path in self.pages:
             return self.static(environ, start_response)
-        if f".{READY}." in path:
+        if f"{READY}." in path:
             fields = [("Cache-Control", "no-store"), ("Access-Control-Allow-Origin", "*")]
             start_response("200 OK", [("Content-Type", "text/plain"), *fields])
             return [(dictionary or "").encode()]
@@ -157,7 +161,7 @@ def note_issues(visit: Visit) -> None:
 
 def issues_in(details: Mapping[str, Any]) -> Iterator[str]:
     issue = details.get("sharedDictionaryIssueDetails")
-    if issue and f".{READY}." not in issue["request"]["url"]:
+    if issue and f"{READY}." not in issue["request"]["url"]:
         yield f"{issue['sharedDictionaryError']}: {issue['request']['url']}"
 
 
@@ -210,7 +214,7 @@ def wait_for_dictionaries(visit: Visit, shop: Shop, names: Collection[str]) -> N
         path = manifest.paths[name]
         record = manifest.record(path)
         assert record is not None
-        url = shop.url(name).replace(path.rpartition("/")[2].split(".")[-2], READY)
+        url = shop.url(name).replace(fingerprint_of(path) or "", READY)
         wait_until(partial(is_offered, visit, url, f":{record.sha256}:"))
 
 
@@ -429,6 +433,46 @@ def refer_to_groups(fields: HeaderFields, path: str, url: str) -> None:
     fields["Use-As-Dictionary"] = r'match="/static/(\\d+).js"'
 
 
+# Names of a bundler
+
+
+def bundle(number: int) -> dict[str, bytes]:
+    """Return two chunks as Vite names them, and its manifest."""
+    lazy = script("lazy", f"export const lazy = {number};")
+    lazy_name = f"lazy-{token(lazy)}.js"
+    load_lazy = f"import('./{lazy_name}').then(({{lazy}}) => show('lazy', lazy));"
+    main = script("main", show("main", number) + load_lazy)
+    manifest = {
+        "src/main.js": {"file": f"assets/main-{token(main)}.js", "src": "src/main.js", "isEntry": True},
+        "src/lazy.js": {"file": f"assets/{lazy_name}", "src": "src/lazy.js", "isDynamicEntry": True},
+    }
+    return {
+        str(manifest["src/main.js"]["file"]): main,
+        str(manifest["src/lazy.js"]["file"]): lazy,
+        ".vite/manifest.json": json.dumps(manifest).encode(),
+    }
+
+
+def token(content: bytes) -> str:
+    return urlsafe_b64encode(sha256(content).digest())[:8].decode()
+
+
+def page_of_bundle(shop: Shop) -> str:
+    return PAGE + shop.tag("<body><table></table><script type=module src=URL SRI></script>", "src/main.js")
+
+
+def test_chunks_with_the_names_of_a_bundler_come_as_deltas(browser: Browser, tmp_path: Path) -> None:
+    shop = Shop(folder=tmp_path)
+    with serve_application(shop) as url, visitor(browser) as visit:
+        for number in (1, 2, 3):
+            shutil.rmtree(tmp_path / "source", ignore_errors=True)
+            shop.release(bundle(number), page_of_bundle)
+            loaded = load(visit, shop, f"{url}/{number}", {"main": number, "lazy": number})
+            if number > 1:
+                assert_deltas(loaded, shop, number - 1)
+            wait_for_dictionaries(visit, shop, ("src/main.js", "src/lazy.js"))
+
+
 # Another origin
 
 
@@ -476,7 +520,7 @@ SERVICE_WORKER = """
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", event => event.waitUntil(clients.claim()));
 addEventListener("fetch", event => {
-  if (event.request.url.includes("/static/") && !event.request.url.includes(".ready."))
+  if (event.request.url.includes("/static/") && !event.request.url.includes("ready."))
     event.respondWith(fromCache(event.request));
 });
 async function fromCache(request) {
