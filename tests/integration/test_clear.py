@@ -137,6 +137,7 @@ def test_a_live_site_misses_nothing_while_it_is_cleared(project: Project, withou
     print(f"clear: {CLEARED} times under load{how}, {dict(clients.answers)}, {len(clients.problems)} wrong")
     assert not clients.problems, Counter(clients.problems)
     assert first.keys() <= project.manifest().files.keys()
+    assert project.manifest().deltas, "a test without a delta proves nothing of them"
     assert wrong_files(project.static_root) == []
 
 
