@@ -25,6 +25,7 @@ from hashserve.builder.finding_patterns import finding_patterns
 from hashserve.builder.naming.fingerprinter import Fingerprinter, Naming
 from hashserve.builder.output.folder import OutputFolder, open_output
 from hashserve.builder.output.modes import NO_MODES, Modes
+from hashserve.builder.output.paths import paths_named_as_deltas
 from hashserve.builder.output.plan import PublishedFile, plan_output
 from hashserve.builder.publish.fingerprinted_files import write_fingerprinted_files
 from hashserve.builder.publish.import_map import check_names_of_map, stage_import_map
@@ -260,10 +261,12 @@ def _deltas(
     """Make the deltas of the new release's files; None if the settings want none."""
     if not settings.deltas:
         return None
+    in_force = known_releases.in_force
+    taken = plan.keys() if in_force is None else plan.keys() | paths_named_as_deltas(in_force)
     versions = Versions(release.paths, retained.releases, {**release.records, **retained.records})
     cache = None if settings.cache is None else VariantCache(settings.cache)
     earlier = EarlierDeltas(known_releases)
-    return DeltaBuild(output, report, cache, earlier).make(versions, plan, settings.deltas, on_progress)
+    return DeltaBuild(output, report, cache, earlier).make(versions, taken, settings.deltas, on_progress)
 
 
 def _variants(

@@ -9,6 +9,7 @@ from hashserve.builder.output.paths import (
     delta_paths,
     folders_of,
     is_at_or_below,
+    paths_named_as_deltas,
     referenced_paths,
     served_paths,
     unlisted_variants,
@@ -57,3 +58,11 @@ def test_a_delta_that_is_listed_is_referenced_and_served_and_no_other() -> None:
     assert delta_paths(manifest) == {DELTA}
     for paths in (referenced_paths, served_paths):
         assert paths(manifest) - paths(MANIFEST) == {DELTA}
+
+
+def test_names_of_deltas_that_files_and_folders_of_any_release_have_are_known() -> None:
+    release = Release(
+        id="old", created=1, changed={"b.x.dcz": "b.x.0.dcz", "c.x.dcz/d": "c.x.dcz/d.0", "e": None}
+    )
+    manifest = MANIFEST._replace(paths={"a.dcz": "a.1.dcz", "plain": "plain"}, releases=(release,))
+    assert paths_named_as_deltas(manifest) == {"a.dcz", "a.1.dcz", "b.x.dcz", "b.x.0.dcz", "c.x.dcz"}

@@ -453,6 +453,20 @@ def test_a_source_file_with_the_name_of_a_delta_stays_what_it_is(source: Path, o
     assert build(source, out).written == 0
 
 
+def test_a_name_that_a_retained_release_has_is_not_taken_by_a_delta(
+    source: Path, out: Path, tmp_path: Path
+) -> None:
+    [delta] = records_of(build_releases(source, tmp_path / "other", range(2)))
+    put(source, delta.path, b"a file of the first release")
+    build_releases(source, out, range(1), keep=2, keep_days=0)
+    (source / delta.path).unlink()
+    manifest = build_releases(source, out, range(1, 2), keep=2, keep_days=0)
+    assert (out / delta.path).read_bytes() == b"a file of the first release"
+    assert manifest.deltas == {}
+    assert build(source, out, BuildSettings(keep=2, keep_days=0)).written == 0
+    assert not wrong_files(out)
+
+
 def test_a_folder_with_the_name_of_a_delta_stays_what_it_is(source: Path, out: Path) -> None:
     [delta] = records_of(build_releases(source, out, range(2)))
     put(source, f"{delta.path}/file.txt", b"in a folder of the source's own")

@@ -188,7 +188,7 @@ class DeltaBuild:
     ) -> dict[str, list[Row]]:
         """Write the deltas that save enough; return their rows by fingerprinted path.
 
-        A file has ``most`` deltas at most. ``plan`` has the paths of the new release: no delta takes one.
+        A file has ``most`` deltas at most. ``plan`` has the paths that are taken: no delta takes one.
         """
         wanted = self._wanted(versions, plan, dictionaries_of(versions, most))
         pairs = self._pairs_of(wanted, versions.records)

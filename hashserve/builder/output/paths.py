@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from hashserve.http.codings import CODINGS
 from hashserve.manifest.discovery import MANIFEST_NAME
-from hashserve.manifest.model import Manifest
+from hashserve.manifest.model import DELTA_SUFFIX, Manifest
 
 __all__ = [
     "delta_paths",
     "folders_of",
     "is_at_or_below",
+    "paths_named_as_deltas",
     "referenced_paths",
     "served_paths",
     "unlisted_variants",
@@ -80,6 +81,14 @@ def unlisted_variants(manifest: Manifest) -> frozenset[str]:
         if coding.name not in record.variants
     }
     return frozenset(unlisted - _listed_paths(manifest))
+
+
+def paths_named_as_deltas(manifest: Manifest) -> frozenset[str]:
+    """Return the paths, of files and folders of any release, that no delta takes: they have such a name."""
+    changed = (release.changed for release in manifest.releases)
+    paths = (path for part in (manifest.paths, *changed) for item in part.items() for path in item)
+    named = [path for path in paths if path is not None and DELTA_SUFFIX in path]
+    return frozenset(path for path in (*named, *folders_of(named)) if path.endswith(DELTA_SUFFIX))
 
 
 def _listed_paths(manifest: Manifest) -> set[str]:

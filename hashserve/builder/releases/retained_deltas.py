@@ -12,14 +12,14 @@ from contextlib import closing, nullcontext
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.output.folder import OutputFolder
-from hashserve.builder.output.paths import folders_of
+from hashserve.builder.output.paths import folders_of, paths_named_as_deltas
 from hashserve.builder.releases.copying import Room, each_in_threads
 from hashserve.builder.releases.earlier_deltas import EarlierDeltas
 from hashserve.builder.releases.errors import MismatchError
 from hashserve.builder.releases.known_releases import KnownReleases
 from hashserve.dictionary_files import LARGEST_BYTES, delta_token
 from hashserve.digests import digest_of
-from hashserve.manifest.model import AssetRecord, DeltaRecord, Row
+from hashserve.manifest.model import DELTA_SUFFIX, AssetRecord, DeltaRecord, Row
 
 __all__ = ["retained_deltas"]
 
@@ -41,10 +41,12 @@ def retained_deltas(
     content of each path that the new release has: no delta takes one.
     """
     files = {**new, **old}
-    folders = folders_of(plan)
+    taken = folders_of(path for path in plan if f"{DELTA_SUFFIX}/" in path)
+    if known.in_force is not None:
+        taken |= paths_named_as_deltas(known.in_force)
 
     def is_free(path: str) -> bool:
-        return path not in plan and path not in folders and path not in files
+        return path not in plan and path not in files and path not in taken
 
     rows: dict[str, list[Row]] = {}
     restoration = _Restoration(files, output, known)
