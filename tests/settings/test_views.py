@@ -71,7 +71,16 @@ WITHOUT_OPTION = {
 
 ONLY_OPTIONS = {
     "build": {"-h", "--help", "--out", "--json", "--quiet"},
-    "check": {"-h", "--help", "--json", "--sarif", "--strict", "--quiet", "--write-baseline"},
+    "check": {
+        "-h",
+        "--help",
+        "--json",
+        "--sarif",
+        "--strict",
+        "--dictionaries",
+        "--quiet",
+        "--write-baseline",
+    },
     "prune": {"-h", "--help", "--dry-run", "--json", "--quiet"},
 }
 """Options about one run of a command: its folder, its report, its exit code."""
