@@ -187,12 +187,6 @@ INTERFERENCES = (
     ),
     Interference(
         servers=APACHE,
-        rows=names_where(target="{app}"),
-        outcome="vary: Accept-Encoding,Available-Dictionary",
-        because="it writes the members of Vary without spaces between them",
-    ),
-    Interference(
-        servers=APACHE,
         rows=("TRACE",),
         outcome="262 bytes instead of 23",
         because="it answers TRACE itself; with `TraceEnable off` by a 405",
