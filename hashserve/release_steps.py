@@ -149,7 +149,7 @@ class _Step:
         return ReleaseStep(older=older.id, newer=newer.id, created=older.created, files=files)
 
     def file(self, logical: str, record: AssetRecord) -> ChangedFile:
-        best = min([record.size or 0, *record.variants.values()])
+        best = record.best_size
         versions = self.versions_of(logical)
         deltas = self.manifest.deltas_of(record.path)
         sizes = [delta.size for delta in deltas if delta.dictionary in versions]

@@ -18,9 +18,10 @@ from hashserve.builder.bundlers.proven_names import recognise_bundlers
 from hashserve.builder.bundlers.stated_names import already_fingerprinted, check_unchanged
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import COMPRESSED
-from hashserve.builder.compression.deltas import DeltaBuild, Versions
+from hashserve.builder.compression.deltas import DeltaBuild
 from hashserve.builder.compression.earlier_variants import EarlierVariants
 from hashserve.builder.compression.variants import Variants
+from hashserve.builder.compression.versions import Versions
 from hashserve.builder.finding_patterns import finding_patterns
 from hashserve.builder.naming.fingerprinter import Fingerprinter, Naming
 from hashserve.builder.output.folder import OutputFolder, open_output

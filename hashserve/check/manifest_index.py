@@ -13,8 +13,8 @@ from functools import cached_property
 
 from hashserve.fingerprint_patterns import looks_fingerprinted, without_fingerprint
 from hashserve.http.codings import coding_of_suffix
-from hashserve.http.dictionaries import DCZ
 from hashserve.manifest.model import (
+    DELTA_SUFFIX,
     AssetRecord,
     DeltaRecord,
     Manifest,
@@ -54,7 +54,7 @@ class ManifestIndex:
         """Return a path on disk without fingerprints; that of a variant or delta keeps its suffix."""
         of = file_of_delta(path)
         if of is not None and path not in self.logical and looks_fingerprinted(of):
-            return f"{self.logical_path_of(of)}.{DCZ}"
+            return f"{self.logical_path_of(of)}{DELTA_SUFFIX}"
         coding = coding_of_suffix(path)
         suffix = "" if coding is None else coding.suffix
         source = path.removesuffix(suffix)

@@ -20,6 +20,7 @@ __all__ = [
     "IDENTITY",
     "Coding",
     "DecodeError",
+    "ZstdDecompressor",
     "choose_coding",
     "coding_of_suffix",
     "decode_at_most",
@@ -48,7 +49,9 @@ class ZstdDecompressor(Protocol):
     needs_input: bool
     unused_data: bytes
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """Decode ``data`` to at most ``max_length`` bytes."""
+        ...
 
 
 class Coding(NamedTuple):

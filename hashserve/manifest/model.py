@@ -18,7 +18,7 @@ from hashserve.atomic_files import write_atomically
 from hashserve.manifest.discovery import read_file
 from hashserve.manifest.json_text import parse_json
 from hashserve.manifest.limits import check_amounts, check_size
-from hashserve.manifest.schema import FORMAT, Unhashed, check_document
+from hashserve.manifest.schema import DELTA_TOKEN, FORMAT, Unhashed, check_document
 from hashserve.module_graph import ModuleGraph
 
 __all__ = [
@@ -37,11 +37,10 @@ __all__ = [
 Row = str
 """The facts of one file, separated by spaces: size, SHA-256 in base64, the size of each variant."""
 
-
 DELTA_SUFFIX = ".dcz"
 """The end of the path of each delta."""
 
-_DELTA_NAME = re.compile(r"(.+)\.[0-9A-Za-z_-]{1,128}\.dcz", re.DOTALL)
+_DELTA_NAME = re.compile(rf"(.+)\.{DELTA_TOKEN}{re.escape(DELTA_SUFFIX)}", re.DOTALL)
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -62,6 +61,11 @@ class AssetRecord(NamedTuple):
     sha256: str | None = None
     variants: Mapping[str, int] = _NOTHING
     media_type: str | None = None
+
+    @property
+    def best_size(self) -> int:
+        """Return the size, in bytes, of the smallest form of the file that needs no dictionary."""
+        return min([self.size or 0, *self.variants.values()])
 
 
 class DeltaRecord(NamedTuple):

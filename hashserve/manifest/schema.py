@@ -52,7 +52,7 @@ from hashserve.http.codings import CODINGS
 from hashserve.manifest.json_text import described, member, quoted
 from hashserve.manifest.limits import LONGEST_PATH, LONGEST_TEXT, MOST_DELTAS, MOST_RELEASES
 
-__all__ = ["FORMAT", "Unhashed", "check_document", "unsafe_path"]
+__all__ = ["DELTA_TOKEN", "FORMAT", "Unhashed", "check_document", "unsafe_path"]
 
 FORMAT = 1
 """The version of the value under the key ``hashserve``."""
@@ -74,8 +74,10 @@ _MEDIA_TYPE = rf"{_NAME}/{_NAME}(?:[ \t]*;[\t\x20-\x7e]*)?"
 # The query of a URL (RFC 3986 section 3.4).
 _QUERY = r"(?:[0-9A-Za-z._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+"
 
-# The row of a delta; the token is a part of a file's name.
-_DELTA_ROW = re.compile(r"[1-9][0-9]{0,17} ([0-9A-Za-z_-]{1,128}) (.+)")
+DELTA_TOKEN = "[0-9A-Za-z_-]{1,128}"  # noqa: S105  # no password
+"""The regular expression of the token in the row of a delta, which is a part of its file's name."""
+
+_DELTA_ROW = re.compile(rf"[1-9][0-9]{{0,17}} ({DELTA_TOKEN}) (.+)")
 
 _YEAR_10000 = 253_402_300_800
 """In seconds since the epoch: the first moment that `datetime` cannot hold."""

@@ -14,7 +14,7 @@ from hashserve.http.messages import Body, FileSpan, Headers, Request, Response
 from hashserve.http.preconditions import NotModified, evaluate, range_applies
 from hashserve.http.ranges import ByteRange, select_ranges
 from hashserve.http.responses import method_not_allowed, options, plain_text
-from hashserve.serve.assets import Asset, Representation
+from hashserve.serve.assets import USE_AS_DICTIONARY, Asset, Representation
 from hashserve.serve.negotiation import select, whole
 
 __all__ = ["not_modified", "respond", "respond_not_found"]
@@ -134,7 +134,7 @@ def _fields_of_a_part(asset: Asset) -> Headers:
 
     Chromium takes the part for one, in the place of the whole file, and then gets no delta.
     """
-    return [field for field in asset.fields if field[0].lower() != "use-as-dictionary"]
+    return [field for field in asset.fields if field[0].lower() != USE_AS_DICTIONARY.lower()]
 
 
 _BOUNDARY_CHARACTERS = str.maketrans("/+", "_.")

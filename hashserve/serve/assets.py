@@ -21,6 +21,7 @@ from hashserve.serve.files import OpenFile
 __all__ = [
     "BY_CODING",
     "BY_DICTIONARY",
+    "USE_AS_DICTIONARY",
     "Asset",
     "Representation",
     "asset_of",
@@ -34,6 +35,9 @@ BY_CODING = ("Accept-Encoding",)
 
 BY_DICTIONARY = (*BY_CODING, "Available-Dictionary")
 """The request fields that select a delta."""
+
+USE_AS_DICTIONARY = "Use-As-Dictionary"
+"""The field of a file that clients may keep as a dictionary (RFC 9842 section 2.1)."""
 
 
 class Representation(NamedTuple):

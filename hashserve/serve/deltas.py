@@ -15,11 +15,16 @@ from hashserve.http.codings import IDENTITY
 from hashserve.http.dictionaries import DCZ
 from hashserve.http.messages import Headers, StoredFile
 from hashserve.manifest.model import AssetRecord, Manifest
-from hashserve.serve.assets import BY_DICTIONARY, Asset, asset_of, content_tag, representation_of
+from hashserve.serve.assets import (
+    BY_DICTIONARY,
+    USE_AS_DICTIONARY,
+    Asset,
+    asset_of,
+    content_tag,
+    representation_of,
+)
 
 __all__ = ["asset_with_deltas", "private_fields"]
-
-FIELD = "Use-As-Dictionary"
 
 
 class _Directive(NamedTuple):
@@ -48,8 +53,8 @@ def asset_with_deltas(
     records = manifest.deltas_of(record.path)
     if not (match or records) or not _is_kept_by_clients(fields):
         return None
-    if match is not None and all(name.lower() != FIELD.lower() for name, _ in fields):
-        fields = [*fields, (FIELD, match)]
+    if match is not None and all(name.lower() != USE_AS_DICTIONARY.lower() for name, _ in fields):
+        fields = [*fields, (USE_AS_DICTIONARY, match)]
     asset = asset_of(files, fields, varies_by=BY_DICTIONARY)
     deltas = {}
     for delta in records:

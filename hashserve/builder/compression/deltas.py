@@ -7,38 +7,32 @@ file. A pair of contents is compressed once. One that saved too little is not co
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
-from typing import NamedTuple
 
 from hashserve.builder.chunks import read_chunks
 from hashserve.builder.compression.cache import VariantCache
 from hashserve.builder.compression.compressors import compress_delta, is_delta_worth_keeping
 from hashserve.builder.compression.variants import usable_cores
+from hashserve.builder.compression.versions import Versions, dictionaries_of
 from hashserve.builder.output.folder import OutputFolder
 from hashserve.builder.output.paths import folders_of
 from hashserve.builder.releases.earlier_deltas import EarlierDeltas
 from hashserve.builder.releases.previous import stopped_on_error
 from hashserve.builder.report import BuildFinding, BuildReport, Progress
 from hashserve.builder.waiting import next_of
-from hashserve.dictionary_files import (
-    LARGEST_BYTES,
-    delta_token,
-    dictionary_match,
-    is_offered,
-    why_not_dictionary,
-)
+from hashserve.dictionary_files import LARGEST_BYTES, delta_token
 from hashserve.digests import digest_of
 from hashserve.errors import HashserveError
 from hashserve.http.codings import DecodeError
 from hashserve.http.dictionaries import decode_delta
-from hashserve.manifest.model import DELTA_SUFFIX, AssetRecord, DeltaRecord, Release, Row, format_delta_row
+from hashserve.manifest.model import DELTA_SUFFIX, AssetRecord, DeltaRecord, Row, format_delta_row
 
-__all__ = ["DeltaBuild", "Versions", "dictionaries_of"]
+__all__ = ["DeltaBuild"]
 
 LARGE_BYTES = 1024 * 1024
 """Above this size of a file or dictionary, in bytes, memory counts.
@@ -51,85 +45,6 @@ LARGE_AT_ONCE = 2
 
 QUEUED_PER_THREAD = 8
 """How many jobs each thread has waiting."""
-
-
-class Versions(NamedTuple):
-    """The files of the new release and of older ones.
-
-    ``paths`` has the new paths by logical path, ``older`` the older releases, the newest first, and
-    ``records`` the record of each fingerprinted file that is complete in the output.
-    """
-
-    paths: Mapping[str, str]
-    older: Sequence[Release]
-    records: Mapping[str, AssetRecord]
-
-
-def dictionaries_of(versions: Versions, most: int) -> dict[str, list[str]]:
-    """Return, by fingerprinted path, the older versions that deltas are made against, the newest first.
-
-    There are ``most`` of them at most for each file.
-    """
-    found: dict[str, list[str]] = {}
-    refused: set[tuple[str, str]] = set()
-    for release in versions.older:
-        for pair in _pairs(versions.paths, release):
-            path, dictionary = pair
-            dictionaries = found.get(path, ())
-            if len(dictionaries) == most or dictionary in dictionaries or pair in refused:
-                continue  # a version that did not change for many releases comes with each of them
-            if _may_have_delta(path, dictionary, versions.records):
-                found.setdefault(path, []).append(dictionary)
-            else:
-                refused.add(pair)
-    return found
-
-
-def _pairs(paths: Mapping[str, str], release: Release) -> Iterator[tuple[str, str]]:
-    """Yield each file of the new release that has another version in an older one, with that version."""
-    paired: set[str] = set()
-    added, removed = [], []
-    for logical, old in release.changed.items():
-        path = paths.get(logical)
-        if path is not None and old is not None:
-            paired.update((path, old))
-            yield path, old
-        elif path is not None:
-            added.append(path)
-        elif old is not None:
-            removed.append(old)
-    # Chunks of a bundler have no name that stays the same, but the name without its fingerprint does.
-    if added and removed:
-        new, older = _by_pattern(added, paired), _by_pattern(removed, paired)
-        for pattern in new.keys() & older.keys():
-            if len(new[pattern]) == len(older[pattern]) == 1:
-                yield new[pattern].pop(), older[pattern].pop()
-
-
-def _by_pattern(paths: Iterable[str], paired: Container[str]) -> dict[str, set[str]]:
-    """Group the paths that are not paired by the URL pattern of their next versions."""
-    found: dict[str, set[str]] = {}
-    for path in paths:
-        match = None if path in paired else dictionary_match(path)
-        if match is not None:
-            found.setdefault(match, set()).add(path)
-    return found
-
-
-def _may_have_delta(path: str, dictionary: str, records: Mapping[str, AssetRecord]) -> bool:
-    """Whether a file may have a delta against another: both are dictionaries, and clients offer the other.
-
-    Large files are no dictionaries, but must be reported.
-    """
-    new, old = records.get(path), records.get(dictionary)
-    return (
-        new is not None
-        and old is not None
-        and new.sha256 != old.sha256
-        and why_not_dictionary(path, new.size) in (None, "large")
-        and why_not_dictionary(dictionary, old.size) in (None, "large")
-        and is_offered(dictionary, path)
-    )
 
 
 class _NoDeltaError(HashserveError):
@@ -233,7 +148,7 @@ class DeltaBuild:
             pair = _Pair(
                 sha256=sha256,
                 size=size,
-                best=min(size, *new.variants.values()) if new.variants else size,
+                best=new.best_size,
                 dictionary_sha256=dictionary_sha256,
                 dictionary_size=old.size or 0,
                 deltas=deltas,

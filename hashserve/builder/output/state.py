@@ -152,8 +152,8 @@ class BuildState:
 
     def save(self, temporary_folder: str) -> None:
         """Write the state, if it has changed. A full disk is not an error: the next build verifies more."""
-        is_rejected_changed = self._rejected != self._loaded_rejected
-        if self._is_changed or self._loaded or self._unfinished or is_rejected_changed:
+        has_new_sizes = self._rejected != self._loaded_rejected
+        if self._is_changed or self._loaded or self._unfinished or has_new_sizes:
             built = {*self._built, *self._loaded, *(self._unfinished - self._verified.keys())}
             document = {"built": [*built], "verified": self._verified, "rejected": self._rejected}
             with contextlib.suppress(OSError):

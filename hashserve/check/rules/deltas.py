@@ -37,8 +37,7 @@ def _decoded(delta: DeltaContent, record: AssetRecord) -> Iterator[CheckFinding]
 
 
 def _size(delta: DeltaContent, size: int, record: AssetRecord) -> Iterator[CheckFinding]:
-    path, listed = delta.record.path, delta.record.size
-    best = min([record.size or 0, *record.variants.values()])
+    path, listed, best = delta.record.path, delta.record.size, record.best_size
     if size != listed:
         if not delta.problem:
             yield finding("delta-differs", path, f"has {size} bytes; the manifest states {listed}")
