@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from threading import Event
@@ -95,6 +96,26 @@ def test_a_large_content_is_found_in_all_of_its_dictionary() -> None:
     old = os.urandom(12 * 1024 * 1024)
     new = old[:5000] + b"changed" + old[5000:-7]
     assert len(compress_delta(new, old)) < 4000
+
+
+def test_a_small_content_costs_no_more_than_its_large_dictionary() -> None:
+    old = os.urandom(12 * 1024 * 1024)
+
+    def seconds(new: bytes) -> float:
+        started = time.thread_time()
+        assert len(compress_delta(new, old)) < 4000
+        return time.thread_time() - started
+
+    # Level 19 would sort the whole dictionary, in seven times the time.
+    assert seconds(old[-5000:]) < 3 * seconds(old[:5000] + b"changed" + old[5000:])
+
+
+def test_the_start_of_a_large_dictionary_is_found_in_a_small_content() -> None:
+    old = os.urandom(24 * 1024 * 1024)
+    new = old[:100_000] + b"changed" + old[-100_000:]
+    delta = compress_delta(new, old)
+    assert len(delta) < 1000
+    assert b"".join(decode_delta([delta], old, len(new))) == new
 
 
 def test_a_delta_stops_at_the_next_piece_of_its_content() -> None:
