@@ -6,11 +6,10 @@ ignores a part of Vary would send it to clients without the dictionary. Source: 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from hashserve.dictionary_files import use_as_dictionary
+from hashserve.http.cache_control import directives_of, max_age_of
 from hashserve.http.codings import IDENTITY
 from hashserve.http.dictionaries import DCZ
 from hashserve.http.messages import Headers, StoredFile
@@ -25,15 +24,6 @@ from hashserve.serve.assets import (
 )
 
 __all__ = ["asset_with_deltas", "private_fields"]
-
-
-class _Directive(NamedTuple):
-    name: str
-    text: str
-
-
-# A directive of Cache-Control (RFC 9111 section 5.2): a token, and a token or a quoted string.
-_DIRECTIVE = re.compile(r"[ \t]*([^\s,;=\"]+)(?:=(?:\"(?:[^\"\\]|\\.)*\"|[^\s,\"]*))?")
 
 
 def asset_with_deltas(
@@ -76,16 +66,13 @@ def asset_with_deltas(
 
 def _is_kept_by_clients(fields: Headers) -> bool:
     """Whether a client's cache keeps a file and uses it unasked: no other file is a dictionary (2.1)."""
-    directives = dict(_directives(fields))
-    if "no-store" in directives or "no-cache" in directives:
-        return False
-    seconds = directives.get("max-age", "").partition("=")[2].strip('"')
-    return seconds.isdecimal() and seconds.strip("0") != ""
+    names = {name for name, _ in directives_of(fields)}
+    return names.isdisjoint(("no-store", "no-cache")) and bool(max_age_of(fields))
 
 
 def private_fields(fields: Headers) -> Headers:
     """Return fields with which the client's own cache stores a response, and no shared one does."""
-    kept = [text for name, text in _directives(fields) if name not in ("public", "private", "s-maxage")]
+    kept = [text for name, text in directives_of(fields) if name not in ("public", "private", "s-maxage")]
     others = [
         (name, value)
         for name, value in fields
@@ -97,12 +84,3 @@ def private_fields(fields: Headers) -> Headers:
 _OF_SHARED_CACHES = frozenset({"surrogate-control", "edge-control", "x-accel-expires"})
 """Fields that shared caches obey in place of Cache-Control, apart from CDN-Cache-Control and others that end
 so (RFC 9213). A hook may set them."""
-
-
-def _directives(fields: Headers) -> list[_Directive]:
-    values = [value for name, value in fields if name.lower() == "cache-control"]
-    return [
-        _Directive(match[1].lower(), match[0].strip())
-        for value in values
-        for match in _DIRECTIVE.finditer(value)
-    ]

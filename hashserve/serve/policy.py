@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from hashserve.http.cache_control import max_age_of
 from hashserve.http.dates import format_date
 from hashserve.http.media_types import MediaTypes
 from hashserve.http.messages import Headers
@@ -90,19 +91,15 @@ class Policy(NamedTuple):
             raise RuntimeError(f"immutable_file_test failed for {path}") from error
 
 
-_MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,9})(?![0-9])", re.IGNORECASE)
-
-
 def with_expires(headers: Headers, now: int) -> Headers:
     """Add an Expires field with the lifetime of max-age, for old caches (RFC 9111, 5.3).
 
     ``now`` is in seconds since the epoch. A hook's own Expires stays as it is.
     """
-    lifetimes = [value for name, value in headers if name.lower() == "cache-control"]
-    found = [match for value in lifetimes if (match := _MAX_AGE.search(value))]
-    if not found or any(name.lower() == "expires" for name, _ in headers):
+    seconds = max_age_of(headers)
+    if seconds is None or any(name.lower() == "expires" for name, _ in headers):
         return headers
-    return [*headers, ("Expires", format_date(now + int(found[0][1])))]
+    return [*headers, ("Expires", format_date(now + seconds))]
 
 
 def policy_of(settings: ServeSettings, *, revalidates: bool = False) -> Policy:

@@ -95,7 +95,7 @@ EXPIRES: list[tuple[Headers, str | None]] = [
     ([("cache-control", "MAX-AGE=60, public")], "Thu, 01 Jan 1970 00:01:00 GMT"),
     ([("Cache-Control", "max-age=0")], "Thu, 01 Jan 1970 00:00:00 GMT"),
     ([("Cache-Control", "s-max-age=60")], None),
-    ([("Cache-Control", "max-age=9999999999")], None),
+    ([("Cache-Control", "max-age=9999999999")], "Sun, 09 Sep 2001 01:46:39 GMT"),
     ([("Cache-Control", "no-store")], None),
     ([("ETag", "max-age=60")], None),
     ([], None),
