@@ -217,12 +217,17 @@ class Manifest(NamedTuple):
             found.append(DeltaRecord(path, token, dictionary, sha256, int(size)))
         return found
 
-    def lists_delta(self, path: str) -> bool:
-        """Whether ``path`` is that of a delta's file, which is not a URL of its own."""
-        if not self.deltas or not path.endswith(DELTA_SUFFIX):
+    def is_path_of_delta(self, path: str) -> bool:
+        """Whether ``path`` is that of a delta's file, which is not a URL of its own.
+
+        The file may be there without a row, because a later build with ``deltas=0`` lists none.
+        """
+        if not path.endswith(DELTA_SUFFIX):
             return False
         of, _, token = path.removesuffix(DELTA_SUFFIX).rpartition(".")
-        return any(row.split(" ", 2)[1] == token for row in self.deltas.get(of, ()))
+        if self.deltas and any(row.split(" ", 2)[1] == token for row in self.deltas.get(of, ())):
+            return True
+        return of in self.files and path not in self.files and path not in self.paths
 
     def unhashed_record(self, logical_path: str) -> AssetRecord | None:
         """Return what is known about an unhashed file, None if its content is that of the fingerprinted one.

@@ -72,7 +72,7 @@ class FingerprintedFiles:
             return False
         coding = coding_of_suffix(path)
         is_variant = coding is not None and path[: -len(coding.suffix)] in self.manifest.files
-        return not is_variant and not self.manifest.lists_delta(path)
+        return not is_variant and not self.manifest.is_path_of_delta(path)
 
     def _make(self, record: AssetRecord) -> Asset:
         location, sha256 = self._root.path + record.path, record.sha256 or ""

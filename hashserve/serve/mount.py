@@ -160,7 +160,7 @@ class Mount:
             asset = self.table.asset(path)
             if asset is not None:
                 return FingerprintedMatch(path, asset)
-            if self.table.manifest.lists_delta(path):
+            if self.table.manifest.is_path_of_delta(path):
                 return None
         if self._has_clean_urls:
             return self._find_with_clean_urls(path, query)

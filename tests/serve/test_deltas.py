@@ -186,6 +186,26 @@ def test_a_file_gets_a_further_delta_while_another_one_is_remembered(tmp_path: P
     assert [coding(release) for release in (0, 0, 1, 2)] == ["dcz", "dcz", "dcz", "br"]
 
 
+@pytest.mark.parametrize("left", ["all", "one", "none"])
+def test_the_file_of_a_delta_has_no_url_even_after_a_build_without_deltas(tmp_path: Path, left: str) -> None:
+    tree = three_releases(tmp_path)
+    paths = [tree.delta(APP, release).path for release in (0, 1)]
+    rows = tree.manifest().deltas or {}
+    some = {path: rows[path][:1] for path in rows}
+    tree.replace(deltas={"all": rows, "one": some, "none": None}[left])
+    application = HashServe(wrapped_application, tree.root, on_missing="404")
+    assert [request(application, f"/static/{path}").status for path in paths] == [404, 404]
+
+
+def test_a_file_of_the_sources_that_has_the_name_of_a_delta_has_a_url(tmp_path: Path) -> None:
+    tree = three_releases(tmp_path)
+    path = f"{tree.path(APP)}.own.dcz"
+    (tmp_path / path).write_bytes(b"own")
+    tree.replace(paths={**tree.manifest().paths, path: tree.path(APP)})
+    application = HashServe(wrapped_application, tree.root)
+    assert request(application, f"/static/{path}").body == b"own"
+
+
 @pytest.mark.parametrize("largest", [0, 1 << 20])
 def test_a_delta_that_is_sent_from_its_file_is_proven_too(tmp_path: Path, largest: int) -> None:
     tree = three_releases(tmp_path)
