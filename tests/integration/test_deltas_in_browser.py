@@ -514,6 +514,35 @@ def test_files_of_another_origin_come_as_deltas_where_cors_lets_the_page_read_th
             assert all(NO_CORS in problem for problem in visit.problems)
 
 
+@pytest.mark.parametrize("are_blocked", [True, False], ids=["blocked", "allowed"])
+def test_a_host_of_another_site_gets_no_dictionary_where_third_party_cookies_are_blocked(
+    browser: Browser, tmp_path: Path, are_blocked: bool
+) -> None:
+    cookies = {"block_third_party_cookies": are_blocked, "cookie_controls_mode": int(are_blocked)}
+    put(tmp_path, "profile/Default/Preferences", json.dumps({"profile": cookies}).encode())
+    cdn = Shop(folder=tmp_path)
+    with serve_application(cdn) as origin, profile(browser, tmp_path / "profile") as visit:
+        shop = Shop(folder=tmp_path, origin=origin)
+        with serve_application(shop) as url:
+            site = url.replace("127.0.0.1", "localhost")
+            for number in (1, 2):
+                shop.release({"classic.js": FILES["classic.js"](number)}, page_of_two_hosts)
+                cdn.releases = shop.releases
+                loaded = load(visit, cdn, f"{site}/{number}", {"classic": number})
+                # The site's own file, which the page loads after that of the other host, is kept in any case.
+                for host in [cdn] if are_blocked else [cdn, shop]:
+                    wait_for_dictionaries(visit, host, ["classic.js"])
+    assert [each.coding for each in shop.log if each.path == shop.releases[1].paths["classic.js"]] == ["dcz"]
+    assert set(loaded.codings().values()) == {"br" if are_blocked else "dcz"}
+
+
+def page_of_two_hosts(shop: Shop) -> str:
+    """Write a page that loads a script from another host, and then the same file from its own."""
+    own = urlsplit(shop.url("classic.js")).path
+    element = f"<script crossorigin src=URL SRI onload=\"fetch('{own}')\"></script>"
+    return PAGE + "<body><table></table>" + shop.tag(element, "classic.js")
+
+
 # A service worker
 
 SERVICE_WORKER = """
