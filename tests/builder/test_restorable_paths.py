@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 
 from hashserve.builder.naming.fingerprinter import Fingerprinter
+from hashserve.builder.pipeline import build
 from hashserve.builder.releases.restorable_paths import PathsOfOneOutput, why_not_restorable
+from hashserve.errors import BuildError
+from hashserve.manifest.model import Manifest
+from tests.support.files import put
 
 NFC = unicodedata.normalize("NFC", "é.0123456789ab.css")
 NFD = unicodedata.normalize("NFD", "é.0123456789ab.css")
@@ -89,14 +94,25 @@ def test_every_path_that_a_build_makes_can_be_restored(digest: str, length: int)
         ("a\udcff.0123456789ab.css", "not the same on every system"),
         ("d/" * 2100 + "a.0123456789ab.css", "longer than 1024 bytes"),
         ("d/" * 40 + "a.0123456789ab.css", "more than 32 segments"),
-        ("n" * 250 + ".0123456789ab.css", "longer than 250 bytes"),
-        ("é" * 130 + ".0123456789ab.css", "longer than 250 bytes"),
+        ("n" * 235 + ".0123456789ab.css", "longer than 251 bytes"),
+        ("é" * 130 + ".0123456789ab.css", "longer than 251 bytes"),
         ("é" * 600 + ".0123456789ab.css", "longer than 1024 bytes"),
         ("", "no server sends"),
     ],
 )
 def test_another_path_cannot_be_restored(path: str, problem: str) -> None:
     assert problem in (why_not_restorable(path) or "")
+
+
+def test_the_longest_name_that_a_build_takes_can_be_restored(tmp_path: Path) -> None:
+    name = "n" * 234 + ".css"
+    put(tmp_path / "src", name, b"a {}")
+    build(tmp_path / "src", tmp_path / "out")
+    (path,) = Manifest.load(tmp_path / "out" / "staticfiles.json").files
+    assert why_not_restorable(path) is None
+    put(tmp_path / "src", "n" + name, b"a {}")
+    with pytest.raises(BuildError, match="has a name of over 238 bytes"):
+        build(tmp_path / "src", tmp_path / "out")
 
 
 def test_a_pattern_of_the_user_says_what_is_fingerprinted_but_not_what_is_served() -> None:

@@ -62,7 +62,8 @@ def _described(paths: Sequence[str], patterns: Sequence[str]) -> str:
     too = f"; so do those of {', '.join(others)}{more}" if others else ""
     keep = ", ".join(map(quoted, patterns))
     return (
-        f"its name looks fingerprinted by a bundler, and gets a second fingerprint{too}. If other content "
-        "always gets another name, name the bundler's manifest ({setting:bundler_manifests}), or keep the "
-        f"names ({{setting:already_hashed}}: {keep}); if not, accept this ({{setting:accept}}: bundler-name)"
+        f"its name looks fingerprinted by a bundler, and gets a second fingerprint{too}. No later release "
+        "has deltas against such names. If other content always gets another name, name the bundler's "
+        f"manifest ({{setting:bundler_manifests}}), or keep the names ({{setting:already_hashed}}: {keep}); if "
+        "not, accept this ({setting:accept}: bundler-name)"
     )

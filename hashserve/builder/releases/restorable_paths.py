@@ -22,8 +22,8 @@ __all__ = ["PathsOfOneOutput", "why_not_restorable"]
 MAX_PATH_BYTES = 1024
 """The longest path in bytes; some systems allow no more."""
 
-MAX_SEGMENT_BYTES = 250
-"""The longest name of a file or a folder: 255 bytes on most systems, with the suffix of a variant."""
+MAX_SEGMENT_BYTES = 251
+"""The longest name of a file or a folder: 255 bytes on most systems, with the longest suffix of a variant."""
 
 MAX_DEPTH = 32
 """The most segments of a path."""

@@ -288,6 +288,7 @@ def test_names_that_look_fingerprinted_are_reported_with_the_remedy_that_works(
     (said,) = findings(source, out)
     assert said.startswith(f"{source / 'dist/main-DaXkKPwL.js'}: its name looks fingerprinted by a bundler")
     assert '"dist/shared-BRACD5DP.js"' in said
+    assert "No later release has deltas against such names." in said
     assert '(--already-hashed: "dist/*-????????.*")' in said
     assert said.endswith("accept this (--accept: bundler-name)")
     with pytest.raises(BuildError, match="gets a second fingerprint"):
