@@ -64,6 +64,6 @@ def _described(paths: Sequence[str], patterns: Sequence[str]) -> str:
     return (
         f"its name looks fingerprinted by a bundler, and gets a second fingerprint{too}. No later release "
         "has deltas against such names. If other content always gets another name, name the bundler's "
-        f"manifest ({{setting:bundler_manifests}}), or keep the names ({{setting:already_hashed}}: {keep}); if "
-        "not, accept this ({setting:accept}: bundler-name)"
+        f"manifest ({{setting:bundler_manifests}}), or keep the names ({{setting:already_hashed}}: {keep}); "
+        "if not, accept this ({setting:accept}: bundler-name)"
     )
