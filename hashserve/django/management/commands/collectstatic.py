@@ -55,8 +55,10 @@ class Command(collectstatic.Command):
             raise
         except OSError as error:
             location = error.filename or self.storage.location
+            # Django raises some of them with a sentence instead of a number.
+            problem = error.strerror or " ".join(map(str, error.args)).rstrip(".")
             raise CommandError(
-                visible(f"{location}: {error.strerror or error}. ")
+                visible(f"{location}: {problem}. ")
                 + "No release is published; correct this and run collectstatic again."
             ) from error
         return message
