@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from hashserve.settings.build import BuildSettings
 from hashserve.settings.serve import ServeSettings
 from tests.docs.test_readme import PROJECT, QuietHandler, blocks
 from tests.support.client import Reply, request, wrapped_application
-from tests.support.parts import missing
+from tests.support.parts import require_tool
 
 PAGE = "docs/deltas.md"
 TEXT = (PROJECT / PAGE).read_text(encoding="utf-8")
@@ -121,8 +120,7 @@ def served(application: Any) -> Iterator[str]:
 @pytest.mark.real
 def test_the_commands_decode_a_delta_without_a_browser(releases: Releases, tmp_path: Path) -> None:
     for program in ("curl", "openssl", "zstd"):
-        if shutil.which(program) is None:
-            missing(f"{program} is not installed")
+        require_tool(program)
     (commands,) = blocks(PAGE, "console")
     with served(releases.application) as url:
         urls = {"OLD": url + releases.old, "NEW": url + releases.new}

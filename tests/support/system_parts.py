@@ -118,6 +118,15 @@ PARTS: Mapping[str, Part] = {
             packages=("wfuzz",),
             files=("/usr/share/wfuzz/wordlist",),
         ),
+        Part(name="curl", purpose="the commands of a page", packages=("curl",), command="curl"),
+        Part(
+            name="openssl",
+            purpose="the commands of a page",
+            packages=("openssl",),
+            command="openssl",
+            check=("version",),
+        ),
+        Part(name="zstd", purpose="the commands of a page", packages=("zstd",), command="zstd"),
         Part(
             name="C compiler",
             purpose="a library that makes disks fail, and bjoern",

@@ -7,6 +7,7 @@ framing says.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ def written(
     lines = [f"{method} {target} HTTP/{version}", "Host: localhost"]
     lines += [f"{name}: {value}" for name, value in fields.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+_END_OF_HEAD = re.compile(rb"\r\n\r?\n")
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Connection:
 
     def receive(self, *, has_body: bool = True) -> Answer:
         """Read one response, after a ``100 Continue`` or not. Raises `EOFError` if it is incomplete."""
-        head = self.until(b"\r\n\r\n")
+        head = self._head()
         first, *lines = head.decode("latin-1").split("\r\n")
         version, status = first.split(" ")[:2]
         if status == "100":
@@ -77,6 +81,17 @@ class Connection:
         is_bare = not has_body or status in ("204", "304")
         body = b"" if is_bare else self._body(fields)
         return Answer(status=int(status), fields=fields, body=body, version=version)
+
+    def _head(self) -> bytes:
+        """Read the status line and the fields.
+
+        A line may end with LF alone (RFC 9112 section 2.2): the empty line of gunicorn's errors does, on
+        Python 3.14.
+        """
+        while (end := _END_OF_HEAD.search(self.rest)) is None:
+            self.rest += self.more()
+        head, self.rest = self.rest[: end.start()], self.rest[end.end() :]
+        return head
 
     def _body(self, fields: Mapping[str, str]) -> bytes:
         if fields.get("transfer-encoding", "").lower() == "chunked":
