@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from hashserve.http.messages import Headers
@@ -25,11 +26,11 @@ class Directive(NamedTuple):
 
 def directives_of(fields: Headers) -> list[Directive]:
     """Return the directives of all Cache-Control fields, in order."""
-    values = [value for name, value in fields if name.lower() == "cache-control"]
     return [
-        Directive(match[1].lower(), match[0].strip())
-        for value in values
-        for match in re.finditer(_DIRECTIVE, value)  # compiled at the first use
+        directive
+        for name, value in fields
+        if name.lower() == "cache-control"
+        for directive in _directives(value)
     ]
 
 
@@ -38,7 +39,22 @@ def max_age_of(fields: Headers) -> int | None:
 
     If there are several, the first counts (RFC 9111 section 4.2.1).
     """
-    for name, text in directives_of(fields):
+    for name, value in fields:
+        if name.lower() == "cache-control" and (seconds := _max_age(value)) is not None:
+            return seconds
+    return None
+
+
+# Remembered, because a server sends the same few values: a response with Expires asks each time.
+@lru_cache(maxsize=64)
+def _directives(value: str) -> tuple[Directive, ...]:
+    found = re.finditer(_DIRECTIVE, value)  # compiled at the first use
+    return tuple(Directive(match[1].lower(), match[0].strip()) for match in found)
+
+
+@lru_cache(maxsize=64)
+def _max_age(value: str) -> int | None:
+    for name, text in _directives(value):
         seconds = text.partition("=")[2].strip('"')
         if name == "max-age" and re.fullmatch("[0-9]+", seconds):
             digits = seconds.lstrip("0")
