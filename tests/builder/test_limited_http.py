@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse
+from io import BytesIO
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
@@ -155,11 +156,17 @@ def test_a_proxy_that_the_environment_names_is_used(monkeypatch: pytest.MonkeyPa
     assert asked == ["http://static.example/a.css"]
 
 
+def status_error(code: int, reason: str) -> HTTPError:
+    error = HTTPError("", code, reason, HTTPMessage(), BytesIO())
+    error.close()
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (lambda: HTTPError("", 404, "\33[2J", HTTPMessage(), None), "the site answered 404 Not Found"),
-        (lambda: HTTPError("", 599, "odd", HTTPMessage(), None), "the site answered 599"),
+        (lambda: status_error(404, "\33[2J"), "the site answered 404 Not Found"),
+        (lambda: status_error(599, "odd"), "the site answered 599"),
         (lambda: URLError(ConnectionRefusedError(111, "refused")), "[Errno 111] refused"),
         (lambda: BadStatusLine("\33[2J"), r"\x1b[2J"),
         (lambda: BadStatusLine("x" * 60_000), "x" * 200 + "..."),
