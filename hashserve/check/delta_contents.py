@@ -16,6 +16,7 @@ from hashserve.builder.chunks import read_chunks
 from hashserve.check.published_tree import FileOnDisk
 from hashserve.dictionary_files import LARGEST_BYTES
 from hashserve.digests import digest_of
+from hashserve.errors import HashserveError
 from hashserve.http.codings import DecodeError
 from hashserve.http.dictionaries import decode_delta
 from hashserve.manifest.model import AssetRecord, DeltaRecord
@@ -54,7 +55,7 @@ def read_deltas(
         return {content.record.path: content for content in contents}
 
 
-class _DictionaryError(Exception):
+class _DictionaryError(HashserveError):
     """A dictionary cannot be used; the text says why."""
 
 
