@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -34,7 +34,7 @@ from benchmarks.harness import PROJECT, Sample, Series
 from benchmarks.options import Options, options_of, parser, run_and_report
 from benchmarks.page_application import LIFETIME
 from benchmarks.processes import free_port, running_server
-from benchmarks.report import Report, Target, markdown_table
+from benchmarks.report import Report, Target, markdown_table, share_at_most
 from benchmarks.subjects import HASHSERVE, WHITENOISE
 from tests.support.npm_trees import TreeUnavailableError
 from tests.support.system_parts import find_executable
@@ -311,7 +311,7 @@ def analyse(report: Report) -> None:
     report.targets = targets(series)
     if series.has(bundled_app.FIRST, HASHSERVE, "bytes"):
         report.tables.append((BUNDLED_TITLE, visit_table(series, bundled_app.RELEASES)))
-        report.targets += release_targets(series)
+        report.targets += byte_targets(series, MOST_AFTER_RELEASE)
     kept = [note for note in report.notes if note.startswith("The bundled application was not")]
     report.notes = [
         (
@@ -339,19 +339,12 @@ def visit_table(series: Series, cases: Iterable[str]) -> str:
     return markdown_table(head, rows)
 
 
-def release_targets(series: Series) -> list[Target]:
-    """Return the targets of the bundled application: what a release costs a returning visitor."""
+def byte_targets(series: Series, limits: Mapping[str, float]) -> list[Target]:
+    """Return the target of each visit: at most this share of the bytes that WhiteNoise sends."""
     found = []
-    for case, limit in MOST_AFTER_RELEASE.items():
+    for case, limit in limits.items():
         ours, theirs = (series.summary(case, subject, "bytes").median for subject in SUBJECTS)
-        found.append(
-            Target(
-                name=f"{case}: bytes over WhiteNoise's",
-                limit=f"at most {limit:g}x",
-                found=f"{ours / theirs:.3f}x",
-                is_met=ours <= limit * theirs,
-            )
-        )
+        found.append(share_at_most(f"{case}: bytes over WhiteNoise's", ours, theirs, limit))
     return found
 
 
@@ -368,17 +361,7 @@ def targets(series: Series) -> list[Target]:
         # The page only; after the release also the stylesheet, the module, and the module that imports it.
         for case, count, limit in zip(VISITS[1:], requests[1:], (1, 4, 1), strict=True)
     ]
-    for case in VISITS:
-        ours, theirs = (series.summary(case, subject, "bytes").median for subject in SUBJECTS)
-        found.append(
-            Target(
-                name=f"{case}: bytes over WhiteNoise's",
-                limit="at most 1x",
-                found=f"{ours / theirs:.3f}x",
-                is_met=ours <= theirs,
-            )
-        )
-    return found
+    return found + byte_targets(series, dict.fromkeys(VISITS, 1))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from benchmarks.build import Builder
 from benchmarks.build import hashserve as hashserve_builder
 from benchmarks.harness import Sample, Series, rotated, timed_in_turns
 from benchmarks.options import Options, options_of, parser, run_and_report
-from benchmarks.report import Report, Target, at_most, markdown_table, quantity
+from benchmarks.report import Report, Target, at_most, markdown_table, quantity, share_at_most
 from benchmarks.source_tree import SourceTree, make_admin_tree, make_real_tree, warm
 from hashserve import Manifest
 from hashserve.builder.compression.compressors import compress_delta
@@ -315,14 +315,7 @@ def size_targets(series: Series) -> list[Target]:
     for case, limit in ((PATCH, 0.1), (STYLE, 0.1), (BUMP, 0.25)):
         if series.has(case, "delta", "bytes"):
             delta, br = (series.summary(case, coding, "bytes").median for coding in ("delta", "br"))
-            found.append(
-                Target(
-                    name=f"{case}: delta over brotli",
-                    limit=f"at most {limit:g}x",
-                    found=f"{delta / br:.4f}x",
-                    is_met=delta <= limit * br,
-                )
-            )
+            found.append(share_at_most(f"{case}: delta over brotli", delta, br, limit))
     return found
 
 

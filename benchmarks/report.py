@@ -12,7 +12,16 @@ from typing import Any
 
 from benchmarks.harness import PROJECT, Series, Summary
 
-__all__ = ["RESULTS", "Report", "Target", "at_least", "at_most", "markdown_table", "quantity"]
+__all__ = [
+    "RESULTS",
+    "Report",
+    "Target",
+    "at_least",
+    "at_most",
+    "markdown_table",
+    "quantity",
+    "share_at_most",
+]
 
 RESULTS = PROJECT / "benchmarks" / "results"
 """The default folder of results; it is not under version control."""
@@ -45,6 +54,13 @@ def at_most(name: str, found: Summary, limit: float, unit: str = "x") -> Target:
         limit=f"at most {limit:g}{unit}",
         found=quantity(found, unit),
         is_met=found.median <= limit,
+    )
+
+
+def share_at_most(name: str, part: float, whole: float, limit: float) -> Target:
+    """Return a target that one number must not exceed this share of another."""
+    return Target(
+        name=name, limit=f"at most {limit:g}x", found=f"{part / whole:.3f}x", is_met=part <= limit * whole
     )
 
 

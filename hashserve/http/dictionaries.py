@@ -127,9 +127,9 @@ def largest_window(dictionary_size: int) -> int:
 def window_log(size: int, dictionary_size: int) -> int:
     """Return the binary logarithm of the window for a content and a dictionary of these sizes in bytes.
 
-    A content that the largest window holds is one segment, whose window is as large as the content (RFC 8878
-    section 3.1.1.1.2): this is then the next power of two. Chromium 156 decodes it; in a smaller window, the
-    end of the content would have no dictionary.
+    A content of over 8 MiB that the largest window holds becomes one segment. The window of a segment is as
+    large as its content (RFC 8878 section 3.1.1.1.2), and Chromium 156 decodes it; the result is the logarithm
+    of the next power of two. In a smaller window, the end of the content would have no dictionary.
     """
     window = largest_window(dictionary_size)
     return (size - 1).bit_length() if _LEAST_WINDOW_BYTES < size <= window else window.bit_length() - 1
