@@ -128,8 +128,8 @@ def window_log(size: int, dictionary_size: int) -> int:
     """Return the binary logarithm of the window for a content and a dictionary of these sizes in bytes.
 
     A content of over 8 MiB that the largest window holds becomes one segment. The window of a segment is as
-    large as its content (RFC 8878 section 3.1.1.1.2), and Chromium 156 decodes it; the result is the logarithm
-    of the next power of two. In a smaller window, the end of the content would have no dictionary.
+    large as its content (RFC 8878 section 3.1.1.1.2), and Chromium 156 decodes it; the result is that of the
+    next power of two. In a smaller window, the end of the content would have no dictionary.
     """
     window = largest_window(dictionary_size)
     return (size - 1).bit_length() if _LEAST_WINDOW_BYTES < size <= window else window.bit_length() - 1
